@@ -1,0 +1,139 @@
+"""The maths of the chapter: pure functions on arrays.
+
+None of them writes into an argument, keeps anything, or knows what a layer is.
+
+    N   batch size                    x   scores (or any input), shape (N, C)
+    C   number of classes             y   probabilities, shape (N, C)
+                                      t   teacher labels: what y should be
+
+Labels come in three forms, which give the same loss, gradient and accuracy:
+class numbers of shape (N,), one-hot rows (N, C), rows of probabilities (N, C).
+"""
+
+import numpy as np
+
+__all__ = ["sigmoid", "softmax", "log_softmax", "cross_entropy_error"]
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), elementwise, for an array of any shape.
+
+    Written with exp(-|x|), which can't overflow: sigmoid(-1000) is 0, silently and rightly.
+    """
+    x = as_floats(x)
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
+
+
+def softmax(x):
+    """exp(x) / sum(exp(x)) along the last axis: scores (..., C) -> probabilities (..., C).
+
+    Each row is first shifted so that its largest score is 0. That changes nothing in the
+    quotient, and exp can't overflow.
+    """
+    x = as_floats(x)
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def log_softmax(x):
+    """log(softmax(x)) = x - log(sum(exp(x))) along the last axis, without taking log(0).
+
+    A probability too small to be a float still has an exact logarithm: the one for scores
+    (0, -10000) is -10000, where log(softmax(x)) would say -inf.
+    """
+    x = as_floats(x)
+    x = x - x.max(axis=-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
+
+
+def cross_entropy_error(y, t):
+    """Mean over the batch of -sum(t * log(y)), a float.
+
+    y : probabilities (N, C), for instance from softmax; or (C,) for one sample
+    t : labels in any of the three forms; for one sample a class number or a row (C,)
+
+    Exact: nothing is added to y, so a probability of 0 for the right class costs inf.
+    From scores, SoftmaxWithLoss computes the same without ever meeting log(0).
+    """
+    y = as_floats(y)
+    if y.ndim == 1:
+        y, t = y[np.newaxis], np.asarray(t)[np.newaxis]
+    if y.ndim != 2:
+        raise ValueError(f"expected y of shape (N, C), got {y.shape}")
+    if not is_probabilities(y):
+        raise ValueError(
+            "expected y as rows of probabilities (0 or more, summing to 1), got other numbers; "
+            "from scores, pass softmax(scores)"
+        )
+    t = as_labels(t, *y.shape)
+    if t.ndim == 1:
+        p = y[np.arange(len(y)), t]
+        weight = np.ones_like(p)
+    else:
+        p, weight = y[t > 0], t[t > 0]
+    with np.errstate(divide="ignore"):  # log(0) = -inf is the answer here, not an accident
+        return float(-(weight * np.log(p)).sum() / len(y))
+
+
+# What comes in from outside: turned into what the maths needs, or refused with the reason.
+
+
+def as_floats(x, dtype=None):
+    """x as an array of real floats: float32 and float64 stay what they are, unless dtype says.
+
+    Copies only where something must be converted. TypeError for anything but real numbers.
+    """
+    if type(x) is np.ndarray and x.dtype is dtype:  # the usual case in a training loop
+        return x
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"expected an array of real numbers, got dtype {x.dtype}")
+    if dtype is None:
+        dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.float64
+    return x.astype(dtype, copy=False)
+
+
+def as_labels(t, N, C):
+    """Labels t for N samples and C classes as class numbers (N,) or as rows of floats (N, C).
+
+    TypeError or ValueError for what can't be labels: a wrong shape, a class number outside
+    0..C-1, numbers that aren't whole, rows that aren't probabilities.
+    """
+    t = np.asarray(t)
+    if t.dtype.kind not in "biuf":
+        raise TypeError(f"expected labels t as numbers, got dtype {t.dtype}")
+    if N == 0:
+        raise ValueError("expected at least one sample, got an empty batch")
+    if t.shape == (N, C):
+        t = as_floats(t)
+        if not is_probabilities(t):
+            raise ValueError(
+                "expected rows of t to be one-hot or probabilities (0 or more, summing to 1), "
+                "got other numbers; class numbers go in shape (N,)"
+            )
+        return t
+    if t.shape != (N,):
+        hint = "; pass t.ravel()" if t.shape in ((N, 1), (1, N)) else ""
+        raise ValueError(
+            f"expected t of shape ({N},) for class numbers or ({N}, {C}) for rows, "
+            f"got {t.shape}{hint}"
+        )
+    if t.dtype.kind != "u":  # unsigned integers, as MNIST has them, can't be negative or broken
+        if t.dtype.kind == "f" and not (np.isfinite(t) & (t == np.floor(t))).all():
+            raise ValueError(f"expected class numbers 0 to {C - 1}, got {_first_not_whole(t)}")
+        if t.min() < 0:
+            raise ValueError(f"expected class numbers 0 to {C - 1}, got {t.min()}")
+        t = t.astype(np.uintp)
+    if t.max() >= C:
+        raise ValueError(f"expected class numbers 0 to {C - 1}, got {t.max()}")
+    return t
+
+
+def is_probabilities(rows):
+    """True if every row of an (N, C) array is 0 or more and sums to 1, within 0.001."""
+    return bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < 1e-3).all())
+
+
+def _first_not_whole(t):
+    return t[~(np.isfinite(t) & (t == np.floor(t)))][0]

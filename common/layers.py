@@ -1,0 +1,252 @@
+"""The bricks: layers that know their own forward and backward.
+
+    N      batch size, the number of samples that pass through together
+    D, M   number of inputs and of outputs of a layer
+    x      what comes into forward, shape (N, D), one row a sample
+    out    what forward returns
+    t      teacher labels: the answers that the network should give
+    L      the loss, one number, which everything is differentiated by
+    dout   dL/dout, what comes into backward: of the shape of out
+    dx     dL/dx, what backward returns: of the shape of x
+    dW     dL/dW for a parameter W: of the shape of W
+
+forward(x) keeps what backward(dout) will need: the arrays themselves, not copies, so leave
+them alone in between. No layer ever writes into an array that it was given.
+
+A layer that learns names its parameters in `param_names`, and backward leaves the gradient
+of parameter W in dW. Nothing else makes a class a layer: there is no base class.
+
+Every layer answers a wrong array with a ValueError or TypeError that says what it expected
+and what came, and backward before forward with a RuntimeError.
+"""
+
+import math
+import numbers
+
+import numpy as np
+
+from common.functions import as_floats, as_labels, sigmoid
+
+__all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
+
+
+class Affine:
+    """out = x W + b, with W of shape (D, M) and b of shape (M,).
+
+    dx = dout W^T        (N, D)
+    dW = x^T dout        (D, M)
+    db = sum of dout over the batch    (M,)
+
+    W and b are kept as they are given, not copied, if they are float arrays of one dtype;
+    the layer computes in the dtype of W and converts x and dout to it. Keeps x for backward.
+    """
+
+    param_names = ("W", "b")
+
+    def __init__(self, W, b):
+        self.W = as_floats(W)
+        self.b = as_floats(b, self.W.dtype)
+        if self.W.ndim != 2 or 0 in self.W.shape or self.b.shape != self.W.shape[1:]:
+            raise ValueError(
+                "Affine: expected W of shape (D, M) and b of shape (M,), "
+                f"got {self.W.shape} and {self.b.shape}"
+            )
+        self.dW = None
+        self.db = None
+        self.x = None
+
+    @classmethod
+    def random(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
+        """An Affine as it stands before training: W = weight_init_std * normal draws, b = 0.
+
+        weight_init_std : a number; or "he" for sqrt(2 / input_size), which keeps the size of
+              the signal the same through layers of Relu (He et al., 2015), or "xavier" for
+              sqrt(1 / input_size), for layers of Sigmoid (after Glorot and Bengio, 2010)
+        rng : a numpy Generator or a seed; None draws from numpy's global state, which
+              np.random.seed sets
+        """
+        sizes = (input_size, output_size)
+        if not all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes):
+            raise ValueError(
+                f"Affine: expected sizes as whole numbers from 1 up, got {input_size!r} inputs "
+                f"and {output_size!r} outputs"
+            )
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise TypeError(f"Affine: expected dtype float32 or float64, got {np.dtype(dtype)}")
+        named = {"he": math.sqrt(2 / input_size), "xavier": math.sqrt(1 / input_size)}
+        std = named.get(weight_init_std, weight_init_std)
+        if not isinstance(std, numbers.Real) or not 0 <= std < math.inf:
+            raise ValueError(
+                'Affine: expected weight_init_std as a number from 0 up, "he" or "xavier", '
+                f"got {weight_init_std!r}"
+            )
+        draws = np.random if rng is None else np.random.default_rng(rng)
+        W = std * draws.standard_normal(sizes)  # (D, M)
+        return cls(W.astype(dtype), np.zeros(output_size, dtype))
+
+    def forward(self, x):
+        D = len(self.W)
+        x = as_floats(x, self.W.dtype)
+        if x.ndim != 2 or x.shape[1] != D:
+            raise ValueError(f"Affine: expected x of shape (N, {D}), got {x.shape}{_hint(x, D)}")
+        out = np.dot(x, self.W)  # (N, D) (D, M) -> (N, M)
+        out += self.b
+        # NaN or inf in a row of x spoils that row of out: x is checked through its shorter out.
+        if not np.isfinite(out).all():
+            raise self._not_finite(x)
+        self.x = x
+        return out
+
+    def backward(self, dout, need_dx=True):
+        """dx, and dW and db on the layer. need_dx=False saves the work for a dx nobody asks for."""
+        N = 0 if self.x is None else len(self.x)
+        dout = _as_dout(self, dout, self.x, (N, self.W.shape[1]))
+        self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
+        self.db = dout.sum(axis=0)  # (N, M) -> (M,)
+        return np.dot(dout, self.W.T) if need_dx else None  # (N, M) (M, D) -> (N, D)
+
+    def _not_finite(self, x):
+        if not np.isfinite(x).all():
+            row, column = np.argwhere(~np.isfinite(x))[0]
+            return ValueError(
+                f"Affine: expected finite numbers in x, got {x[row, column]} at x[{row}, {column}]"
+            )
+        return FloatingPointError(
+            "Affine: expected a finite x W + b, got inf or nan from a finite x: W or b has "
+            "grown beyond all bounds; train with a smaller learning rate"
+        )
+
+    def __repr__(self):
+        return "Affine({} -> {})".format(*self.W.shape)
+
+
+class Relu:
+    """out = max(x, 0), elementwise, for an x of any shape.
+
+    dx = dout where x > 0, else 0 (at x = 0 too, where there is no derivative).
+    Keeps mask, which is True where x > 0.
+    """
+
+    def __init__(self):
+        self.mask = None
+
+    def forward(self, x):
+        x = as_floats(x)
+        self.mask = x > 0
+        return np.maximum(x, 0)
+
+    def backward(self, dout):
+        return _as_dout(self, dout, self.mask) * self.mask
+
+    def __repr__(self):
+        return "Relu()"
+
+
+class Sigmoid:
+    """out = 1 / (1 + exp(-x)), elementwise, for an x of any shape.
+
+    dx = dout * out * (1 - out). Keeps out.
+    """
+
+    def __init__(self):
+        self.out = None
+
+    def forward(self, x):
+        self.out = sigmoid(x)
+        return self.out
+
+    def backward(self, dout):
+        return _as_dout(self, dout, self.out) * (self.out * (1 - self.out))
+
+    def __repr__(self):
+        return "Sigmoid()"
+
+
+class SoftmaxWithLoss:
+    """The last layer: scores x of shape (N, C) and labels t in, the loss L out.
+
+    y = softmax(x)                            (N, C)
+    L = mean over the batch of -sum(t log y)  a float
+    dx = dout * (y - t) / N                   (N, C)
+
+    t is class numbers (N,), one-hot rows or rows of probabilities (N, C). The loss comes from
+    the scores by log-sum-exp, log y = x - log(sum(exp(x))), so it is exact however unlikely
+    the right class: no small constant has to guard against log(0).
+    Keeps y and t.
+    """
+
+    def __init__(self):
+        self.y = None
+        self.t = None
+
+    def forward(self, x, t):
+        x = as_floats(x)
+        if x.ndim != 2:
+            hint = "; for a single sample pass x[np.newaxis]" if x.ndim == 1 else ""
+            raise ValueError(
+                f"SoftmaxWithLoss: expected scores x of shape (N, C), got {x.shape}{hint}"
+            )
+        if not np.isfinite(x).all():
+            raise ValueError("SoftmaxWithLoss: expected finite scores x, got nan or inf among them")
+        t = as_labels(t, *x.shape)
+        x = x - x.max(axis=1, keepdims=True)  # no exp overflows, and y stays what it was
+        y = np.exp(x)
+        total = y.sum(axis=1, keepdims=True)  # (N, 1)
+        y /= total
+        log_y = x - np.log(total)
+        if t.ndim == 1:
+            loss = -float(log_y[np.arange(len(t)), t].mean())
+        else:
+            t = t.astype(x.dtype, copy=False)
+            loss = -float((t * log_y).sum() / len(t))
+        self.y, self.t = y, t
+        return loss
+
+    def backward(self, dout=1):
+        if self.y is None:
+            raise _not_forward(self)
+        if np.ndim(dout) != 0:
+            raise ValueError(
+                "SoftmaxWithLoss: expected dout as one number, since the loss is one, "
+                f"got shape {np.shape(dout)}"
+            )
+        dx = self.y.copy()
+        if self.t.ndim == 1:
+            dx[np.arange(len(dx)), self.t] -= 1  # y - t, with t a one-hot row
+        else:
+            dx -= self.t
+        dx *= dout / len(dx)
+        return dx
+
+    def __repr__(self):
+        return "SoftmaxWithLoss()"
+
+
+def _as_dout(layer, dout, kept, shape=None):
+    """dout as floats of the shape of what forward returned, or an error that says why not."""
+    if kept is None:
+        raise _not_forward(layer)
+    dtype = kept.dtype if kept.dtype.kind == "f" else None
+    dout, shape = as_floats(dout, dtype), shape or kept.shape
+    if dout.shape != shape:
+        raise ValueError(
+            f"{type(layer).__name__}: expected dout of shape {shape}, got {dout.shape}"
+        )
+    return dout
+
+
+def _not_forward(layer):
+    return RuntimeError(
+        f"{type(layer).__name__}: expected forward before backward, got backward first; "
+        "forward keeps what backward needs"
+    )
+
+
+def _hint(x, D):
+    if x.ndim == 1:
+        return "; for a single sample pass x[np.newaxis]"
+    if x.ndim > 2 and x[0].size == D:
+        return "; flatten the samples with x.reshape(len(x), -1)"
+    if x.ndim == 2 and x.shape[0] == D:
+        return "; samples are rows, so perhaps pass x.T"
+    return ""

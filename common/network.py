@@ -1,0 +1,256 @@
+"""The chain: forward calls the layers in the order in which they stand, backward in reverse."""
+
+import functools
+import inspect
+from collections.abc import MutableMapping
+
+import numpy as np
+
+from common.functions import as_floats, as_labels
+from common.gradient import numerical_gradient
+
+__all__ = ["Network", "Params"]
+
+
+class Network:
+    """An ordered chain of layers, and a last layer that makes the loss out of the scores.
+
+    layers    : OrderedDict of name -> layer, any object with forward(x) and backward(dout)
+    lastLayer : object with forward(x, t) -> loss and backward(dout=1)
+    params    : window onto the layers' parameters, keys W1, b1, W2, b2, ... (see Params)
+
+    The chain is read anew at every call: a layer that is added to `layers`, or replaced there,
+    takes part from then on. A layer that learns names its parameters in `param_names`, and its
+    backward leaves their gradients under "d" + name.
+
+    x is a batch (N, D), one row a sample. t is class numbers (N,), one-hot rows (N, C) or rows
+    of probabilities (N, C). The network computes in its own dtype, that of its parameters, and
+    converts x to it on entry. What a layer raises begins with that layer's name.
+    """
+
+    def __init__(self, layers, lastLayer):
+        self.layers = layers
+        self.lastLayer = lastLayer
+        self._params = Params(self)
+        self._params.owners()  # a chain that can't work is refused here, not at its first use
+
+    def predict(self, x):
+        """Scores (N, C) for x (N, D)."""
+        x = as_floats(x, self.dtype)
+        for name, layer in self.layers.items():
+            x = _call(name, layer.forward, x)
+        return x
+
+    def loss(self, x, t):
+        """The mean loss over the batch, a float."""
+        return _call("lastLayer", self.lastLayer.forward, self.predict(x), t)
+
+    def accuracy(self, x, t):
+        """The share, 0 to 1, of samples whose highest score is that of the class in t."""
+        x = np.atleast_1d(x)
+        if len(x) == 0:
+            raise ValueError("expected at least one sample, got an empty batch")
+        # A thousand rows at a time stay in the processor's cache, and memory stays small.
+        scores = [self.predict(x[start : start + 1000]) for start in range(0, len(x), 1000)]
+        scores = np.concatenate(scores)  # (N, C)
+        if not np.isfinite(scores).all():
+            raise FloatingPointError("expected finite scores, got nan or inf among them")
+        t = as_labels(t, *scores.shape)
+        if t.ndim == 2:
+            t = t.argmax(axis=1)
+        return float((scores.argmax(axis=1) == t).mean())
+
+    def gradient(self, x, t):
+        """dL/dparameter by backpropagation: a dict of arrays, keyed as params."""
+        self.loss(x, t)  # forward: each layer keeps what its backward needs
+        dout = _call("lastLayer", self.lastLayer.backward)
+        first, *others = self.layers.items()
+        for name, layer in reversed(others):
+            dout = _call(name, layer.backward, dout)
+        # Nobody asks for the gradient of the pixels, the first layer's dx: a sixth of the work.
+        name, layer = first
+        if _can_skip_dx(getattr(layer.backward, "__func__", layer.backward)):
+            _call(name, layer.backward, dout, need_dx=False)
+        else:
+            _call(name, layer.backward, dout)
+        return {key: _gradient_of(*owner) for key, owner in self._params.owners().items()}
+
+    def numerical_gradient(self, x, t):
+        """dL/dparameter by central differences, in float64: slow, and sure. Keyed as params."""
+        if self.dtype != np.float64:
+            raise TypeError(
+                f"expected a float64 network, got {self.dtype}, whose rounding would drown a "
+                "step of 1e-4; build it with dtype=np.float64"
+            )
+        x = as_floats(x, self.dtype)
+        return {
+            key: numerical_gradient(lambda _: self.loss(x, t), param)
+            for key, param in self.params.items()
+        }
+
+    @property
+    def params(self):
+        return self._params
+
+    @params.setter
+    def params(self, values):
+        self._params.update(values)
+
+    @property
+    def dtype(self):
+        """The dtype of the parameters; float64 where there are none."""
+        return next((param.dtype for param in self._params.values()), np.dtype(np.float64))
+
+    def __repr__(self):
+        counts = dict.fromkeys(self.layers, 0)
+        for key, (name, _, _) in self._params.owners().items():
+            counts[name] += self._params[key].size
+        rows = [(name, repr(layer), counts[name]) for name, layer in self.layers.items()]
+        rows.append(("lastLayer", repr(self.lastLayer), 0))
+        wide, wider = (max(len(row[column]) for row in rows) for column in (0, 1))
+        lines = [f"{type(self).__name__}: {sum(counts.values()):,} parameters, {self.dtype}"]
+        for name, layer, count in rows:
+            number = f"{count:,}" if count else ""
+            lines.append(f"  {name:{wide}}  {layer:{wider}}  {number:>10}".rstrip())
+        return "\n".join(lines)
+
+
+class Params(MutableMapping):
+    """A window onto the parameters that a network's layers own.
+
+    Keys are the layer's own name for the parameter and its number among the layers that learn:
+    W1, b1, W2, b2, ... Reading gives the layer's array itself, so that changing it in place
+    trains the layer; writing copies the values into that array, after checking key, shape and
+    numbers. So a layer never computes with other values than the window shows, and two
+    networks never share an array.
+
+    KeyError for a key that isn't there, ValueError for a wrong shape or for NaN and inf,
+    TypeError for what isn't real numbers, or for taking a parameter away.
+    """
+
+    def __init__(self, network):
+        self._network = network
+        self._layers = None
+        self._owners = {}
+
+    def owners(self):
+        """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
+        layers = list(self._network.layers.values())
+        if layers != self._layers:  # looked up again only when the chain has changed
+            self._owners = _find_owners(self._network.layers)
+            self._layers = layers
+        return self._owners
+
+    def __getitem__(self, key):
+        owners = self.owners()
+        if key not in owners:
+            raise KeyError(f"expected one of {', '.join(owners) or 'no key at all'}, got {key!r}")
+        _, layer, name = owners[key]
+        return getattr(layer, name)
+
+    def __setitem__(self, key, values):
+        param = self[key]
+        if values is param:  # params[key] -= step has already written into the layer's array
+            return
+        values = np.asarray(values)
+        if values.dtype.kind not in "biuf":
+            raise TypeError(f"params[{key!r}]: expected real numbers, got dtype {values.dtype}")
+        if values.shape != param.shape:
+            hint = "; pass its .T" if values.T.shape == param.shape else ""
+            raise ValueError(
+                f"params[{key!r}]: expected shape {param.shape}, got {values.shape}{hint}"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"params[{key!r}]: expected finite numbers, got nan or inf among them; "
+                "if this is training, try a smaller learning rate"
+            )
+        param[...] = values
+
+    def __delitem__(self, key):
+        raise TypeError(f"params[{key!r}] belongs to its layer; take the layer out of `layers`")
+
+    def __iter__(self):
+        return iter(self.owners())
+
+    def __len__(self):
+        return len(self.owners())
+
+    def __repr__(self):
+        shapes = ", ".join(f"{key} {param.shape}" for key, param in self.items())
+        return f"Params({shapes})"
+
+
+def _find_owners(layers):
+    """The parameters of a chain by key, once it is sure that the chain can work."""
+    if not hasattr(layers, "items"):
+        raise TypeError(
+            f"expected layers as an OrderedDict of name -> layer, got {type(layers).__name__}"
+        )
+    if not layers:
+        raise ValueError("expected at least one layer, got an empty chain")
+    owners, seen, number = {}, {}, 0
+    for layer_name, layer in layers.items():
+        for method in ("forward", "backward"):
+            if isinstance(layer, type) or not callable(getattr(layer, method, None)):
+                kind = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
+                raise TypeError(f"{layer_name}: expected a layer with {method}(), got {kind}")
+        if id(layer) in seen:
+            raise ValueError(
+                f"{layer_name}: expected a layer of its own, got the one that stands at "
+                f"{seen[id(layer)]} too; a layer keeps one forward for its backward"
+            )
+        seen[id(layer)] = layer_name
+        names = getattr(layer, "param_names", ())
+        number += bool(names)
+        for name in names:
+            _check_param(layer_name, name, getattr(layer, name, None), owners)
+            owners[f"{name}{number}"] = layer_name, layer, name
+    return owners
+
+
+def _check_param(layer_name, name, param, owners):
+    """TypeError or ValueError if param can't be learned in place, or belongs to another too."""
+    if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
+        raise TypeError(
+            f"{layer_name}: expected parameter {name} as a numpy array of floats, got {param!r}"
+        )
+    for other_name, other, attribute in owners.values():
+        if np.may_share_memory(param, getattr(other, attribute)):
+            raise ValueError(
+                f"{layer_name}: expected parameter {name} in an array of its own, got the one of "
+                f"{other_name}'s {attribute}; pass a copy"
+            )
+        if param.dtype != getattr(other, attribute).dtype:
+            raise TypeError(
+                f"{layer_name}: expected parameter {name} in {getattr(other, attribute).dtype} "
+                f"like {other_name}'s {attribute}, got {param.dtype}"
+            )
+
+
+def _gradient_of(layer_name, layer, name):
+    """The gradient that backward left for a parameter, if it fits the parameter."""
+    grad, param = getattr(layer, "d" + name, None), getattr(layer, name)
+    if grad is None or np.shape(grad) != param.shape:
+        came = "nothing" if grad is None else f"shape {np.shape(grad)}"
+        raise ValueError(
+            f"{layer_name}: expected backward to leave d{name} of shape {param.shape}, got {came}"
+        )
+    return grad
+
+
+def _call(name, method, *args, **kwargs):
+    """method(*args), with the layer's name at the head of whatever it raises."""
+    try:
+        return method(*args, **kwargs)
+    except Exception as error:
+        if error.args and isinstance(error.args[0], str):
+            own = f"{type(getattr(method, '__self__', None)).__name__}: "
+            error.args = (f"{name}: {error.args[0].removeprefix(own)}", *error.args[1:])
+        raise
+
+
+@functools.lru_cache
+def _can_skip_dx(backward):
+    """Whether a layer's backward takes need_dx. A reader's own backward may well not."""
+    return "need_dx" in inspect.signature(backward).parameters
