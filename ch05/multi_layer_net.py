@@ -1,0 +1,59 @@
+"""The same bricks, stacked as high as you like: Affine, Relu, Affine, Relu, ..., Affine."""
+
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+
+if not __package__:  # imported from inside ch05/: let `common` be found beside it
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from common.network import Network
+
+__all__ = ["MultiLayerNet"]
+
+ACTIVATIONS = {"relu": Relu, "sigmoid": Sigmoid}
+
+
+class MultiLayerNet(Network):
+    """A network with any number of hidden layers.
+
+    input_size, output_size : D, number of classes C
+    hidden_size_list : number of units of each hidden layer
+    activation       : "relu" or "sigmoid"
+    weight_init_std  : the weights start as this times standard normal draws; a number, "he"
+                       for sqrt(2 / D) or "xavier" for sqrt(1 / D), with D inputs of the layer
+    dtype, rng       : as for TwoLayerNet
+
+    The layers are Affine1, Relu1 (or Sigmoid1), Affine2, ... The biases start at 0.
+    """
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size_list,
+        output_size,
+        activation="relu",
+        weight_init_std="he",
+        *,
+        dtype=np.float64,
+        rng=None,
+    ):
+        if activation not in ACTIVATIONS:
+            raise ValueError(f'expected activation "relu" or "sigmoid", got {activation!r}')
+        if not np.iterable(hidden_size_list) or isinstance(hidden_size_list, str):
+            raise TypeError(
+                f"expected hidden_size_list as a list of sizes, got {hidden_size_list!r}; "
+                "for one hidden layer of 50 units pass [50]"
+            )
+        rng = rng if rng is None else np.random.default_rng(rng)  # one stream for all draws
+        Activation = ACTIVATIONS[activation]
+        sizes = [input_size, *hidden_size_list, output_size]
+        layers = OrderedDict()
+        for i, (D, M) in enumerate(zip(sizes, sizes[1:]), start=1):
+            layers[f"Affine{i}"] = Affine.random(D, M, weight_init_std, dtype=dtype, rng=rng)
+            if i < len(sizes) - 1:
+                layers[f"{Activation.__name__}{i}"] = Activation()
+        super().__init__(layers, lastLayer=SoftmaxWithLoss())

@@ -1,0 +1,45 @@
+"""The chapter's network: Affine, Relu, Affine, and a softmax with loss at the end."""
+
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+
+if not __package__:  # imported from inside ch05/: let `common` be found beside it
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from common.layers import Affine, Relu, SoftmaxWithLoss
+from common.network import Network
+
+__all__ = ["TwoLayerNet"]
+
+
+class TwoLayerNet(Network):
+    """A network with one hidden layer.
+
+    input_size, hidden_size, output_size : D, number of hidden units, number of classes C
+    weight_init_std : the weights start as this times standard normal draws, the biases at 0
+    dtype : float64 (as gradient checks need it), or float32 (faster to train)
+    rng   : a numpy Generator or a seed; None draws from numpy's global state
+
+    predict, loss, accuracy, gradient, numerical_gradient and params are those of Network.
+    """
+
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        output_size,
+        weight_init_std=0.01,
+        *,
+        dtype=np.float64,
+        rng=None,
+    ):
+        rng = rng if rng is None else np.random.default_rng(rng)  # one stream for all draws
+        start = {"weight_init_std": weight_init_std, "dtype": dtype, "rng": rng}
+        layers = OrderedDict()
+        layers["Affine1"] = Affine.random(input_size, hidden_size, **start)
+        layers["Relu1"] = Relu()
+        layers["Affine2"] = Affine.random(hidden_size, output_size, **start)
+        super().__init__(layers, lastLayer=SoftmaxWithLoss())
