@@ -15,7 +15,7 @@ class OneLineParser(argparse.ArgumentParser):
     """An ArgumentParser that answers a bad option with one line, and exit status 2."""
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def add_network_options(parser, seeds):

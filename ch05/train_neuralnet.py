@@ -1,30 +1,30 @@
 """The chapter's training: a network learns to read digits by gradient descent.
 
-Prints the accuracy on the training and on the test digits, two numbers a line, once an epoch.
-In a terminal a progress bar runs on standard error.
+Prints the accuracy on the training and on the test digits, two numbers a line, once an epoch;
+what else there is to say, and a progress bar in a terminal, goes to standard error.
 """
 
+import io
+import signal
 import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 if not __package__:  # started as a file: let `common` be found beside ch05/
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ch05.options import OneLineParser, add_network_options, build_network, number, whole_number
+from common.network import write_whole
 from dataset.mnist import load_mnist
 
-
-@dataclass
-class History:
-    """What a training run went through: a loss for each update, accuracies for each epoch."""
-
-    iter_per_epoch: int
-    train_loss_list: list = field(default_factory=list)
-    train_acc_list: list = field(default_factory=list)
-    test_acc_list: list = field(default_factory=list)
+__all__ = ["History", "plot_history", "train"]
 
 
 def train(
@@ -38,61 +38,198 @@ def train(
     rng=None,
     on_epoch=None,
 ):
-    """Gradient descent on random batches; returns the History.
+    """Gradient descent on random batches. Changes the network, and returns a History.
 
-    network             : changed in place
-    train_set, test_set : pairs (x, t) as from load_mnist
+    train_set, test_set : pairs (x, t), as load_mnist gives them
+    iters               : number of updates, W -= learning_rate * dW for every parameter W
+    batch_size          : samples in a batch, drawn with replacement
     rng                 : numpy Generator or seed for the choice of batches
     on_epoch            : called with the History after each evaluation
 
-    An epoch is len(x) // batch_size updates, at least one; the accuracies are taken after its
-    first. FloatingPointError, with the number of the update, if the loss stops being finite.
+    An epoch is len(x) // batch_size updates, at least one; accuracies are taken once in each,
+    after its first update. The first Ctrl-C ends training after the current update.
+    FloatingPointError, which names the update, as soon as the loss isn't finite.
     """
     (x_train, t_train), (x_test, t_test) = train_set, test_set
     rng = np.random.default_rng(rng)
     history = History(iter_per_epoch=max(len(x_train) // batch_size, 1))
 
-    for i in range(iters):
-        batch_mask = rng.integers(len(x_train), size=batch_size)
-        x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
+    with _ctrl_c_noted(history), _divergence_named(history), _progress(iters) as bar:
+        for i in range(iters):
+            batch_mask = rng.integers(len(x_train), size=batch_size)
+            x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
 
-        grad = network.gradient(x_batch, t_batch)
-        for key in network.params:
-            network.params[key] -= learning_rate * grad[key]
+            grad = network.gradient(x_batch, t_batch)
+            for key in network.params:
+                network.params[key] -= learning_rate * grad[key]
 
-        history.train_loss_list.append(network.loss(x_batch, t_batch))
-        if i % history.iter_per_epoch == 0:
-            history.train_acc_list.append(network.accuracy(x_train, t_train))
-            history.test_acc_list.append(network.accuracy(x_test, t_test))
-            if on_epoch:
-                on_epoch(history)
+            history.train_loss_list.append(network.loss(x_batch, t_batch))
+            if i % history.iter_per_epoch == 0:
+                history.train_acc_list.append(network.accuracy(x_train, t_train))
+                history.test_acc_list.append(network.accuracy(x_test, t_test))
+                if on_epoch:
+                    on_epoch(history)
+            _show(history, bar)
+            if history.interrupted:
+                break
     return history
 
 
-def print_accuracies(history):
-    print(f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}", flush=True)
+@dataclass
+class History:
+    """What a training run went through: a loss for each update, accuracies for each epoch."""
+
+    iter_per_epoch: int
+    train_loss_list: list = field(default_factory=list)
+    train_acc_list: list = field(default_factory=list)
+    test_acc_list: list = field(default_factory=list)
+    interrupted: bool = False
+
+
+def plot_history(history, axes):
+    """Draw a History: the loss by update on axes[0], the accuracies by epoch on axes[1].
+
+    The smoothed loss is the mean of the last 100. Returns the axes.
+    """
+    loss = np.array(history.train_loss_list)
+    window = min(100, len(loss))
+    smooth = np.convolve(loss, np.full(window, 1 / window), mode="valid")
+    axes[0].semilogy(loss, color="0.75", linewidth=0.6, label="each batch")
+    axes[0].semilogy(
+        np.arange(window - 1, len(loss)), smooth, color=BLUE, label=f"mean of {window} batches"
+    )
+    axes[0].set(xlabel="update", ylabel="loss (cross entropy)", title="Loss")
+
+    epochs = np.arange(len(history.train_acc_list))
+    axes[1].plot(epochs, history.train_acc_list, "o-", color=BLUE, label="training digits")
+    axes[1].plot(epochs, history.test_acc_list, "s--", color=ORANGE, label="test digits")
+    axes[1].set(xlabel="epoch", ylabel="accuracy", title="Accuracy")
+    axes[1].xaxis.get_major_locator().set_params(integer=True)
+    for ax in axes:
+        ax.legend()
+        ax.grid(alpha=0.3)
+    return axes
+
+
+BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers, and in grey print
+
+
+@contextmanager
+def _ctrl_c_noted(history):
+    """The first Ctrl-C only notes that training is to end; the second one interrupts at once."""
+
+    def note(signum, frame):
+        history.interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears Ctrl-C
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _divergence_named(history):
+    """Weights that grow beyond all bounds end training, with the number of the update."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # the layers say it in better words
+            yield
+    except FloatingPointError as error:
+        error.args = (f"update {len(history.train_loss_list)}: {error}",)
+        raise
+
+
+def _progress(iters):
+    return tqdm(total=iters, unit=" updates", disable=None)  # None: shown in a terminal only
+
+
+def _show(history, bar):
+    if not bar.disable and len(history.train_loss_list) % 100 == 1:
+        loss, accuracy = history.train_loss_list[-1], history.test_acc_list[-1]
+        bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}", refresh=False)
+    bar.update()
+
+
+# The script.
 
 
 def main(argv=None):
-    args = parse(argv)
-    rng = np.random.default_rng(args.seed)
-    network = build_network(args.hidden, dtype=np.float32, rng=rng)
-    train_set, test_set = load_mnist()
-    train(
-        network,
-        train_set,
-        test_set,
+    try:
+        return run(parse(argv))
+    except KeyboardInterrupt:
+        return 130
+    except (FloatingPointError, OSError) as error:
+        print(f"train_neuralnet.py: {error}", file=sys.stderr)
+        return 1
+
+
+def run(args):
+    def after_epoch(history):
+        accuracies = f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}"
+        tqdm.write(accuracies, file=sys.stdout)  # above the progress bar, if there is one
+        sys.stdout.flush()
+        if args.save:
+            args.network.save(args.save)
+
+    start = time.perf_counter()
+    history = train(
+        args.network,
+        args.train_set,
+        args.test_set,
         iters=args.iters,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
-        rng=rng,
-        on_epoch=print_accuracies,
+        rng=args.rng,
+        on_epoch=after_epoch,
     )
-    return 0
+    seconds = time.perf_counter() - start
+    written = []
+    if args.save:
+        args.network.save(args.save)
+        written.append(f"weights written to {args.save}")
+    if args.plot:
+        write_whole(args.plot, picture(history, args.plot.suffix[1:]))
+        written.append(f"picture written to {args.plot}")
+    updates = len(history.train_loss_list)
+    train_acc = args.network.accuracy(*args.train_set)
+    test_acc = args.network.accuracy(*args.test_set)
+    summary = [
+        f"{updates:,} updates in {seconds:.1f} s, {updates / seconds:,.0f} a second",
+        f"accuracy {train_acc:.4f} on the training digits, {test_acc:.4f} on the test digits",
+        *written,
+    ]
+    print(*summary, sep="; ", file=sys.stderr)
+    if args.show:
+        show(history)
+    return 130 if history.interrupted else 0
+
+
+def picture(history, kind):
+    """plot_history as the bytes of a picture file of that kind: png, svg, pdf."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    plot_history(history, figure.subplots(1, 2))
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, dpi=120)
+    return content.getvalue()
+
+
+def show(history):
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    plot_history(history, axes)
+    plt.show()
 
 
 def parse(argv):
-    parser = OneLineParser(description=__doc__.split("\n")[0])
+    """The options, and what they ask for, built: whatever can be refused is refused here."""
+    parser = OneLineParser(description=__doc__.split("\n")[0], prog="train_neuralnet.py")
     add_network_options(parser, seeds="the weights and the batches")
     parser.add_argument(
         "--iters",
@@ -115,7 +252,76 @@ def parse(argv):
         metavar="RATE",
         help="step of an update (default: 0.1)",
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float64"),
+        default="float32",
+        help="what the network computes in (default: float32, faster)",
+    )
+    parser.add_argument(
+        "--data", metavar="FOLDER", help="read the four data files there (default: MNIST)"
+    )
+    parser.add_argument("--load", metavar="FILE", help="start from the weights in this file")
+    parser.add_argument(
+        "--save", metavar="FILE", help="write the weights there, after each epoch and at the end"
+    )
+    parser.add_argument(
+        "--plot",
+        metavar="FILE",
+        default="train_neuralnet.png",
+        help="draw loss and accuracy there (default: train_neuralnet.png)",
+    )
+    parser.add_argument("--no-plot", action="store_true", help="draw no picture")
+    parser.add_argument("--show", action="store_true", help="show the picture in a window")
+    args = parser.parse_args(argv)
+
+    args.save = args.save and writable(parser, "--save", args.save)
+    args.plot = None if args.no_plot else writable(parser, "--plot", args.plot)
+    args.rng = np.random.default_rng(args.seed)
+    args.network = build_network(args.hidden, dtype=args.dtype, rng=args.rng)
+    try:
+        if args.plot:
+            check_picture_kind(args.plot.suffix[1:])
+        if args.show:
+            check_windows()
+        if args.load:
+            args.network.load(args.load)
+        args.train_set, args.test_set = load_mnist(data_dir=args.data)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    return args
+
+
+def writable(parser, option, name):
+    """The path, if a file can be written there."""
+    path = Path(name)
+    if path.is_dir():
+        parser.error(f"argument {option}: expected a file, got the folder {name}")
+    try:
+        tempfile.TemporaryFile(dir=path.resolve().parent).close()
+    except OSError as error:
+        parser.error(
+            f"argument {option}: expected a file in a folder that can be written, got {name}: "
+            f"{error.strerror}"
+        )
+    return path
+
+
+def check_picture_kind(kind):
+    from matplotlib.figure import Figure
+
+    kinds = Figure().canvas.get_supported_filetypes()
+    if kind not in kinds:
+        raise ValueError(f"argument --plot: expected a name ending in .png, got .{kind}")
+
+
+def check_windows():
+    import matplotlib.pyplot as plt
+
+    opens_windows = plt.figure().canvas.required_interactive_framework
+    plt.close()
+    if not opens_windows:
+        raise ValueError("argument --show: expected a screen to open a window on, got none")
 
 
 if __name__ == "__main__":

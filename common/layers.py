@@ -199,6 +199,11 @@ class SoftmaxWithLoss:
         else:
             t = t.astype(x.dtype, copy=False)
             loss = -float((t * log_y).sum() / len(t))
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"SoftmaxWithLoss: expected a finite loss, got {loss}: scores too far apart "
+                f"for {x.dtype}; train with a smaller learning rate"
+            )
         self.y, self.t = y, t
         return loss
 

@@ -2,14 +2,18 @@
 
 import functools
 import inspect
+import io
+import os
+import zipfile
 from collections.abc import MutableMapping
+from pathlib import Path
 
 import numpy as np
 
 from common.functions import as_floats, as_labels
 from common.gradient import numerical_gradient
 
-__all__ = ["Network", "Params"]
+__all__ = ["Network", "Params", "write_whole"]
 
 
 class Network:
@@ -87,6 +91,46 @@ class Network:
             key: numerical_gradient(lambda _: self.loss(x, t), param)
             for key, param in self.params.items()
         }
+
+    def save(self, path):
+        """Write the parameters to a .npz file, by their keys; np.load reads it anywhere.
+
+        An old file of that name stays whole until the new one is: a crash never leaves half.
+        ValueError, and nothing written, if a parameter holds nan or inf.
+        """
+        for key, param in self.params.items():
+            if not np.isfinite(param).all():
+                raise ValueError(f"expected finite parameters, got nan or inf in {key}; not saved")
+        content = io.BytesIO()
+        np.savez(content, **self.params)
+        write_whole(path, content.getvalue())
+
+    def load(self, path):
+        """Read the parameters from a file that save wrote: all of them, or none.
+
+        ValueError, with everything that differs, unless the file has exactly the keys and shapes
+        of params, in finite float32 or float64; the network is then as before.
+        """
+        expected = dict(self.params)
+        try:
+            values = _read_npz(path, most=sum(param.size for param in expected.values()))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}: expected a file of weights, got none") from None
+        differences = [f"{key} is missing" for key in expected if key not in values]
+        differences += [f"{key} is not in the network" for key in values if key not in expected]
+        for key in [key for key in expected if key in values]:
+            value, shape = values[key], expected[key].shape
+            if value.shape != shape:
+                differences.append(f"{key} has shape {value.shape}, not {shape}")
+            elif value.dtype not in (np.float32, np.float64):
+                differences.append(f"{key} has dtype {value.dtype}, not float32 or float64")
+            elif not (np.abs(value) <= np.finfo(expected[key].dtype).max).all():
+                differences.append(f"{key} holds nan or numbers beyond {expected[key].dtype}")
+        if differences:
+            raise ValueError(
+                f"{path}: expected weights of this network, got others: {'; '.join(differences)}"
+            )
+        self.params.update(values)
 
     @property
     def params(self):
@@ -237,6 +281,39 @@ def _gradient_of(layer_name, layer, name):
             f"{layer_name}: expected backward to leave d{name} of shape {param.shape}, got {came}"
         )
     return grad
+
+
+def write_whole(path, content):
+    """Write a file of these bytes: all of it, or an OSError that says why and the old one stays."""
+    path = Path(path).resolve()
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise OSError(f"{path}: expected to write this file, got: {error.strerror}") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _read_npz(path, most):
+    """{key: array} from a .npz file with no more than `most` numbers. Nothing is unpickled."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            if size > 8 * most + 1024 * len(archive.infolist()):
+                raise ValueError(f"{size:,} bytes of data, too many for this network")
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # zipfile and np.load fail in many ways on a damaged file
+        raise ValueError(
+            f"{path}: expected a .npz file as save writes it, got something else ({error})"
+        ) from None
 
 
 def _call(name, method, *args, **kwargs):
