@@ -5,12 +5,14 @@ what else there is to say, and a progress bar in a terminal, goes to standard er
 """
 
 import io
+import os
 import signal
 import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+import traceback
+from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tqdm import tqdm
 if not __package__:  # started as a file: let `common` be found beside ch05/
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from ch05.data_parallel import DataParallel, world
 from ch05.options import OneLineParser, add_network_options, build_network, number, whole_number
 from common.network import write_whole
 from dataset.mnist import load_mnist
@@ -37,6 +40,7 @@ def train(
     learning_rate=0.1,
     rng=None,
     on_epoch=None,
+    finish_on_ctrl_c=True,
 ):
     """Gradient descent on random batches. Changes the network, and returns a History.
 
@@ -45,16 +49,18 @@ def train(
     batch_size          : samples in a batch, drawn with replacement
     rng                 : numpy Generator or seed for the choice of batches
     on_epoch            : called with the History after each evaluation
+    finish_on_ctrl_c    : whether the first Ctrl-C only ends training after the current update
 
     An epoch is len(x) // batch_size updates, at least one; accuracies are taken once in each,
-    after its first update. The first Ctrl-C ends training after the current update.
+    after its first update.
     FloatingPointError, which names the update, as soon as the loss isn't finite.
     """
     (x_train, t_train), (x_test, t_test) = train_set, test_set
     rng = np.random.default_rng(rng)
     history = History(iter_per_epoch=max(len(x_train) // batch_size, 1))
 
-    with _ctrl_c_noted(history), _divergence_named(history), _progress(iters) as bar:
+    ctrl_c = _ctrl_c_noted(history) if finish_on_ctrl_c else nullcontext()
+    with ctrl_c, _divergence_named(history), _progress(iters) as bar:
         for i in range(iters):
             batch_mask = rng.integers(len(x_train), size=batch_size)
             x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
@@ -158,16 +164,30 @@ def _show(history, bar):
 
 
 def main(argv=None):
+    comm = None
     try:
-        return run(parse(argv))
+        comm = world()  # None, unless mpiexec started this as one rank of several
+        args = parse_together(argv, comm) if comm else parse(argv)
+        status = run(args, comm)
     except KeyboardInterrupt:
-        return 130
-    except (FloatingPointError, OSError) as error:
-        print(f"train_neuralnet.py: {error}", file=sys.stderr)
-        return 1
+        status = 130
+    except (FloatingPointError, ImportError, OSError) as error:
+        who = f"train_neuralnet.py, rank {comm.rank}" if comm else "train_neuralnet.py"
+        print(f"{who}: {error}", file=sys.stderr, flush=True)
+        status = 1
+    except Exception:
+        if comm is None:
+            raise
+        traceback.print_exc()
+        status = 1
+    if comm and status:
+        comm.Abort(status)  # the others would wait for this rank for ever
+    return status
 
 
-def run(args):
+def run(args, comm):
+    first = comm is None or comm.rank == 0  # the one rank that prints, draws and saves
+
     def after_epoch(history):
         accuracies = f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}"
         tqdm.write(accuracies, file=sys.stdout)  # above the progress bar, if there is one
@@ -175,18 +195,23 @@ def run(args):
         if args.save:
             args.network.save(args.save)
 
+    network = DataParallel(args.network, comm) if comm else args.network
     start = time.perf_counter()
     history = train(
-        args.network,
+        network,
         args.train_set,
         args.test_set,
         iters=args.iters,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
         rng=args.rng,
-        on_epoch=after_epoch,
+        on_epoch=after_epoch if first else None,
+        finish_on_ctrl_c=comm is None,
     )
     seconds = time.perf_counter() - start
+    train_acc, test_acc = network.accuracy(*args.train_set), network.accuracy(*args.test_set)
+    if not first:
+        return 0
     written = []
     if args.save:
         args.network.save(args.save)
@@ -195,8 +220,6 @@ def run(args):
         write_whole(args.plot, picture(history, args.plot.suffix[1:]))
         written.append(f"picture written to {args.plot}")
     updates = len(history.train_loss_list)
-    train_acc = args.network.accuracy(*args.train_set)
-    test_acc = args.network.accuracy(*args.test_set)
     summary = [
         f"{updates:,} updates in {seconds:.1f} s, {updates / seconds:,.0f} a second",
         f"accuracy {train_acc:.4f} on the training digits, {test_acc:.4f} on the test digits",
@@ -225,6 +248,20 @@ def show(history):
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     plot_history(history, axes)
     plt.show()
+
+
+def parse_together(argv, comm):
+    """parse on every rank; where one refuses its options, rank 0 says why, and all end."""
+    args, said = None, io.StringIO()
+    sys.stdout = sys.stdout if comm.rank == 0 else open(os.devnull, "w")
+    with suppress(SystemExit), redirect_stderr(said):
+        args = parse(argv)
+    refusals = dict.fromkeys(comm.allgather(said.getvalue()))
+    if args is None or any(refusals):
+        if comm.rank == 0:
+            sys.stderr.write("".join(refusals))
+        sys.exit(2 if any(refusals) else 0)  # 0 after --help
+    return args
 
 
 def parse(argv):
