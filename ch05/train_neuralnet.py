@@ -66,8 +66,8 @@ def train(
             x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
 
             grad = network.gradient(x_batch, t_batch)
-            for key in network.params:
-                network.params[key] -= learning_rate * grad[key]
+            for key, param in network.params.items():
+                param -= learning_rate * grad[key]
 
             history.train_loss_list.append(network.loss(x_batch, t_batch))
             if i % history.iter_per_epoch == 0:

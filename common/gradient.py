@@ -11,6 +11,7 @@ lies at x itself shows as a slope to the left that isn't the slope to the right,
 the step. A bug's disagreement stays, and left and right agree against it.
 """
 
+import contextlib
 import itertools
 import math
 from collections.abc import Mapping
@@ -60,10 +61,12 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
             "differences; build it with dtype=np.float64"
         )
     x, t = np.array(x, dtype=np.float64), np.asarray(t)
-    scores = network.predict(x)
-    judge = _Judge(max(1.0, np.abs(scores).max()), samples, tolerance, rng)
-    _backprop(network, judge.shuffled(x), t[::-1])  # other data first, so that a stale cache shows
+    judge = _Judge(samples, tolerance, rng)
+    other_x = judge.shuffled(x)
+    _pass_other_data(network, other_x, t)
     gradients, causes = _backprop(network, x, t)
+    scores = network.predict(x)
+    judge.size = max(1.0, np.abs(scores).max())
     checks = {
         key: judge(key, lambda _: network.loss(x, t), param, gradients[key])
         for key, param in network.params.items()
@@ -71,25 +74,24 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     failed = [key for key, check in checks.items() if not check.ok]
 
     weight = judge.rng.uniform(2, 3)  # a dout other than 1, for a backward that forgets it
+    _pass_other_data(network, other_x, t)
     network.loss(x, t)
     dx = network.lastLayer.backward(weight)
     last = judge("x", lambda scores: weight * network.lastLayer.forward(scores, t), scores, dx)
     if not last.ok:
         failed.append("lastLayer")
-        causes.append(f"lastLayer computes a wrong dx: {last.disagreement()}")
     if not failed:
         return GradientReport(checks)
 
     causes += _causes_in_numbers(checks, gradients, len(x)) + _causes_in_chain(network, failed)
-    suspects = [] if last.ok else ["lastLayer"]
-    for name, layer in network.layers.items():
-        alone = check_layer(layer, x, samples=50, tolerance=tolerance, rng=judge.rng)
-        if not alone.ok:
-            suspects.append(name)
-            wrong = " and ".join("d" + param for param in alone.failed)
-            causes.append(f"Checked alone, {name} computes a wrong {wrong}.")
-        x = layer.forward(x)
-    return GradientReport(checks, failed, suspects, causes)
+    found = {} if last.ok else {"lastLayer": f"a wrong dx: {last.disagreement()}"}
+    found |= _check_each_alone(network, x, judge)
+    causes += [f"Checked alone, {name} has {fault}" for name, fault in found.items()]
+    if not found:
+        causes.append(
+            "Each layer is right when checked alone: look at how gradients are handed on."
+        )
+    return GradientReport(checks, failed, found, causes)
 
 
 def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
@@ -108,7 +110,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     arrays = {name: getattr(layer, name) for name in getattr(layer, "param_names", ())}
     for name, param in arrays.items():
         _check_differentiable(param, f"{type(layer).__name__}'s {name}")
-    judge = _Judge(1.0, samples, tolerance, rng)
+    judge = _Judge(samples, tolerance, rng)
     read_only = x.view()
     read_only.flags.writeable = False
     try:
@@ -252,60 +254,67 @@ class _Judge:
     size : size of the numbers that f adds up, which rounding errors are a part of
     """
 
-    def __init__(self, size, samples, tolerance, rng):
+    def __init__(self, samples, tolerance, rng):
         if samples is not None and not (isinstance(samples, (int, np.integer)) and samples >= 1):
             raise ValueError(f"expected samples as a whole number from 1 up, got {samples!r}")
         if not 0 < tolerance < 1:
             raise ValueError(f"expected tolerance between 0 and 1, got {tolerance!r}")
-        self.size, self.samples, self.tolerance = size, samples, tolerance
+        self.size, self.samples, self.tolerance = 1.0, samples, tolerance
         self.rng = np.random.default_rng(0 if rng is None else rng)
 
     def __call__(self, name, f, x, gradient):
         """The ArrayCheck of backprop's gradient of f by x."""
-        if f(x) != f(x):
+        first, second = f(x), f(x)
+        if not math.isfinite(first):
             raise ValueError(
-                "expected f(x) to be the same at every call, got two values; a layer that draws "
-                "random numbers must hold them fixed while it is checked"
+                f"expected finite outputs, got a sum of {first}; is x fit for the layer?"
+            )
+        if first != second:
+            raise ValueError(
+                f"expected the same outputs from the same inputs, got {first} and then {second}; "
+                "a layer that draws random numbers must hold them fixed while it is checked, "
+                "and one that writes into its x must compute a new array"
             )
         problem = _misfit(gradient, x)
         if problem:
-            gradient = np.zeros_like(x)
+            gradient = np.full_like(x, np.nan)
         entries, bugs = [], 0
+        noise = 3 * self.rounding(H)  # what exceeds it can still be seen with a smaller step
         indices = _every_index((1,) * x.ndim) if problem else self.choose(f, x, gradient)
         for index in tqdm(indices, desc=name, disable=None, delay=1, leave=False):
             a, n, verdict = gradient[index], _central_difference(f, x, index, H), _SAME
-            if not abs(a - n) <= self.allowed(a, n, H):
+            if not abs(a - n) <= self.allowed(a, n, noise):
                 # A hundred bugs are proof enough: what comes after isn't looked into any more.
-                verdict = _KINK if bugs < 100 and self.is_kink(f, x, index, a, n) else _BUG
+                n, verdict = self.look_closer(f, x, index, a, n) if bugs < 100 else (n, _BUG)
                 bugs += verdict is _BUG
             entries.append((index, a, n, verdict))
-        return ArrayCheck(x.shape, entries, self.rounding(H), self.tolerance, problem)
+        return ArrayCheck(x.shape, entries, noise, self.tolerance, problem)
 
     def shuffled(self, x):
-        """The same numbers in other places."""
-        return self.rng.permuted(x.ravel()).reshape(x.shape)
+        """The same numbers in other places, and somewhat smaller."""
+        return 0.9 * self.rng.permuted(x.ravel()).reshape(x.shape)
 
     def rounding(self, h):
         """What rounding alone may do to a difference taken with step h, on the safe side."""
         return 30 * np.finfo(np.float64).eps * self.size / h
 
-    def allowed(self, a, n, h):
-        return self.tolerance * max(abs(a), abs(n)) + self.rounding(h)
+    def allowed(self, a, n, noise):
+        return self.tolerance * max(abs(a), abs(n)) + noise
 
-    def is_kink(self, f, x, index, a, n):
-        """Whether backprop's a and the difference n disagree because f bends near x[index]."""
-        wrong, h = abs(a - n), H
-        while self.rounding(h) < wrong / 3:  # as long as rounding leaves the disagreement to see
-            # Left and right slope differ by h f'' where f is smooth. What is left of it when
-            # twice the half step's is compared with the whole step's, is a bend.
-            bend = 2 * _bend(f, x, index, h / 2) - _bend(f, x, index, h)
-            if abs(bend) > wrong / 3 + self.rounding(h):
-                return True
-            h /= 2
-            n = _central_difference(f, x, index, h)
-            if abs(a - n) <= self.allowed(a, n, h):
-                return True
-        return False
+    def look_closer(self, f, x, index, a, n):
+        """Where backprop's a isn't the difference n: n from a smaller step, and the verdict."""
+        stays, bent, wrong, h = True, False, abs(a - n), H
+        left, right = _slopes(f, x, index, h)
+        while wrong > self.allowed(a, n, self.rounding(h)):  # until they agree, or rounding rules
+            before, bend, h = wrong, right - left, h / 2
+            left, right = _slopes(f, x, index, h)
+            n = (left + right) / 2
+            wrong = abs(a - n)
+            # Left and right slope differ by h f'' where f is smooth, so half the step halves
+            # that; but not at a kink. And it quarters what curvature makes wrong, but no bug.
+            kink = abs(bend - 2 * (right - left)) > before / 2
+            stays, bent = not kink and wrong > 0.75 * before, bent or kink
+        return n, _BUG if stays else _KINK if bent else _SAME
 
     def choose(self, f, x, gradient):
         """Indices of the entries to look at."""
@@ -345,6 +354,28 @@ class _Judge:
         return [group[0]]
 
 
+def _pass_other_data(network, x, t):
+    """Fill the caches of all layers with something else, so that a stale one shows later."""
+    with contextlib.suppress(Exception):  # what is wrong with x or t, the pass that counts will say
+        classes = network.predict(x).shape[1]
+        network.gradient(x, (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1))
+
+
+def _check_each_alone(network, x, judge):
+    """{name: what is wrong with it} of the layers that are wrong by themselves."""
+    found = {}
+    for name, layer in network.layers.items():
+        try:
+            alone = check_layer(layer, x, samples=50, tolerance=judge.tolerance, rng=judge.rng)
+        except ValueError as error:
+            found[name] = f"an error: {error}."
+            break
+        if not alone.ok:
+            found[name] = f"a wrong {' and '.join('d' + param for param in alone.failed)}."
+        x = layer.forward(x)
+    return found
+
+
 def _backprop(network, x, t):
     """network.gradient(x, t) and no complaint; or what the layers were left with, and the one."""
     try:
@@ -364,6 +395,9 @@ def _misfit(gradient, param):
     if np.shape(gradient) != param.shape:
         hint = ", the transpose" if np.shape(gradient) == param.T.shape else ""
         return f"expected a gradient of shape {param.shape}, got {np.shape(gradient)}{hint}"
+    if not np.isfinite(gradient).all():
+        index = tuple(np.argwhere(~np.isfinite(gradient))[0].tolist())
+        return f"expected a finite gradient, got {np.asarray(gradient)[index]} at {list(index)}"
     return None
 
 
@@ -383,7 +417,7 @@ def _causes_in_numbers(checks, gradients, N):
         elif large.any():
             ratio = a[large] / n[large]
             factor = float(np.median(ratio))
-            if np.abs(ratio - factor).max() <= 1e-5 * abs(factor):
+            if np.abs(ratio - factor).max() <= 1e-5 * abs(factor) and abs(factor - 1) > 1e-5:
                 causes.append(f"{name}: every gradient is {_factor_in_words(factor, N)}.")
         candidates = {
             f"{other}'s gradient is what {name}'s should be; swapped?": gradient
@@ -456,11 +490,12 @@ def _central_difference(f, x, index, h):
     return (f_above - f_below) / (above - below)  # the step as x rounds it, not quite 2h
 
 
-def _bend(f, x, index, h):
-    """Slope of f to the right less slope to the left, at the entry of x at index."""
+def _slopes(f, x, index, h):
+    """The slopes of f to the left and to the right of the entry of x at index."""
     value = x[index]
-    f_above, f_below = _at(f, x, index, value + h), _at(f, x, index, value - h)
-    return (f_above - 2 * _at(f, x, index, value) + f_below) / h
+    above, below = value + h, value - h
+    f_above, f_here, f_below = (_at(f, x, index, at) for at in (above, value, below))
+    return (f_here - f_below) / (value - below), (f_above - f_here) / (above - value)
 
 
 def _at(f, x, index, value):

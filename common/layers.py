@@ -91,9 +91,10 @@ class Affine:
             raise ValueError(f"Affine: expected x of shape (N, {D}), got {x.shape}{_hint(x, D)}")
         out = np.dot(x, self.W)  # (N, D) (D, M) -> (N, M)
         out += self.b
-        # NaN or inf in a row of x spoils that row of out: x is checked through its shorter out.
-        if not np.isfinite(out).all():
-            raise self._not_finite(x)
+        # NaN or inf in a row of x spoils that row of out, which is shorter; and one product of
+        # out with itself is the fastest way to see whether there are any.
+        if not math.isfinite(np.vdot(out, out)):
+            self._check_finite(x, out)
         self.x = x
         return out
 
@@ -105,16 +106,18 @@ class Affine:
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         return np.dot(dout, self.W.T) if need_dx else None  # (N, M) (M, D) -> (N, D)
 
-    def _not_finite(self, x):
+    def _check_finite(self, x, out):
+        """Say where NaN or inf came from, if there is any."""
         if not np.isfinite(x).all():
             row, column = np.argwhere(~np.isfinite(x))[0]
-            return ValueError(
+            raise ValueError(
                 f"Affine: expected finite numbers in x, got {x[row, column]} at x[{row}, {column}]"
             )
-        return FloatingPointError(
-            "Affine: expected a finite x W + b, got inf or nan from a finite x: W or b has "
-            "grown beyond all bounds; train with a smaller learning rate"
-        )
+        if not np.isfinite(out).all():
+            raise FloatingPointError(
+                "Affine: expected a finite x W + b, got inf or nan from a finite x: W or b has "
+                "grown beyond all bounds; train with a smaller learning rate"
+            )
 
     def __repr__(self):
         return "Affine({} -> {})".format(*self.W.shape)
@@ -186,25 +189,28 @@ class SoftmaxWithLoss:
             raise ValueError(
                 f"SoftmaxWithLoss: expected scores x of shape (N, C), got {x.shape}{hint}"
             )
-        if not np.isfinite(x).all():
-            raise ValueError("SoftmaxWithLoss: expected finite scores x, got nan or inf among them")
+        N = len(x)
         t = as_labels(t, *x.shape)
-        x = x - x.max(axis=1, keepdims=True)  # no exp overflows, and y stays what it was
+        x = np.array(x.T, order="C")  # (C, N): maxima and sums over classes run along memory
+        top = x.max(axis=0)  # (N,)
+        if not np.isfinite(top).all():
+            raise ValueError("SoftmaxWithLoss: expected finite scores x, got nan or inf among them")
+        x -= top  # exp can't overflow, and y stays what it was
         y = np.exp(x)
-        total = y.sum(axis=1, keepdims=True)  # (N, 1)
+        total = y.sum(axis=0)  # (N,)
         y /= total
-        log_y = x - np.log(total)
         if t.ndim == 1:
-            loss = -float(log_y[np.arange(len(t)), t].mean())
+            log_y = x[t, np.arange(N)] - np.log(total)  # that of the right class is enough
+            loss = -float(log_y.sum()) / N
         else:
             t = t.astype(x.dtype, copy=False)
-            loss = -float((t * log_y).sum() / len(t))
+            loss = -float((t.T * (x - np.log(total))).sum()) / N
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"SoftmaxWithLoss: expected a finite loss, got {loss}: scores too far apart "
                 f"for {x.dtype}; train with a smaller learning rate"
             )
-        self.y, self.t = y, t
+        self.y, self.t = y.T, t
         return loss
 
     def backward(self, dout=1):
@@ -215,12 +221,13 @@ class SoftmaxWithLoss:
                 "SoftmaxWithLoss: expected dout as one number, since the loss is one, "
                 f"got shape {np.shape(dout)}"
             )
-        dx = self.y.copy()
+        N = len(self.y)
+        dx = self.y.copy(order="K")
         if self.t.ndim == 1:
-            dx[np.arange(len(dx)), self.t] -= 1  # y - t, with t a one-hot row
+            dx[np.arange(N), self.t] -= 1  # y - t, with t as a one-hot row
         else:
             dx -= self.t
-        dx *= dout / len(dx)
+        dx *= dout / N
         return dx
 
     def __repr__(self):
