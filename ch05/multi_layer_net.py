@@ -41,7 +41,7 @@ class MultiLayerNet(Network):
         dtype=np.float64,
         rng=None,
     ):
-        if activation not in ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise ValueError(f'expected activation "relu" or "sigmoid", got {activation!r}')
         if not np.iterable(hidden_size_list) or isinstance(hidden_size_list, str):
             raise TypeError(

@@ -10,6 +10,8 @@ Labels come in three forms, which give the same loss, gradient and accuracy:
 class numbers of shape (N,), one-hot rows (N, C), rows of probabilities (N, C).
 """
 
+import math
+
 import numpy as np
 
 __all__ = ["sigmoid", "softmax", "log_softmax", "cross_entropy_error"]
@@ -29,10 +31,9 @@ def softmax(x):
     """exp(x) / sum(exp(x)) along the last axis: scores (..., C) -> probabilities (..., C).
 
     Each row is first shifted so that its largest score is 0. That changes nothing in the
-    quotient, and exp can't overflow.
+    quotient, and exp can't overflow. ValueError for scores that are nan or inf.
     """
-    x = as_floats(x)
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    e = np.exp(_shifted(x))
     return e / e.sum(axis=-1, keepdims=True)
 
 
@@ -41,9 +42,9 @@ def log_softmax(x):
 
     A probability too small to be a float still has an exact logarithm: the one for scores
     (0, -10000) is -10000, where log(softmax(x)) would say -inf.
+    ValueError for scores that are nan or inf.
     """
-    x = as_floats(x)
-    x = x - x.max(axis=-1, keepdims=True)
+    x = _shifted(x)
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
@@ -73,7 +74,7 @@ def cross_entropy_error(y, t):
     else:
         p, weight = y[t > 0], t[t > 0]
     with np.errstate(divide="ignore"):  # log(0) = -inf is the answer here, not an accident
-        return float(-(weight * np.log(p)).sum() / len(y))
+        return float(-(weight * np.log(p)).sum() / len(y)) + 0.0  # which makes 0.0 of -0.0
 
 
 # What comes in from outside: turned into what the maths needs, or refused with the reason.
@@ -124,15 +125,33 @@ def as_labels(t, N, C):
             raise ValueError(f"expected class numbers 0 to {C - 1}, got {_first_not_whole(t)}")
         if t.min() < 0:
             raise ValueError(f"expected class numbers 0 to {C - 1}, got {t.min()}")
-        t = t.astype(np.uintp)
-    if t.max() >= C:
+    if t.max() >= C:  # before the cast, in which 1e30 would become class 0
         raise ValueError(f"expected class numbers 0 to {C - 1}, got {t.max()}")
-    return t
+    return t if t.dtype.kind == "u" else t.astype(np.uintp)
+
+
+def all_finite(x):
+    """True if there is neither nan nor inf in x, an array of floats.
+
+    One product of x with itself shows them, at a quarter of what a look at every number costs.
+    It may overflow where x is very large but finite, hence the second look.
+    """
+    return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())
 
 
 def is_probabilities(rows):
     """True if every row of an (N, C) array is 0 or more and sums to 1, within 0.001."""
     return bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < 1e-3).all())
+
+
+def _shifted(x):
+    """Scores x (..., C), each row less its largest."""
+    x = as_floats(x)
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ValueError(f"expected scores of shape (..., C), got {x.shape}")
+    if not all_finite(x):
+        raise ValueError("expected finite scores, got nan or inf among them")
+    return x - x.max(axis=-1, keepdims=True)
 
 
 def _first_not_whole(t):

@@ -25,7 +25,7 @@ import numbers
 
 import numpy as np
 
-from common.functions import as_floats, as_labels, sigmoid
+from common.functions import all_finite, as_floats, as_labels, sigmoid
 
 __all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 
@@ -66,15 +66,16 @@ class Affine:
               np.random.seed sets
         """
         sizes = (input_size, output_size)
-        if not all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes):
+        if not all(isinstance(n, (int, np.integer)) and n >= 1 and n is not True for n in sizes):
             raise ValueError(
                 f"Affine: expected sizes as whole numbers from 1 up, got {input_size!r} inputs "
                 f"and {output_size!r} outputs"
             )
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise TypeError(f"Affine: expected dtype float32 or float64, got {np.dtype(dtype)}")
-        named = {"he": math.sqrt(2 / input_size), "xavier": math.sqrt(1 / input_size)}
-        std = named.get(weight_init_std, weight_init_std)
+        std = weight_init_std
+        if isinstance(std, str):
+            std = {"he": math.sqrt(2 / input_size), "xavier": math.sqrt(1 / input_size)}.get(std)
         if not isinstance(std, numbers.Real) or not 0 <= std < math.inf:
             raise ValueError(
                 'Affine: expected weight_init_std as a number from 0 up, "he" or "xavier", '
@@ -84,6 +85,7 @@ class Affine:
         W = std * draws.standard_normal(sizes)  # (D, M)
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
+    @np.errstate(over="ignore", invalid="ignore")  # answered below, in better words
     def forward(self, x):
         D = len(self.W)
         x = as_floats(x, self.W.dtype)
@@ -91,10 +93,8 @@ class Affine:
             raise ValueError(f"Affine: expected x of shape (N, {D}), got {x.shape}{_hint(x, D)}")
         out = np.dot(x, self.W)  # (N, D) (D, M) -> (N, M)
         out += self.b
-        # NaN or inf in a row of x spoils that row of out, which is shorter; and one product of
-        # out with itself is the fastest way to see whether there are any.
-        if not math.isfinite(np.vdot(out, out)):
-            self._check_finite(x, out)
+        if not all_finite(out):  # nan or inf in a row of x spoils that row of out, which is shorter
+            self._say_what_is_not_finite(x)
         self.x = x
         return out
 
@@ -106,18 +106,16 @@ class Affine:
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         return np.dot(dout, self.W.T) if need_dx else None  # (N, M) (M, D) -> (N, D)
 
-    def _check_finite(self, x, out):
-        """Say where NaN or inf came from, if there is any."""
+    def _say_what_is_not_finite(self, x):
         if not np.isfinite(x).all():
             row, column = np.argwhere(~np.isfinite(x))[0]
             raise ValueError(
                 f"Affine: expected finite numbers in x, got {x[row, column]} at x[{row}, {column}]"
             )
-        if not np.isfinite(out).all():
-            raise FloatingPointError(
-                "Affine: expected a finite x W + b, got inf or nan from a finite x: W or b has "
-                "grown beyond all bounds; train with a smaller learning rate"
-            )
+        raise FloatingPointError(
+            "Affine: expected a finite x W + b, got inf or nan from a finite x: W or b has grown "
+            "beyond all bounds; train with a smaller learning rate"
+        )
 
     def __repr__(self):
         return "Affine({} -> {})".format(*self.W.shape)
@@ -182,6 +180,7 @@ class SoftmaxWithLoss:
         self.y = None
         self.t = None
 
+    @np.errstate(over="ignore", invalid="ignore")  # answered below, in better words
     def forward(self, x, t):
         x = as_floats(x)
         if x.ndim != 2:
@@ -191,20 +190,19 @@ class SoftmaxWithLoss:
             )
         N = len(x)
         t = as_labels(t, *x.shape)
-        x = np.array(x.T, order="C")  # (C, N): maxima and sums over classes run along memory
-        top = x.max(axis=0)  # (N,)
-        if not np.isfinite(top).all():
+        if not all_finite(x):
             raise ValueError("SoftmaxWithLoss: expected finite scores x, got nan or inf among them")
-        x -= top  # exp can't overflow, and y stays what it was
+        x = np.array(x.T, order="C")  # (C, N): maxima and sums over classes run along memory
+        x -= x.max(axis=0)  # exp can't overflow, and y stays what it was
         y = np.exp(x)
         total = y.sum(axis=0)  # (N,)
         y /= total
         if t.ndim == 1:
-            log_y = x[t, np.arange(N)] - np.log(total)  # that of the right class is enough
-            loss = -float(log_y.sum()) / N
+            minus_log_y = np.log(total) - x[t, np.arange(N)]  # that of the right class is enough
         else:
             t = t.astype(x.dtype, copy=False)
-            loss = -float((t.T * (x - np.log(total))).sum()) / N
+            minus_log_y = t.T * (np.log(total) - x)
+        loss = float(minus_log_y.sum()) / N
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"SoftmaxWithLoss: expected a finite loss, got {loss}: scores too far apart "
@@ -216,10 +214,13 @@ class SoftmaxWithLoss:
     def backward(self, dout=1):
         if self.y is None:
             raise _not_forward(self)
-        if np.ndim(dout) != 0:
+        dout = np.asarray(dout)
+        if dout.dtype.kind not in "biuf":
+            raise TypeError(f"SoftmaxWithLoss: expected dout as one number, got {dout}")
+        if dout.ndim != 0:
             raise ValueError(
                 "SoftmaxWithLoss: expected dout as one number, since the loss is one, "
-                f"got shape {np.shape(dout)}"
+                f"got shape {dout.shape}"
             )
         N = len(self.y)
         dx = self.y.copy(order="K")
@@ -227,7 +228,7 @@ class SoftmaxWithLoss:
             dx[np.arange(N), self.t] -= 1  # y - t, with t as a one-hot row
         else:
             dx -= self.t
-        dx *= dout / N
+        dx *= float(dout) / N
         return dx
 
     def __repr__(self):

@@ -6,6 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import MutableMapping
+from operator import is_
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ class Network:
     def __init__(self, layers, lastLayer):
         self.layers = layers
         self.lastLayer = lastLayer
+        _check_layer("lastLayer", lastLayer)
         self._params = Params(self)
         self._params.owners()  # a chain that can't work is refused here, not at its first use
 
@@ -143,7 +145,9 @@ class Network:
     @property
     def dtype(self):
         """The dtype of the parameters; float64 where there are none."""
-        return next((param.dtype for param in self._params.values()), np.dtype(np.float64))
+        for _, layer, name in self._params.owners().values():
+            return getattr(layer, name).dtype
+        return np.dtype(np.float64)
 
     def __repr__(self):
         counts = dict.fromkeys(self.layers, 0)
@@ -174,15 +178,17 @@ class Params(MutableMapping):
 
     def __init__(self, network):
         self._network = network
-        self._layers = None
+        self._chain = []
         self._owners = {}
 
     def owners(self):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
-        layers = list(self._network.layers.values())
-        if layers != self._layers:  # looked up again only when the chain has changed
-            self._owners = _find_owners(self._network.layers)
-            self._layers = layers
+        layers = self._network.layers
+        chain = [*layers, *layers.values()] if hasattr(layers, "values") else []
+        # Looked up again only when the chain has changed: a name, or a layer for another one.
+        if not chain or len(chain) != len(self._chain) or not all(map(is_, chain, self._chain)):
+            self._owners = _find_owners(layers)
+            self._chain = chain
         return self._owners
 
     def __getitem__(self, key):
@@ -204,6 +210,8 @@ class Params(MutableMapping):
             raise ValueError(
                 f"params[{key!r}]: expected shape {param.shape}, got {values.shape}{hint}"
             )
+        with np.errstate(over="ignore"):  # beyond float32 is inf, which is refused
+            values = values.astype(param.dtype, copy=False)
         if not np.isfinite(values).all():
             raise ValueError(
                 f"params[{key!r}]: expected finite numbers, got nan or inf among them; "
@@ -235,10 +243,7 @@ def _find_owners(layers):
         raise ValueError("expected at least one layer, got an empty chain")
     owners, seen, number = {}, {}, 0
     for layer_name, layer in layers.items():
-        for method in ("forward", "backward"):
-            if isinstance(layer, type) or not callable(getattr(layer, method, None)):
-                kind = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
-                raise TypeError(f"{layer_name}: expected a layer with {method}(), got {kind}")
+        _check_layer(layer_name, layer)
         if id(layer) in seen:
             raise ValueError(
                 f"{layer_name}: expected a layer of its own, got the one that stands at "
@@ -251,6 +256,14 @@ def _find_owners(layers):
             _check_param(layer_name, name, getattr(layer, name, None), owners)
             owners[f"{name}{number}"] = layer_name, layer, name
     return owners
+
+
+def _check_layer(name, layer):
+    """TypeError for what can't be a layer."""
+    for method in ("forward", "backward"):
+        if isinstance(layer, type) or not callable(getattr(layer, method, None)):
+            kind = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
+            raise TypeError(f"{name}: expected a layer with {method}(), got {kind}")
 
 
 def _check_param(layer_name, name, param, owners):

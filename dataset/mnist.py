@@ -68,7 +68,9 @@ def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=No
 def _find(folder, name):
     """The file of that name in the folder, gzipped or not."""
     for path in (folder / f"{name}.gz", folder / name):
-        if path.is_file():
+        if path.is_dir():
+            raise ValueError(f"{path}: expected a file, got a folder of that name")
+        if path.exists():
             return path
     raise FileNotFoundError(
         f"{folder / name}.gz: expected this file (or the same without .gz), got nothing there; "
@@ -95,10 +97,13 @@ def _read_idx_stream(file, shape):
     header = file.read(4 * (1 + ndim))
     magic, *dims = np.frombuffer(header[: len(header) // 4 * 4], dtype=">u4").tolist() or [None]
     if magic != 0x0800 + ndim:
-        raise ValueError(f"expected magic number {0x0800 + ndim} at the head, got {magic}")
-    if len(dims) != ndim or any(want not in (None, got) for want, got in zip(shape, dims)):
+        came = "an empty file" if magic is None else magic
+        raise ValueError(f"expected magic number {0x0800 + ndim} at the head, got {came}")
+    unlike = any(want not in (None, got) for want, got in zip(shape, dims))
+    if len(dims) != ndim or unlike or 0 in dims:
         known = " x ".join("N" if length is None else str(length) for length in shape)
-        raise ValueError(f"expected dimensions {known}, got {' x '.join(map(str, dims))}")
+        came = " x ".join(map(str, dims)) or "nothing"
+        raise ValueError(f"expected dimensions {known}, got {came}")
     size = int(np.prod(dims, dtype=object))
     data = bytearray()
     while len(data) <= size and (chunk := file.read(min(CHUNK, size + 1 - len(data)))):

@@ -1,0 +1,296 @@
+"""The maths by itself: values worked on paper, logarithms of what is too small for a float."""
+
+import math
+
+import numpy as np
+import pytest
+
+import common.functions
+from common.functions import (
+    as_floats,
+    as_labels,
+    cross_entropy_error,
+    log_softmax,
+    sigmoid,
+    softmax,
+)
+
+log = np.log
+
+
+def read_only(array):
+    array = np.array(array)
+    array.setflags(write=False)
+    return array
+
+
+def test_import_star_gives_the_four_functions_and_nothing_else():
+    names = {}
+    exec("from common.functions import *", names)
+    names.pop("__builtins__")
+    assert names.keys() == {"sigmoid", "softmax", "log_softmax", "cross_entropy_error"}
+    assert all(names[name] is getattr(common.functions, name) for name in names)
+
+
+# sigmoid
+
+
+def test_sigmoid_by_hand():
+    # exp(-log 3) = 1/3, and 1 / (1 + 1/3) = 3/4; the others likewise.
+    x = np.array([[0, log(3), -log(3)], [log(9), -log(9), log(99)]])
+    want = [[1 / 2, 3 / 4, 1 / 4], [9 / 10, 1 / 10, 99 / 100]]
+    np.testing.assert_allclose(sigmoid(x), want, rtol=1e-15)
+
+
+def test_sigmoid_far_out_is_exact_and_silent():
+    np.testing.assert_array_equal(sigmoid([-1e4, -1000, 1000, 1e4]), [0, 0, 1, 1])
+    # Far to the left it is exp(x), of which nothing gets lost: exp(-230.2585...) = 1e-100.
+    np.testing.assert_allclose(sigmoid([-100 * log(10)]), [1e-100], rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 1, 4), (0, 3)])
+def test_sigmoid_takes_any_shape(shape):
+    out = sigmoid(np.zeros(shape))
+    assert out.shape == shape and (out == 0.5).all()
+
+
+# softmax and log_softmax
+
+
+def test_softmax_by_hand():
+    # exp of the scores is 1, 2, 5 (sum 8) and 3, 3, 4 (sum 10).
+    x = log([[1, 2, 5], [3, 3, 4]])
+    want = [[1 / 8, 2 / 8, 5 / 8], [3 / 10, 3 / 10, 4 / 10]]
+    np.testing.assert_allclose(softmax(x), want, rtol=1e-15)
+    np.testing.assert_allclose(log_softmax(x), log(want), rtol=1e-14)
+
+
+def test_softmax_of_the_textbooks_scores():
+    # Printed in the chapter on neural networks for the scores 0.3, 2.9, 4.0.
+    want = [0.01821127, 0.24519181, 0.73659691]
+    np.testing.assert_allclose(softmax([0.3, 2.9, 4.0]), want, atol=5e-9)
+    # And for 1010, 1000, 990, where exp would overflow.
+    want = [9.99954600e-01, 4.53978686e-05, 2.06106005e-09]
+    np.testing.assert_allclose(softmax([1010, 1000, 990]), want, rtol=5e-9)
+
+
+@pytest.mark.parametrize("function", [softmax, log_softmax])
+def test_softmax_goes_along_the_last_axis(function):
+    # 1, 3 (sum 4); 1, 1 (sum 2); 4, 1 (sum 5); 1, 9 (sum 10): a stack of two batches.
+    x = log([[[1, 3], [1, 1]], [[4, 1], [1, 9]]])
+    want = np.array([[[1 / 4, 3 / 4], [1 / 2, 1 / 2]], [[4 / 5, 1 / 5], [1 / 10, 9 / 10]]])
+    want = want if function is softmax else log(want)
+    np.testing.assert_allclose(function(x), want, rtol=1e-14)
+    np.testing.assert_allclose(function(x[0, 0]), want[0, 0], rtol=1e-14)
+
+
+@pytest.mark.parametrize("shift", [-1e4, 1e4])
+def test_softmax_far_out_doesnt_overflow(shift):
+    # A shift drops out of the quotient. 1e4 leaves 12 digits of the scores.
+    x = log([[1, 2, 5]]) + shift
+    np.testing.assert_allclose(softmax(x), [[1 / 8, 2 / 8, 5 / 8]], rtol=1e-11)
+    np.testing.assert_allclose(log_softmax(x), log([[1 / 8, 2 / 8, 5 / 8]]), rtol=1e-11)
+
+
+def test_rows_far_apart_dont_disturb_each_other():
+    x = [[1e4, 1e4], [0, 0], [-1e4, -1e4]]
+    np.testing.assert_array_equal(softmax(x), np.full((3, 2), 1 / 2))
+    np.testing.assert_allclose(log_softmax(x), np.full((3, 2), -log(2)), rtol=1e-14)
+
+
+def test_softmax_of_scores_far_apart_is_one_hot():
+    np.testing.assert_array_equal(softmax([[1e4, -1e4, 0]]), [[1, 0, 0]])
+
+
+def test_log_softmax_never_meets_log_of_0():
+    # log(exp(-10000) / (1 + exp(-10000))) = -10000 - log(1 + exp(-10000)) = -10000 - 0.
+    np.testing.assert_array_equal(log_softmax([0, -10000]), [0, -10000])
+    np.testing.assert_array_equal(log_softmax([[1e4, -1e4]]), [[0, -2e4]])
+
+
+# cross_entropy_error
+
+Y = [[1 / 8, 2 / 8, 5 / 8], [3 / 10, 3 / 10, 4 / 10]]
+
+
+@pytest.mark.parametrize("t", [[0, 2], [[1, 0, 0], [0, 0, 1]]], ids=["numbers", "one-hot"])
+def test_cross_entropy_by_hand(t):
+    # (-log 1/8 - log 4/10) / 2 = log(8 * 10/4) / 2 = log(20) / 2
+    loss = cross_entropy_error(np.array(Y), np.array(t))
+    assert type(loss) is float
+    assert loss == pytest.approx(log(20) / 2, rel=1e-14)
+
+
+def test_cross_entropy_of_probabilities_by_hand():
+    # -(1/2 log 1/8 + 1/2 log 2/8) = (3 log 2 + 2 log 2) / 2 = 5/2 log 2 in the first row,
+    # -(1/4 log 3/10 + 3/4 log 4/10) in the second
+    t = np.array([[1 / 2, 1 / 2, 0], [0, 1 / 4, 3 / 4]])
+    want = (5 / 2 * log(2) - log(0.3) / 4 - 3 / 4 * log(0.4)) / 2
+    assert cross_entropy_error(np.array(Y), t) == pytest.approx(want, rel=1e-14)
+
+
+@pytest.mark.parametrize("t", [1, [0, 1, 0]], ids=["number", "one-hot"])
+def test_cross_entropy_of_one_sample(t):
+    assert cross_entropy_error(Y[0], t) == pytest.approx(log(4), rel=1e-14)
+
+
+def test_cross_entropy_adds_nothing_to_y():
+    # With the usual + 1e-7 it would be 11.5 + 2.3 instead of 30 log 10.
+    assert cross_entropy_error([[1e-30, 1]], [0]) == pytest.approx(30 * log(10), rel=1e-14)
+    assert cross_entropy_error([[1, 0]], [1]) == math.inf
+    assert cross_entropy_error([[1, 0]], [[0, 1]]) == math.inf
+
+
+def test_a_class_that_t_rules_out_costs_nothing():
+    # 0 log 0 is 0 here, not nan.
+    assert cross_entropy_error([[1, 0]], [[1, 0]]) == 0
+    assert cross_entropy_error([[1, 0]], [0]) == 0
+
+
+@pytest.mark.parametrize("y", [[[1.0, 2.0]], [[1.5, -0.5]], [[0.4, 0.4]], [[np.nan, 1]]])
+def test_cross_entropy_refuses_scores(y):
+    with pytest.raises(ValueError, match=r"rows of probabilities .* pass softmax\(scores\)"):
+        cross_entropy_error(y, [0])
+
+
+def test_cross_entropy_refuses_other_shapes():
+    with pytest.raises(ValueError, match=r"expected y of shape \(N, C\), got \(1, 1, 1\)"):
+        cross_entropy_error([[[1.0]]], [0])
+
+
+# What holds for all of them
+
+ALL = [sigmoid, softmax, log_softmax, lambda x: cross_entropy_error(softmax(x), [0, 1])]
+IDS = ["sigmoid", "softmax", "log_softmax", "cross_entropy_error"]
+
+
+@pytest.mark.parametrize("function", ALL, ids=IDS)
+def test_no_function_writes_into_its_argument(function):
+    x = read_only([[1.0, -2.0, 3.0], [0.0, 5.0, -1.0]])
+    function(x)  # an attempt to write would raise
+    out = function(x.copy())
+    assert out is not x
+
+
+def test_cross_entropy_writes_into_neither_argument():
+    for t in ([0, 2], [0.0, 2.0], [[1, 0, 0], [0, 0, 1]], [[0.5, 0.5, 0], [0, 0, 1]]):
+        cross_entropy_error(read_only(Y), read_only(t))
+
+
+@pytest.mark.parametrize("function", ALL[:3], ids=IDS[:3])
+def test_what_is_returned_is_the_callers_own(function):
+    x = np.array([[0.0, 0.0]])
+    out = function(x)
+    out += 1
+    assert (x == 0).all()
+
+
+@pytest.mark.parametrize("function", ALL[:3], ids=IDS[:3])
+@pytest.mark.parametrize(
+    "came, stays", [("f4", "f4"), ("f8", "f8"), ("i8", "f8"), ("u1", "f8"), ("f2", "f8")]
+)
+def test_floats_keep_their_dtype_and_other_numbers_become_float64(function, came, stays):
+    x = np.array([[1, 2, 3]], came)
+    assert function(x).dtype == stays
+
+
+@pytest.mark.parametrize("function", ALL[:3], ids=IDS[:3])
+def test_unsigned_bytes_dont_wrap_around(function):
+    # 0 - 1 is 255 among unsigned bytes: the shift by the largest score must not happen there.
+    as_bytes = function(np.array([[0, 1]], np.uint8))
+    e = math.e
+    by_hand = {
+        sigmoid: [1 / 2, e / (1 + e)],
+        softmax: [1 / (1 + e), e / (1 + e)],
+        log_softmax: [-log(1 + e), 1 - log(1 + e)],
+    }
+    np.testing.assert_allclose(as_bytes, [by_hand[function]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("x", [["a"], [1j], [None], [np.datetime64("2020-01-01")]])
+@pytest.mark.parametrize("function", ALL[:3], ids=IDS[:3])
+def test_what_is_no_real_number_is_refused(function, x):
+    with pytest.raises(TypeError, match="expected an array of real numbers, got dtype"):
+        function(np.array(x))
+
+
+# as_floats and as_labels, the doors that layers and networks share
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_as_floats_copies_only_what_must_be_converted(dtype):
+    x = np.ones(3, dtype)
+    assert as_floats(x) is x
+    assert as_floats(x, x.dtype) is x
+    other = np.dtype(np.float32 if dtype is np.float64 else np.float64)
+    assert as_floats(x, other).dtype == other and x.dtype == dtype
+    assert as_floats([1, 2], np.dtype(dtype)).dtype == dtype
+
+
+def test_as_floats_reads_numbers_stored_the_other_way_round():
+    x = as_floats(np.array([1.5, -2], ">f4"))
+    assert x.dtype == np.float64 and x.tolist() == [1.5, -2]
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "i8", "u1", "u8", "f2", "f4", "f8"])
+def test_class_numbers_may_have_any_dtype(dtype):
+    labels = as_labels(np.array([0, 1, 1], dtype), 3, 2)
+    assert labels.dtype.kind == "u" and labels.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", ["?", "i8", "u1", "f4", "f8"])
+def test_rows_may_have_any_dtype(dtype):
+    rows = as_labels(np.array([[0, 1], [1, 0]], dtype), 2, 2)
+    assert rows.dtype == (dtype if dtype in ("f4", "f8") else "f8")
+    assert rows.tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("t", [[0, 2], [0.0, 2.0], (0, 2)])
+def test_labels_may_be_lists(t):
+    assert as_labels(t, 2, 3).tolist() == [0, 2]
+
+
+def test_two_labels_for_two_samples_are_not_taken_for_rows():
+    # Of shape (2,) with N = C = 2: class numbers. Of shape (2, 2): rows.
+    assert as_labels([1, 0], 2, 2).tolist() == [1, 0]
+    assert as_labels([[1, 0], [1, 0]], 2, 2).tolist() == [[1, 0], [1, 0]]
+
+
+def test_rows_may_sum_to_1_within_rounding():
+    as_labels([[1 / 3, 1 / 3, 0.333]], 1, 3)
+    with pytest.raises(ValueError, match="expected rows of t to be one-hot or probabilities"):
+        as_labels([[1 / 3, 1 / 3, 0.33]], 1, 3)
+
+
+@pytest.mark.parametrize(
+    "t, words",
+    [
+        ([0, -1], "expected class numbers 0 to 2, got -1"),
+        ([0, 3], "expected class numbers 0 to 2, got 3"),
+        (np.array([0, 3], np.uint8), "expected class numbers 0 to 2, got 3"),
+        ([0, -1.0], "expected class numbers 0 to 2, got -1.0"),
+        ([0, 1.5], "expected class numbers 0 to 2, got 1.5"),
+        ([0, np.nan], "expected class numbers 0 to 2, got nan"),
+        ([0, np.inf], "expected class numbers 0 to 2, got inf"),
+        ([0, 1e30], r"expected class numbers 0 to 2, got 1e\+30"),  # too large for any integer
+        ([[0], [1]], r"got \(2, 1\); pass t.ravel\(\)"),
+        ([[0, 1]], r"got \(1, 2\); pass t.ravel\(\)"),
+        ([0, 1, 2], r"\(2,\) for class numbers or \(2, 3\) for rows, got \(3,\)"),
+        (1, r"\(2,\) for class numbers or \(2, 3\) for rows, got \(\)"),
+        ([[1, 0], [0, 1]], r"\(2,\) for class numbers or \(2, 3\) for rows, got \(2, 2\)"),
+        ([[1, 1, 0], [1, 0, 0]], "expected rows of t to be one-hot or probabilities"),
+        ([[2, -1, 0], [1, 0, 0]], "expected rows of t to be one-hot or probabilities"),
+        ([[0, 0, 0], [1, 0, 0]], "expected rows of t to be one-hot or probabilities"),
+        ([[np.nan, 0, 1], [1, 0, 0]], "expected rows of t to be one-hot or probabilities"),
+    ],
+)
+def test_what_cant_be_labels_is_refused(t, words):
+    with pytest.raises(ValueError, match=words):
+        as_labels(t, 2, 3)
+
+
+def test_labels_of_another_kind_or_for_no_sample_are_refused():
+    with pytest.raises(TypeError, match="expected labels t as numbers, got dtype <U3"):
+        as_labels(["cat", "dog"], 2, 3)
+    with pytest.raises(ValueError, match="expected at least one sample, got an empty batch"):
+        as_labels([], 0, 3)
