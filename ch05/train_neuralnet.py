@@ -189,11 +189,11 @@ def run(args, comm):
     first = comm is None or comm.rank == 0  # the one rank that prints, draws and saves
 
     def after_epoch(history):
+        if args.save:  # first, so that what has been printed has been saved
+            args.network.save(args.save)
         accuracies = f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}"
         tqdm.write(accuracies, file=sys.stdout)  # above the progress bar, if there is one
         sys.stdout.flush()
-        if args.save:
-            args.network.save(args.save)
 
     network = DataParallel(args.network, comm) if comm else args.network
     start = time.perf_counter()

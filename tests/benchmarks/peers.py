@@ -1,0 +1,247 @@
+"""The same network five times over: this library, what a reader would move to, and the floor.
+
+Every peer starts from the same weights and does the same work:
+
+    update(x, t, rate)   one step of gradient descent on a batch
+    loss(x, t)           mean cross entropy of a batch
+    accuracy(x, t)       share of samples that are read rightly
+    data(x, t)           x and t in the form in which that peer wants to be given them
+    draw(n, N)           N random places among n, drawn as that peer's users would
+    float32              False where it computes in float64
+
+Sizes are those of the layers, (784, 50, 10); the activation is Relu.
+"""
+
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from ch05.multi_layer_net import MultiLayerNet  # noqa: E402
+from common.functions import cross_entropy_error  # noqa: E402
+from dataset.mnist import load_mnist  # noqa: E402
+
+CHUNK = 1000  # rows that are evaluated together, as Network.accuracy does it
+
+
+def start_weights(sizes, seed=0):
+    """[(W, b), ...] in float64: what all peers start from. He's std, the biases at 0."""
+    rng = np.random.default_rng(seed)
+    pairs = zip(sizes, sizes[1:])
+    return [(rng.standard_normal((D, M)) * np.sqrt(2 / D), np.zeros(M)) for D, M in pairs]
+
+
+class LayerByLayer:
+    name = "layer-by-layer"
+    dtype = np.float32
+
+    def __init__(self, sizes, weights):
+        self.network = MultiLayerNet(sizes[0], sizes[1:-1], sizes[-1], dtype=self.dtype, rng=0)
+        for i, (W, b) in enumerate(weights, start=1):
+            self.network.params.update({f"W{i}": W, f"b{i}": b})
+        self.rng = np.random.default_rng(0)
+        self.loss, self.accuracy = self.network.loss, self.network.accuracy
+
+    def data(self, x, t):
+        return x.astype(self.dtype), t
+
+    def draw(self, n, N):
+        return self.rng.integers(n, size=N)
+
+    def update(self, x, t, rate):
+        grad = self.network.gradient(x, t)
+        for key, param in self.network.params.items():
+            param -= rate * grad[key]
+
+
+class LayerByLayer64(LayerByLayer):
+    name = "layer-by-layer float64"
+    dtype = np.float64
+
+
+class Copied(LayerByLayer):
+    """The chapter's program as it is usually copied: float64 weights, float32 data, dx of all."""
+
+    name = "the usual copy"
+    dtype = np.float64
+
+    def __init__(self, sizes, weights):
+        self.W = [W.copy() for W, _ in weights]
+        self.b = [b.copy() for _, b in weights]
+
+    def data(self, x, t):
+        return x, np.eye(10)[t]
+
+    def draw(self, n, N):
+        return np.random.choice(n, N)
+
+    def forward(self, x):
+        self.xs, self.masks = [], []
+        for W, b in zip(self.W, self.b):
+            if self.xs:
+                self.masks.append(x <= 0)
+                x = x.copy()
+                x[self.masks[-1]] = 0
+            self.xs.append(x)
+            x = np.dot(x, W) + b
+        return x
+
+    def loss(self, x, t):
+        x = self.forward(x).T
+        x = x - np.max(x, axis=0)
+        self.y = (np.exp(x) / np.sum(np.exp(x), axis=0)).T
+        return -np.sum(np.log(self.y[np.arange(len(t)), t.argmax(axis=1)] + 1e-7)) / len(t)
+
+    def update(self, x, t, rate):
+        self.loss(x, t)
+        dout, dW, db = (self.y - t) / len(t), [], []
+        for i in reversed(range(len(self.W))):
+            dW.insert(0, np.dot(self.xs[i].T, dout))
+            db.insert(0, np.sum(dout, axis=0))
+            dout = np.dot(dout, self.W[i].T)
+            if i:
+                dout[self.masks[i - 1]] = 0
+        for i in range(len(self.W)):
+            self.W[i] -= rate * dW[i]
+            self.b[i] -= rate * db[i]
+
+    def accuracy(self, x, t):
+        return np.sum(self.forward(x).argmax(axis=1) == t.argmax(axis=1)) / float(len(x))
+
+
+class ScikitLearn:
+    name = "scikit-learn"
+
+    def __init__(self, sizes, weights):
+        from sklearn.neural_network import MLPClassifier
+
+        self.model = MLPClassifier(
+            sizes[1:-1], solver="sgd", alpha=0, momentum=0, batch_size=10**6, shuffle=False
+        )
+        self.model.partial_fit(
+            np.zeros((1, sizes[0]), np.float32), [0], classes=np.arange(sizes[-1])
+        )
+        for i, (W, b) in enumerate(weights):
+            self.model.coefs_[i][...], self.model.intercepts_[i][...] = W, b
+        self.rng = np.random.default_rng(0)
+
+    data, draw = LayerByLayer.data, LayerByLayer.draw
+    dtype = np.float32
+
+    def update(self, x, t, rate):
+        self.model._optimizer.learning_rate = rate
+        self.model.batch_size = len(x)
+        self.model.partial_fit(x, t)
+
+    def loss(self, x, t):
+        return cross_entropy_error(self.model.predict_proba(x), t)
+
+    def accuracy(self, x, t):
+        return self.model.score(x, t)
+
+
+class Torch:
+    name = "PyTorch"
+
+    def __init__(self, sizes, weights):
+        import torch
+
+        self.torch = torch
+        layers = OrderedDict()
+        for i, (W, b) in enumerate(weights, start=1):
+            layers[f"affine{i}"] = linear = torch.nn.Linear(*W.shape)
+            linear.weight.data = torch.tensor(W.T, dtype=torch.float32).contiguous()
+            linear.bias.data = torch.tensor(b, dtype=torch.float32)
+            if i < len(weights):
+                layers[f"relu{i}"] = torch.nn.ReLU()
+        self.model = torch.nn.Sequential(layers)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.cross_entropy = torch.nn.functional.cross_entropy
+
+    def data(self, x, t):
+        return self.torch.from_numpy(x), self.torch.from_numpy(t.astype(np.int64))
+
+    def draw(self, n, N):
+        return self.torch.randint(n, (N,))
+
+    def update(self, x, t, rate):
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.zero_grad()
+        self.cross_entropy(self.model(x), t).backward()
+        self.optimizer.step()
+
+    def loss(self, x, t):
+        with self.torch.no_grad():
+            return self.cross_entropy(self.model(x), t).item()
+
+    def accuracy(self, x, t):
+        with self.torch.no_grad():
+            return (self.model(x).argmax(dim=1) == t).float().mean().item()
+
+
+class Floor:
+    """The matrix products alone, into arrays that are there already: nothing can be faster."""
+
+    name = "products alone"
+    dtype = np.float32
+
+    def __init__(self, sizes, weights):
+        self.sizes = sizes
+        self.W = [W.astype(np.float32) for W, _ in weights]
+        self.dW = [np.empty_like(W) for W in self.W]
+        self.rng = np.random.default_rng(0)
+        self.outs = {}
+
+    data, draw = LayerByLayer.data, LayerByLayer.draw
+
+    def outs_for(self, N):
+        if N not in self.outs:
+            self.outs[N] = [np.ones((N, size), np.float32) for size in self.sizes]
+        return self.outs[N]
+
+    def forward(self, x):
+        xs = [x, *self.outs_for(len(x))[1:]]
+        for x, W, out in zip(xs, self.W, xs[1:]):
+            np.dot(x, W, out=out)
+        return xs
+
+    def loss(self, x, t):
+        self.forward(x)
+
+    def accuracy(self, x, t):
+        for start in range(0, len(x), CHUNK):
+            self.forward(x[start : start + CHUNK])
+
+    def update(self, x, t, rate):
+        xs = self.forward(x)
+        for i in reversed(range(len(self.W))):
+            np.dot(xs[i].T, xs[i + 1], out=self.dW[i])
+            if i:  # the first layer's dx is nobody's business
+                np.dot(xs[i + 1], self.W[i].T, out=xs[i])
+
+
+PEERS = [LayerByLayer, LayerByLayer64, Copied, ScikitLearn, Torch, Floor]
+
+
+def training_job(peer, train_set, test_set, iters=10000, batch_size=100):
+    """The chapter's job: updates, the loss after each, and the accuracies once an epoch."""
+    (x_train, t_train), (x_test, t_test) = train_set, test_set
+    epoch = len(x_train) // batch_size
+    for i in range(iters):
+        batch_mask = peer.draw(len(x_train), batch_size)
+        x, t = x_train[batch_mask], t_train[batch_mask]
+        peer.update(x, t, 0.1)
+        peer.loss(x, t)
+        if i % epoch == 0:
+            peer.accuracy(x_train, t_train)
+            test_acc = peer.accuracy(x_test, t_test)
+    return test_acc
+
+
+if __name__ == "__main__":  # one job in a process of its own, for its peak memory
+    (peer_class,) = (peer for peer in PEERS if peer.__name__ == sys.argv[1])
+    start = peer_class((784, 50, 10), start_weights((784, 50, 10)))
+    training_job(start, *(start.data(*part) for part in load_mnist()))
