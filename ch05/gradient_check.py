@@ -12,7 +12,14 @@ import numpy as np
 if not __package__:  # started as a file: let `common` be found beside ch05/
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ch05.options import OneLineParser, add_network_options, build_network, number, whole_number
+from ch05.options import (
+    OneLineParser,
+    add_network_options,
+    build_network,
+    number,
+    run_script,
+    whole_number,
+)
 from common.gradient import check_gradient
 from dataset.mnist import load_mnist
 
@@ -68,4 +75,4 @@ def parse(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -43,7 +43,7 @@ class MultiLayerNet(Network):
     ):
         if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise ValueError(f'expected activation "relu" or "sigmoid", got {activation!r}')
-        if not np.iterable(hidden_size_list) or isinstance(hidden_size_list, str):
+        if not isinstance(hidden_size_list, (list, tuple, np.ndarray)):
             raise TypeError(
                 f"expected hidden_size_list as a list of sizes, got {hidden_size_list!r}; "
                 "for one hidden layer of 50 units pass [50]"

@@ -1,12 +1,27 @@
-"""What the command lines of the two scripts have in common."""
+"""What the two scripts have in common: options, and a quiet end."""
 
 import argparse
 import math
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
 
-__all__ = ["OneLineParser", "add_network_options", "build_network", "number", "whole_number"]
+__all__ = [
+    "OneLineParser",
+    "add_network_options",
+    "build_network",
+    "check_picture_kind",
+    "check_windows",
+    "number",
+    "run_script",
+    "whole_number",
+    "writable",
+]
 
 INPUT_SIZE, OUTPUT_SIZE = 784, 10  # pixels of a digit, digits
 
@@ -60,3 +75,58 @@ def number(text):
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return value
+
+
+def writable(parser, option, name):
+    """The path, if a file can be written there."""
+    path = Path(name).expanduser()
+    if os.path.exists(path) and not os.path.isfile(path):
+        kind = "folder" if path.is_dir() else "device"
+        parser.error(f"argument {option}: expected a file, got the {kind} {path}")
+    try:
+        tempfile.TemporaryFile(dir=path.resolve().parent).close()
+    except OSError as error:
+        parser.error(
+            f"argument {option}: expected a file in a folder that can be written, got {name}: "
+            f"{error.strerror}"
+        )
+    return path
+
+
+def check_picture_kind(path):
+    from matplotlib.figure import Figure
+
+    kinds = Figure().canvas.get_supported_filetypes()
+    if path.suffix[1:].lower() not in kinds:
+        raise ValueError(f"argument --plot: expected a name ending in .png, got {path}")
+
+
+def check_windows():
+    import matplotlib.pyplot as plt
+
+    opens_windows = plt.figure().canvas.required_interactive_framework
+    plt.close()
+    if not opens_windows:
+        raise ValueError("argument --show: expected a screen to open a window on, got none")
+
+
+def run_script(main):
+    """Exit with the status of main(), quietly where nobody reads the output (`| head`, `>&-`)."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")
+    try:
+        try:
+            status = main()
+        except SystemExit as stop:  # argparse ends so
+            status = stop.code
+        sys.stdout.flush()
+    except MemoryError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        status = 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        status = 1
+    except KeyboardInterrupt:
+        status = 130
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a late Ctrl-C ends Python's farewell silently
+    sys.exit(status)

@@ -5,10 +5,10 @@ what else there is to say, and a progress bar in a terminal, goes to standard er
 """
 
 import io
+import numbers
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -23,8 +23,19 @@ if not __package__:  # started as a file: let `common` be found beside ch05/
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ch05.data_parallel import DataParallel, world
-from ch05.options import OneLineParser, add_network_options, build_network, number, whole_number
-from common.network import write_whole
+from ch05.options import (
+    OneLineParser,
+    add_network_options,
+    build_network,
+    check_picture_kind,
+    check_windows,
+    number,
+    run_script,
+    whole_number,
+    writable,
+)
+from common.files import write_whole
+from common.functions import as_numbers
 from dataset.mnist import load_mnist
 
 __all__ = ["History", "plot_history", "train"]
@@ -53,9 +64,12 @@ def train(
 
     An epoch is len(x) // batch_size updates, at least one; accuracies are taken once in each,
     after its first update.
-    FloatingPointError, which names the update, as soon as the loss isn't finite.
+    FloatingPointError, which names the update, as soon as the loss isn't finite; ValueError or
+    TypeError, before the first update, for arguments that can't be meant.
     """
-    (x_train, t_train), (x_test, t_test) = train_set, test_set
+    _check_kinds(network, iters, batch_size, learning_rate)
+    x_train, t_train = _arrays_of("train_set", train_set, network)
+    x_test, t_test = _arrays_of("test_set", test_set, network)
     rng = np.random.default_rng(rng)
     history = History(iter_per_epoch=max(len(x_train) // batch_size, 1))
 
@@ -81,6 +95,36 @@ def train(
     return history
 
 
+def _check_kinds(network, iters, batch_size, learning_rate):
+    if isinstance(network, type):
+        kind = network.__name__
+        raise TypeError(f"expected a network, got the class {kind}; write {kind}(...)")
+    for name, value in {"iters": iters, "batch_size": batch_size}.items():
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"expected {name} as an int from 1 up, got {value!r}")
+    rate = learning_rate
+    if not isinstance(rate, numbers.Real) or rate is True or not 0 < rate < np.inf:
+        raise ValueError(f"expected learning_rate as a number above 0, got {rate!r}")
+
+
+def _arrays_of(name, pair, network):
+    """x and t as arrays, once it is sure that they match, and that the first sample passes."""
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise TypeError(f"expected {name} as a pair (x, t), got {type(pair).__name__}")
+    try:
+        x, t = map(as_numbers, pair)
+        if x.ndim < 2 or x.shape[:1] != t.shape[:1] or x.size == 0:
+            raise ValueError(
+                "expected samples x of shape (N, D), N > 0, and N labels t, "
+                f"got {x.shape} and {t.shape}"
+            )
+        network.loss(x[:1], t[:1])
+    except (TypeError, ValueError) as error:
+        error.args = (f"{name}: {error}",)
+        raise
+    return x, t
+
+
 @dataclass
 class History:
     """What a training run went through: a loss for each update, accuracies for each epoch."""
@@ -97,6 +141,8 @@ def plot_history(history, axes):
 
     The smoothed loss is the mean of the last 100. Returns the axes.
     """
+    if not history.train_loss_list:
+        raise ValueError("expected the History of one update or more, got an empty one")
     loss = np.array(history.train_loss_list)
     window = min(100, len(loss))
     smooth = np.convolve(loss, np.full(window, 1 / window), mode="valid")
@@ -171,7 +217,11 @@ def main(argv=None):
         status = run(args, comm)
     except KeyboardInterrupt:
         status = 130
-    except (FloatingPointError, ImportError, OSError) as error:
+    except BrokenPipeError:
+        if comm is None:
+            raise
+        status = 1
+    except (FloatingPointError, ImportError, MemoryError, OSError) as error:
         who = f"train_neuralnet.py, rank {comm.rank}" if comm else "train_neuralnet.py"
         print(f"{who}: {error}", file=sys.stderr, flush=True)
         status = 1
@@ -312,54 +362,24 @@ def parse(argv):
     parser.add_argument("--show", action="store_true", help="show the picture in a window")
     args = parser.parse_args(argv)
 
-    args.save = args.save and writable(parser, "--save", args.save)
+    args.save = None if args.save is None else writable(parser, "--save", args.save)
     args.plot = None if args.no_plot else writable(parser, "--plot", args.plot)
+    if args.save and args.plot and args.save.resolve() == args.plot.resolve():
+        parser.error(f"arguments --save and --plot: expected two files, got {args.plot} for both")
     args.rng = np.random.default_rng(args.seed)
-    args.network = build_network(args.hidden, dtype=args.dtype, rng=args.rng)
     try:
+        args.network = build_network(args.hidden, dtype=args.dtype, rng=args.rng)
         if args.plot:
-            check_picture_kind(args.plot.suffix[1:])
+            check_picture_kind(args.plot)
         if args.show:
             check_windows()
-        if args.load:
+        if args.load is not None:
             args.network.load(args.load)
         args.train_set, args.test_set = load_mnist(data_dir=args.data)
-    except (OSError, ValueError) as error:
+    except (MemoryError, OSError, ValueError) as error:
         parser.error(str(error))
     return args
 
 
-def writable(parser, option, name):
-    """The path, if a file can be written there."""
-    path = Path(name)
-    if path.is_dir():
-        parser.error(f"argument {option}: expected a file, got the folder {name}")
-    try:
-        tempfile.TemporaryFile(dir=path.resolve().parent).close()
-    except OSError as error:
-        parser.error(
-            f"argument {option}: expected a file in a folder that can be written, got {name}: "
-            f"{error.strerror}"
-        )
-    return path
-
-
-def check_picture_kind(kind):
-    from matplotlib.figure import Figure
-
-    kinds = Figure().canvas.get_supported_filetypes()
-    if kind not in kinds:
-        raise ValueError(f"argument --plot: expected a name ending in .png, got .{kind}")
-
-
-def check_windows():
-    import matplotlib.pyplot as plt
-
-    opens_windows = plt.figure().canvas.required_interactive_framework
-    plt.close()
-    if not opens_windows:
-        raise ValueError("argument --show: expected a screen to open a window on, got none")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

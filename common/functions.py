@@ -80,6 +80,25 @@ def cross_entropy_error(y, t):
 # What comes in from outside: turned into what the maths needs, or refused with the reason.
 
 
+def as_numbers(x, what="an array of real numbers"):
+    """x as an array of real numbers, whatever holds them: a list, an array, a pandas column.
+
+    TypeError for other things; ValueError for rows of unequal length, or where some are masked.
+    """
+    try:
+        array = np.asarray(x)
+    except ValueError:
+        raise ValueError(f"expected {what}, got rows of unequal length") from None
+    if array.dtype.kind not in "biuf":
+        came = f"dtype {array.dtype}" if array.ndim else type(x).__name__
+        if array.ndim and array.dtype.kind in "OSU":  # objects, strings
+            came += "; if these are numbers, pass np.array(..., float)"
+        raise TypeError(f"expected {what}, got {came}")
+    if array is not x and np.ma.is_masked(x):  # as an array, it has numbers at those places too
+        raise ValueError(f"expected {what}, got some masked; fill them in, or leave them out")
+    return array
+
+
 def as_floats(x, dtype=None):
     """x as an array of real floats: float32 and float64 stay what they are, unless dtype says.
 
@@ -87,9 +106,7 @@ def as_floats(x, dtype=None):
     """
     if type(x) is np.ndarray and x.dtype is dtype:  # the usual case in a training loop
         return x
-    x = np.asarray(x)
-    if x.dtype.kind not in "biuf":
-        raise TypeError(f"expected an array of real numbers, got dtype {x.dtype}")
+    x = as_numbers(x)
     if dtype is None:
         dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.float64
     return x.astype(dtype, copy=False)
@@ -101,9 +118,7 @@ def as_labels(t, N, C):
     TypeError or ValueError for what can't be labels: a wrong shape, a class number outside
     0..C-1, numbers that aren't whole, rows that aren't probabilities.
     """
-    t = np.asarray(t)
-    if t.dtype.kind not in "biuf":
-        raise TypeError(f"expected labels t as numbers, got dtype {t.dtype}")
+    t = as_numbers(t, "labels t as numbers")
     if N == 0:
         raise ValueError("expected at least one sample, got an empty batch")
     if t.shape == (N, C):
@@ -115,18 +130,17 @@ def as_labels(t, N, C):
             )
         return t
     if t.shape != (N,):
-        hint = "; pass t.ravel()" if t.shape in ((N, 1), (1, N)) else ""
+        hint = {(N, 1): "; pass t.ravel()", (1, N): "; pass t.ravel()", (C, N): "; pass t.T"}
         raise ValueError(
             f"expected t of shape ({N},) for class numbers or ({N}, {C}) for rows, "
-            f"got {t.shape}{hint}"
+            f"got {t.shape}{hint.get(t.shape, '')}"
         )
-    if t.dtype.kind != "u":  # unsigned integers, as MNIST has them, can't be negative or broken
-        if t.dtype.kind == "f" and not (np.isfinite(t) & (t == np.floor(t))).all():
-            raise ValueError(f"expected class numbers 0 to {C - 1}, got {_first_not_whole(t)}")
-        if t.min() < 0:
-            raise ValueError(f"expected class numbers 0 to {C - 1}, got {t.min()}")
-    if t.max() >= C:  # before the cast, in which 1e30 would become class 0
-        raise ValueError(f"expected class numbers 0 to {C - 1}, got {t.max()}")
+    came = _no_class(t, C)
+    if came is not None:
+        raise ValueError(
+            f"expected class numbers 0 to {C - 1}, got {came}; the first class is 0, and there "
+            f"are {C} scores for each sample"
+        )
     return t if t.dtype.kind == "u" else t.astype(np.uintp)
 
 
@@ -154,5 +168,12 @@ def _shifted(x):
     return x - x.max(axis=-1, keepdims=True)
 
 
-def _first_not_whole(t):
-    return t[~(np.isfinite(t) & (t == np.floor(t)))][0]
+def _no_class(t, C):
+    """A number in t that isn't a class, 0 to C - 1; or None. A cast would make a class of 1e30."""
+    if t.dtype.kind == "f":
+        broken = t[~(np.isfinite(t) & (t == np.floor(t)))]
+        if len(broken):
+            return broken[0]
+    if t.dtype.kind != "u" and t.min() < 0:  # MNIST's labels are unsigned
+        return t.min()
+    return t.max() if t.max() >= C else None

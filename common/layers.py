@@ -46,11 +46,7 @@ class Affine:
     def __init__(self, W, b):
         self.W = as_floats(W)
         self.b = as_floats(b, self.W.dtype)
-        if self.W.ndim != 2 or 0 in self.W.shape or self.b.shape != self.W.shape[1:]:
-            raise ValueError(
-                "Affine: expected W of shape (D, M) and b of shape (M,), "
-                f"got {self.W.shape} and {self.b.shape}"
-            )
+        self._check_shapes()
         self.dW = None
         self.db = None
         self.x = None
@@ -76,7 +72,7 @@ class Affine:
         std = weight_init_std
         if isinstance(std, str):
             std = {"he": math.sqrt(2 / input_size), "xavier": math.sqrt(1 / input_size)}.get(std)
-        if not isinstance(std, numbers.Real) or not 0 <= std < math.inf:
+        if not isinstance(std, numbers.Real) or std is True or not 0 <= std < math.inf:
             raise ValueError(
                 'Affine: expected weight_init_std as a number from 0 up, "he" or "xavier", '
                 f"got {weight_init_std!r}"
@@ -87,6 +83,8 @@ class Affine:
 
     @np.errstate(over="ignore", invalid="ignore")  # answered below, in better words
     def forward(self, x):
+        if self.b.shape != self.W.shape[1:]:  # one of them has been replaced
+            self._check_shapes()
         D = len(self.W)
         x = as_floats(x, self.W.dtype)
         if x.ndim != 2 or x.shape[1] != D:
@@ -105,6 +103,14 @@ class Affine:
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         return np.dot(dout, self.W.T) if need_dx else None  # (N, M) (M, D) -> (N, D)
+
+    def _check_shapes(self):
+        W, b = np.shape(self.W), np.shape(self.b)
+        if len(W) != 2 or 0 in W or b != W[1:]:
+            hint = "; from sizes, Affine.random makes a layer" if W == () else ""
+            raise ValueError(
+                f"Affine: expected W of shape (D, M) and b of shape (M,), got {W} and {b}{hint}"
+            )
 
     def _say_what_is_not_finite(self, x):
         if not np.isfinite(x).all():

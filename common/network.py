@@ -3,18 +3,17 @@
 import functools
 import inspect
 import io
-import os
-import zipfile
 from collections.abc import MutableMapping
 from operator import is_
 from pathlib import Path
 
 import numpy as np
 
-from common.functions import as_floats, as_labels
+from common.files import read_arrays, write_whole
+from common.functions import as_floats, as_labels, as_numbers
 from common.gradient import numerical_gradient
 
-__all__ = ["Network", "Params", "write_whole"]
+__all__ = ["Network", "Params"]
 
 
 class Network:
@@ -36,13 +35,12 @@ class Network:
     def __init__(self, layers, lastLayer):
         self.layers = layers
         self.lastLayer = lastLayer
-        _check_layer("lastLayer", lastLayer)
         self._params = Params(self)
         self._params.owners()  # a chain that can't work is refused here, not at its first use
 
     def predict(self, x):
         """Scores (N, C) for x (N, D)."""
-        x = as_floats(x, self.dtype)
+        x = _call("x", as_floats, x, self.dtype)
         for name, layer in self.layers.items():
             x = _call(name, layer.forward, x)
         return x
@@ -53,7 +51,7 @@ class Network:
 
     def accuracy(self, x, t):
         """The share, 0 to 1, of samples whose highest score is that of the class in t."""
-        x = np.atleast_1d(x)
+        x = np.atleast_1d(_call("x", as_numbers, x))
         if len(x) == 0:
             raise ValueError("expected at least one sample, got an empty batch")
         # A thousand rows at a time stay in the processor's cache, and memory stays small.
@@ -113,9 +111,9 @@ class Network:
         ValueError, with everything that differs, unless the file has exactly the keys and shapes
         of params, in finite float32 or float64; the network is then as before.
         """
-        expected = dict(self.params)
+        path, expected = Path(path).expanduser(), dict(self.params)
         try:
-            values = _read_npz(path, most=sum(param.size for param in expected.values()))
+            values = read_arrays(path, most=sum(param.size for param in expected.values()))
         except FileNotFoundError:
             raise FileNotFoundError(f"{path}: expected a file of weights, got none") from None
         differences = [f"{key} is missing" for key in expected if key not in values]
@@ -140,6 +138,11 @@ class Network:
 
     @params.setter
     def params(self, values):
+        if set(values) != set(self._params):
+            raise ValueError(
+                f"expected params with the keys {', '.join(self._params)}, got "
+                f"{', '.join(map(str, values)) or 'none'}; to set some, call params.update"
+            )
         self._params.update(values)
 
     @property
@@ -149,11 +152,26 @@ class Network:
             return getattr(layer, name).dtype
         return np.dtype(np.float64)
 
+    def __setattr__(self, name, value):
+        """Refuses what would silently have no effect: network.W1 = ..., network.lastlayer = ..."""
+        if name == "layers" and not hasattr(value, "items"):
+            raise TypeError(
+                f"expected layers as an OrderedDict of name -> layer, got {type(value).__name__}"
+            )
+        if name == "lastLayer":
+            _check_layer(name, value)
+        meant = MISSPELT.get(name)
+        if name in getattr(self, "_params", ()):
+            meant = f"params[{name!r}]"
+        if meant:
+            raise AttributeError(f"expected network.{meant} = ..., got network.{name} = ...")
+        super().__setattr__(name, value)
+
     def __repr__(self):
         counts = dict.fromkeys(self.layers, 0)
         for key, (name, _, _) in self._params.owners().items():
             counts[name] += self._params[key].size
-        rows = [(name, repr(layer), counts[name]) for name, layer in self.layers.items()]
+        rows = [(str(name), repr(layer), counts[name]) for name, layer in self.layers.items()]
         rows.append(("lastLayer", repr(self.lastLayer), 0))
         wide, wider = (max(len(row[column]) for row in rows) for column in (0, 1))
         lines = [f"{type(self).__name__}: {sum(counts.values()):,} parameters, {self.dtype}"]
@@ -161,6 +179,14 @@ class Network:
             number = f"{count:,}" if count else ""
             lines.append(f"  {name:{wide}}  {layer:{wider}}  {number:>10}".rstrip())
         return "\n".join(lines)
+
+
+MISSPELT = {
+    "layer": "layers",
+    "lastlayer": "lastLayer",
+    "last_layer": "lastLayer",
+    "param": "params",
+}
 
 
 class Params(MutableMapping):
@@ -176,6 +202,8 @@ class Params(MutableMapping):
     TypeError for what isn't real numbers, or for taking a parameter away.
     """
 
+    __slots__ = ("_network", "_chain", "_owners")  # so that params.W1 = ... is refused
+
     def __init__(self, network):
         self._network = network
         self._chain = []
@@ -183,13 +211,17 @@ class Params(MutableMapping):
 
     def owners(self):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
-        layers = self._network.layers
-        chain = [*layers, *layers.values()] if hasattr(layers, "values") else []
-        # Looked up again only when the chain has changed: a name, or a layer for another one.
+        chain = self._whole_chain()
+        # Looked up again only when the chain has changed: a name, a layer, or an array of one.
         if not chain or len(chain) != len(self._chain) or not all(map(is_, chain, self._chain)):
-            self._owners = _find_owners(layers)
-            self._chain = chain
+            self._owners = _find_owners(self._network.layers)
+            self._chain = self._whole_chain()
         return self._owners
+
+    def _whole_chain(self):
+        layers = self._network.layers
+        arrays = [getattr(layer, name, None) for _, layer, name in self._owners.values()]
+        return [*layers, *layers.values(), *arrays]
 
     def __getitem__(self, key):
         owners = self.owners()
@@ -199,25 +231,31 @@ class Params(MutableMapping):
         return getattr(layer, name)
 
     def __setitem__(self, key, values):
+        if values is not self[key]:  # else params[key] -= step has already written into it
+            self[key][...] = self._fitting(key, values)
+
+    def update(self, values=(), /, **more):
+        """Write several, or none of them if one doesn't fit."""
+        fitting = {key: self._fitting(key, new).copy() for key, new in dict(values, **more).items()}
+        for key, new in fitting.items():
+            self[key][...] = new
+
+    def _fitting(self, key, values):
+        """The values as an array like the parameter, or an error that says why not."""
         param = self[key]
-        if values is param:  # params[key] -= step has already written into the layer's array
-            return
-        values = np.asarray(values)
-        if values.dtype.kind not in "biuf":
-            raise TypeError(f"params[{key!r}]: expected real numbers, got dtype {values.dtype}")
+        with np.errstate(over="ignore"):  # beyond float32 is inf, which is refused
+            values = _call(f"params[{key!r}]", as_floats, values, param.dtype)
         if values.shape != param.shape:
             hint = "; pass its .T" if values.T.shape == param.shape else ""
             raise ValueError(
                 f"params[{key!r}]: expected shape {param.shape}, got {values.shape}{hint}"
             )
-        with np.errstate(over="ignore"):  # beyond float32 is inf, which is refused
-            values = values.astype(param.dtype, copy=False)
         if not np.isfinite(values).all():
             raise ValueError(
                 f"params[{key!r}]: expected finite numbers, got nan or inf among them; "
                 "if this is training, try a smaller learning rate"
             )
-        param[...] = values
+        return values
 
     def __delitem__(self, key):
         raise TypeError(f"params[{key!r}] belongs to its layer; take the layer out of `layers`")
@@ -235,10 +273,6 @@ class Params(MutableMapping):
 
 def _find_owners(layers):
     """The parameters of a chain by key, once it is sure that the chain can work."""
-    if not hasattr(layers, "items"):
-        raise TypeError(
-            f"expected layers as an OrderedDict of name -> layer, got {type(layers).__name__}"
-        )
     if not layers:
         raise ValueError("expected at least one layer, got an empty chain")
     owners, seen, number = {}, {}, 0
@@ -262,15 +296,18 @@ def _check_layer(name, layer):
     """TypeError for what can't be a layer."""
     for method in ("forward", "backward"):
         if isinstance(layer, type) or not callable(getattr(layer, method, None)):
-            kind = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
-            raise TypeError(f"{name}: expected a layer with {method}(), got {kind}")
+            came = repr(layer)
+            if isinstance(layer, type):
+                came = f"the class {layer.__name__}; write {layer.__name__}(...)"
+            raise TypeError(f"{name}: expected a layer with {method}(), got {came}")
 
 
 def _check_param(layer_name, name, param, owners):
     """TypeError or ValueError if param can't be learned in place, or belongs to another too."""
     if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
+        came = f"dtype {param.dtype}" if isinstance(param, np.ndarray) else type(param).__name__
         raise TypeError(
-            f"{layer_name}: expected parameter {name} as a numpy array of floats, got {param!r}"
+            f"{layer_name}: expected parameter {name} as a numpy array of floats, got {came}"
         )
     for other_name, other, attribute in owners.values():
         if np.may_share_memory(param, getattr(other, attribute)):
@@ -288,45 +325,13 @@ def _check_param(layer_name, name, param, owners):
 def _gradient_of(layer_name, layer, name):
     """The gradient that backward left for a parameter, if it fits the parameter."""
     grad, param = getattr(layer, "d" + name, None), getattr(layer, name)
-    if grad is None or np.shape(grad) != param.shape:
-        came = "nothing" if grad is None else f"shape {np.shape(grad)}"
+    shape = grad.shape if type(grad) is np.ndarray else np.shape(grad)  # which is slower
+    if grad is None or shape != param.shape:
+        came = "nothing" if grad is None else f"shape {shape}"
         raise ValueError(
             f"{layer_name}: expected backward to leave d{name} of shape {param.shape}, got {came}"
         )
     return grad
-
-
-def write_whole(path, content):
-    """Write a file of these bytes: all of it, or an OSError that says why and the old one stays."""
-    path = Path(path).resolve()
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise OSError(f"{path}: expected to write this file, got: {error.strerror}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _read_npz(path, most):
-    """{key: array} from a .npz file with no more than `most` numbers. Nothing is unpickled."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            if size > 8 * most + 1024 * len(archive.infolist()):
-                raise ValueError(f"{size:,} bytes of data, too many for this network")
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # zipfile and np.load fail in many ways on a damaged file
-        raise ValueError(
-            f"{path}: expected a .npz file as save writes it, got something else ({error})"
-        ) from None
 
 
 def _call(name, method, *args, **kwargs):

@@ -32,13 +32,18 @@ def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=No
                     instance Fashion-MNIST; by default MNIST itself, which lies beside this file
 
     The arrays are the caller's own. FileNotFoundError for a missing file, ValueError for one
-    that isn't what its name says; both name the file.
+    that isn't what its name says; both name the file. TypeError for other things than True or
+    False, such as "False", which would count as true.
     """
-    folder = Path(__file__).parent if data_dir is None else Path(data_dir)
+    options = {"normalize": normalize, "flatten": flatten, "one_hot_label": one_hot_label}
+    for name, value in options.items():
+        if value not in (True, False):
+            raise TypeError(f"expected {name} as True or False, got {value!r}")
+    folder = Path(__file__).parent if data_dir is None else Path(data_dir).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
             f"{folder}: expected a folder with the four MNIST files, got "
-            f"{'a file' if folder.exists() else 'nothing there'}; check data_dir"
+            f"{'a file' if folder.exists() else 'nothing there'}; check the path"
         )
     sets = []
     for part in ("train", "test"):

@@ -156,7 +156,7 @@ def test_what_is_saved_is_loaded_and_trained_on(tmp_path):
         ("--hidden -5", "--hidden: expected a whole number from 1 up, got '-5'"),
         ("--seed -1", "--seed: expected a whole number from 0 up, got '-1'"),
         ("--plot nowhere/p.png", "--plot: expected a file in a folder that can be written"),
-        ("--plot p.xyz", "--plot: expected a name ending in .png, got .xyz"),
+        ("--plot p.xyz", "--plot: expected a name ending in .png, got p.xyz"),
         ("--save .", "--save: expected a file, got the folder ."),
         ("--save nowhere/w.npz", "--save: expected a file in a folder that can be written"),
         ("--load w.npz", "w.npz: expected a file of weights, got none"),

@@ -1,0 +1,67 @@
+"""Files that last: written whole or not at all, and read without trusting them."""
+
+import io
+import os
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["read_arrays", "write_whole"]
+
+
+def write_whole(path, content):
+    """Write a file of these bytes: all of it, or an OSError that says why and the old one stays.
+
+    They go to a file beside it first, which is then renamed: that happens at once or not at all.
+    """
+    path = Path(os.path.realpath(Path(path).expanduser()))
+    if os.path.exists(path) and not os.path.isfile(path):  # which os.replace would do away with
+        kind = "folder" if path.is_dir() else "device"
+        raise OSError(f"{path}: expected to write a file, got a {kind} of that name")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise OSError(f"{path}: expected to write this file, got: {error.strerror}") from None
+    finally:
+        with suppress(OSError):  # it is gone, or was never there
+            unfinished.unlink()
+
+
+def read_arrays(path, most):
+    """{key: array} from a .npz file with no more than `most` numbers. Nothing is unpickled.
+
+    FileNotFoundError for no file; ValueError, which names the file, for anything else than sound
+    arrays. np.load would not look at the checksum of an array whose header promises too few
+    numbers, so each array is read here to its end, where the checksum is.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            size = sum(member.file_size for member in members)
+            if size > 8 * most + 1024 * len(members):
+                raise ValueError(f"{size:,} bytes of data, too many for this network")
+            arrays = {}
+            for member in members:
+                key = member.filename.removesuffix(".npy")
+                if key in arrays:
+                    raise ValueError(f"two arrays by the name of {key}")
+                with archive.open(member) as file:  # no more than promised: it may be a zip bomb
+                    content = io.BytesIO(file.read(member.file_size + 1))
+                arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
+                if content.read(1):
+                    raise ValueError(f"more bytes in {key} than its shape and dtype say")
+            return arrays
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # zipfile and numpy fail in many ways on a damaged file
+        raise ValueError(
+            f"{path}: expected a .npz file with weights of this network, as save writes it, "
+            f"got something else ({error})"
+        ) from None
