@@ -1,8 +1,10 @@
-"""The proof: derivatives by differences, which know nothing of backprop, and a verdict on it.
+"""The proof: slopes by differences, which know nothing of backprop, and a verdict on it.
 
     f     a function that returns one number: a loss, or a weighed sum of a layer's outputs
     x     the array to differentiate by: a parameter, or a layer's input
-    h     the step by which entries of x are moved up and down
+    i     the place of an entry in x, counted row by row as in x.flat
+    h     the step by which an entry is moved up and down
+    a, n  what backprop says of an entry (analytic), and what the difference says (numerical)
     kink  a place where f bends and has no derivative, as Relu at 0
 
 A difference taken across a kink is wrong where backprop is right. Smaller steps tell a kink
@@ -12,9 +14,8 @@ the step. A bug's disagreement stays, and left and right agree against it.
 """
 
 import contextlib
-import itertools
+import copy
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from tqdm import tqdm
@@ -32,13 +33,58 @@ def numerical_gradient(f, x):
 
     Returns an array of the shape of x. The step h is 1e-4.
     TypeError if x isn't a float64 array or f doesn't return one number; ValueError if x is
-    read-only or f(x) isn't finite.
+    read-only or has entries too large for the step, or if f(x) isn't finite.
     """
-    _check_differentiable(x)
+    _check_differentiable(x, "x")
     grad = np.empty_like(x)
-    for index in _every_index(x.shape):
-        grad[index] = _central_difference(f, x, index, H)
+    for i in range(x.size):
+        grad.flat[i] = _slope(f, x, i, H, H)
     return grad
+
+
+def _slope(f, x, i, down, up):
+    """The slope of f between two values of entry i of x. x is as before afterwards."""
+    flat, value = x.flat, x.item(i)
+    below, above = value - down, value + up
+    try:
+        flat[i] = below
+        f_below = _one_number(f(x))
+        flat[i] = above
+        f_above = _one_number(f(x))
+    finally:
+        flat[i] = value
+    if not math.isfinite(f_above - f_below):
+        raise ValueError(
+            f"expected f(x) to be finite, got {f_below} and {f_above} where the entry "
+            f"{_index(i, x.shape)} of x is {below} and {above}"
+        )
+    return (f_above - f_below) / (above - below)  # the step as x rounds it, not quite 2h
+
+
+def _one_number(result):
+    if type(result) is float:
+        return result
+    if np.ndim(result) != 0 or np.asarray(result).dtype.kind not in "biuf":
+        raise TypeError(f"expected f(x) to return one number, got {result!r}")
+    return float(result)
+
+
+def _index(i, shape):
+    return tuple(int(along) for along in np.unravel_index(i, shape))
+
+
+def _check_differentiable(x, name):
+    """TypeError or ValueError, with the reason, if differences can't be taken over x."""
+    if not isinstance(x, np.ndarray) or x.dtype != np.float64:
+        came = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise TypeError(
+            f"expected {name} as a float64 array, in which a step of {H} isn't lost, got {came}; "
+            f"pass np.array({name}, dtype=np.float64)"
+        )
+    if not x.flags.writeable:
+        raise ValueError(f"expected {name} to be writable, got a read-only array; pass a copy")
+    if not (np.abs(x) < 1e10).all():
+        raise ValueError(f"expected numbers below 1e10 in {name}, or a step of {H} is lost")
 
 
 def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
@@ -50,9 +96,6 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     tolerance : the largest relative error that counts as agreement
     rng       : numpy Generator or seed for the choice of entries, by default the seed 0
 
-    With samples, half of the entries are taken where backprop isn't zero, so that pixels
-    which are always dark can't hide a bug; and one nudge moves all entries together, which is
-    followed down to a single entry if backprop foretells it wrongly.
     TypeError for a float32 network, whose rounding would drown the differences.
     """
     if network.dtype != np.float64:
@@ -62,36 +105,52 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         )
     x, t = np.array(x, dtype=np.float64), np.asarray(t)
     judge = _Judge(samples, tolerance, rng)
-    other_x = judge.shuffled(x)
-    _pass_other_data(network, other_x, t)
-    gradients, causes = _backprop(network, x, t)
-    scores = network.predict(x)
-    judge.size = max(1.0, np.abs(scores).max())
+
+    # The last layer by itself, with a dout other than 1 in case its backward ignores it.
+    _pass_other_data(network, x, t, judge)
+    scores, dout = network.predict(x), judge.rng.uniform(2, 3)
+
+    def weighed_loss(scores):
+        return dout * network.lastLayer.forward(scores, t)
+
+    def backprop_last():
+        network.lastLayer.forward(scores, t)
+        return {"lastLayer": network.lastLayer.backward(dout)}
+
+    dscores = copy.deepcopy(backprop_last())
+    size = max(1.0, np.abs(scores).max())
+    last = judge("lastLayer", weighed_loss, scores, dscores, backprop_last, size)
+
+    # The whole chain.
+    def loss(_):
+        return network.loss(x, t)
+
+    def backprop():
+        return _backprop(network, x, t)[0]
+
+    _pass_other_data(network, x, t, judge)
+    gradients, complaint = copy.deepcopy(_backprop(network, x, t))
     checks = {
-        key: judge(key, lambda _: network.loss(x, t), param, gradients[key])
+        key: judge(key, loss, param, gradients, backprop, size)
         for key, param in network.params.items()
     }
-    failed = [key for key, check in checks.items() if not check.ok]
-
-    weight = judge.rng.uniform(2, 3)  # a dout other than 1, for a backward that forgets it
-    _pass_other_data(network, other_x, t)
-    network.loss(x, t)
-    dx = network.lastLayer.backward(weight)
-    last = judge("x", lambda scores: weight * network.lastLayer.forward(scores, t), scores, dx)
     if not last.ok:
-        failed.append("lastLayer")
-    if not failed:
-        return GradientReport(checks)
-
-    causes += _causes_in_numbers(checks, gradients, len(x)) + _causes_in_chain(network, failed)
-    found = {} if last.ok else {"lastLayer": f"a wrong dx: {last.disagreement()}"}
-    found |= _check_each_alone(network, x, judge)
-    causes += [f"Checked alone, {name} has {fault}" for name, fault in found.items()]
-    if not found:
-        causes.append(
-            "Each layer is right when checked alone: look at how gradients are handed on."
-        )
-    return GradientReport(checks, failed, found, causes)
+        checks["lastLayer"] = last
+        gradients |= dscores
+    report = GradientReport(checks)
+    if not report.ok:
+        report.causes += complaint + _causes_in_numbers(report, gradients, len(x), dout)
+        report.causes += _causes_in_chain(network, report.failed)
+        faults = _check_each_alone(network, x, judge)
+        if not last.ok:
+            faults["lastLayer"] = "a wrong dx"
+        report.causes += [f"Checked alone, {name} has {fault}." for name, fault in faults.items()]
+        if not faults:
+            report.causes.append(
+                "Checked alone, each layer is right: look at how gradients are handed on."
+            )
+        report.suspects += faults
+    return report
 
 
 def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
@@ -106,89 +165,83 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     samples, tolerance and rng are those of check_gradient.
     ValueError if forward or backward writes into the array that it was given.
     """
-    x = np.array(x, dtype=np.float64)
+    kind = type(layer).__name__
     arrays = {name: getattr(layer, name) for name in getattr(layer, "param_names", ())}
-    for name, param in arrays.items():
-        _check_differentiable(param, f"{type(layer).__name__}'s {name}")
+    arrays["x"] = x = np.array(x, dtype=np.float64)
+    for name, array in arrays.items():
+        _check_differentiable(array, f"{kind}'s {name}")
     judge = _Judge(samples, tolerance, rng)
-    read_only = x.view()
-    read_only.flags.writeable = False
-    try:
-        out = layer.forward(judge.shuffled(x))  # other data first, so that a stale cache shows
-        layer.backward(np.ones_like(out))
-        out = layer.forward(read_only)
-        dout = judge.rng.standard_normal(np.shape(out))
-        dout.flags.writeable = False
+    out = layer.forward(judge.shuffled(x))  # other data first, so that a stale cache shows
+    layer.backward(np.ones_like(out))
+    dout = judge.rng.standard_normal(np.shape(out))
+    given = x.copy(), dout.copy()
+
+    def weighed_sum(_):
+        return np.sum(layer.forward(x) * dout)
+
+    def backprop():
+        layer.forward(x)
         dx = layer.backward(dout)
-    except ValueError as error:
-        if "read-only" not in str(error):
-            raise
+        return {name: getattr(layer, "d" + name, None) for name in arrays} | {"x": dx}
+
+    gradients = copy.deepcopy(backprop())
+    if (x != given[0]).any() or (dout != given[1]).any():
         raise ValueError(
-            f"{type(layer).__name__}: expected x and dout to be left as they are, got a write "
-            "into one of them; compute a new array instead"
-        ) from error
-    gradients = {name: getattr(layer, "d" + name, None) for name in arrays}
-    arrays["x"], gradients["x"] = x, dx
-    judge.size = max(1.0, np.abs(out * dout).sum())
-    checks = {
-        name: judge(name, lambda _: np.sum(layer.forward(read_only) * dout), array, gradients[name])
-        for name, array in arrays.items()
-    }
-    failed = [name for name, check in checks.items() if not check.ok]
-    causes = _causes_in_numbers(checks, gradients, len(np.atleast_1d(x)))
-    return GradientReport(checks, failed, [type(layer).__name__] if failed else [], causes)
+            f"{kind}: expected x and dout to be left as they are, got a write into one of them; "
+            "compute a new array instead"
+        )
+    size = max(1.0, np.abs(layer.forward(x) * dout).sum())
+    report = GradientReport(
+        {
+            name: judge(name, weighed_sum, array, gradients, backprop, size)
+            for name, array in arrays.items()
+        }
+    )
+    if not report.ok:
+        report.causes += _causes_in_numbers(report, gradients, len(np.atleast_1d(x)))
+        report.suspects.append(kind)
+    return report
 
 
-class GradientReport(Mapping):
+class GradientReport(dict):
     """What a gradient check found; str() and repr() are a table to read.
 
-    ok       : True if backprop agrees everywhere, kinks aside
-    failed   : names of the parameters that disagree ("lastLayer" too if its dx does)
-    suspects : names of the layers that also disagree when they are checked alone
-    causes   : what the numbers look like, a sentence each
-
     report["W1"] is an ArrayCheck, with the figures of that parameter.
+
+    ok       : True if backprop agrees everywhere, kinks aside
+    failed   : names of the parameters that disagree, and "lastLayer" if its dx does
+    suspects : names of the layers that are wrong when they are checked alone
+    causes   : what the numbers look like, a sentence each
     """
 
-    def __init__(self, checks, failed=(), suspects=(), causes=()):
-        self._checks = checks
-        self.failed = list(failed)
-        self.suspects = list(suspects)
-        self.causes = list(causes)
-
-    @property
-    def ok(self):
-        return not self.failed
-
-    def __getitem__(self, name):
-        return self._checks[name]
-
-    def __iter__(self):
-        return iter(self._checks)
-
-    def __len__(self):
-        return len(self._checks)
+    def __init__(self, checks):
+        super().__init__(checks)
+        self.failed = [name for name, check in checks.items() if not check.ok]
+        self.ok = not self.failed
+        self.suspects, self.causes = [], []
 
     def __str__(self):
         rows = [("", "shape", "checked", "kinks", "mean |diff|", "max rel. error", "")]
-        for name, check in self.items():
-            verdict = "FAILED" if not check.ok else "ok" if check.measurable else "too small"
-            rows.append((name, *check.figures(), verdict))
+        rows += [(name, *check.cells()) for name, check in self.items()]
         wide = [max(map(len, column)) for column in zip(*rows)]
         lines = ["  ".join(map(str.ljust, row, wide)).rstrip() for row in rows]
         lines.append("")
-        for name, check in self.items():
-            if not check.ok:
-                lines.append(f"{name}: {check.disagreement()}")
-        lines += self.causes
+        lines += [f"{name}: {self[name].disagreement()}." for name in self.failed]
         if kinks := sum(check.kinks for check in self.values()):
-            lines.append(f"Left out: {kinks} entries at a kink, where a difference can't be right.")
-        if small := [name for name, check in self.items() if not check.measurable]:
-            lines.append(f"Too small to measure, neither proved nor refuted: {', '.join(small)}.")
+            lines.append(
+                f"Left out: {kinks} entries where the slope jumps within a step (a kink, as Relu "
+                "has at 0), so that the difference is wrong and not backprop."
+            )
+        if unclear := [name for name, check in self.items() if check.unclear]:
+            lines.append(
+                f"Too small to measure, neither proved nor refuted: {', '.join(unclear)}. "
+                "check_layer can look at those layers alone."
+            )
         if self.ok:
             lines.append("Backprop agrees with the differences.")
         else:
             lines.append(f"Backprop DISAGREES with the differences: {', '.join(self.failed)}.")
+            lines += [f"- {cause}" for cause in self.causes]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -197,195 +250,173 @@ class GradientReport(Mapping):
 class ArrayCheck:
     """Backprop beside differences, at the entries of one array that were looked at.
 
-    checked, kinks   : how many entries were looked at, and how many of them lie at a kink
-    mean_abs_diff    : mean of |backprop - numerical|, kinks left out: the book's figure
-    max_rel_error    : largest |backprop - numerical| / max(|backprop|, |numerical|), with what
-                       rounding can do allowed for, so that it is comparable to the tolerance
-    worst_index      : the entry with the largest difference, of those that disagree if any do
+    checked, kinks : how many; how many of them lie at a kink, and are left out of what follows
+    mean_abs_diff  : mean of |backprop - numerical|: the book's figure
+    max_rel_error  : largest |backprop - numerical| / max(|backprop|, |numerical|), with what
+                     rounding can do allowed for, so that it is comparable to the tolerance
+    worst_index    : the entry with the largest difference, of those that disagree if any do
     backprop, numerical : the two values there
-    ok               : True if no entry disagrees
-    measurable       : False if all that was seen is smaller than rounding
+    ok             : False if an entry disagrees
+    unclear        : True if all that was seen is smaller than rounding
+    problem        : why backprop's gradient can't be that of this array at all, or None
     """
 
-    def __init__(self, shape, entries, floor, tolerance, problem=None):
-        self.shape, self.problem = shape, problem
-        self.indices = [index for index, _, _, _ in entries]
-        a, n, verdict = (np.array([entry[i] for entry in entries]) for i in (1, 2, 3))
-        bug, smooth = verdict == _BUG, verdict != _KINK
-        diff, size = np.abs(a - n) * smooth, np.maximum(np.abs(a), np.abs(n))
-        worst = np.argmax(np.where(bug, diff, 0) if bug.any() else diff)
-        self.checked, self.kinks = len(a), int((~smooth).sum())
-        self.mean_abs_diff = float(diff[smooth].mean()) if smooth.any() else math.nan
-        self.max_rel_error = float((diff / (size + floor / tolerance)).max())
-        self.worst_index = self.indices[worst]
-        self.backprop, self.numerical = float(a[worst]), float(n[worst])
-        self.ok = problem is None and not bug.any()
-        self.measurable = bool((size[smooth] > floor).any()) or not self.ok
-        self.smooth, self.all_backprop, self.all_numerical = smooth, a, n
+    def __init__(self, shape, entries, a, n, kink, bug, noise, tolerance, problem):
+        self.shape, self.problem, self.ok = shape, problem, not bug.any()
+        self.checked, self.kinks = len(entries), int(kink.sum())
+        entries, a, n, bug = entries[~kink], a[~kink], n[~kink], bug[~kink]
+        diff, size = np.abs(a - n), np.maximum(np.abs(a), np.abs(n))
+        self.unclear = self.ok and not (size > noise).any()
+        self.entries, self.all_backprop, self.all_numerical = entries, a, n
+        self.worst_index, self.mean_abs_diff = None, math.nan
+        self.max_rel_error = self.backprop = self.numerical = math.nan
+        if len(entries):
+            self.mean_abs_diff = float(diff.mean())
+            with np.errstate(invalid="ignore"):  # should backprop say inf
+                self.max_rel_error = float((diff / (size + noise / tolerance)).max())
+            worst = np.argmax(diff if self.ok else diff * bug)
+            self.worst_index = _index(entries[worst], shape)
+            self.backprop, self.numerical = float(a[worst]), float(n[worst])
 
-    def figures(self):
+    def cells(self):
         """The cells of a row in the report's table."""
-        return (
-            " x ".join(map(str, self.shape)) or "one number",
-            f"{self.checked:,}",
-            f"{self.kinks:,}",
-            f"{self.mean_abs_diff:.2e}",
-            f"{self.max_rel_error:.2e}",
-        )
+        shape = " x ".join(map(str, self.shape)) or "one number"
+        errors = (f"{error:.2e}" for error in (self.mean_abs_diff, self.max_rel_error))
+        verdict = "too small" if self.unclear else "ok" if self.ok else "FAILED"
+        return shape, f"{self.checked:,}", f"{self.kinks:,}", *errors, verdict
 
     def disagreement(self):
-        """Where backprop and the difference are furthest apart, as a sentence."""
-        if self.problem:
-            return f"{self.problem}."
-        return (
-            f"worst at {list(self.worst_index)}, where backprop says {self.backprop:.6g} "
-            f"and the difference {self.numerical:.6g}."
+        """Where backprop and the difference are furthest apart, in words."""
+        return self.problem or (
+            f"worst at {list(self.worst_index)}, where backprop says {self.backprop:.8g} "
+            f"and the difference {self.numerical:.8g}"
         )
 
 
-# The judge: one array, entry by entry.
-
-_SAME, _KINK, _BUG = "same", "kink", "bug"
+# The judge: does backprop's gradient of one array agree with the differences?
 
 
 class _Judge:
-    """Compares backprop with differences, and tells a bug from a kink.
-
-    size : size of the numbers that f adds up, which rounding errors are a part of
-    """
+    """What is the same for all arrays of a check: how much to look at, and how closely."""
 
     def __init__(self, samples, tolerance, rng):
         if samples is not None and not (isinstance(samples, (int, np.integer)) and samples >= 1):
             raise ValueError(f"expected samples as a whole number from 1 up, got {samples!r}")
         if not 0 < tolerance < 1:
             raise ValueError(f"expected tolerance between 0 and 1, got {tolerance!r}")
-        self.size, self.samples, self.tolerance = 1.0, samples, tolerance
+        self.samples, self.tolerance = samples, tolerance
         self.rng = np.random.default_rng(0 if rng is None else rng)
 
-    def __call__(self, name, f, x, gradient):
-        """The ArrayCheck of backprop's gradient of f by x."""
+    def __call__(self, name, f, x, gradients, backprop, size):
+        """The ArrayCheck of gradients[name], which should be the gradient of f by x.
+
+        backprop() computes the gradients anew, as they are with the present x. size is that of
+        the numbers which f adds up, and which rounding errors are a part of.
+        """
         first, second = f(x), f(x)
-        if not math.isfinite(first):
+        if not math.isfinite(first) or first != second:
             raise ValueError(
-                f"expected finite outputs, got a sum of {first}; is x fit for the layer?"
+                f"expected the same finite outputs for the same x, got sums of {first} and "
+                f"{second}; a layer that draws random numbers must hold them fixed while it is "
+                "checked, and one that writes into its x must compute a new array"
             )
-        if first != second:
-            raise ValueError(
-                f"expected the same outputs from the same inputs, got {first} and then {second}; "
-                "a layer that draws random numbers must hold them fixed while it is checked, "
-                "and one that writes into its x must compute a new array"
-            )
-        problem = _misfit(gradient, x)
-        if problem:
-            gradient = np.full_like(x, np.nan)
-        entries, bugs = [], 0
-        noise = 3 * self.rounding(H)  # what exceeds it can still be seen with a smaller step
-        indices = _every_index((1,) * x.ndim) if problem else self.choose(f, x, gradient)
-        for index in tqdm(indices, desc=name, disable=None, delay=1, leave=False):
-            a, n, verdict = gradient[index], _central_difference(f, x, index, H), _SAME
-            if not abs(a - n) <= self.allowed(a, n, noise):
-                # A hundred bugs are proof enough: what comes after isn't looked into any more.
-                n, verdict = self.look_closer(f, x, index, a, n) if bugs < 100 else (n, _BUG)
-                bugs += verdict is _BUG
-            entries.append((index, a, n, verdict))
-        return ArrayCheck(x.shape, entries, noise, self.tolerance, problem)
+        self.rounding = 30 * np.finfo(np.float64).eps * size  # of f; on the safe side
+        noise = self.rounding / (H / 4)  # what exceeds it can still be seen with a smaller step
+        problem = _misfit(gradients[name], x)
+        gradient = np.full(x.size, math.nan) if problem else np.ravel(gradients[name])
+        entries = self.choose(f, x, gradient)
+        watched = tqdm(entries.tolist(), desc=name, disable=None, delay=1, leave=False)
+        a, n = gradient[entries], np.array([_slope(f, x, i, H, H) for i in watched])
+
+        def beside(i, value):
+            """What backprop says of entry i where it has another value."""
+            saved, x.flat[i] = x.item(i), value
+            try:
+                return np.ravel(backprop()[name])[i]
+            finally:
+                x.flat[i] = saved
+
+        wrong = np.abs(a - n)
+        bug = ~(wrong < self.allowed(a, n, noise))  # nan agrees with nothing
+        kink, proofs = np.zeros_like(bug), 0
+        for k in sorted(np.flatnonzero(bug), key=lambda k: -wrong[k]):
+            n[k], kink[k], bug[k] = self.look_closer(f, x, entries[k], a[k], n[k], beside)
+            proofs += bug[k]
+            if proofs == 3:  # the smaller disagreements that remain would say nothing new
+                break
+        return ArrayCheck(x.shape, entries, a, n, kink, bug, noise, self.tolerance, problem)
+
+    def allowed(self, a, n, noise):
+        """The largest |a - n| that counts as agreement."""
+        return self.tolerance * np.maximum(np.abs(a), np.abs(n)) + noise
+
+    def look_closer(self, f, x, i, a, n, beside):
+        """Of a disagreement: (the difference, by a smaller step if need be; a kink?; a bug?)."""
+        if not math.isfinite(a):
+            return n, False, True
+        value, h, wrong, stays, kink = x.item(i), H, abs(a - n), [], False
+        left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
+        smallest = 1e-9 * max(1, abs(value))  # a smaller step is lost in x
+        # Until they agree, or rounding would rule.
+        while wrong > self.allowed(a, n, self.rounding / (h / 4)) and h > smallest:
+            before, bend, h = wrong, right - left, h / 4
+            left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
+            wrong = abs(a - (left + right) / 2)
+            # Where f is smooth, left and right slope differ by h f'', so now by a quarter of that;
+            # at a kink they don't. And what is wrong shrinks 16 times if it comes from curvature.
+            bent = abs(bend - 4 * (right - left)) > before / 2
+            stays.append(wrong > before / 2 and not bent)
+            if not stays[-1]:  # else the larger step, which rounding does less to, said the same
+                n = (left + right) / 2
+            kink = kink or bent
+        if not all(stays[-2:]):  # two, since among several kinks it may once look smooth
+            return n, kink, False
+        # Or do kinks nearer than h cancel? Then backprop jumps, and the difference is the mean of
+        # what it says on both sides. (Which means nothing if it doesn't repeat what it said here.)
+        mean = (beside(i, value - h) + beside(i, value + h)) / 2
+        kink = beside(i, value) == a and abs((left + right) / 2 - mean) < wrong / 2
+        return n, kink, not kink
+
+    def choose(self, f, x, gradient):
+        """The entries to look at: all of them, or a sample that isn't left to luck alone.
+
+        Half of it is taken where backprop isn't zero, so that pixels which are always dark
+        can't hide a bug. And one entry is where a nudge leads that moves all of them at once.
+        """
+        if self.samples is None or self.samples >= x.size:
+            return np.arange(x.size)
+        mixed = self.rng.permutation(x.size)
+        alive = mixed[gradient[mixed] != 0][: (self.samples + 1) // 2]
+        picks = dict.fromkeys([*alive, *self.follow_a_nudge(f, x, gradient), *mixed])
+        return np.array(list(picks)[: self.samples])  # each once, in this order
+
+    def follow_a_nudge(self, f, x, gradient, h=1e-6):
+        """[an entry that spoils the slope along a random direction], or [] if none does."""
+        signs, saved = self.rng.choice([-1.0, 1.0], x.size), x.flatten()
+
+        def surprise(group):
+            """How far off backprop is when all entries of the group move at once."""
+            step = h * signs[group]
+            try:
+                x.flat[group] = saved[group] + step
+                above = f(x)
+                x.flat[group] = saved[group] - step
+                below = f(x)
+            finally:
+                x.flat[group] = saved[group]
+            error = abs((above - below) / (2 * h) - gradient[group] @ signs[group])
+            return error if error < math.inf else math.inf  # nan surprises most
+
+        group = np.arange(x.size)
+        if surprise(group) < self.tolerance * np.linalg.norm(gradient) + self.rounding / h:
+            return []
+        while len(group) > 1:  # into the half that surprises more
+            group = max(np.array_split(group, 2), key=surprise)
+        return group
 
     def shuffled(self, x):
         """The same numbers in other places, and somewhat smaller."""
         return 0.9 * self.rng.permuted(x.ravel()).reshape(x.shape)
-
-    def rounding(self, h):
-        """What rounding alone may do to a difference taken with step h, on the safe side."""
-        return 30 * np.finfo(np.float64).eps * self.size / h
-
-    def allowed(self, a, n, noise):
-        return self.tolerance * max(abs(a), abs(n)) + noise
-
-    def look_closer(self, f, x, index, a, n):
-        """Where backprop's a isn't the difference n: n from a smaller step, and the verdict."""
-        stays, bent, wrong, h = True, False, abs(a - n), H
-        left, right = _slopes(f, x, index, h)
-        while wrong > self.allowed(a, n, self.rounding(h)):  # until they agree, or rounding rules
-            before, bend, h = wrong, right - left, h / 2
-            left, right = _slopes(f, x, index, h)
-            n = (left + right) / 2
-            wrong = abs(a - n)
-            # Left and right slope differ by h f'' where f is smooth, so half the step halves
-            # that; but not at a kink. And it quarters what curvature makes wrong, but no bug.
-            kink = abs(bend - 2 * (right - left)) > before / 2
-            stays, bent = not kink and wrong > 0.75 * before, bent or kink
-        return n, _BUG if stays else _KINK if bent else _SAME
-
-    def choose(self, f, x, gradient):
-        """Indices of the entries to look at."""
-        if self.samples is None or self.samples >= x.size:
-            return _every_index(x.shape)
-        gradient = gradient.ravel()
-        alive = np.flatnonzero(gradient)
-        picks = self.rng.permutation(alive)[: (self.samples + 1) // 2]
-        others = np.setdiff1d(np.arange(x.size), picks)
-        picks = [*picks, *self.rng.permutation(others)[: self.samples - len(picks)]]
-        picks += self.follow_a_nudge(f, x, gradient)
-        return [np.unravel_index(pick, x.shape) for pick in dict.fromkeys(picks)]
-
-    def follow_a_nudge(self, f, x, gradient, h=1e-5):
-        """[an entry that spoils the slope along a random direction], or [] if none does."""
-        signs = self.rng.choice([-1.0, 1.0], x.size)
-        saved = x.copy()
-
-        def surprise(group):
-            """How far off backprop is when all entries of the group move at once."""
-            step = np.zeros(x.size)
-            step[group] = h * signs[group]
-            step = step.reshape(x.shape)
-            try:
-                x[...] = saved + step
-                above = f(x)
-                x[...] = saved - step
-                return abs((above - f(x)) / (2 * h) - gradient[group] @ signs[group])
-            finally:
-                x[...] = saved
-
-        group = np.arange(x.size)
-        if surprise(group) <= self.tolerance * np.linalg.norm(gradient) + self.rounding(h):
-            return []
-        while len(group) > 1:  # into the half that surprises more
-            group = max(np.array_split(group, 2), key=surprise)
-        return [group[0]]
-
-
-def _pass_other_data(network, x, t):
-    """Fill the caches of all layers with something else, so that a stale one shows later."""
-    with contextlib.suppress(Exception):  # what is wrong with x or t, the pass that counts will say
-        classes = network.predict(x).shape[1]
-        network.gradient(x, (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1))
-
-
-def _check_each_alone(network, x, judge):
-    """{name: what is wrong with it} of the layers that are wrong by themselves."""
-    found = {}
-    for name, layer in network.layers.items():
-        try:
-            alone = check_layer(layer, x, samples=50, tolerance=judge.tolerance, rng=judge.rng)
-        except ValueError as error:
-            found[name] = f"an error: {error}."
-            break
-        if not alone.ok:
-            found[name] = f"a wrong {' and '.join('d' + param for param in alone.failed)}."
-        x = layer.forward(x)
-    return found
-
-
-def _backprop(network, x, t):
-    """network.gradient(x, t) and no complaint; or what the layers were left with, and the one."""
-    try:
-        return network.gradient(x, t), []
-    except ValueError as error:
-        owners = network.params.owners()
-        left = {key: getattr(layer, "d" + name, None) for key, (_, layer, name) in owners.items()}
-        if not any(_misfit(left[key], param) for key, param in network.params.items()):
-            raise
-        return left, [f"{error}."]
 
 
 def _misfit(gradient, param):
@@ -395,138 +426,107 @@ def _misfit(gradient, param):
     if np.shape(gradient) != param.shape:
         hint = ", the transpose" if np.shape(gradient) == param.T.shape else ""
         return f"expected a gradient of shape {param.shape}, got {np.shape(gradient)}{hint}"
-    if not np.isfinite(gradient).all():
-        index = tuple(np.argwhere(~np.isfinite(gradient))[0].tolist())
-        return f"expected a finite gradient, got {np.asarray(gradient)[index]} at {list(index)}"
     return None
+
+
+def _backprop(network, x, t):
+    """network.gradient(x, t) and []; or what its layers were left with, and [its complaint]."""
+    try:
+        return network.gradient(x, t), []
+    except ValueError as error:
+        owners = network.params.owners().items()
+        left = {key: getattr(layer, "d" + name, None) for key, (_, layer, name) in owners}
+        if not any(_misfit(left[key], param) for key, param in network.params.items()):
+            raise
+        return left, [f"{error}."]
+
+
+def _pass_other_data(network, x, t, judge):
+    """Fill the caches of all layers with something else, so that a stale one shows later."""
+    with contextlib.suppress(Exception):  # what is wrong with x or t, the pass that counts will say
+        x = judge.shuffled(x)
+        classes = network.predict(x).shape[1]
+        network.gradient(x, (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1))
+
+
+def _check_each_alone(network, x, judge):
+    """{name: what is wrong with it} for the layers that are wrong by themselves."""
+    faults = {}
+    for name, layer in network.layers.items():
+        try:
+            alone = check_layer(layer, x, samples=50, tolerance=judge.tolerance, rng=judge.rng)
+        except ValueError as error:
+            return faults | {name: f"an error: {error}"}
+        if not alone.ok:
+            faults[name] = f"a wrong {' and '.join('d' + param for param in alone.failed)}"
+        x = layer.forward(x)
+    return faults
 
 
 # Likely causes, in words.
 
 
-def _causes_in_numbers(checks, gradients, N):
-    """What the numbers of each array that failed have in common, a sentence each."""
-    causes = []
-    for name, check in checks.items():
-        if check.ok or check.problem:
-            continue
-        a, n = check.all_backprop[check.smooth], check.all_numerical[check.smooth]
-        large = np.abs(n) > 1e-3 * np.abs(n).max()
-        if not a.any():
-            causes.append(f"{name}: every gradient looked at is zero; is it computed at all?")
-        elif large.any():
-            ratio = a[large] / n[large]
-            factor = float(np.median(ratio))
-            if np.abs(ratio - factor).max() <= 1e-5 * abs(factor) and abs(factor - 1) > 1e-5:
-                causes.append(f"{name}: every gradient is {_factor_in_words(factor, N)}.")
-        candidates = {
-            f"{other}'s gradient is what {name}'s should be; swapped?": gradient
-            for other, gradient in gradients.items()
-            if other != name and not checks[other].ok
+def _causes_in_numbers(report, gradients, N, dout=1):
+    """What the numbers in the arrays that failed look like, a sentence each."""
+    names = {}
+    for name in report.failed:
+        for words in _likeness(name, report, gradients, N, dout):
+            names.setdefault(words, []).append(name)
+    return [f"{', '.join(those)}: {words}" for words, those in names.items()]
+
+
+def _likeness(name, report, gradients, N, dout):
+    check, entries = report[name], report[name].entries
+    a, n = check.all_backprop, check.all_numerical
+    if check.problem or len(a) < 2 or not np.isfinite(a).all() or not n.any():
+        return
+    if not a.any():
+        yield "every gradient looked at is zero; is it computed at all?"
+        return
+    large = np.abs(n) > 1e-3 * np.abs(n).max()
+    factor = float(np.median(a[large] / n[large]))
+    if abs(factor - 1) > 1e-5 and _nearly_all_equal(a, factor * n):
+        known = {
+            -1: "the negative of what it should be: a wrong sign?",
+            2: "2 times what it should be: is something added twice?",
+            0.5: "half of what it should be.",
+            N: f"{N} times what it should be, the batch size: is a division by N missing?",
+            1 / N: f"1/{N} of what it should be, {N} the batch size: divided by N once too often?",
+            1 / dout: "what it should be for a dout of 1: does backward ignore its dout?",
         }
-        candidates["the gradient is the transpose of what it should be."] = gradients[name].T
-        for sentence, gradient in candidates.items():
-            if np.shape(gradient) == check.shape and len(set(check.indices)) > 1:
-                there = np.array([gradient[index] for index in check.indices])[check.smooth]
-                if n.any() and np.allclose(there, n, rtol=1e-5, atol=1e-6 * np.abs(n).max()):
-                    causes.append(f"{name}: {sentence}")
-    return causes
+        near = [words for value, words in known.items() if abs(factor / value - 1) < 1e-5]
+        yield "every gradient is " + (near[0] if near else f"{factor:.6g} times what it should be.")
+    if len(check.shape) > 1 and _nearly_all_equal(np.ravel(gradients[name].T)[entries], n):
+        yield "the gradient is the transpose of what it should be."
+    for other in report.failed:
+        if other != name and np.shape(gradients[other]) == check.shape:
+            if _nearly_all_equal(np.ravel(gradients[other])[entries], n):
+                yield f"the gradient should be what {other}'s is; are they swapped?"
 
 
-def _factor_in_words(factor, N):
-    known = {
-        -1.0: "the negative of what it should be: a wrong sign",
-        2.0: "2 times what it should be: is something added twice?",
-        0.5: "half of what it should be",
-        float(N): f"{N} times what it should be, the batch size: is a division by N missing?",
-        1 / N: f"1/{N} of what it should be, {N} the batch size: divided by N once too often?",
-    }
-    for value, words in known.items():
-        if value != 1 and abs(factor - value) <= 1e-5 * abs(value):
-            return words
-    return f"{factor:.6g} times what it should be"
+def _nearly_all_equal(a, n):
+    return np.isclose(a, n, rtol=1e-5, atol=1e-6 * np.abs(n).max()).mean() > 0.9
 
 
 def _causes_in_chain(network, failed):
     """What the places of the parameters that failed have in common, a sentence each."""
-    causes, names_of = [], {}
+    names = {}  # of each layer that learns: which of its gradients are off, and which are right
     for key, (layer_name, _, name) in network.params.owners().items():
-        names_of.setdefault(layer_name, []).append((key, name))
-    wrong = [layer for layer, keys in names_of.items() if any(key in failed for key, _ in keys)]
-    for layer in wrong:
-        off = [name for key, name in names_of[layer] if key in failed]
-        right = [name for key, name in names_of[layer] if key not in failed]
-        if right:
-            hint = "; is it summed over the batch, and not averaged?" if off == ["b"] else ""
-            causes.append(
-                f"{layer}: only d{' and d'.join(off)} is off while d{' and d'.join(right)} agrees, "
-                f"so the dout that arrives is right{hint}"
-            )
-    learning = list(names_of)
-    agrees = [layer for layer in learning if layer not in wrong]
-    if wrong and agrees and learning == wrong + agrees:
-        every, above = list(network.layers), agrees[0]
-        between = every[every.index(wrong[-1]) + 1 : every.index(above) + 1]
+        names.setdefault(layer_name, ([], []))[key not in failed].append("d" + name)
+    causes = [
+        f"{layer}: only {' and '.join(off)} is off while {' and '.join(right)} agrees, so the dout "
+        f"that arrives is right. How is {' and '.join(off)} made from it?"
+        for layer, (off, right) in names.items()
+        if off and right
+    ]
+    learning = list(names)
+    wrong = [layer for layer, (off, right) in names.items() if off and not right]
+    if wrong and wrong != learning and wrong == learning[: len(wrong)]:
+        below, above = wrong[-1], learning[len(wrong)]
+        every = list(network.layers)
+        between = every[every.index(below) + 1 : every.index(above) + 1]
         causes.append(
-            f"Everything up to {wrong[-1]} is off and everything from {above} on agrees: the dx "
-            f"of {' or '.join(reversed(between))} is suspect, unless {wrong[-1]} itself is."
+            f"Everything up to {below} is off and everything from {above} on agrees: the dx "
+            f"of {' or '.join(reversed(between))} is suspect, unless {below} itself is."
         )
     return causes
-
-
-# Differences.
-
-
-def _central_difference(f, x, index, h):
-    """The slope of f along the entry of x at index. x is as before afterwards."""
-    value = x[index]
-    above, below = value + h, value - h
-    f_above, f_below = _at(f, x, index, above), _at(f, x, index, below)
-    if not math.isfinite(f_above - f_below):
-        raise ValueError(
-            f"expected f(x) to be finite around x{list(index)} = {value:.6g}, "
-            f"got {f_below} below and {f_above} above"
-        )
-    return (f_above - f_below) / (above - below)  # the step as x rounds it, not quite 2h
-
-
-def _slopes(f, x, index, h):
-    """The slopes of f to the left and to the right of the entry of x at index."""
-    value = x[index]
-    above, below = value + h, value - h
-    f_above, f_here, f_below = (_at(f, x, index, at) for at in (above, value, below))
-    return (f_here - f_below) / (value - below), (f_above - f_here) / (above - value)
-
-
-def _at(f, x, index, value):
-    """f(x) with that value at index, as a float. x is as before afterwards, also if f raises."""
-    saved = x[index]
-    x[index] = value
-    try:
-        result = f(x)
-    finally:
-        x[index] = saved
-    if type(result) is not float:
-        if np.ndim(result) != 0 or np.asarray(result).dtype.kind not in "biuf":
-            raise TypeError(f"expected f(x) to return one number, got {result!r}")
-        result = float(result)
-    return result
-
-
-def _every_index(shape):
-    return list(itertools.product(*map(range, shape)))
-
-
-def _check_differentiable(x, name="x"):
-    """TypeError or ValueError, with the reason, if differences can't be taken over x."""
-    if not isinstance(x, np.ndarray):
-        raise TypeError(
-            f"expected {name} as a numpy array, got {type(x).__name__}; pass np.array({name})"
-        )
-    if x.dtype != np.float64:
-        raise TypeError(
-            f"expected {name} in float64, got {x.dtype}, in which a step of {H} drowns or is lost; "
-            f"pass {name}.astype(np.float64)"
-        )
-    if not x.flags.writeable:
-        raise ValueError(f"expected {name} to be writable, got a read-only array; pass a copy")

@@ -1,0 +1,1070 @@
+"""The gradient check, checked: it finds every planted bug, and accuses no right network.
+
+The derivatives expected here come from paper or from autograd, never from the project itself.
+"""
+
+from collections import OrderedDict
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+
+from ch05.multi_layer_net import MultiLayerNet
+from ch05.two_layer_net import TwoLayerNet
+from common.gradient import GradientReport, check_gradient, check_layer, numerical_gradient
+from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from common.network import Network
+
+FULL_AND_SAMPLED = pytest.mark.parametrize("samples", [None, 10], ids=["full", "sampled"])
+
+
+# numerical_gradient
+
+
+def layouts():
+    """Arrays of every kind, with numbers between 1 and 2 in them."""
+    numbers = 1 + np.random.default_rng(0).random((4, 6))
+    return {
+        "0-d": np.array(1.5),
+        "1-d": numbers[0].copy(),
+        "2-d": numbers.copy(),
+        "3-d": numbers.reshape(2, 3, 4).copy(),
+        "Fortran": np.asfortranarray(numbers),
+        "every other column": numbers.copy()[:, ::2],
+        "backwards": numbers.copy()[::-1],
+        "transposed": numbers.copy().T,
+        "empty": np.empty((0, 3)),
+    }
+
+
+@pytest.mark.parametrize("layout", layouts())
+@pytest.mark.parametrize(
+    "f, derivative",
+    [
+        (lambda x: np.sum(x**2), lambda x: 2 * x),
+        (lambda x: np.sum(np.sin(x)), np.cos),
+        (lambda x: np.prod(x), lambda x: np.prod(x) / x),
+        (lambda x: float(np.sum(1 / x)), lambda x: -1 / x**2),
+        (lambda x: x.size, np.zeros_like),  # a whole number is a number too
+    ],
+    ids=["square", "sin", "product", "reciprocal", "constant"],
+)
+def test_slopes_are_those_on_paper(f, derivative, layout):
+    x = layouts()[layout]
+    before = x.copy()
+    grad = numerical_gradient(f, x)
+    assert grad.shape == x.shape and grad.dtype == np.float64
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_allclose(grad, derivative(x), rtol=1e-6, atol=1e-9)
+
+
+def test_every_entry_has_its_own_place():
+    """f = 0 x0 + 1 x1 + 2 x2 + ..., so a mixed-up order would show."""
+    weights = np.arange(24.0).reshape(4, 6)
+    for x in (np.zeros((4, 6)), np.asfortranarray(np.zeros((4, 6))), np.zeros((6, 4)).T):
+        np.testing.assert_allclose(numerical_gradient(lambda x: (weights * x).sum(), x), weights)
+
+
+def test_slopes_are_those_of_autograd():
+    x = np.random.default_rng(0).standard_normal((3, 4))
+
+    def f(x):
+        return anp.sum(anp.tanh(x @ x.T) * anp.exp(-(x[:, :3] ** 2)))
+
+    np.testing.assert_allclose(numerical_gradient(f, x), autograd.grad(f)(x), rtol=0, atol=1e-6)
+
+
+def test_the_difference_is_central_and_its_step_is_1e_4():
+    """((x + h)^3 - (x - h)^3) / 2h = 3 x^2 + h^2: what is too much shows the step."""
+    for x in (np.array([0.0]), np.array([0.001]), np.array([-0.002])):
+        grad = numerical_gradient(lambda x: float(x[0] ** 3), x)
+        np.testing.assert_allclose(grad - 3 * x**2, 1e-8, rtol=1e-6)
+
+
+def test_f_sees_one_entry_moved_in_the_array_itself():
+    x, moves = np.array([[1.0, 2.0], [3.0, 4.0]]), []
+    before = x.copy()
+
+    def f(given):
+        assert given is x
+        moves.append(given - before)
+        return 0.0
+
+    numerical_gradient(f, x)
+    assert len(moves) == 8
+    for entry, (one, other) in enumerate(zip(moves[::2], moves[1::2])):
+        expected = np.zeros(4)
+        expected[entry] = 1e-4
+        np.testing.assert_allclose(np.abs(one).ravel(), expected, atol=1e-15)
+        np.testing.assert_allclose(other, -one, atol=1e-15)
+
+
+@pytest.mark.parametrize("call", range(6))
+def test_x_is_as_before_even_when_f_raises(call):
+    x = np.array([0.1, 0.2, 0.3])
+    before, calls = x.copy(), []
+
+    def f(x):
+        calls.append(None)
+        if len(calls) == call + 1:
+            raise ZeroDivisionError
+        return x.sum()
+
+    with pytest.raises(ZeroDivisionError):
+        numerical_gradient(f, x)
+    np.testing.assert_array_equal(x, before)
+
+
+def read_only():
+    x = np.ones(3)
+    x.flags.writeable = False
+    return x
+
+
+@pytest.mark.parametrize(
+    "x, error, words",
+    [
+        (np.arange(3), TypeError, "float64.*got an array of int64.*np.array"),
+        (np.ones(3, np.float32), TypeError, "float64.*got an array of float32"),
+        (np.ones(3, complex), TypeError, "got an array of complex128"),
+        ([1.0, 2.0], TypeError, "float64 array.*got list"),
+        (1.5, TypeError, "got float"),
+        (read_only(), ValueError, "read-only.*copy"),
+        (np.array([1.0, np.nan]), ValueError, "below 1e10"),
+        (np.array([1.0, -np.inf]), ValueError, "below 1e10"),
+        (np.array([1e13]), ValueError, "step of 0.0001 is lost"),
+    ],
+)
+def test_an_x_without_differences_is_refused(x, error, words):
+    with pytest.raises(error, match=words):
+        numerical_gradient(lambda x: 0.0, x)
+
+
+@pytest.mark.parametrize("result", [np.zeros(2), np.zeros(1), [0.0], None, "0", 1j])
+def test_an_f_that_does_not_return_one_number_is_refused(result):
+    x = np.ones(2)
+    with pytest.raises(TypeError, match="one number"):
+        numerical_gradient(lambda x: result, x)
+    np.testing.assert_array_equal(x, np.ones(2))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_an_f_that_is_not_finite_is_refused_with_the_place(bad):
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(ValueError, match=r"finite.*\(1, 0\)"):
+        numerical_gradient(lambda x: bad if x[1, 0] > 3 else 0.0, x)
+
+
+# Planted bugs. Each spoils what a right layer's backward has computed, or feeds it a wrong cache.
+
+N = 4  # batch size of the networks with planted bugs
+
+
+def network_and_batch(seed):
+    """Affine1 Relu1 Affine2 Sigmoid1 Affine3 Relu2 Affine4, where W2 and W3 are square."""
+    rng = np.random.default_rng(seed)
+    sizes = (6, 5, 5, 5, 4)
+    a1, a2, a3, a4 = (Affine.random(*size, "he", rng=rng) for size in zip(sizes, sizes[1:]))
+    names = "Affine1 Relu1 Affine2 Sigmoid1 Affine3 Relu2 Affine4".split()
+    layers = OrderedDict(zip(names, (a1, Relu(), a2, Sigmoid(), a3, Relu(), a4)))
+    network = Network(layers, SoftmaxWithLoss())
+    for b in (a1.b, a2.b, a3.b, a4.b):
+        b += 0.3 * rng.standard_normal(b.shape)
+    x = rng.standard_normal((N, 6))
+    network.predict(x)
+    if not all(0 < network.layers[name].mask.mean() < 1 for name in ("Relu1", "Relu2")):
+        return network_and_batch(seed + 1000)  # a mask that hides nothing would be no bug
+    return network, x, rng.permutation([0, 1, 2, 2])
+
+
+def plant(bug, network, place):
+    """Make the layer at that place a buggy one of its kind."""
+    layer = network.layers.get(place, network.lastLayer)
+    layer.__class__ = bug(type(layer))
+    return layer
+
+
+def spoiled(name, spoil):
+    """A layer whose dW, db or dx is not what backward computed but spoil(layer, dout, dx)."""
+
+    def bug(right):
+        class Spoiled(right):
+            def backward(self, dout=1):
+                dx = super().backward(dout)
+                value = spoil(self, dout, dx)
+                if name == "dx":
+                    return value
+                setattr(self, name, value)
+                return dx
+
+        return Spoiled
+
+    return bug
+
+
+def dW(spoil):
+    return spoiled("dW", spoil)
+
+
+def db(spoil):
+    return spoiled("db", spoil)
+
+
+def dx(spoil):
+    return spoiled("dx", spoil)
+
+
+def stale(kept, behind):
+    """A layer that goes by the cache of its first forward for ever, or of the one before."""
+
+    def bug(right):
+        class Stale(right):
+            history = ()
+
+            def forward(self, *args):
+                out = super().forward(*args)
+                self.history += (getattr(self, kept),)
+                return out
+
+            def backward(self, dout=1):
+                fresh = getattr(self, kept)
+                setattr(self, kept, self.history[-2:][0] if behind else self.history[0])
+                try:
+                    return super().backward(dout)
+                finally:
+                    setattr(self, kept, fresh)
+
+        return Stale
+
+    return bug
+
+
+def ignores_dout(right):
+    class Ignoring(right):
+        def backward(self, dout=1):
+            return super().backward(np.ones_like(dout))
+
+    return Ignoring
+
+
+def adds_up_over_calls(right):
+    class Adding(right):
+        total = 0
+
+        def backward(self, dout=1):
+            dx = super().backward(dout)
+            self.dW = self.total = self.total + self.dW
+            return dx
+
+    return Adding
+
+
+def plus(array, index, by=0.01):
+    array = array.copy()
+    array[index] += by
+    return array
+
+
+UP_TO_1, UP_TO_2, UP_TO_3 = "W1 b1", "W1 b1 W2 b2", "W1 b1 W2 b2 W3 b3"
+ALL = "W1 b1 W2 b2 W3 b3 W4 b4 lastLayer"
+BELOW_RELU1 = "from Affine2 on agrees: the dx of Affine2 or Relu1 is suspect"
+BELOW_RELU2 = "to Affine3 is off and everything from Affine4 on agrees: the dx of Affine4 or Relu2"
+BELOW_SIGMOID1 = "from Affine3 on agrees: the dx of Affine3 or Sigmoid1 is suspect"
+
+# the bug's name, the layer, the bug, the parameters that come out wrong, words of a likely cause
+BUGS = [
+    # Affine: dW
+    ("1.001 dW", "Affine2", dW(lambda L, *_: 1.001 * L.dW), "W2", "W2: every gradient is 1.001 t"),
+    ("2 dW", "Affine4", dW(lambda L, *_: 2 * L.dW), "W4", "W4: every gradient is 2 times"),
+    ("dW / 2", "Affine4", dW(lambda L, *_: L.dW / 2), "W4", "W4: every gradient is half"),
+    ("-dW", "Affine1", dW(lambda L, *_: -L.dW), "W1", "W1: every gradient is the negative"),
+    ("N dW", "Affine3", dW(lambda L, *_: N * L.dW), "W3", "is 4 times what it should be, the batc"),
+    ("dW / N", "Affine3", dW(lambda L, *_: L.dW / N), "W3", "W3: every gradient is 1/4 of"),
+    ("square dW^T", "Affine2", dW(lambda L, *_: L.dW.T), "W2", "W2: the gradient is the transpose"),
+    ("oblong dW^T", "Affine1", dW(lambda L, *_: L.dW.T), "W1", "got (5, 6), the transpose"),
+    (
+        "dW zero",
+        "Affine2",
+        dW(lambda L, *_: 0 * L.dW),
+        "W2",
+        "W2: every gradient looked at is zero",
+    ),
+    ("dW missing", "Affine2", dW(lambda *_: None), "W2", "W2: backward left no gradient"),
+    ("dW[3, 2]", "Affine1", dW(lambda L, *_: plus(L.dW, (3, 2))), "W1", "W1: worst at [3, 2]"),
+    ("dW[3]", "Affine2", dW(lambda L, *_: plus(L.dW, 3)), "W2", "W2: worst at [3, "),
+    ("dW nan", "Affine1", dW(lambda L, *_: plus(L.dW, (5, 4), np.nan)), "W1", "backprop says nan"),
+    ("dW inf", "Affine1", dW(lambda L, *_: plus(L.dW, (5, 4), np.inf)), "W1", "worst at [5, 4]"),
+    (
+        "dW without x",
+        "Affine2",
+        dW(lambda L, dout, _: np.ones((5, N)) @ dout),
+        "W2",
+        "db agrees, so",
+    ),
+    ("dW adds up over calls", "Affine3", adds_up_over_calls, "W3", "W3: worst at"),
+    ("dW by the first x", "Affine2", stale("x", behind=False), "W2", "only dW is off"),
+    ("dW by the x before", "Affine2", stale("x", behind=True), "W2", "only dW is off"),
+    # Affine: db
+    (
+        "1.001 db",
+        "Affine1",
+        db(lambda L, *_: 1.001 * L.db),
+        "b1",
+        "b1: every gradient is 1.001 times",
+    ),
+    ("db not summed", "Affine3", db(lambda L, dout, _: dout), "b3", "of shape (5,), got (4, 5)"),
+    (
+        "db averaged",
+        "Affine3",
+        db(lambda L, dout, _: dout.mean(axis=0)),
+        "b3",
+        "b3: every gradient is 1/4",
+    ),
+    (
+        "db of one sample",
+        "Affine4",
+        db(lambda L, dout, _: dout[0]),
+        "b4",
+        "only db is off while dW",
+    ),
+    (
+        "db zero",
+        "Affine2",
+        db(lambda L, *_: 0 * L.db),
+        "b2",
+        "b2: every gradient looked at is zero",
+    ),
+    ("db missing", "Affine4", db(lambda *_: None), "b4", "b4: backward left no gradient"),
+    ("db[4]", "Affine1", db(lambda L, *_: plus(L.db, 4)), "b1", "b1: worst at [4]"),
+    # Affine: dx, and all of it
+    (
+        "dx without ^T",
+        "Affine2",
+        dx(lambda L, dout, _: dout @ L.W),
+        UP_TO_1,
+        "dx of Affine2 or Relu1",
+    ),
+    ("dx zero", "Affine4", dx(lambda L, _, dx: 0 * dx), UP_TO_3, BELOW_RELU2),
+    ("1.001 dx", "Affine4", dx(lambda L, _, dx: 1.001 * dx), UP_TO_3, BELOW_RELU2),
+    ("dx / N", "Affine3", dx(lambda L, _, dx: dx / N), UP_TO_2, BELOW_SIGMOID1),
+    (
+        "Affine ignores dout",
+        "Affine4",
+        ignores_dout,
+        "W1 b1 W2 b2 W3 b3 W4 b4",
+        "Affine4 has a wrong",
+    ),
+    # Relu
+    (
+        "mask of the wrong sign",
+        "Relu2",
+        dx(lambda L, dout, _: dout * ~L.mask),
+        UP_TO_3,
+        BELOW_RELU2,
+    ),
+    ("mask from dout", "Relu2", dx(lambda L, dout, _: dout * (dout > 0)), UP_TO_3, BELOW_RELU2),
+    ("mask ignored", "Relu2", dx(lambda L, dout, _: dout), UP_TO_3, BELOW_RELU2),
+    ("Relu ignores dout", "Relu1", ignores_dout, UP_TO_1, BELOW_RELU1),
+    ("the first mask", "Relu1", stale("mask", behind=False), UP_TO_1, BELOW_RELU1),
+    ("the mask before", "Relu1", stale("mask", behind=True), UP_TO_1, BELOW_RELU1),
+    # Sigmoid
+    ("sigmoid' = out", "Sigmoid1", dx(lambda L, dout, _: dout * L.out), UP_TO_2, BELOW_SIGMOID1),
+    (
+        "sigmoid' = 1 - out",
+        "Sigmoid1",
+        dx(lambda L, dout, _: dout * (1 - L.out)),
+        UP_TO_2,
+        BELOW_SIGMOID1,
+    ),
+    ("sigmoid' = 1", "Sigmoid1", dx(lambda L, dout, _: dout), UP_TO_2, BELOW_SIGMOID1),
+    (
+        "-sigmoid'",
+        "Sigmoid1",
+        dx(lambda L, _, dx: -dx),
+        UP_TO_2,
+        "W1, b1, W2, b2: every gradient is the negative",
+    ),
+    ("Sigmoid ignores dout", "Sigmoid1", ignores_dout, UP_TO_2, BELOW_SIGMOID1),
+    ("the first out", "Sigmoid1", stale("out", behind=False), UP_TO_2, BELOW_SIGMOID1),
+    ("the out before", "Sigmoid1", stale("out", behind=True), UP_TO_2, BELOW_SIGMOID1),
+    # SoftmaxWithLoss
+    ("softmax without - t", "lastLayer", dx(lambda L, dout, _: dout * L.y / N), ALL, None),
+    (
+        "softmax without / N",
+        "lastLayer",
+        dx(lambda L, _, dx: N * dx),
+        ALL,
+        "lastLayer: every gradient is 4 times",
+    ),
+    (
+        "t - y",
+        "lastLayer",
+        dx(lambda L, _, dx: -dx),
+        ALL,
+        "lastLayer: every gradient is the negative",
+    ),
+    ("softmax with y (1 - y)", "lastLayer", dx(lambda L, _, dx: dx * L.y * (1 - L.y)), ALL, None),
+    (
+        "softmax ignores dout",
+        "lastLayer",
+        ignores_dout,
+        "lastLayer",
+        "does backward ignore its dout?",
+    ),
+    ("the first t", "lastLayer", stale("t", behind=False), ALL, None),
+    ("the t before", "lastLayer", stale("t", behind=True), ALL, None),
+    ("the y before", "lastLayer", stale("y", behind=True), ALL, None),
+]
+EACH_BUG = pytest.mark.parametrize(
+    "place, bug, failed, words", [b[1:] for b in BUGS], ids=[b[0] for b in BUGS]
+)
+
+
+def find(place, bug, failed, words, samples, seed):
+    network, x, t = network_and_batch(seed)
+    plant(bug, network, place)
+    before = {key: param.copy() for key, param in network.params.items()}
+    report = check_gradient(network, x, t, samples=samples, rng=seed)
+    assert not report.ok
+    assert report.failed == failed.split(), report
+    assert report.suspects == [place], report
+    assert f"Checked alone, {place} has" in str(report)
+    assert (words or "") in str(report), report
+    for key, param in network.params.items():
+        np.testing.assert_array_equal(param, before[key])
+
+
+@FULL_AND_SAMPLED
+@EACH_BUG
+def test_a_planted_bug_is_found_and_blamed_on_its_layer(place, bug, failed, words, samples):
+    find(place, bug, failed, words, samples, seed=1)
+
+
+@pytest.mark.campaign
+@FULL_AND_SAMPLED
+@EACH_BUG
+def test_a_planted_bug_is_found_every_time(place, bug, failed, words, samples):
+    for seed in range(200):
+        find(place, bug, failed, words, samples, seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@FULL_AND_SAMPLED
+def test_without_a_bug_the_same_network_is_right(samples, seed):
+    network, x, t = network_and_batch(seed)
+    report = check_gradient(network, x, t, samples=samples)
+    assert report.ok and report.failed == report.suspects == report.causes == []
+    assert str(report).endswith("\nBackprop agrees with the differences.")
+
+
+@FULL_AND_SAMPLED
+def test_gradients_swapped_between_layers_of_one_shape(samples):
+    network, x, t = network_and_batch(0)
+    right = network.gradient
+
+    def swapped(x, t):
+        grad = right(x, t)
+        return grad | {"W2": grad["W3"], "W3": grad["W2"]}
+
+    network.gradient = swapped
+    report = check_gradient(network, x, t, samples=samples)
+    assert report.failed == ["W2", "W3"] and report.suspects == []
+    assert "W2: the gradient should be what W3's is; are they swapped?" in str(report)
+    assert "W3: the gradient should be what W2's is; are they swapped?" in str(report)
+    assert "Checked alone, each layer is right" in str(report)
+
+
+@FULL_AND_SAMPLED
+def test_a_dx_by_the_W_of_another_layer(samples):
+    network, x, t = network_and_batch(0)
+    other = network.layers["Affine3"].W
+    plant(dx(lambda L, dout, _: dout @ other.T), network, "Affine2")
+    report = check_gradient(network, x, t, samples=samples)
+    assert report.failed == ["W1", "b1"] and report.suspects == ["Affine2"]
+
+
+def test_a_chain_walked_in_the_wrong_order():
+    """Both square layers hand dout on, but Sigmoid1's turn is left out."""
+    network, x, t = network_and_batch(0)
+
+    def gradient(x, t):
+        network.loss(x, t)
+        dout = network.lastLayer.backward()
+        for name in ("Affine4", "Relu2", "Affine3", "Affine2", "Relu1", "Affine1"):
+            dout = network.layers[name].backward(dout)
+        return {
+            f"{p}{i}": getattr(network.layers[f"Affine{i}"], "d" + p)
+            for i in range(1, 5)
+            for p in "Wb"
+        }
+
+    network.gradient = gradient
+    report = check_gradient(network, x, t)
+    assert report.failed == UP_TO_2.split() and report.suspects == []
+    assert BELOW_SIGMOID1 in str(report)
+    assert "Checked alone, each layer is right" in str(report)
+
+
+def test_a_dx_of_the_wrong_shape_is_blamed_on_who_made_it():
+    network = TwoLayerNet(4, 3, 2, rng=0)
+    plant(dx(lambda L, dout, dx: dx.T), network, "Affine2")
+    report = check_gradient(network, np.ones((2, 4)), [0, 1])
+    assert report.failed == ["W1", "b1"] and report.suspects == ["Affine2"]
+    assert "expected dout of shape (2, 3), got (3, 2)" in str(report)
+
+
+class WritesIntoX(Relu):
+    def forward(self, x):
+        x *= 0.5
+        return super().forward(x)
+
+
+class WritesIntoDout(Relu):
+    def backward(self, dout):
+        dout[~self.mask] = 0
+        return dout
+
+
+@pytest.mark.parametrize("kind", [WritesIntoX, WritesIntoDout])
+def test_a_layer_that_writes_into_what_it_was_given_is_refused(kind):
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    with pytest.raises(
+        ValueError, match=f"{kind.__name__}: expected x and dout .* left as they are"
+    ):
+        check_layer(kind(), x)
+
+
+def test_a_layer_that_spoils_the_cache_of_the_one_before_is_blamed():
+    """Sigmoid1 keeps its out for backward, and the next layer writes into that array."""
+    network, x, t = network_and_batch(0)
+
+    class Centring(Affine):
+        def forward(self, x):
+            x -= 0.5
+            return super().forward(x)
+
+    plant(lambda right: Centring, network, "Affine3")
+    report = check_gradient(network, x, t)
+    assert report.failed == UP_TO_2.split() and report.suspects == ["Affine3"]
+    assert "Affine3 has an error: Centring: expected x and dout to be left" in str(report)
+
+
+def test_a_layer_that_draws_random_numbers_is_refused():
+    class Dropout:
+        def forward(self, x):
+            self.mask = np.random.random(x.shape) > 0.5
+            return x * self.mask
+
+        def backward(self, dout):
+            return dout * self.mask
+
+    network = TwoLayerNet(4, 30, 3, 1.0, rng=0)
+    network.layers["Relu1"] = Dropout()
+    x = np.random.default_rng(0).random((3, 4))
+    for check in (lambda: check_layer(Dropout(), x), lambda: check_gradient(network, x, [0, 1, 2])):
+        with pytest.raises(ValueError, match="same finite outputs.*hold them fixed"):
+            check()
+
+
+# check_layer, one layer at a time
+
+
+def test_right_layers_pass_and_name_their_input_x():
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    before = x.copy()
+    for layer, names in [
+        (Affine.random(5, 3, 1, rng=0), ["W", "b", "x"]),
+        (Relu(), ["x"]),
+        (Sigmoid(), ["x"]),
+    ]:
+        for samples in (None, 3):
+            report = check_layer(layer, x, samples=samples)
+            assert report.ok and list(report) == names and report.suspects == []
+            assert report["x"].checked == (samples or 20) and report["x"].shape == (4, 5)
+    np.testing.assert_array_equal(x, before)
+    assert check_layer(Sigmoid(), np.ones((2, 3, 4))).ok and check_layer(Relu(), [1.0, -1.0]).ok
+
+
+# Bugs in one layer, among them such as a dout of ones would hide: softmax(x) sums to 1
+# whatever x is, so that its dx for a dout of ones is 0, right or wrong.
+
+
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x)
+        self.out = e / e.sum(axis=1, keepdims=True)
+        return self.out
+
+    def backward(self, dout):
+        return self.out * (dout - self.right_sum(dout))
+
+    def right_sum(self, dout):
+        return (self.out * dout).sum(axis=1, keepdims=True)
+
+
+def keeps_x_in_half(right):
+    class Keeping(right):
+        def forward(self, x):
+            out = super().forward(x)
+            self.x = self.x.astype(np.float16)
+            return out
+
+    return Keeping
+
+
+LAYER_BUGS = [
+    ("Affine", dW(lambda L, dout, _: L.dW / N), "W"),
+    ("Affine", dW(lambda L, dout, _: L.x.T @ np.sign(dout)), "W"),
+    ("Affine", dW(lambda L, *_: L.dW[::-1]), "W"),
+    ("Affine", db(lambda L, dout, _: dout.mean(axis=0)), "b"),
+    ("Affine", db(lambda *_: None), "b"),
+    ("Affine", dx(lambda L, dout, _: dout @ L.W), "x"),
+    ("Affine", dx(lambda *_: None), "x"),
+    ("Affine", dx(lambda L, _, dx: 1.001 * dx), "x"),
+    ("Affine", stale("x", behind=False), "W"),
+    ("Affine", stale("x", behind=True), "W"),
+    ("Affine", keeps_x_in_half, "W b x"),
+    ("Affine", ignores_dout, "W b x"),
+    ("Relu", dx(lambda L, dout, _: dout), "x"),
+    ("Relu", dx(lambda L, dout, _: dout * ~L.mask), "x"),
+    ("Relu", dx(lambda L, dout, _: dout * (dout > 0)), "x"),
+    ("Relu", ignores_dout, "x"),
+    ("Relu", stale("mask", behind=False), "x"),
+    ("Relu", stale("mask", behind=True), "x"),
+    ("Sigmoid", dx(lambda L, dout, _: dout * L.out), "x"),
+    ("Sigmoid", dx(lambda L, dout, _: dout * (1 - L.out)), "x"),
+    ("Sigmoid", dx(lambda L, dout, _: dout * (1 - L.out**2)), "x"),
+    ("Sigmoid", ignores_dout, "x"),
+    ("Sigmoid", stale("out", behind=False), "x"),
+    ("Sigmoid", stale("out", behind=True), "x"),
+    ("Softmax", dx(lambda L, dout, _: dout * L.out * (1 - L.out)), "x"),  # off the diagonal: none
+    ("Softmax", dx(lambda L, dout, _: dout * L.out), "x"),
+    ("Softmax", dx(lambda L, dout, _: -L.out * L.right_sum(dout)), "x"),
+    ("Softmax", ignores_dout, "x"),
+    ("Softmax", stale("out", behind=True), "x"),
+]
+
+
+@FULL_AND_SAMPLED
+@pytest.mark.parametrize("kind, bug, failed", LAYER_BUGS)
+def test_check_layer_finds_planted_bugs(kind, bug, failed, samples):
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        right = {"Relu": Relu, "Sigmoid": Sigmoid, "Softmax": Softmax}.get(kind, Affine)
+        layer = Affine.random(6, 6, "he", rng=rng) if kind == "Affine" else right()
+        x = rng.standard_normal((N, 6))
+        assert check_layer(layer, x, samples=samples, rng=seed).ok
+        layer.__class__ = bug(right)
+        report = check_layer(layer, x, samples=samples, rng=seed)
+        assert report.failed == failed.split(), report
+        assert report.suspects == [type(layer).__name__]
+        assert str(report).count("DISAGREES") == 1
+
+
+def test_a_bug_by_a_batch_size_is_named_for_a_layer_too():
+    layer = Affine.random(6, 3, 1, rng=0)
+    layer.__class__ = dW(lambda L, *_: L.dW / 7)(Affine)
+    report = check_layer(layer, np.random.default_rng(0).standard_normal((7, 6)))
+    assert "W: every gradient is 1/7 of what it should be, 7 the batch size" in report.causes[0]
+
+
+# A reader's own layers
+
+
+class LeakyRelu:
+    param_names = ("a",)
+
+    def __init__(self, a=0.1):
+        self.a = np.array(a)
+
+    def forward(self, x):
+        self.x = x
+        return np.where(x > 0, x, self.a * x)
+
+    def backward(self, dout):
+        self.da = float(np.sum(dout * np.where(self.x > 0, 0, self.x)))
+        return dout * np.where(self.x > 0, 1, self.a)
+
+
+def test_a_readers_own_layer_is_checked_in_and_outside_a_network():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, 5))
+    report = check_layer(LeakyRelu(), x)
+    assert report.ok and list(report) == ["a", "x"] and report["a"].shape == ()
+    assert "one number" in str(report)
+
+    network = TwoLayerNet(5, 8, 3, 1.0, rng=1)
+    network.layers["Relu1"] = LeakyRelu()
+    report = check_gradient(network, x, [0, 1, 2])
+    assert report.ok and list(report) == ["W1", "b1", "a2", "W3", "b3"]
+    assert report["a2"].numerical == pytest.approx(network.gradient(x, [0, 1, 2])["a2"], rel=1e-6)
+
+    class Wrong(LeakyRelu):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.da = -self.da
+            return dx
+
+    network.layers["Relu1"] = Wrong()
+    report = check_gradient(network, x, [0, 1, 2])
+    assert report.failed == ["a2"] and report.suspects == ["Relu1"]
+    assert "worst at []" in str(report) and "only da is off" not in str(report)
+
+
+# Kinks
+
+
+class Bent:
+    """out = |x - at|, with its kink where we want it; backprop says the slope to the left there."""
+
+    def __init__(self, at, factor=1.0):
+        self.at, self.factor = at, factor
+
+    def forward(self, x):
+        self.sign = np.where(x > self.at, 1.0, -1.0)
+        return np.abs(x - self.at)
+
+    def backward(self, dout):
+        return self.factor * dout * self.sign
+
+
+@pytest.mark.parametrize(
+    "distance, kinks",
+    [(0, 1), (1e-12, 1), (1e-8, 1), (1e-5, 1), (5e-5, 1), (9.9e-5, 1), (1.1e-4, 0), (0.1, 0)],
+)
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_kink_is_counted_and_left_out(distance, kinks, side):
+    x = np.array([0.3, 1.0, 2.0])
+    layer = Bent(at=x[1] + side * distance)
+    report = check_layer(layer, x)
+    assert report.ok and report["x"].kinks == kinks and report["x"].checked == 3
+    assert report["x"].mean_abs_diff < 1e-10 and report["x"].max_rel_error < 1e-8
+    assert ("Left out: 1 entries" in str(report)) == bool(kinks)
+
+
+@pytest.mark.parametrize("at", [1.0, 1.00002, 0.99999, 7.0])
+@pytest.mark.parametrize("factor", [1.001, -1, 2, 0])
+def test_a_bug_is_found_beside_kinks(at, factor):
+    """Entry 1 lies at a kink, or not; the others tell."""
+    report = check_layer(Bent(at, factor), np.array([0.3, 1.0, 2.0]))
+    assert report.failed == ["x"] and report["x"].worst_index in [(0,), (1,), (2,)]
+    right = report["x"].numerical * factor
+    assert report["x"].backprop == pytest.approx(right, rel=1e-6, abs=1e-12)
+
+
+def test_many_kinks_on_both_sides_are_no_bug():
+    """f = a sum of |x - place| at places as close as 1e-9 and as far as 1e-3."""
+    rng = np.random.default_rng(0)
+    places = rng.choice([-1, 1], 40) * 10.0 ** rng.uniform(-9, -3, 40)
+    weights = rng.standard_normal(40)
+
+    class Crumpled:
+        def forward(self, x):
+            self.x = x
+            return (weights * np.abs(x[..., np.newaxis] - places)).sum(axis=-1)
+
+        def backward(self, dout):
+            return dout * (weights * np.sign(self.x[..., np.newaxis] - places)).sum(axis=-1)
+
+    x = np.concatenate([[0.0], places + 1e-7, rng.uniform(-1e-4, 1e-4, 100)])
+    report = check_layer(Crumpled(), x)
+    assert report.ok, report
+    assert report["x"].kinks > 100
+    assert check_layer(Crumpled(), x, samples=30).ok
+
+
+def test_kinks_that_cancel_each_other_are_no_bug():
+    """relu(x) - relu(-x) = x has the slope 1 on both sides of 0, but backprop says 0 there."""
+
+    class Cancelling:
+        factor = 1.0
+
+        def forward(self, x):
+            self.x = x
+            return np.maximum(x, 0) - np.maximum(-x, 0)
+
+        def backward(self, dout):
+            return self.factor * dout * ((self.x > 0) * 1.0 + (self.x < 0) * 1.0)
+
+    report = check_layer(Cancelling(), np.array([0.0, 1.0, 1e-12, -2.0]))
+    assert report.ok and report["x"].kinks == 1
+    Cancelling.factor = 1.001
+    report = check_layer(Cancelling(), np.array([0.0, 1.0, 1e-12, -2.0]))
+    assert report.failed == ["x"]
+
+
+def test_gradients_kept_in_one_array_for_ever_are_read_in_time():
+    """A layer may write its dW anew into the same array at each backward."""
+
+    class InPlace(Affine):
+        def backward(self, dout):
+            kept, dx = self.dW, super().backward(dout)
+            if kept is not None:
+                kept[...] = self.dW
+                self.dW = kept
+            return dx
+
+    layer = InPlace(np.random.default_rng(0).standard_normal((4, 3)), np.zeros(3))
+    x = np.random.default_rng(1).standard_normal((5, 4))
+    assert check_layer(layer, x).ok
+    layer.__class__ = dW(lambda L, *_: 2 * L.dW)(InPlace)
+    assert check_layer(layer, x).failed == ["W"]
+
+
+def test_curvature_is_neither_kink_nor_bug():
+    """The central difference of sin(300 x) is off by (300 h)^2 / 6 of itself, far above 1e-6."""
+
+    class Wave:
+        def forward(self, x):
+            self.x = x
+            return np.sin(300 * x)
+
+        def backward(self, dout):
+            return 300 * dout * np.cos(300 * self.x)
+
+    report = check_layer(Wave(), np.random.default_rng(0).standard_normal((5, 6)))
+    assert report.ok and report["x"].kinks == 0 and report["x"].max_rel_error < 1e-6
+
+
+def test_a_relu_at_exactly_zero_is_a_kink_in_a_network():
+    """A sample of zeros with b1 = 0 lies at the kink of every unit: b1 is all kinks, no bug."""
+    network = TwoLayerNet(4, 6, 3, 1.0, rng=0)
+    x = np.vstack([np.zeros(4), np.random.default_rng(0).standard_normal((2, 4))])
+    report = check_gradient(network, x, [0, 1, 2])
+    assert report.ok and report["b1"].kinks == 6 and report["W1"].kinks == 0
+    assert report["W2"].kinks == report["b2"].kinks == 0
+    assert np.isnan(report["b1"].mean_abs_diff) and report["b1"].worst_index is None
+    # and a bug at the same time is found where there is no kink
+    plant(dx(lambda L, _, dx: 1.001 * dx), network, "Relu1")
+    for samples in (None, 5):
+        report = check_gradient(network, x, [0, 1, 2], samples=samples)
+        assert "W1" in report.failed and report.suspects == ["Relu1"]
+
+
+# No false alarm
+
+
+def random_network(rng):
+    """A right network of 1 to 8 Affines, with data of which some inputs are exactly zero."""
+    depth = rng.integers(1, 9)
+    sizes = [*rng.integers(1, 8, depth), rng.integers(2, 6)]
+    std = rng.choice(["0.01", "0.3", "1", "3", "he", "xavier"])
+    layers = OrderedDict()
+    for i, (D, M) in enumerate(zip(sizes, sizes[1:]), start=1):
+        layer = Affine.random(D, M, std if std.isalpha() else float(std), rng=rng)
+        layer.b += rng.choice([0, 0.01, 1]) * rng.standard_normal(M)
+        layers[f"Affine{i}"] = layer
+        if i < depth:
+            layers[f"Activation{i}"] = rng.choice([Relu, Sigmoid])()
+    N = rng.integers(1, 6)
+    x = rng.uniform(-1, 1, (N, sizes[0])) * rng.choice([1e-6, 1, 3, 255])
+    x[rng.random(x.shape) < rng.choice([0.1, 0.5, 1])] = 0
+    C = sizes[-1]
+    t = rng.integers(C, size=N)
+    forms = [t, np.eye(C)[t], rng.dirichlet(np.ones(C), N)]
+    return Network(layers, SoftmaxWithLoss()), x, forms[rng.integers(3)]
+
+
+def assert_no_false_alarm(seed):
+    network, x, t = random_network(np.random.default_rng(seed))
+    before = x.copy(), {key: param.copy() for key, param in network.params.items()}
+    for samples in (None, 4):
+        report = check_gradient(network, x, t, samples=samples, rng=seed)
+        assert report.ok, f"{network}\n{report}"
+    np.testing.assert_array_equal(x, before[0])
+    for key, param in network.params.items():
+        np.testing.assert_array_equal(param, before[1][key])
+
+
+@pytest.mark.parametrize("ten", range(10))
+def test_a_right_network_raises_no_alarm(ten):
+    for seed in range(10 * ten, 10 * ten + 10):
+        assert_no_false_alarm(seed)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("hundred", range(10))
+def test_a_thousand_right_networks_raise_no_alarm(hundred):
+    for seed in range(1000 + 100 * hundred, 1100 + 100 * hundred):
+        assert_no_false_alarm(seed)
+
+
+# Sampling
+
+
+def deep_network():
+    return MultiLayerNet(784, [100] * 19, 10, rng=0)
+
+
+def images(N=3):
+    """Stand-ins for digits: three pixels in four are dark, some of them in all images."""
+    rng = np.random.default_rng(0)
+    return rng.random((N, 784)) * (rng.random((N, 784)) < 0.25), np.arange(N)
+
+
+def test_a_sample_is_k_entries_of_each_parameter_or_all_where_there_are_fewer():
+    network, (x, t) = TwoLayerNet(784, 20, 10, rng=0), images()
+    report = check_gradient(network, x, t, samples=15)
+    assert {key: check.checked for key, check in report.items()} == {
+        "W1": 15, "b1": 15, "W2": 15, "b2": 10
+    }  # fmt: skip
+    network, (x, t) = TwoLayerNet(7, 20, 10, rng=0), (x[:, :7], t)
+    report = check_gradient(network, x, t)
+    assert [check.checked for check in report.values()] == [140, 20, 200, 10]
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7])
+def test_dark_pixels_do_not_hide_a_bug(samples):
+    """Of 784 pixels only one is ever lit: 783 rows of dW are 0, whatever backward does."""
+    network, x = TwoLayerNet(784, 20, 10, 0.1, rng=0), np.zeros((2, 784))
+    network.layers["Affine1"].b += 0.1  # so that the dark ones aren't all at a kink
+    x[:, 400] = 0.9
+    plant(dW(lambda L, *_: 1.01 * L.dW), network, "Affine1")
+    for seed in range(4):
+        report = check_gradient(network, x, [3, 4], samples=samples, rng=seed)
+        assert report.failed == ["W1"] and report["W1"].worst_index[0] == 400
+        assert report["W1"].checked == samples
+
+
+def test_a_sample_finds_the_one_wrong_entry_among_thousands():
+    network, (x, t) = TwoLayerNet(784, 20, 10, 0.1, rng=0), images()
+    for seed, entry in enumerate([(0, 0), (783, 19), (300, 7), (555, 12)]):
+        network.layers["Affine1"] = Affine.random(784, 20, 0.1, rng=seed)
+        plant(dW(lambda L, *_, entry=entry: plus(L.dW, entry, 1e-3)), network, "Affine1")
+        report = check_gradient(network, x, t, samples=6, rng=seed)
+        assert report.failed == ["W1"] and report["W1"].worst_index == entry
+
+
+def test_samples_follow_the_rng_and_the_default_repeats_itself():
+    network, (x, t) = TwoLayerNet(784, 20, 10, rng=0), images()
+
+    def figures(rng):
+        return str(check_gradient(network, x, t, samples=5, rng=rng))
+
+    np.random.seed(0)
+    state = np.random.get_state()[1].copy()
+    assert figures(None) == figures(None) == figures(0) == figures(np.random.default_rng(0))
+    assert figures(1) != figures(0)
+    assert (np.random.get_state()[1] == state).all()
+
+
+def test_twenty_layers_are_checked_by_a_sample():
+    network, (x, t) = deep_network(), images()
+    losses, right = [], network.loss
+    network.loss = lambda x, t: losses.append(None) or right(x, t)
+    report = check_gradient(network, x, t, samples=3)
+    assert report.ok and len(report) == 40
+    assert len(losses) < 40 * (2 * 3 + 50)  # and not 2 * 260,000
+    plant(dx(lambda L, _, dx: 1.001 * dx), network, "Affine4")
+    report = check_gradient(network, x, t, samples=3)
+    assert report.failed == [f"{name}{i}" for i in range(1, 4) for name in "Wb"]
+    assert report.suspects == ["Affine4"]
+    assert "the dx of Affine4 or Relu3 is suspect" in str(report)
+
+
+@pytest.mark.parametrize("samples", [0, -1, 2.5, "3"])
+def test_samples_must_be_a_whole_number(samples):
+    with pytest.raises(ValueError, match="samples as a whole number from 1 up, got"):
+        check_layer(Relu(), np.ones(3), samples=samples)
+
+
+@pytest.mark.parametrize("tolerance", [0, 1, -1e-6, np.nan])
+def test_tolerance_must_be_between_0_and_1(tolerance):
+    with pytest.raises(ValueError, match="tolerance between 0 and 1, got"):
+        check_layer(Relu(), np.ones(3), tolerance=tolerance)
+
+
+def test_tolerance_draws_the_line():
+    layer = Affine.random(6, 3, 1, rng=0)
+    layer.__class__ = dW(lambda L, *_: 1.001 * L.dW)(Affine)
+    x = np.random.default_rng(0).standard_normal((4, 6))
+    assert not check_layer(layer, x, tolerance=0.9e-3).ok
+    report = check_layer(layer, x, tolerance=1.1e-3)
+    assert report.ok and report["W"].max_rel_error == pytest.approx(1e-3, rel=0.01)
+
+
+# What is refused
+
+
+def test_float32_is_refused_with_the_reason():
+    network = TwoLayerNet(4, 3, 2, dtype=np.float32, rng=0)
+    with pytest.raises(TypeError, match="float64, got float32, whose rounding.*dtype=np.float64"):
+        check_gradient(network, np.ones((2, 4)), [0, 1])
+    with pytest.raises(TypeError, match="Affine's W as a float64 array.*got an array of float32"):
+        check_layer(Affine.random(4, 3, 1, dtype=np.float32), np.ones((2, 4)))
+
+
+def test_what_the_network_refuses_is_said_as_the_network_says_it():
+    network = TwoLayerNet(4, 3, 2, rng=0)
+    with pytest.raises(ValueError, match=r"Affine1: expected x of shape \(N, 4\)"):
+        check_gradient(network, np.ones((2, 5)), [0, 1])
+    with pytest.raises(ValueError, match="expected class numbers 0 to 1, got 2"):
+        check_gradient(network, np.ones((2, 4)), [0, 2])
+    with pytest.raises(ValueError, match="empty batch"):
+        check_gradient(network, np.ones((0, 4)), np.ones(0, int))
+
+
+# The report
+
+
+def broken():
+    network = TwoLayerNet(5, 4, 3, 1.0, rng=0)
+    plant(dW(lambda L, *_: plus(L.dW, (2, 1), 0.25)), network, "Affine2")
+    x = np.random.default_rng(0).standard_normal((3, 5))
+    return network, x, np.array([0, 1, 2])
+
+
+def test_the_report_gives_the_figures_of_each_parameter():
+    network, x, t = broken()
+    report = check_gradient(network, x, t)
+    assert isinstance(report, GradientReport) and not report.ok
+    assert report.failed == ["W2"] and report.suspects == ["Affine2"]
+    assert list(report) == ["W1", "b1", "W2", "b2"] and "W1" in report and len(report) == 4
+    check = report["W2"]
+    assert check.worst_index == (2, 1) and (check.checked, check.kinks) == (12, 0)
+    assert check.backprop - check.numerical == pytest.approx(0.25)
+    assert check.mean_abs_diff == pytest.approx(0.25 / 12, rel=1e-6)
+    size = max(abs(check.backprop), abs(check.numerical))
+    assert check.max_rel_error == pytest.approx(0.25 / size, rel=0.01)
+
+    def loss(W2):  # the same network, by autograd
+        h = anp.maximum(x @ network.params["W1"] + network.params["b1"], 0)
+        s = h @ W2 + network.params["b2"]
+        return anp.mean(anp.log(anp.sum(anp.exp(s), axis=1)) - s[anp.arange(3), t])
+
+    right = autograd.grad(loss)(network.params["W2"])
+    assert check.numerical == pytest.approx(right[2, 1], rel=1e-6)
+    assert 0 < report["b2"].mean_abs_diff < 1e-9 and report["b2"].ok
+    with pytest.raises(KeyError):
+        report["W9"]
+
+
+def test_the_report_is_a_table_to_read():
+    report = check_gradient(*broken())
+    table, words = str(report).split("\n\n")
+    header, *rows = table.splitlines()
+    assert header.split("  ")[-1] == "max rel. error"
+    assert [row.split()[0] for row in rows] == ["W1", "b1", "W2", "b2"]
+    assert [row.split()[-1] for row in rows] == ["ok", "ok", "FAILED", "ok"]
+    assert rows[2].startswith("W2  4 x 3  12       0")
+    first, verdict, *causes = words.splitlines()
+    assert first.startswith("W2: worst at [2, 1], where backprop says ")
+    assert verdict == "Backprop DISAGREES with the differences: W2."
+    assert causes == [f"- {cause}" for cause in report.causes]
+    assert causes[-1] == "- Checked alone, Affine2 has a wrong dW."
+    assert repr(report) == str(report)
+
+
+def test_what_is_too_small_to_measure_is_not_called_proved():
+    """Ten Sigmoids with weights of 0.01: the gradient fades to 1e-20 on its way down."""
+    network = MultiLayerNet(4, [4] * 10, 3, "sigmoid", 0.01, rng=0)
+    report = check_gradient(network, np.ones((2, 4)), [0, 1])
+    assert report.ok and report["W1"].unclear and not report["b11"].unclear
+    assert "too small" in str(report)
+    assert "neither proved nor refuted: W1, b1" in str(report)
+
+
+def test_no_progress_bar_where_nobody_watches(capfd):
+    check_gradient(*network_and_batch(0))
+    assert capfd.readouterr() == ("", "")
