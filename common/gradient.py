@@ -16,9 +16,12 @@ the step. A bug's disagreement stays, and left and right agree against it.
 import contextlib
 import copy
 import math
+import numbers
 
 import numpy as np
 from tqdm import tqdm
+
+from common.functions import as_floats
 
 __all__ = ["GradientReport", "check_gradient", "check_layer", "numerical_gradient"]
 
@@ -49,10 +52,14 @@ def _slope(f, x, i, down, up):
     try:
         flat[i] = below
         f_below = _one_number(f(x))
+        kept = flat[i] == below
         flat[i] = above
         f_above = _one_number(f(x))
+        kept = kept and flat[i] == above
     finally:
         flat[i] = value
+    if not kept:
+        raise ValueError("expected f to leave x as it is, got a write into it; compute on x.copy()")
     if not math.isfinite(f_above - f_below):
         raise ValueError(
             f"expected f(x) to be finite, got {f_below} and {f_above} where the entry "
@@ -64,8 +71,13 @@ def _slope(f, x, i, down, up):
 def _one_number(result):
     if type(result) is float:
         return result
-    if np.ndim(result) != 0 or np.asarray(result).dtype.kind not in "biuf":
+    if np.ndim(result) != 0 or np.asarray(result).dtype.kind not in "iuf":
         raise TypeError(f"expected f(x) to return one number, got {result!r}")
+    if isinstance(result, (np.float16, np.float32)):
+        raise TypeError(
+            f"expected f(x) to return one number in float64, got {type(result).__name__}, whose "
+            "rounding would drown the differences"
+        )
     return float(result)
 
 
@@ -83,8 +95,17 @@ def _check_differentiable(x, name):
         )
     if not x.flags.writeable:
         raise ValueError(f"expected {name} to be writable, got a read-only array; pass a copy")
-    if not (np.abs(x) < 1e10).all():
-        raise ValueError(f"expected numbers below 1e10 in {name}, or a step of {H} is lost")
+    lost = x[~(np.abs(x) < 1e10)]
+    if lost.size:
+        raise ValueError(
+            f"expected numbers below 1e10 in {name}, or a step of {H} is lost, got {lost[0]}"
+        )
+
+
+def _check_no_class(thing, what):
+    if isinstance(thing, type):
+        kind = thing.__name__
+        raise TypeError(f"expected a {what}, got the class {kind}; write {kind}(...)")
 
 
 def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
@@ -98,12 +119,13 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
     TypeError for a float32 network, whose rounding would drown the differences.
     """
+    _check_no_class(network, "network")
     if network.dtype != np.float64:
         raise TypeError(
             f"expected a network in float64, got {network.dtype}, whose rounding would drown the "
             "differences; build it with dtype=np.float64"
         )
-    x, t = np.array(x, dtype=np.float64), np.asarray(t)
+    x, t = as_floats(x, np.float64).copy(), np.asarray(t)
     judge = _Judge(samples, tolerance, rng)
 
     # The last layer by itself, with a dout other than 1 in case its backward ignores it.
@@ -165,9 +187,10 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     samples, tolerance and rng are those of check_gradient.
     ValueError if forward or backward writes into the array that it was given.
     """
+    _check_no_class(layer, "layer")
     kind = type(layer).__name__
     arrays = {name: getattr(layer, name) for name in getattr(layer, "param_names", ())}
-    arrays["x"] = x = np.array(x, dtype=np.float64)
+    arrays["x"] = x = as_floats(x, np.float64).copy()
     for name, array in arrays.items():
         _check_differentiable(array, f"{kind}'s {name}")
     judge = _Judge(samples, tolerance, rng)
@@ -219,6 +242,13 @@ class GradientReport(dict):
         self.failed = [name for name, check in checks.items() if not check.ok]
         self.ok = not self.failed
         self.suspects, self.causes = [], []
+
+    def __bool__(self):
+        """ok, so that `assert check_gradient(...)` means what it says."""
+        return self.ok
+
+    def __missing__(self, name):
+        raise KeyError(f"expected one of {', '.join(self)}, got {name!r}")
 
     def __str__(self):
         rows = [("", "shape", "checked", "kinks", "mean |diff|", "max rel. error", "")]
@@ -300,9 +330,10 @@ class _Judge:
     """What is the same for all arrays of a check: how much to look at, and how closely."""
 
     def __init__(self, samples, tolerance, rng):
-        if samples is not None and not (isinstance(samples, (int, np.integer)) and samples >= 1):
+        whole = isinstance(samples, (int, np.integer)) and samples is not True and samples >= 1
+        if samples is not None and not whole:
             raise ValueError(f"expected samples as a whole number from 1 up, got {samples!r}")
-        if not 0 < tolerance < 1:
+        if not isinstance(tolerance, numbers.Real) or not 0 < tolerance < 1:
             raise ValueError(f"expected tolerance between 0 and 1, got {tolerance!r}")
         self.samples, self.tolerance = samples, tolerance
         self.rng = np.random.default_rng(0 if rng is None else rng)
