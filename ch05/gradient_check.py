@@ -69,8 +69,8 @@ def parse(argv):
         help="largest relative error that counts as agreement (default: 1e-6)",
     )
     args = parser.parse_args(argv)
-    if args.tolerance >= 1:
-        parser.error(f"argument --tolerance: expected a number below 1, got {args.tolerance:g}")
+    if not 1e-9 <= args.tolerance < 1:
+        parser.error(f"argument --tolerance: expected 1e-9 to 1, got {args.tolerance:g}")
     return args
 
 

@@ -21,6 +21,7 @@ import numbers
 import numpy as np
 from tqdm import tqdm
 
+from common.causes import causes_in_chain, causes_in_numbers
 from common.functions import as_floats
 
 __all__ = ["GradientReport", "check_gradient", "check_layer", "numerical_gradient"]
@@ -102,10 +103,23 @@ def _check_differentiable(x, name):
         )
 
 
-def _check_no_class(thing, what):
-    if isinstance(thing, type):
-        kind = thing.__name__
-        raise TypeError(f"expected a {what}, got the class {kind}; write {kind}(...)")
+def _check_kind(thing, what, methods):
+    """TypeError if thing is a class, or lacks one of the methods."""
+    for method in methods:
+        if isinstance(thing, type) or not callable(getattr(thing, method, None)):
+            came = type(thing).__name__
+            if isinstance(thing, type):
+                came = f"the class {thing.__name__}; write {thing.__name__}(...)"
+            raise TypeError(f"expected a {what} with {method}(), got {came}")
+
+
+def names_of_params(layer):
+    """The names of a layer's parameters; TypeError for a thing that can't be a layer."""
+    _check_kind(layer, "layer", ("forward", "backward"))
+    names = getattr(layer, "param_names", ())
+    if isinstance(names, str):
+        raise TypeError(f'expected param_names as a tuple, got {names!r}; write ("{names}",)')
+    return names
 
 
 def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
@@ -119,7 +133,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
     TypeError for a float32 network, whose rounding would drown the differences.
     """
-    _check_no_class(network, "network")
+    _check_kind(network, "network", ("loss", "gradient"))
     if network.dtype != np.float64:
         raise TypeError(
             f"expected a network in float64, got {network.dtype}, whose rounding would drown the "
@@ -161,12 +175,12 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         gradients |= dscores
     report = GradientReport(checks)
     if not report.ok:
-        report.causes += complaint + _causes_in_numbers(report, gradients, len(x), dout)
-        report.causes += _causes_in_chain(network, report.failed)
+        report.causes += complaint + causes_in_numbers(report, gradients, len(x), dout)
+        report.causes += causes_in_chain(network, report.failed)
         faults = _check_each_alone(network, x, judge)
         if not last.ok:
-            faults["lastLayer"] = "a wrong dx"
-        report.causes += [f"Checked alone, {name} has {fault}." for name, fault in faults.items()]
+            faults["lastLayer"] = "dx doesn't fit its forward"
+        report.causes += [f"Checked alone, {name}'s {fault}." for name, fault in faults.items()]
         if not faults:
             report.causes.append(
                 "Checked alone, each layer is right: look at how gradients are handed on."
@@ -187,14 +201,15 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     samples, tolerance and rng are those of check_gradient.
     ValueError if forward or backward writes into the array that it was given.
     """
-    _check_no_class(layer, "layer")
     kind = type(layer).__name__
-    arrays = {name: getattr(layer, name) for name in getattr(layer, "param_names", ())}
+    arrays = {name: getattr(layer, name) for name in names_of_params(layer)}
     arrays["x"] = x = as_floats(x, np.float64).copy()
     for name, array in arrays.items():
         _check_differentiable(array, f"{kind}'s {name}")
     judge = _Judge(samples, tolerance, rng)
     out = layer.forward(judge.shuffled(x))  # other data first, so that a stale cache shows
+    if out is None:
+        raise TypeError(f"{kind}: expected forward to return an array, got None; no return?")
     layer.backward(np.ones_like(out))
     dout = judge.rng.standard_normal(np.shape(out))
     given = x.copy(), dout.copy()
@@ -221,7 +236,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         }
     )
     if not report.ok:
-        report.causes += _causes_in_numbers(report, gradients, len(np.atleast_1d(x)))
+        report.causes += causes_in_numbers(report, gradients, len(np.atleast_1d(x)))
         report.suspects.append(kind)
     return report
 
@@ -264,11 +279,12 @@ class GradientReport(dict):
             )
         if unclear := [name for name, check in self.items() if check.unclear]:
             lines.append(
-                f"Too small to measure, neither proved nor refuted: {', '.join(unclear)}. "
-                "check_layer can look at those layers alone."
+                f"Neither proved nor refuted: {', '.join(unclear)}, where all that was seen is at "
+                "a kink or smaller than rounding. Other numbers may show more."
             )
         if self.ok:
-            lines.append("Backprop agrees with the differences.")
+            where = " wherever they can be trusted" if unclear else ""
+            lines.append(f"Backprop agrees with the differences{where}.")
         else:
             lines.append(f"Backprop DISAGREES with the differences: {', '.join(self.failed)}.")
             lines += [f"- {cause}" for cause in self.causes]
@@ -287,7 +303,7 @@ class ArrayCheck:
     worst_index    : the entry with the largest difference, of those that disagree if any do
     backprop, numerical : the two values there
     ok             : False if an entry disagrees
-    unclear        : True if all that was seen is smaller than rounding
+    unclear        : True if all that was seen is at a kink or smaller than rounding
     problem        : why backprop's gradient can't be that of this array at all, or None
     """
 
@@ -312,7 +328,7 @@ class ArrayCheck:
         """The cells of a row in the report's table."""
         shape = " x ".join(map(str, self.shape)) or "one number"
         errors = (f"{error:.2e}" for error in (self.mean_abs_diff, self.max_rel_error))
-        verdict = "too small" if self.unclear else "ok" if self.ok else "FAILED"
+        verdict = "unclear" if self.unclear else "ok" if self.ok else "FAILED"
         return shape, f"{self.checked:,}", f"{self.kinks:,}", *errors, verdict
 
     def disagreement(self):
@@ -333,8 +349,11 @@ class _Judge:
         whole = isinstance(samples, (int, np.integer)) and samples is not True and samples >= 1
         if samples is not None and not whole:
             raise ValueError(f"expected samples as a whole number from 1 up, got {samples!r}")
-        if not isinstance(tolerance, numbers.Real) or not 0 < tolerance < 1:
-            raise ValueError(f"expected tolerance between 0 and 1, got {tolerance!r}")
+        if not isinstance(tolerance, numbers.Real) or not 1e-9 <= tolerance < 1:
+            raise ValueError(
+                f"expected tolerance between 1e-9 and 1, got {tolerance!r}; differences by steps "
+                f"of {H} can tell no better"
+            )
         self.samples, self.tolerance = samples, tolerance
         self.rng = np.random.default_rng(0 if rng is None else rng)
 
@@ -385,18 +404,19 @@ class _Judge:
         """Of a disagreement: (the difference, by a smaller step if need be; a kink?; a bug?)."""
         if not math.isfinite(a):
             return n, False, True
-        value, h, wrong, stays, kink = x.item(i), H, abs(a - n), [], False
+        value, h, error, stays, kink = x.item(i), H, abs(a - n), [], False
         left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
         smallest = 1e-9 * max(1, abs(value))  # a smaller step is lost in x
         # Until they agree, or rounding would rule.
-        while wrong > self.allowed(a, n, self.rounding / (h / 4)) and h > smallest:
-            before, bend, h = wrong, right - left, h / 4
+        while error > self.allowed(a, n, self.rounding / (h / 4)) and h > smallest:
+            error_before, gap_before, h = error, right - left, h / 4
             left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
-            wrong = abs(a - (left + right) / 2)
-            # Where f is smooth, left and right slope differ by h f'', so now by a quarter of that;
-            # at a kink they don't. And what is wrong shrinks 16 times if it comes from curvature.
-            bent = abs(bend - 4 * (right - left)) > before / 2
-            stays.append(wrong > before / 2 and not bent)
+            error = abs(a - (left + right) / 2)
+            # Where f is smooth, the gap between left and right slope is h f'', so now a quarter
+            # of the one before; at a kink it isn't. And an error that comes from curvature has
+            # shrunk 16 times, while a bug's stays.
+            bent = abs(gap_before - 4 * (right - left)) > error_before / 2
+            stays.append(error > error_before / 2 and not bent)
             if not stays[-1]:  # else the larger step, which rounding does less to, said the same
                 n = (left + right) / 2
             kink = kink or bent
@@ -405,7 +425,7 @@ class _Judge:
         # Or do kinks nearer than h cancel? Then backprop jumps, and the difference is the mean of
         # what it says on both sides. (Which means nothing if it doesn't repeat what it said here.)
         mean = (beside(i, value - h) + beside(i, value + h)) / 2
-        kink = beside(i, value) == a and abs((left + right) / 2 - mean) < wrong / 2
+        kink = beside(i, value) == a and abs((left + right) / 2 - mean) < error / 2
         return n, kink, not kink
 
     def choose(self, f, x, gradient):
@@ -487,77 +507,9 @@ def _check_each_alone(network, x, judge):
         try:
             alone = check_layer(layer, x, samples=50, tolerance=judge.tolerance, rng=judge.rng)
         except ValueError as error:
-            return faults | {name: f"an error: {error}"}
+            return faults | {name: f"backward ends in an error: {error}"}
         if not alone.ok:
-            faults[name] = f"a wrong {' and '.join('d' + param for param in alone.failed)}"
+            off = " and ".join("d" + param for param in alone.failed)
+            faults[name] = f"{off} doesn't fit its forward"
         x = layer.forward(x)
     return faults
-
-
-# Likely causes, in words.
-
-
-def _causes_in_numbers(report, gradients, N, dout=1):
-    """What the numbers in the arrays that failed look like, a sentence each."""
-    names = {}
-    for name in report.failed:
-        for words in _likeness(name, report, gradients, N, dout):
-            names.setdefault(words, []).append(name)
-    return [f"{', '.join(those)}: {words}" for words, those in names.items()]
-
-
-def _likeness(name, report, gradients, N, dout):
-    check, entries = report[name], report[name].entries
-    a, n = check.all_backprop, check.all_numerical
-    if check.problem or len(a) < 2 or not np.isfinite(a).all() or not n.any():
-        return
-    if not a.any():
-        yield "every gradient looked at is zero; is it computed at all?"
-        return
-    large = np.abs(n) > 1e-3 * np.abs(n).max()
-    factor = float(np.median(a[large] / n[large]))
-    if abs(factor - 1) > 1e-5 and _nearly_all_equal(a, factor * n):
-        known = {
-            -1: "the negative of what it should be: a wrong sign?",
-            2: "2 times what it should be: is something added twice?",
-            0.5: "half of what it should be.",
-            N: f"{N} times what it should be, the batch size: is a division by N missing?",
-            1 / N: f"1/{N} of what it should be, {N} the batch size: divided by N once too often?",
-            1 / dout: "what it should be for a dout of 1: does backward ignore its dout?",
-        }
-        near = [words for value, words in known.items() if abs(factor / value - 1) < 1e-5]
-        yield "every gradient is " + (near[0] if near else f"{factor:.6g} times what it should be.")
-    if len(check.shape) > 1 and _nearly_all_equal(np.ravel(gradients[name].T)[entries], n):
-        yield "the gradient is the transpose of what it should be."
-    for other in report.failed:
-        if other != name and np.shape(gradients[other]) == check.shape:
-            if _nearly_all_equal(np.ravel(gradients[other])[entries], n):
-                yield f"the gradient should be what {other}'s is; are they swapped?"
-
-
-def _nearly_all_equal(a, n):
-    return np.isclose(a, n, rtol=1e-5, atol=1e-6 * np.abs(n).max()).mean() > 0.9
-
-
-def _causes_in_chain(network, failed):
-    """What the places of the parameters that failed have in common, a sentence each."""
-    names = {}  # of each layer that learns: which of its gradients are off, and which are right
-    for key, (layer_name, _, name) in network.params.owners().items():
-        names.setdefault(layer_name, ([], []))[key not in failed].append("d" + name)
-    causes = [
-        f"{layer}: only {' and '.join(off)} is off while {' and '.join(right)} agrees, so the dout "
-        f"that arrives is right. How is {' and '.join(off)} made from it?"
-        for layer, (off, right) in names.items()
-        if off and right
-    ]
-    learning = list(names)
-    wrong = [layer for layer, (off, right) in names.items() if off and not right]
-    if wrong and wrong != learning and wrong == learning[: len(wrong)]:
-        below, above = wrong[-1], learning[len(wrong)]
-        every = list(network.layers)
-        between = every[every.index(below) + 1 : every.index(above) + 1]
-        causes.append(
-            f"Everything up to {below} is off and everything from {above} on agrees: the dx "
-            f"of {' or '.join(reversed(between))} is suspect, unless {below} itself is."
-        )
-    return causes

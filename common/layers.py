@@ -25,7 +25,7 @@ import numbers
 
 import numpy as np
 
-from common.functions import all_finite, as_floats, as_labels, sigmoid
+from common.functions import all_finite, as_floats, as_labels, log_softmax, sigmoid
 
 __all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 
@@ -81,17 +81,13 @@ class Affine:
         W = std * draws.standard_normal(sizes)  # (D, M)
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
-    @np.errstate(over="ignore", invalid="ignore")  # answered below, in better words
+    @np.errstate(over="ignore", invalid="ignore")  # _say_what_is_not_finite has better words
     def forward(self, x):
-        if self.b.shape != self.W.shape[1:]:  # one of them has been replaced
-            self._check_shapes()
-        D = len(self.W)
-        x = as_floats(x, self.W.dtype)
-        if x.ndim != 2 or x.shape[1] != D:
-            raise ValueError(f"Affine: expected x of shape (N, {D}), got {x.shape}{_hint(x, D)}")
+        x = self._as_x(x)
         out = np.dot(x, self.W)  # (N, D) (D, M) -> (N, M)
         out += self.b
-        if not all_finite(out):  # nan or inf in a row of x spoils that row of out, which is shorter
+        # All of x has gone into out, so nan or inf shows there; and out is mostly the smaller one.
+        if not all_finite(out):
             self._say_what_is_not_finite(x)
         self.x = x
         return out
@@ -103,6 +99,14 @@ class Affine:
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         return np.dot(dout, self.W.T) if need_dx else None  # (N, M) (M, D) -> (N, D)
+
+    def _as_x(self, x):
+        if self.b.shape != self.W.shape[1:]:  # one of them has been replaced
+            self._check_shapes()
+        x, D = as_floats(x, self.W.dtype), len(self.W)
+        if x.ndim != 2 or x.shape[1] != D:
+            raise ValueError(f"Affine: expected x of shape (N, {D}), got {x.shape}{_hint(x, D)}")
+        return x
 
     def _check_shapes(self):
         W, b = np.shape(self.W), np.shape(self.b)
@@ -186,36 +190,24 @@ class SoftmaxWithLoss:
         self.y = None
         self.t = None
 
-    @np.errstate(over="ignore", invalid="ignore")  # answered below, in better words
+    @np.errstate(over="ignore", invalid="ignore")  # the errors below have better words
     def forward(self, x, t):
-        x = as_floats(x)
-        if x.ndim != 2:
-            hint = "; for a single sample pass x[np.newaxis]" if x.ndim == 1 else ""
-            raise ValueError(
-                f"SoftmaxWithLoss: expected scores x of shape (N, C), got {x.shape}{hint}"
-            )
-        N = len(x)
+        x = self._as_scores(x)
         t = as_labels(t, *x.shape)
-        if not all_finite(x):
-            raise ValueError("SoftmaxWithLoss: expected finite scores x, got nan or inf among them")
-        x = np.array(x.T, order="C")  # (C, N): maxima and sums over classes run along memory
-        x -= x.max(axis=0)  # exp can't overflow, and y stays what it was
-        y = np.exp(x)
-        total = y.sum(axis=0)  # (N,)
-        y /= total
+        N = len(x)
+        log_y = log_softmax(x)  # (N, C)
         if t.ndim == 1:
-            minus_log_y = np.log(total) - x[t, np.arange(N)]  # that of the right class is enough
+            loss = -float(log_y[np.arange(N), t].sum()) / N
         else:
             t = t.astype(x.dtype, copy=False)
-            minus_log_y = t.T * (np.log(total) - x)
-        loss = float(minus_log_y.sum()) / N
+            loss = -float((t * log_y).sum()) / N
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"SoftmaxWithLoss: expected a finite loss, got {loss}: scores too far apart "
                 f"for {x.dtype}; train with a smaller learning rate"
             )
-        self.y, self.t = y.T, t
-        return loss
+        self.y, self.t = np.exp(log_y), t
+        return loss + 0.0  # which makes 0.0 of -0.0
 
     def backward(self, dout=1):
         if self.y is None:
@@ -236,6 +228,17 @@ class SoftmaxWithLoss:
             dx -= self.t
         dx *= float(dout) / N
         return dx
+
+    def _as_scores(self, x):
+        x = as_floats(x)
+        if x.ndim != 2:
+            hint = "; for a single sample pass x[np.newaxis]" if x.ndim == 1 else ""
+            raise ValueError(
+                f"SoftmaxWithLoss: expected scores x of shape (N, C), got {x.shape}{hint}"
+            )
+        if not all_finite(x):
+            raise ValueError("SoftmaxWithLoss: expected finite scores x, got nan or inf among them")
+        return x
 
     def __repr__(self):
         return "SoftmaxWithLoss()"
@@ -263,7 +266,8 @@ def _not_forward(layer):
 
 def _hint(x, D):
     if x.ndim == 1:
-        return "; for a single sample pass x[np.newaxis]"
+        swapped = "" if len(x) == D else ", unless x and t are swapped"
+        return f"; for a single sample pass x[np.newaxis]{swapped}"
     if x.ndim > 2 and x[0].size == D:
         return "; flatten the samples with x.reshape(len(x), -1)"
     if x.ndim == 2 and x.shape[0] == D:

@@ -11,7 +11,7 @@ import numpy as np
 
 from common.files import read_arrays, write_whole
 from common.functions import as_floats, as_labels, as_numbers
-from common.gradient import numerical_gradient
+from common.gradient import names_of_params, numerical_gradient
 
 __all__ = ["Network", "Params"]
 
@@ -20,12 +20,12 @@ class Network:
     """An ordered chain of layers, and a last layer that makes the loss out of the scores.
 
     layers    : OrderedDict of name -> layer, any object with forward(x) and backward(dout)
-    lastLayer : object with forward(x, t) -> loss and backward(dout=1)
+    lastLayer : object with forward(x, t) -> loss and backward(dout=1); the chapter's spelling
     params    : window onto the layers' parameters, keys W1, b1, W2, b2, ... (see Params)
 
-    The chain is read anew at every call: a layer that is added to `layers`, or replaced there,
-    takes part from then on. A layer that learns names its parameters in `param_names`, and its
-    backward leaves their gradients under "d" + name.
+    The chain is read anew at every call: a layer that is added to `layers` (at its end), or
+    replaced there, takes part from then on. A layer that learns names its parameters in
+    `param_names`, and its backward leaves their gradients under "d" + name.
 
     x is a batch (N, D), one row a sample. t is class numbers (N,), one-hot rows (N, C) or rows
     of probabilities (N, C). The network computes in its own dtype, that of its parameters, and
@@ -43,6 +43,10 @@ class Network:
         x = _call("x", as_floats, x, self.dtype)
         for name, layer in self.layers.items():
             x = _call(name, layer.forward, x)
+            if x is None:
+                raise TypeError(
+                    f"{name}: expected forward to return an array, got None; no return?"
+                )
         return x
 
     def loss(self, x, t):
@@ -68,15 +72,13 @@ class Network:
         """dL/dparameter by backpropagation: a dict of arrays, keyed as params."""
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = _call("lastLayer", self.lastLayer.backward)
-        first, *others = self.layers.items()
-        for name, layer in reversed(others):
-            dout = _call(name, layer.backward, dout)
-        # Nobody asks for the gradient of the pixels, the first layer's dx: a sixth of the work.
-        name, layer = first
-        if _can_skip_dx(getattr(layer.backward, "__func__", layer.backward)):
-            _call(name, layer.backward, dout, need_dx=False)
-        else:
-            _call(name, layer.backward, dout)
+        first = next(iter(self.layers))
+        for name, layer in reversed(self.layers.items()):
+            # Nobody asks for the gradient of the pixels: that is a third of the products.
+            skip_dx = {"need_dx": False} if name == first and _can_skip_dx(layer) else {}
+            dout = _call(name, layer.backward, dout, **skip_dx)
+            if dout is None and name != first:
+                raise TypeError(f"{name}: expected backward to return dx, got None; no return?")
         return {key: _gradient_of(*owner) for key, owner in self._params.owners().items()}
 
     def numerical_gradient(self, x, t):
@@ -153,17 +155,16 @@ class Network:
         return np.dtype(np.float64)
 
     def __setattr__(self, name, value):
-        """Refuses what would silently have no effect: network.W1 = ..., network.lastlayer = ..."""
-        if name == "layers" and not hasattr(value, "items"):
-            raise TypeError(
-                f"expected layers as an OrderedDict of name -> layer, got {type(value).__name__}"
-            )
+        """What can't work, or would silently change nothing, is refused when it is assigned."""
         if name == "lastLayer":
-            _check_layer(name, value)
-        meant = MISSPELT.get(name)
-        if name in getattr(self, "_params", ()):
-            meant = f"params[{name!r}]"
-        if meant:
+            _call(name, names_of_params, value)
+        if name == "layers" and not hasattr(value, "items"):
+            came = type(value).__name__
+            raise TypeError(f"expected layers as an OrderedDict of name -> layer, got {came}")
+        meant = f"params[{name!r}]" if name in getattr(self, "_params", ()) else name
+        if name.replace("_", "").lower() == "lastlayer":
+            meant = "lastLayer"
+        if meant != name:
             raise AttributeError(f"expected network.{meant} = ..., got network.{name} = ...")
         super().__setattr__(name, value)
 
@@ -179,14 +180,6 @@ class Network:
             number = f"{count:,}" if count else ""
             lines.append(f"  {name:{wide}}  {layer:{wider}}  {number:>10}".rstrip())
         return "\n".join(lines)
-
-
-MISSPELT = {
-    "layer": "layers",
-    "lastlayer": "lastLayer",
-    "last_layer": "lastLayer",
-    "param": "params",
-}
 
 
 class Params(MutableMapping):
@@ -212,7 +205,8 @@ class Params(MutableMapping):
     def owners(self):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
         chain = self._whole_chain()
-        # Looked up again only when the chain has changed: a name, a layer, or an array of one.
+        # _find_owners checks every layer, too slow for a training loop. So it is asked again only
+        # when the chain has changed: a name, a layer, or an array of one.
         if not chain or len(chain) != len(self._chain) or not all(map(is_, chain, self._chain)):
             self._owners = _find_owners(self._network.layers)
             self._chain = self._whole_chain()
@@ -239,6 +233,10 @@ class Params(MutableMapping):
         fitting = {key: self._fitting(key, new).copy() for key, new in dict(values, **more).items()}
         for key, new in fitting.items():
             self[key][...] = new
+
+    def copy(self):
+        """The values as they are now, in a dict of their own: to keep the best, for instance."""
+        return {key: param.copy() for key, param in self.items()}
 
     def _fitting(self, key, values):
         """The values as an array like the parameter, or an error that says why not."""
@@ -277,29 +275,18 @@ def _find_owners(layers):
         raise ValueError("expected at least one layer, got an empty chain")
     owners, seen, number = {}, {}, 0
     for layer_name, layer in layers.items():
-        _check_layer(layer_name, layer)
+        names = _call(layer_name, names_of_params, layer)
         if id(layer) in seen:
             raise ValueError(
                 f"{layer_name}: expected a layer of its own, got the one that stands at "
                 f"{seen[id(layer)]} too; a layer keeps one forward for its backward"
             )
         seen[id(layer)] = layer_name
-        names = getattr(layer, "param_names", ())
         number += bool(names)
         for name in names:
             _check_param(layer_name, name, getattr(layer, name, None), owners)
             owners[f"{name}{number}"] = layer_name, layer, name
     return owners
-
-
-def _check_layer(name, layer):
-    """TypeError for what can't be a layer."""
-    for method in ("forward", "backward"):
-        if isinstance(layer, type) or not callable(getattr(layer, method, None)):
-            came = repr(layer)
-            if isinstance(layer, type):
-                came = f"the class {layer.__name__}; write {layer.__name__}(...)"
-            raise TypeError(f"{name}: expected a layer with {method}(), got {came}")
 
 
 def _check_param(layer_name, name, param, owners):
@@ -335,7 +322,10 @@ def _gradient_of(layer_name, layer, name):
 
 
 def _call(name, method, *args, **kwargs):
-    """method(*args), with the layer's name at the head of whatever it raises."""
+    """method(*args), with the layer's name at the head of whatever it raises.
+
+    "Affine: expected x ..." becomes "Affine2: expected x ...", for there may be several.
+    """
     try:
         return method(*args, **kwargs)
     except Exception as error:
@@ -345,7 +335,11 @@ def _call(name, method, *args, **kwargs):
         raise
 
 
-@functools.lru_cache
-def _can_skip_dx(backward):
-    """Whether a layer's backward takes need_dx. A reader's own backward may well not."""
+def _can_skip_dx(layer):
+    """Whether a layer's backward takes need_dx, as Affine's does. A reader's own may well not."""
+    return _takes_need_dx(getattr(layer.backward, "__func__", layer.backward))
+
+
+@functools.lru_cache  # looking at a signature takes as long as a small layer's work
+def _takes_need_dx(backward):
     return "need_dx" in inspect.signature(backward).parameters

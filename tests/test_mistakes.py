@@ -38,6 +38,18 @@ class Forgetful(Relu):
         return dout
 
 
+class NoReturn(Relu):
+    """A Relu whose forward or backward does its work and returns nothing."""
+
+    def __init__(self, method):
+        work = getattr(super(), method)
+
+        def without_return(array):
+            work(array)
+
+        setattr(self, method, without_return)
+
+
 # The cells above the mistake. The network's scores are x + (0, 1, 0), which is easy to foretell;
 # of the last sample they say class 0, where t says 1.
 CELLS = """
@@ -63,7 +75,7 @@ digits = x, t
 
 
 def notebook():
-    cells = {"Column": Column, "Forgetful": Forgetful}
+    cells = {"Column": Column, "Forgetful": Forgetful, "NoReturn": NoReturn}
     exec(CELLS, cells)
     return cells
 
@@ -163,12 +175,24 @@ MISTAKES = [
     # Layers and chains
     ("lastLayer misspelt", "net.lastlayer = SoftmaxWithLoss()", AttributeError,
      "expected network.lastLayer = ..., got network.lastlayer = ..."),
-    ("layers misspelt", "net.layer = OrderedDict()", AttributeError,
-     "expected network.layers = ..."),
+    ("a forward without return", "net.layers['Relu1'] = NoReturn('forward'); net.predict(x)",
+     TypeError, "Relu1: expected forward to return an array, got None; no return?"),
+    ("a backward without return", "net.layers['Relu1'] = NoReturn('backward'); net.gradient(x, t)",
+     TypeError, "Relu1: expected backward to return dx, got None; no return?"),
+    ("a check of a forward without return", "check_layer(NoReturn('forward'), x)", TypeError,
+     "NoReturn: expected forward to return an array, got None"),
+    ("a comma forgotten", "Affine1.param_names = ('slope'); del net.layers['Relu1']; net.dtype",
+     TypeError, "Affine1: expected param_names as a tuple, got 'slope'", '("slope",)'),
+    ("a chain without layers", "net.layers = OrderedDict(); net.predict(x)", ValueError,
+     "expected at least one layer, got an empty chain"),
+    ("a check of a network as a layer", "check_layer(net, x)", TypeError,
+     "expected a layer with forward(), got TwoLayerNet"),
+    ("a check of a layer as a network", "check_gradient(Relu(), x, t)", TypeError,
+     "expected a network with loss(), got Relu"),
     ("brackets forgotten", "net.layers['Relu1'] = Sigmoid; net.predict(x)", TypeError,
      "Relu1: expected a layer with forward(), got the class Sigmoid; write Sigmoid(...)"),
     ("a function as layer", "net.layers['Relu1'] = np.tanh; net.predict(x)", TypeError,
-     "Relu1: expected a layer with forward(), got <ufunc 'tanh'>"),
+     "Relu1: expected a layer with forward(), got ufunc"),
     ("brackets forgotten at the end", "net.lastLayer = SoftmaxWithLoss", TypeError,
      "lastLayer: expected a layer with forward(), got the class", "write SoftmaxWithLoss(...)"),
     ("no last layer", "net.lastLayer = None", TypeError, "lastLayer: expected a layer", "got None"),
@@ -270,7 +294,7 @@ MISTAKES = [
     ("samples as a string", "check_layer(Relu(), x, samples='10')", ValueError, "got '10'"),
     ("samples as a truth", "check_gradient(net, x, t, samples=True)", ValueError, "got True"),
     ("a tolerance as a string", "check_gradient(net, x, t, tolerance='1e-6')", ValueError,
-     "expected tolerance between 0 and 1, got '1e-6'"),
+     "expected tolerance between 1e-9 and 1, got '1e-6'"),
     ("a check of strings", "check_gradient(net, x.astype(str), t)", TypeError,
      f"{NOT_NUMBERS}, got"),
     ("a check of complex numbers", "check_layer(Relu(), x + 0j)", TypeError, f"{NOT_NUMBERS}, got"),
@@ -281,7 +305,7 @@ MISTAKES = [
     ("a check of a class of networks", "check_gradient(TwoLayerNet, x, t)", TypeError,
      "expected a network", "got the class TwoLayerNet; write TwoLayerNet(...)"),
     ("a check without tolerance", "check_gradient(net, x, t, tolerance=0)", ValueError,
-     "expected tolerance between 0 and 1, got 0"),
+     "expected tolerance between 1e-9 and 1, got 0"),
     ("a layer that doesn't fit x", f"check_layer({AFFINE}, x[0])", ValueError, "x[np.newaxis]"),
     # Data and files
     ("a word for False", "load_mnist(True, False, 'no')", TypeError,
@@ -420,7 +444,7 @@ OPTIONS = [
     ("check", "--images 1.5", "--images: expected a whole number from 1 up, got '1.5'"),
     ("check", "--samples=", "--samples: expected a whole number from 1 up, got ''"),
     ("check", "--tolerance 0", "--tolerance: expected a number above 0, got '0'"),
-    ("check", "--tolerance 1", "--tolerance: expected a number below 1, got 1"),
+    ("check", "--tolerance 1", "--tolerance: expected 1e-9 to 1, got 1"),
 ]
 
 

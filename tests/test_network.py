@@ -1,6 +1,7 @@
 """The chain, its window onto the parameters, and the two networks that are built of it."""
 
 import inspect
+import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -563,6 +564,12 @@ def test_adding_a_brick_takes_effect_at_once():
     assert list(network.gradient(X, [0, 0])) == ["W1", "b1", "W2", "b2", "W3", "b3"]
 
 
+def test_a_brick_may_come_from_a_pickle():
+    network = by_hand()
+    network.layers["Affine2"] = pickle.loads(pickle.dumps(network.layers["Affine2"]))
+    np.testing.assert_allclose(network.predict(X), SCORES, rtol=1e-14, atol=1e-15)
+
+
 def test_numbers_are_given_anew_when_a_layer_goes_or_comes_first():
     network = by_hand()
     second = network.layers["Affine2"]
@@ -893,14 +900,13 @@ def test_with_one_hidden_layer_both_are_the_same_network():
 
 
 def test_networks_introduce_themselves():
-    lines = repr(TwoLayerNet(784, 50, 10)).splitlines()
     # 784 * 50 + 50 = 39,250 and 50 * 10 + 10 = 510
-    assert [line.split() for line in lines] == [
-        ["TwoLayerNet:", "39,760", "parameters,", "float64"],
-        ["Affine1", "Affine(784", "->", "50)", "39,250"],
-        ["Relu1", "Relu()"],
-        ["Affine2", "Affine(50", "->", "10)", "510"],
-        ["lastLayer", "SoftmaxWithLoss()"],
+    assert repr(TwoLayerNet(784, 50, 10)).splitlines() == [
+        "TwoLayerNet: 39,760 parameters, float64",
+        "  Affine1    Affine(784 -> 50)      39,250",
+        "  Relu1      Relu()",
+        "  Affine2    Affine(50 -> 10)          510",
+        "  lastLayer  SoftmaxWithLoss()",
     ]
     assert repr(MultiLayerNet(2, [], 2, dtype="f4")).startswith(
         "MultiLayerNet: 6 parameters, float32"
@@ -963,8 +969,9 @@ MATRIX = np.eye(2)
         (
             {"a": BadScale(np.array([1, 2]))},
             TypeError,
-            "^a: expected parameter g .* of floats, got",
+            "^a: expected parameter g .* of floats, got dtype int",
         ),
+        ({"a": BadScale(np.array([1j, 2]))}, TypeError, "of floats, got dtype complex128"),
     ],
 )
 def test_a_chain_that_cant_work_is_refused_at_once(layers, error, words):
@@ -1021,6 +1028,17 @@ def test_an_error_of_a_readers_own_layer_is_named_and_keeps_its_kind():
     assert error.value.args == ("Mine: no such luck", 5)
 
 
+@pytest.mark.parametrize("args", [(), (5,), (5, "no such luck")])
+def test_an_error_without_words_stays_as_it_is(args):
+    class Failing(Scale):
+        def forward(self, x):
+            raise ZeroDivisionError(*args)
+
+    with pytest.raises(ZeroDivisionError) as error:
+        chain(Mine=Failing([1, 1])).predict(X)
+    assert error.value.args == args
+
+
 @pytest.mark.parametrize(
     "left, words",
     [
@@ -1045,3 +1063,14 @@ def test_numbers_beyond_all_bounds_are_told_from_a_bad_x():
     network.layers["Affine2"].W.fill(1.5e308)  # the largest float is 1.8e308
     with pytest.raises(FloatingPointError, match="^Affine2: .* with a smaller learning rate"):
         network.loss(X, [0, 1])
+
+
+def test_a_copy_of_the_params_stays_as_it_is():
+    network = network_3_4_2()
+    before = {key: param.tolist() for key, param in network.params.items()}
+    best = network.params.copy()
+    for param in network.params.values():
+        param += 1
+    assert {key: value.tolist() for key, value in best.items()} == before
+    network.params.update(best)
+    assert {key: param.tolist() for key, param in network.params.items()} == before

@@ -154,7 +154,7 @@ def test_what_it_has_stored_tells_the_reader_what_the_text_does(stored):
     assert after < before
     for cell in CHECKS:
         assert ("DISAGREES" in text(outputs[cell])) == (cell == "check-broken")
-    assert re.search("Checked alone, Relu1 .* wrong dx", text(outputs["check-broken"]))
+    assert re.search("Checked alone, Relu1.s dx", text(outputs["check-broken"]))
     assert (numbers(outputs["accuracy"]) > 0.94).all()
     two_layers, five_layers = numbers(outputs["compare"]).reshape(2, 3)
     assert (five_layers > two_layers)[1:].all()
