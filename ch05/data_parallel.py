@@ -8,34 +8,37 @@ weighed with its share of the batch. The sum is the gradient of the whole batch:
 samples is the mean over the slices, weighed with their lengths. So every rank makes the same
 update, and the networks stay equal without ever being sent.
 
-Does a second machine pay? The sum on paper, for W weights, N samples, two machines:
+Does a second machine pay? The sum on paper, for n weights, batches of N, two machines:
 
-    work of an update    C = 6 N W / R      2 N W operations each for the forward, dW, and the
-                                            forward after it; 8 N W where dx is needed too
-    time of Allreduce    A = 4 W / B + l    4 bytes a weight (float32) out of and into each
-                                            machine, B bytes a second, latency l
-    it pays if           C / 2 + A < C
+    time of the work      T_work = 6 n N / R        2 n N operations each for the forward, dW, and
+                                                    the forward after it; 8 n N where dx is needed
+    time of Allreduce     T_reduce = 4 n / B + l    4 bytes a weight (float32) out of and into each
+                                                    machine, B bytes a second, latency l
+    it pays if            T_work / 2 + T_reduce < T_work
 
-W cancels, but for the latency: what decides is the batch. With R = 100 Gflop/s, which two cores
+n cancels, but for the latency: what decides is the batch. With R = 100 Gflop/s, which two cores
 may reach, it pays from N = 4 R / 3 B on: some 107 samples at 10 Gbit/s (B = 1.25 GB/s), 11 at
 100 Gbit/s. In numbers, for N = 100 and l = 20 us:
 
-    784-h-10                  h = 50      h = 2000    784, ten times 4096, 10
-    weights W                 39.7 k      1.59 M      154 M
-    bytes 4 W                 159 kB      6.35 MB     617 MB
-    C, on one machine         0.24 ms     9.5 ms      1.23 s   (8 N W / R)
-    A at 10 Gbit/s            0.15 ms     5.1 ms      0.49 s
-    A at 100 Gbit/s           0.03 ms     0.53 ms     0.05 s
-    gain C / (C / 2 + A)
-        at 10 Gbit/s          0.9         0.97        1.1
-        at 100 Gbit/s         1.6         1.8         1.85
+    network               784-50-10    784-2000-10    784, ten hidden layers of 4096, 10
+    weights n             39.7 k       1.59 M         154 M
+    bytes 4 n             159 kB       6.35 MB        617 MB
+    T_work                0.24 ms      9.5 ms         1.23 s   (8 n N / R)
+    T_reduce, 10 Gbit/s   0.15 ms      5.1 ms         0.49 s
+    T_reduce, 100 Gbit/s  0.03 ms      0.53 ms        0.05 s
+    times as fast on two machines, T_work / (T_work / 2 + T_reduce):
+        at 10 Gbit/s      0.9          0.97           1.1
+        at 100 Gbit/s     1.6          1.8            1.85
 """
 
+import io
 import os
+import sys
+from contextlib import redirect_stderr, suppress
 
 import numpy as np
 
-__all__ = ["DataParallel", "world"]
+__all__ = ["DataParallel", "together", "world"]
 
 LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
 
@@ -55,6 +58,20 @@ def world():
             'install it by: python -m pip install -e ".[mpi]"'
         ) from None
     return MPI.COMM_WORLD if MPI.COMM_WORLD.size > 1 else None
+
+
+def together(parse, argv, comm):
+    """parse(argv) on every rank; where one refuses its options, rank 0 says why, and all end."""
+    args, said = None, io.StringIO()
+    sys.stdout = sys.stdout if comm.rank == 0 else open(os.devnull, "w")
+    with suppress(SystemExit), redirect_stderr(said):
+        args = parse(argv)
+    refusals = dict.fromkeys(comm.allgather(said.getvalue()))
+    if args is None or any(refusals):
+        if comm.rank == 0:
+            sys.stderr.write("".join(refusals))
+        sys.exit(2 if any(refusals) else 0)  # 0 after --help
+    return args
 
 
 class DataParallel:

@@ -6,13 +6,12 @@ what else there is to say, and a progress bar in a terminal, goes to standard er
 
 import io
 import numbers
-import os
 import signal
 import sys
 import threading
 import time
 import traceback
-from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from tqdm import tqdm
 if not __package__:  # started as a file: let `common` be found beside ch05/
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ch05.data_parallel import DataParallel, world
+from ch05.data_parallel import DataParallel, together, world
 from ch05.options import (
     OneLineParser,
     add_network_options,
@@ -213,7 +212,7 @@ def main(argv=None):
     comm = None
     try:
         comm = world()  # None, unless mpiexec started this as one rank of several
-        args = parse_together(argv, comm) if comm else parse(argv)
+        args = together(parse, argv, comm) if comm else parse(argv)
         status = run(args, comm)
     except KeyboardInterrupt:
         status = 130
@@ -270,11 +269,15 @@ def run(args, comm):
         write_whole(args.plot, picture(history, args.plot.suffix[1:]))
         written.append(f"picture written to {args.plot}")
     updates = len(history.train_loss_list)
+    stopped = f"stopped by Ctrl-C before update {updates + 1:,}; " if history.interrupted else ""
     summary = [
-        f"{updates:,} updates in {seconds:.1f} s, {updates / seconds:,.0f} a second",
+        f"{stopped}{updates:,} update{'s' * (updates > 1)} in {seconds:.1f} s, "
+        f"{updates / seconds:,.0f} a second",
         f"accuracy {train_acc:.4f} on the training digits, {test_acc:.4f} on the test digits",
         *written,
     ]
+    if updates >= 100 and train_acc < 0.2:
+        summary.append("it has learnt next to nothing: try a smaller --learning-rate")
     print(*summary, sep="; ", file=sys.stderr)
     if args.show:
         show(history)
@@ -298,20 +301,6 @@ def show(history):
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     plot_history(history, axes)
     plt.show()
-
-
-def parse_together(argv, comm):
-    """parse on every rank; where one refuses its options, rank 0 says why, and all end."""
-    args, said = None, io.StringIO()
-    sys.stdout = sys.stdout if comm.rank == 0 else open(os.devnull, "w")
-    with suppress(SystemExit), redirect_stderr(said):
-        args = parse(argv)
-    refusals = dict.fromkeys(comm.allgather(said.getvalue()))
-    if args is None or any(refusals):
-        if comm.rank == 0:
-            sys.stderr.write("".join(refusals))
-        sys.exit(2 if any(refusals) else 0)  # 0 after --help
-    return args
 
 
 def parse(argv):

@@ -125,6 +125,15 @@ def test_ctrl_c_ends_them_all(tmp_path):
 
 
 @needs_mpi
+def test_the_line_in_the_readme_runs(tmp_path):
+    (line,) = re.findall(r"^mpiexec .*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    _, _, ranks, python, script, *options = line.split()
+    assert (python, script) == ("python", "ch05/train_neuralnet.py")
+    status, out, err = run(ranks, TRAIN, *options, "--iters", 2, "--no-plot", cwd=tmp_path)
+    assert status == 0 and out.count("\n") == 1, err
+
+
+@needs_mpi
 def test_bad_options_are_refused_once(tmp_path):
     status, out, err = run(3, TRAIN, "--batch-size", "0", cwd=tmp_path)
     assert status == 2 and out == ""
