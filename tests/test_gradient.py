@@ -927,6 +927,15 @@ def test_dark_pixels_do_not_hide_a_bug(samples):
         assert report["W1"].checked == samples
 
 
+def test_half_of_a_sample_lies_where_backprop_is_not_zero():
+    """Also when nothing is wrong, and 783 of 784 rows of dW are 0."""
+    network, x = TwoLayerNet(784, 20, 10, 0.1, rng=0), np.zeros((2, 784))
+    x[:, 400] = 0.9
+    for samples, least in [(1, 1), (2, 1), (5, 3), (8, 4)]:
+        check = check_gradient(network, x, [3, 4], samples=samples)["W1"]
+        assert check.ok and (check.entries // 20 == 400).sum() >= least
+
+
 def test_a_sample_finds_the_one_wrong_entry_among_thousands():
     network, (x, t) = TwoLayerNet(784, 20, 10, 0.1, rng=0), images()
     for seed, entry in enumerate([(0, 0), (783, 19), (300, 7), (555, 12)]):
