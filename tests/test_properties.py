@@ -324,7 +324,7 @@ def test_float32_agrees_with_float64_to_its_own_precision(case):
 def test_scores_and_accuracy_are_exact_where_no_sum_is_rounded(case):
     # In Python's whole numbers, which know no rounding: in units of 1/2, then 1/4, ...
     smallest = tiny(case) if case.kind == "tiny" else 1
-    x, unit = (case.x.astype(float) / smallest).astype(int).tolist(), 1
+    x, unit = [[int(value / smallest) for value in row] for row in case.x.tolist()], 1
     for layer in case.network.layers.values():
         if isinstance(layer, Relu):
             x = [[max(value, 0) for value in row] for row in x]
