@@ -1,6 +1,7 @@
 """The maths by itself: values worked on paper, logarithms of what is too small for a float."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -108,6 +109,15 @@ def test_log_softmax_never_meets_log_of_0():
     np.testing.assert_array_equal(log_softmax([[1e4, -1e4]]), [[0, -2e4]])
 
 
+@pytest.mark.parametrize("function", [softmax, log_softmax])
+def test_there_may_be_no_samples_but_not_no_classes(function):
+    assert function(np.zeros((0, 3))).shape == (0, 3)
+    for shape in [(2, 0), (0,), ()]:
+        words = rf"expected scores of shape \(..., C\), got {re.escape(str(shape))}"
+        with pytest.raises(ValueError, match=words):
+            function(np.zeros(shape))
+
+
 # cross_entropy_error
 
 Y = [[1 / 8, 2 / 8, 5 / 8], [3 / 10, 3 / 10, 4 / 10]]
@@ -143,8 +153,9 @@ def test_cross_entropy_adds_nothing_to_y():
 
 def test_a_class_that_t_rules_out_costs_nothing():
     # 0 log 0 is 0 here, not nan.
-    assert cross_entropy_error([[1, 0]], [[1, 0]]) == 0
-    assert cross_entropy_error([[1, 0]], [0]) == 0
+    for t in ([[1, 0]], [0]):
+        loss = cross_entropy_error([[1, 0]], t)
+        assert loss == 0 and math.copysign(1, loss) == 1  # and not -0.0, as -(1 log 1) would be
 
 
 @pytest.mark.parametrize("y", [[[1.0, 2.0]], [[1.5, -0.5]], [[0.4, 0.4]], [[np.nan, 1]]])
@@ -153,9 +164,10 @@ def test_cross_entropy_refuses_scores(y):
         cross_entropy_error(y, [0])
 
 
-def test_cross_entropy_refuses_other_shapes():
-    with pytest.raises(ValueError, match=r"expected y of shape \(N, C\), got \(1, 1, 1\)"):
-        cross_entropy_error([[[1.0]]], [0])
+@pytest.mark.parametrize("y, came", [([[[1.0]]], r"\(1, 1, 1\)"), (1.0, r"\(\)")])
+def test_cross_entropy_refuses_other_shapes(y, came):
+    with pytest.raises(ValueError, match=rf"expected y of shape \(N, C\), got {came}"):
+        cross_entropy_error(y, [0])
 
 
 # What holds for all of them
@@ -214,6 +226,15 @@ def test_what_is_no_real_number_is_refused(function, x):
         function(np.array(x))
 
 
+def test_only_things_that_may_hold_numbers_are_told_how_to_become_them():
+    for x, came in [(np.array(["1.5"]), "<U3; if these"), (np.array([1j]), "complex128$")]:
+        with pytest.raises(TypeError, match=f"got dtype {came}"):
+            sigmoid(x)
+    for x, came in [(None, "NoneType"), ("x", "str"), (1j, "complex")]:
+        with pytest.raises(TypeError, match=f"got {came}$"):
+            sigmoid(x)
+
+
 # as_floats and as_labels, the doors that layers and networks share
 
 
@@ -236,6 +257,11 @@ def test_as_floats_reads_numbers_stored_the_other_way_round():
 def test_class_numbers_may_have_any_dtype(dtype):
     labels = as_labels(np.array([0, 1, 1], dtype), 3, 2)
     assert labels.dtype.kind == "u" and labels.tolist() == [0, 1, 1]
+
+
+def test_bytes_as_mnist_has_them_are_taken_as_they_are():
+    t = np.array([2, 0], np.uint8)
+    assert as_labels(t, 2, 3) is t  # not copied at every step of a training
 
 
 @pytest.mark.parametrize("dtype", ["?", "i8", "u1", "f4", "f8"])
@@ -270,6 +296,7 @@ def test_rows_may_sum_to_1_within_rounding():
         (np.array([0, 3], np.uint8), "expected class numbers 0 to 2, got 3"),
         ([0, -1.0], "expected class numbers 0 to 2, got -1.0"),
         ([0, 1.5], "expected class numbers 0 to 2, got 1.5"),
+        ([0.5, 1.5], "expected class numbers 0 to 2, got 0.5"),  # the first of them
         ([0, np.nan], "expected class numbers 0 to 2, got nan"),
         ([0, np.inf], "expected class numbers 0 to 2, got inf"),
         ([0, 1e30], r"expected class numbers 0 to 2, got 1e\+30"),  # too large for any integer

@@ -1,5 +1,8 @@
 """Every brick, forward and backward: numbers worked on paper, and derivatives by autograd."""
 
+import math
+import re
+
 import autograd
 import autograd.numpy as anp
 import numpy as np
@@ -169,7 +172,7 @@ def test_random_refuses_other_stds(std):
         Affine.random(2, 3, std)
 
 
-@pytest.mark.parametrize("sizes", [(0, 3), (2, -1), (2.0, 3), ("2", 3), (2, None)])
+@pytest.mark.parametrize("sizes", [(0, 3), (2, -1), (2.0, 3), ("2", 3), (2, None), (True, 3)])
 def test_random_refuses_other_sizes(sizes):
     with pytest.raises(ValueError, match="Affine: expected sizes as whole numbers from 1 up"):
         Affine.random(*sizes, 0.01)
@@ -291,7 +294,9 @@ def test_scores_far_apart_have_an_exact_loss():
     # log(exp(1e4) + exp(-1e4)) = 1e4 in floats: a loss of 2e4 where the answer is wrong, else 0.
     assert layer.forward(scores, [1, 1]) == 1e4  # (2e4 + 0) / 2
     np.testing.assert_array_equal(layer.backward(), [[0.5, -0.5], [0, 0]])
-    assert layer.forward(scores, [[1, 0], [0, 1]]) == 0
+    for t in ([0, 1], [[1, 0], [0, 1]]):
+        loss = layer.forward(scores, t)
+        assert loss == 0 and math.copysign(1, loss) == 1  # and not -0.0, as -(1 log 1) would be
     assert layer.forward(scores, [[0.5, 0.5], [0, 1]]) == 0.5e4  # (2e4 / 2 + 0) / 2
     assert layer.forward(scores.astype(np.float32), [1, 1]) == 1e4
 
@@ -317,6 +322,12 @@ def test_equal_scores_cost_log_C():
     for C in (2, 10, 1000):
         loss = SoftmaxWithLoss().forward(np.full((5, C), 7.0), np.zeros(5, int))
         assert loss == pytest.approx(log(C), rel=1e-14)
+
+
+def test_the_last_layer_keeps_rows_themselves_and_no_copy():
+    layer, t = SoftmaxWithLoss(), np.array([[0, 0, 1.0], [1, 0, 0]])
+    layer.forward(SCORES, t)
+    assert layer.t is t
 
 
 # Layers against autograd, on random shapes
@@ -512,24 +523,51 @@ def test_relu_of_unsigned_bytes():
     ],
 )
 def test_affine_refuses_parameters_that_dont_fit(W, b):
-    with pytest.raises(ValueError, match=r"Affine: expected W of shape \(D, M\) and b of .* got"):
+    with pytest.raises(ValueError, match=r"W of shape \(D, M\) and b of .* got .* and \(.*\)$"):
         Affine(W, b)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (4,), (1, 3), (3, 1)])
+def test_a_bias_that_is_replaced_by_one_that_doesnt_fit_is_refused(shape):
+    layer = affine()
+    layer.b = np.zeros(shape)  # most of these would broadcast
+    words = rf"b of shape \(M,\), got \(2, 3\) and {re.escape(str(shape))}"
+    with pytest.raises(ValueError, match=words):
+        layer.forward(X)
 
 
 @pytest.mark.parametrize(
     "shape, came",
     [
-        ((2,), r"got \(2,\); for a single sample pass x\[np.newaxis\]"),
+        ((2,), r"got \(2,\); for a single sample pass x\[np.newaxis\]$"),
+        ((1,), r"got \(1,\); for a single sample .*, unless x and t are swapped$"),
+        ((3,), r"got \(3,\); for a single sample .*, unless x and t are swapped$"),
         ((3, 1, 2), r"got \(3, 1, 2\); flatten the samples with x.reshape\(len\(x\), -1\)"),
         ((2, 5), r"got \(2, 5\); samples are rows, so perhaps pass x.T"),
-        ((3, 3), r"got \(3, 3\)$"),
+        ((3, 3), r"got \(3, 3\)$"),  # for these, nothing is likely
+        ((1, 3), r"got \(1, 3\)$"),
+        ((0, 3), r"got \(0, 3\)$"),
+        ((2, 1, 4), r"got \(2, 1, 4\)$"),
         ((3, 1, 4), r"got \(3, 1, 4\)$"),
+        ((3, 1, 1), r"got \(3, 1, 1\)$"),
+        ((3, 2, 2), r"got \(3, 2, 2\)$"),
         ((), r"got \(\)$"),
     ],
 )
 def test_affine_says_how_to_mend_a_shape(shape, came):
     with pytest.raises(ValueError, match=r"^Affine: expected x of shape \(N, 2\), " + came):
         affine().forward(np.zeros(shape))
+
+
+def test_affine_says_how_to_mend_the_shape_of_digits_too():
+    layer = Affine(np.zeros((784, 50)), np.zeros(50))
+    assert layer.forward(np.zeros((5, 784))).shape == (5, 50)
+    with pytest.raises(ValueError, match=r"for a single sample pass x\[np.newaxis\]$"):
+        layer.forward(np.zeros(784))
+    with pytest.raises(ValueError, match=r"got \(784, 5\); samples are rows, so perhaps pass x.T"):
+        layer.forward(np.zeros((784, 5)))
+    with pytest.raises(ValueError, match=r"got \(5, 1, 28, 28\); flatten the samples"):
+        layer.forward(np.zeros((5, 1, 28, 28)))
 
 
 @pytest.mark.parametrize(
@@ -586,6 +624,7 @@ def test_minus_infinity_among_scores_is_the_same_for_every_t(t):
     [
         ((3,), r"got \(3,\); for a single sample pass x\[np.newaxis\]"),
         ((2, 3, 1), r"got \(2, 3, 1\)$"),
+        ((), r"got \(\)$"),
     ],
 )
 def test_the_last_layer_refuses_scores_of_another_shape(shape, came):
@@ -615,9 +654,10 @@ def test_backward_before_forward_is_refused(layer):
 @pytest.mark.parametrize(
     "layer, shape", [(affine(), (3, 3)), (Relu(), (3, 2)), (Sigmoid(), (3, 2))]
 )
-@pytest.mark.parametrize("dout", [1, np.ones(3), np.ones((1, 3)), np.ones((3, 1)), np.ones((2, 2))])
-def test_a_dout_that_would_broadcast_is_refused(layer, shape, dout):
+@pytest.mark.parametrize("dout_shape", [(), (3,), (1, 3), (3, 1), (2, 2), (3, 4), (1, 3, 3)])
+def test_a_dout_of_another_shape_is_refused(layer, shape, dout_shape):
     layer.forward(X)
+    dout = np.ones(dout_shape)  # most of these would broadcast
     name = type(layer).__name__
     with pytest.raises(
         ValueError, match=rf"^{name}: expected dout of shape \({shape[0]}, {shape[1]}\)"

@@ -219,6 +219,13 @@ def test_a_file_of_more_than_one_chunk_is_read_to_its_end(folder):
     np.testing.assert_array_equal(t_test, np.arange(2000) % 10)
 
 
+def test_one_sample_is_a_data_set_too(folder):
+    (folder / TEST_IMAGES).write_bytes(idx(pictures(1)))
+    (folder / TEST_LABELS).write_bytes(idx([3]))
+    x_test, t_test = load_mnist(data_dir=folder)[1]
+    assert x_test.shape == (1, 784) and t_test.tolist() == [3]
+
+
 # Files that aren't what they say
 
 LABELS_3 = CONTENT[TRAIN_LABELS]
@@ -251,6 +258,12 @@ WRONG = [
         "expected 2 bytes of data, as the header says, got more",
     ),
     (
+        "a byte after 1 MB, which is read in one go",
+        TEST_LABELS,
+        idx(np.zeros(1 << 20)) + b"\0",
+        "expected 1048576 bytes of data, as the header says, got more",
+    ),
+    (
         "images for labels",
         TRAIN_LABELS,
         idx(pictures(3)),
@@ -271,6 +284,8 @@ WRONG = [
         idx(np.zeros((3, 28, 32))),
         "expected dimensions N x 28 x 28, got 3 x 28 x 32",
     ),
+    ("no image", TEST_IMAGES, idx(pictures(0)), "expected dimensions N x 28 x 28, got 0 x 28 x 28"),
+    ("no label", TRAIN_LABELS, idx([]), "expected dimensions N, got 0"),
     (
         "more images than there can be",
         TRAIN_IMAGES,

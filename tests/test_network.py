@@ -508,6 +508,15 @@ def test_assigning_to_params_itself_copies_too():
     assert not np.shares_memory(own, other.params["W1"])
 
 
+def test_params_with_other_keys_are_refused_as_a_whole():
+    network = network_3_4_2()
+    before, values = network.params.copy(), network_3_4_2(seed=1).params.copy()
+    values["W3"] = np.zeros(2)
+    with pytest.raises(ValueError, match="expected params with the keys .* b2, got .* b2, W3"):
+        network.params = values
+    np.testing.assert_array_equal(network.params["W1"], before["W1"])
+
+
 def test_two_networks_never_share_an_array():
     one, other = network_3_4_2(), network_3_4_2(seed=1)
     one.params.update(other.params)
@@ -809,6 +818,8 @@ def test_the_attributes_are_the_chapters():
     kinds = [(name, type(layer)) for name, layer in network.layers.items()]
     assert kinds == [("Affine1", Affine), ("Relu1", Relu), ("Affine2", Affine)]
     assert type(network.lastLayer) is SoftmaxWithLoss
+    network.best = network.title = "a reader's own"  # any other attribute is free
+    assert network.best == network.title == "a reader's own"
 
 
 @pytest.mark.parametrize("std", [0.01, 1, 0.5])
@@ -1056,6 +1067,19 @@ def test_a_backward_that_leaves_no_gradient_is_named(left, words):
 
     with pytest.raises(ValueError, match=words):
         chain(Affine1=affine(), Mine=Lazy([1, 1])).gradient(X, [0, 1])
+
+
+@pytest.mark.parametrize("name", ["Mine", "Yours"])  # before and after "Relu1" in the alphabet
+def test_a_backward_that_returns_nothing_is_named(name):
+    class Silent(Scale):
+        def backward(self, dout):
+            super().backward(dout)
+
+    network = chain(Relu1=Relu(), **{name: Silent([1, 1])})
+    with pytest.raises(TypeError, match=f"^{name}: expected backward to return dx, got None"):
+        network.gradient(X, [0, 1])
+    first = chain(**{name: Silent([1, 1])})  # whose dx nobody asks for
+    assert list(first.gradient(X, [0, 1])) == ["g1"]
 
 
 def test_numbers_beyond_all_bounds_are_told_from_a_bad_x():

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import zipfile
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
+from common.files import read_arrays
 
 RIGHT = {"W1": (3, 4), "b1": (4,), "W2": (4, 2), "b2": (2,)}
 
@@ -32,6 +34,14 @@ def test_weights_come_back_to_the_bit(tmp_path, dtype):
         assert other.params[key].dtype == dtype
         np.testing.assert_array_equal(other.params[key], saved.params[key])
     assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
+
+
+def test_a_network_of_many_weights_comes_back_too(tmp_path):
+    saved, other = (TwoLayerNet(100, 60, 10, rng=seed) for seed in (0, 1))
+    saved.save(tmp_path / "w.npz")  # W1 takes 48,000 bytes: more than is read at once
+    other.load(tmp_path / "w.npz")
+    for key, param in saved.params.items():
+        np.testing.assert_array_equal(other.params[key], param)
 
 
 def test_the_file_is_a_plain_npz_that_numpy_reads(tmp_path):
@@ -94,6 +104,30 @@ def test_a_zip_bomb_is_refused_before_it_is_opened(tmp_path):
         archive.writestr("W1.npy", bytes(10**8))
     with pytest.raises(ValueError, match="too many for this network"):
         network().load(tmp_path / "w.npz")
+
+
+def npy_with_a_head_of(length, numbers):
+    """An .npy file whose head is filled up with blanks to that length, as the format allows."""
+    array = np.arange(numbers, dtype="<f8")
+    head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({numbers},)}}"
+    head = head.ljust(length - 11) + "\n"  # 8 bytes of magic number and version, 2 of length
+    return b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head.encode() + array.tobytes()
+
+
+@pytest.mark.parametrize("numbers", [(200,), (5, 2, 4)])
+@pytest.mark.parametrize("head", [1023, 1024, 1025])
+def test_a_file_may_take_8_bytes_for_a_number_and_1024_for_a_head(tmp_path, numbers, head):
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        for i, n in enumerate(numbers):
+            content = npy_with_a_head_of(1024 if i else head, n)
+            assert len(content) == (1024 if i else head) + 8 * n
+            archive.writestr(f"a{i}.npy", content)
+    if head > 1024:
+        with pytest.raises(ValueError, match="bytes of data, too many for this network"):
+            read_arrays(tmp_path / "w.npz", most=sum(numbers))
+    else:
+        arrays = read_arrays(tmp_path / "w.npz", most=sum(numbers))
+        assert [array.tolist() for array in arrays.values()] == [[*range(n)] for n in numbers]
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path):

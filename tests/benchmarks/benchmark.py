@@ -62,6 +62,8 @@ def main():
             found.append(peer)
     print(f"{os.cpu_count()} cores, numpy {np.__version__}, medians of {args.rounds} rounds")
     curves = {}
+    if "f" in args.rows:  # first: a process counts the size of the one that started it
+        memory(found)
     if "a" in args.rows:
         whole_job(found, args.rounds)
     if "b" in args.rows:
@@ -72,8 +74,6 @@ def main():
         gradient_check(args.rounds)
     if "e" in args.rows:
         loading(args.rounds)
-    if "f" in args.rows:
-        memory(found)
     if "m" in args.rows:
         allreduce_share()
     if curves:
