@@ -31,16 +31,21 @@ def _likeness(name, report, gradients, N, dout):
     large = np.abs(n) > 1e-3 * np.abs(n).max()
     factor = float(np.median(a[large] / n[large]))
     if abs(factor - 1) > 1e-5 and _nearly_all_equal(a, factor * n):
-        known = {
-            -1: "the negative of what it should be: a wrong sign?",
-            2: "2 times what it should be: is something added twice?",
-            0.5: "half of what it should be.",
-            N: f"{N} times what it should be, the batch size: is a division by N missing?",
-            1 / N: f"1/{N} of what it should be, {N} the batch size: divided by N once too often?",
-            1 / dout: "what it should be for a dout of 1: does backward ignore its dout?",
-        }
-        near = [words for value, words in known.items() if abs(factor / value - 1) < 1e-5]
-        yield "every gradient is " + (near[0] if near else f"{factor:.6g} times what it should be.")
+        known = [
+            (-1, "the negative of what it should be: a wrong sign?"),
+            (2, "2 times what it should be: is something added twice?"),
+            (0.5, "half of what it should be."),
+            (N, f"{N} times what it should be, the batch size: is a division by N missing?"),
+            (
+                1 / N,
+                f"1/{N} of what it should be, {N} the batch size: divided by N once too often?",
+            ),
+            (1 / dout, "what it should be for a dout of 1: does backward ignore its dout?"),
+        ]
+        near = [words for value, words in known if abs(factor / value - 1) < 1e-5]
+        yield "every gradient is " + (
+            " Or ".join(near) if near else f"{factor:.6g} times what it should be."
+        )
     if len(check.shape) > 1 and _nearly_all_equal(np.ravel(gradients[name].T)[entries], n):
         yield "the gradient is the transpose of what it should be."
     for other in report.failed:

@@ -35,7 +35,7 @@ def write_whole(path, content):
 
 
 def read_arrays(path, most):
-    """{key: array} from a .npz file with no more than `most` numbers. Nothing is unpickled.
+    """{key: array} from a .npz file no larger than `most` float64 numbers. Nothing is unpickled.
 
     FileNotFoundError for no file; ValueError, which names the file, for anything else than sound
     arrays. np.load would not look at the checksum of an array whose header promises too few
@@ -52,7 +52,8 @@ def read_arrays(path, most):
                 key = member.filename.removesuffix(".npy")
                 if key in arrays:
                     raise ValueError(f"two arrays by the name of {key}")
-                with archive.open(member) as file:  # no more than promised: it may be a zip bomb
+                # No more than promised, since it may be a zip bomb; and one more, to meet the end.
+                with archive.open(member) as file:
                     content = io.BytesIO(file.read(member.file_size + 1))
                 arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
                 if content.read(1):

@@ -48,7 +48,7 @@ def log_softmax(x):
         raise ValueError(f"expected scores of shape (..., C), got {x.shape}")
     if not all_finite(x):
         raise ValueError("expected finite scores, got nan or inf among them")
-    # Turned round to (C, ...), numpy goes over the classes along memory: a third of the time.
+    # As (C, ...) each class is one run of samples in memory: numpy adds them up 3 times as fast.
     x = np.array(x.T, order="C")
     x -= x.max(axis=0)
     x -= np.log(np.exp(x).sum(axis=0))
@@ -166,11 +166,14 @@ def is_probabilities(rows):
 
 
 def _no_class(t, C):
-    """A number in t that isn't a class, 0 to C - 1; or None. A cast would make a class of 1e30."""
+    """A number in t that isn't a class, 0 to C - 1; or None.
+
+    Asked before the cast to integers, which would make some class of 1e30.
+    """
     if t.dtype.kind == "f":
         broken = t[~(np.isfinite(t) & (t == np.floor(t)))]
         if len(broken):
             return broken[0]
-    if t.dtype.kind != "u" and t.min() < 0:  # MNIST's labels are unsigned
+    if t.dtype.kind != "u" and t.min() < 0:  # unsigned ones, as MNIST's, can't be
         return t.min()
     return t.max() if t.max() >= C else None

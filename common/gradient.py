@@ -153,9 +153,9 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         network.lastLayer.forward(scores, t)
         return {"lastLayer": network.lastLayer.backward(dout)}
 
-    dscores = copy.deepcopy(backprop_last())
+    last_gradients = copy.deepcopy(backprop_last())
     size = max(1.0, np.abs(scores).max())
-    last = judge("lastLayer", weighed_loss, scores, dscores, backprop_last, size)
+    last = judge("lastLayer", weighed_loss, scores, last_gradients, backprop_last, size)
 
     # The whole chain.
     def loss(_):
@@ -172,7 +172,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     }
     if not last.ok:
         checks["lastLayer"] = last
-        gradients |= dscores
+        gradients |= last_gradients
     report = GradientReport(checks)
     if not report.ok:
         report.causes += complaint + causes_in_numbers(report, gradients, len(x), dout)
@@ -304,6 +304,7 @@ class ArrayCheck:
     backprop, numerical : the two values there
     ok             : False if an entry disagrees
     unclear        : True if all that was seen is at a kink or smaller than rounding
+    entries        : places in x.flat of those compared; all_backprop, all_numerical at each
     problem        : why backprop's gradient can't be that of this array at all, or None
     """
 
@@ -370,7 +371,8 @@ class _Judge:
                 f"{second}; a layer that draws random numbers must hold them fixed while it is "
                 "checked, and one that writes into its x must compute a new array"
             )
-        self.rounding = 30 * np.finfo(np.float64).eps * size  # of f; on the safe side
+        # Of this f, on the safe side; look_closer and follow_a_nudge allow for it too.
+        self.rounding = 30 * np.finfo(np.float64).eps * size
         noise = self.rounding / (H / 4)  # what exceeds it can still be seen with a smaller step
         problem = _misfit(gradients[name], x)
         gradient = np.full(x.size, math.nan) if problem else np.ravel(gradients[name])
@@ -404,7 +406,8 @@ class _Judge:
         """Of a disagreement: (the difference, by a smaller step if need be; a kink?; a bug?)."""
         if not math.isfinite(a):
             return n, False, True
-        value, h, error, stays, kink = x.item(i), H, abs(a - n), [], False
+        value, h, error, kink = x.item(i), H, abs(a - n), False
+        stays = []  # for each smaller step: does the disagreement stay? (none is a yes)
         left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
         smallest = 1e-9 * max(1, abs(value))  # a smaller step is lost in x
         # Until they agree, or rounding would rule.

@@ -16,8 +16,10 @@ them alone in between. No layer ever writes into an array that it was given.
 A layer that learns names its parameters in `param_names`, and backward leaves the gradient
 of parameter W in dW. Nothing else makes a class a layer: there is no base class.
 
-Every layer answers a wrong array with a ValueError or TypeError that says what it expected
-and what came, and backward before forward with a RuntimeError.
+Every layer answers a wrong shape or type with a ValueError or TypeError that says what it
+expected and what came, and backward before forward with a RuntimeError. Affine and
+SoftmaxWithLoss refuse nan and inf in x too, and a result that is the first to be so with a
+FloatingPointError.
 """
 
 import math
@@ -221,7 +223,7 @@ class SoftmaxWithLoss:
                 f"got shape {dout.shape}"
             )
         N = len(self.y)
-        dx = self.y.copy(order="K")
+        dx = self.y.copy(order="K")  # in the order in memory that log_softmax gave it: faster
         if self.t.ndim == 1:
             dx[np.arange(N), self.t] -= 1  # y - t, with t as a one-hot row
         else:

@@ -74,7 +74,7 @@ class Network:
         dout = _call("lastLayer", self.lastLayer.backward)
         first = next(iter(self.layers))
         for name, layer in reversed(self.layers.items()):
-            # Nobody asks for the gradient of the pixels: that is a third of the products.
+            # Nobody asks for the gradient of the pixels: a third of the matrix products saved.
             skip_dx = {"need_dx": False} if name == first and _can_skip_dx(layer) else {}
             dout = _call(name, layer.backward, dout, **skip_dx)
             if dout is None and name != first:
@@ -161,7 +161,9 @@ class Network:
         if name == "layers" and not hasattr(value, "items"):
             came = type(value).__name__
             raise TypeError(f"expected layers as an OrderedDict of name -> layer, got {came}")
-        meant = f"params[{name!r}]" if name in getattr(self, "_params", ()) else name
+        # "layers" isn't looked up, or a chain that can't work couldn't be replaced.
+        own = name != "layers" and name in getattr(self, "_params", ())
+        meant = f"params[{name!r}]" if own else name
         if name.replace("_", "").lower() == "lastlayer":
             meant = "lastLayer"
         if meant != name:

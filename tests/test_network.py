@@ -1098,3 +1098,10 @@ def test_a_copy_of_the_params_stays_as_it_is():
     assert {key: value.tolist() for key, value in best.items()} == before
     network.params.update(best)
     assert {key: param.tolist() for key, param in network.params.items()} == before
+
+
+def test_a_chain_that_cant_work_may_be_replaced():
+    network, layers = network_3_4_2(), network_3_4_2().layers
+    network.layers.clear()
+    network.layers = layers
+    assert network.predict(np.ones((1, 3))).shape == (1, 2)
