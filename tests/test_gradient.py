@@ -3,6 +3,7 @@
 The derivatives expected here come from paper or from autograd, never from the project itself.
 """
 
+import inspect
 from collections import OrderedDict
 
 import autograd
@@ -154,6 +155,28 @@ def test_an_f_that_is_not_finite_is_refused_with_the_place(bad):
     x = np.array([[1.0, 2.0], [3.0, 4.0]])
     with pytest.raises(ValueError, match=r"finite.*\(1, 0\)"):
         numerical_gradient(lambda x: bad if x[1, 0] > 3 else 0.0, x)
+
+
+@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("by", [-1, 1])
+def test_an_f_that_writes_into_x_is_refused(call, by):
+    x, calls = np.array([1.0, 2.0]), []
+
+    def f(x):
+        calls.append(None)
+        x[0] += by * (len(calls) == call)
+        return 0.0
+
+    with pytest.raises(ValueError, match="expected f to leave x as it is, got a write into it"):
+        numerical_gradient(f, x)
+    np.testing.assert_array_equal(x, [1, 2])
+
+
+def test_numbers_are_refused_only_where_a_difference_is_lost():
+    x = np.array([9999999999.5, -1.0])  # f is 1e308 wherever x is, so that its slope is 0
+    np.testing.assert_array_equal(numerical_gradient(lambda x: 1e308, x), [0, 0])
+    with pytest.raises(ValueError, match="numbers below 1e10 in x, .*, got 10000000000.0$"):
+        numerical_gradient(lambda x: 0.0, np.array([1.0, 1e10, 1e12]))
 
 
 # Planted bugs. Each spoils what a right layer's backward has computed, or feeds it a wrong cache.
@@ -516,23 +539,25 @@ def test_a_dx_of_the_wrong_shape_is_blamed_on_who_made_it():
 
 class WritesIntoX(Relu):
     def forward(self, x):
-        x *= 0.5
+        x += self.by
         return super().forward(x)
 
 
 class WritesIntoDout(Relu):
     def backward(self, dout):
-        dout[~self.mask] = 0
-        return dout
+        dout += self.by
+        return dout * self.mask
 
 
 @pytest.mark.parametrize("kind", [WritesIntoX, WritesIntoDout])
-def test_a_layer_that_writes_into_what_it_was_given_is_refused(kind):
-    x = np.random.default_rng(0).standard_normal((4, 5))
+@pytest.mark.parametrize("by", [-0.5, 0.5])
+def test_a_layer_that_writes_into_what_it_was_given_is_refused(kind, by):
+    x, layer = np.random.default_rng(0).standard_normal((4, 5)), kind()
+    layer.by = by
     with pytest.raises(
         ValueError, match=f"{kind.__name__}: expected x and dout .* left as they are"
     ):
-        check_layer(kind(), x)
+        check_layer(layer, x)
 
 
 def test_a_layer_that_spoils_the_cache_of_the_one_before_is_blamed():
@@ -565,6 +590,16 @@ def test_a_layer_that_draws_random_numbers_is_refused():
     for check in (lambda: check_layer(Dropout(), x), lambda: check_gradient(network, x, [0, 1, 2])):
         with pytest.raises(ValueError, match="same finite outputs.*hold them fixed"):
             check()
+
+
+@pytest.mark.parametrize("form", ["one-hot", "probabilities"])
+@pytest.mark.parametrize("kept", ["t", "y"])
+def test_a_stale_cache_shows_for_rows_too(form, kept):
+    network, x, t = network_and_batch(1)
+    rows = np.eye(4)[t] if form == "one-hot" else np.random.default_rng(0).dirichlet(np.ones(4), N)
+    plant(stale(kept, behind=False), network, "lastLayer")
+    report = check_gradient(network, x, rows)
+    assert report.failed == ALL.split() and report.suspects == ["lastLayer"]
 
 
 # check_layer, one layer at a time
@@ -667,6 +702,62 @@ def test_a_bug_by_a_batch_size_is_named_for_a_layer_too():
     layer.__class__ = dW(lambda L, *_: L.dW / 7)(Affine)
     report = check_layer(layer, np.random.default_rng(0).standard_normal((7, 6)))
     assert "W: every gradient is 1/7 of what it should be, 7 the batch size" in report.causes[0]
+
+
+def test_half_is_half_for_a_layer_too():
+    layer = Affine.random(6, 3, 1, rng=0)
+    layer.__class__ = dW(lambda L, *_: L.dW / 2)(Affine)
+    report = check_layer(layer, np.random.default_rng(0).standard_normal((7, 6)))
+    assert report.causes == ["W: every gradient is half of what it should be."]
+
+
+# Likely causes: nothing is said of what only looks alike
+
+
+@pytest.mark.parametrize("M, words", [(1, []), (2, ["b: every gradient is 2 times what it sho"])])
+def test_one_number_alone_has_no_likeness(M, words):
+    layer = Affine.random(6, M, 1, rng=0)
+    layer.__class__ = db(lambda L, *_: 2 * L.db)(Affine)
+    report = check_layer(layer, np.random.default_rng(0).standard_normal((7, 6)))
+    assert report.failed == ["b"] and [cause[:40] for cause in report.causes] == words
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [
+        dW(lambda L, *_: plus(L.dW, (2, 1))),  # 1 of 36 is off: the others say nothing
+        db(lambda L, *_: plus(L.db, 4)),
+        dW(lambda L, *_: L.dW * np.linspace(0.5, 2, 36).reshape(6, 6)),
+        db(lambda L, *_: L.db * np.linspace(0.5, 2, 20)[: len(L.db)]),
+    ],
+    ids=["one of dW", "one of db", "all of dW", "all of db"],
+)
+def test_what_has_no_likeness_is_not_given_one(bug):
+    rng = np.random.default_rng(0)
+    layer = Affine(rng.standard_normal((6, 6)), rng.standard_normal(6))
+    if "db" in bug.__qualname__:
+        layer = Affine(rng.standard_normal((6, 20)), rng.standard_normal(20))
+    layer.__class__ = bug(Affine)
+    report = check_layer(layer, rng.standard_normal((7, 6)))
+    assert len(report.failed) == 1 and report.causes == []
+
+
+@pytest.mark.parametrize("place", ["Affine1", "Affine2"])
+@pytest.mark.parametrize("names", ["W", "Wb"])
+def test_the_chain_is_blamed_only_where_all_below_a_layer_is_off(place, names):
+    class Doubling(Affine):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            for name in names:
+                setattr(self, "d" + name, 2 * getattr(self, "d" + name))
+            return dx
+
+    network, x, t = network_and_batch(1)
+    plant(lambda right: Doubling, network, place)
+    report = check_gradient(network, x, t)
+    assert report.failed == [f"{name}{place[-1]}" for name in names]
+    below = place == "Affine1" and names == "Wb"  # then a wrong dx looks the same
+    assert ("Everything up to" in str(report)) == below
 
 
 # A reader's own layers
@@ -945,6 +1036,38 @@ def test_a_sample_finds_the_one_wrong_entry_among_thousands():
         assert report.failed == ["W1"] and report["W1"].worst_index == entry
 
 
+def test_a_sample_finds_the_one_nan_among_thousands():
+    network, (x, t) = TwoLayerNet(784, 20, 10, 0.1, rng=0), images()
+    plant(dW(lambda L, *_: plus(L.dW, (783, 19), np.nan)), network, "Affine1")
+    report = check_gradient(network, x, t, samples=6)
+    assert report.failed == ["W1"] and report["W1"].worst_index == (783, 19)
+    assert np.isnan(report["W1"].backprop) and report["W1"].kinks == 0
+
+
+def test_a_sample_finds_two_errors_that_make_up_for_each_other():
+    """In half of all random directions they add up; where all entries move alike, never."""
+    network, (x, t) = TwoLayerNet(784, 20, 10, 0.1, rng=0), images()
+    two = dW(lambda L, *_: plus(plus(L.dW, (300, 7)), (555, 12), -0.01))
+    plant(two, network, "Affine1")
+    found = [not check_gradient(network, x, t, samples=6, rng=seed).ok for seed in range(8)]
+    assert any(found)
+
+
+@pytest.mark.parametrize("factor", [-1, 1])
+def test_the_one_entry_that_counts_is_looked_at_whatever_its_sign(factor):
+    class Fifth:
+        def forward(self, x):
+            return factor * x[5:6]
+
+        def backward(self, dout):
+            dx = np.zeros(1000)
+            dx[5] = factor * dout[0]
+            return dx
+
+    check = check_layer(Fifth(), np.arange(1000.0), samples=1)["x"]
+    assert check.ok and check.entries.tolist() == [5]
+
+
 def test_samples_follow_the_rng_and_the_default_repeats_itself():
     network, (x, t) = TwoLayerNet(784, 20, 10, rng=0), images()
 
@@ -978,7 +1101,7 @@ def test_samples_must_be_a_whole_number(samples):
         check_layer(Relu(), np.ones(3), samples=samples)
 
 
-@pytest.mark.parametrize("tolerance", [0, 1e-10, 1, -1e-6, np.nan])
+@pytest.mark.parametrize("tolerance", [0, 0.99e-9, 1e-10, 1, 1.5, np.inf, -1e-6, np.nan])
 def test_tolerance_must_be_one_that_differences_can_tell(tolerance):
     with pytest.raises(ValueError, match="tolerance between 1e-9 and 1, got"):
         check_layer(Relu(), np.ones(3), tolerance=tolerance)
@@ -991,6 +1114,14 @@ def test_tolerance_draws_the_line():
     assert not check_layer(layer, x, tolerance=0.9e-3).ok
     report = check_layer(layer, x, tolerance=1.1e-3)
     assert report.ok and report["W"].max_rel_error == pytest.approx(1e-3, rel=0.01)
+
+
+@pytest.mark.parametrize("check", [check_gradient, check_layer])
+def test_how_to_check_is_said_by_name(check):
+    parameters = inspect.signature(check).parameters.values()
+    by_name = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert by_name == {"samples": None, "tolerance": 1e-6, "rng": None}
+    assert check_layer(Affine(np.eye(2), np.zeros(2)), np.ones((1, 2)), tolerance=1e-9)["b"].ok
 
 
 # What is refused
@@ -1049,6 +1180,25 @@ def test_the_report_gives_the_figures_of_each_parameter():
         report["W9"]
 
 
+def test_the_worst_entry_is_that_of_those_that_disagree():
+    class Uneven:
+        slopes = np.array([1e9, 1.0, 1.0])  # 1e9 + 100 agrees with 1e9 to a relative 1e-7
+
+        def forward(self, x):
+            return self.slopes * x
+
+        def backward(self, dout):
+            return (self.slopes + [100, 0, self.more]) * dout
+
+    Uneven.more = 0
+    check = check_layer(Uneven(), np.array([0.1, 0.2, 0.3]))["x"]
+    assert check.ok and check.worst_index == (0,)
+    Uneven.more = 9
+    check = check_layer(Uneven(), np.array([0.1, 0.2, 0.3]))["x"]
+    assert not check.ok and check.worst_index == (2,)
+    assert check.backprop == pytest.approx(10 * check.numerical, rel=1e-3)
+
+
 def test_the_report_is_a_table_to_read():
     report = check_gradient(*broken())
     table, words = str(report).split("\n\n")
@@ -1070,6 +1220,7 @@ def test_what_is_too_small_to_measure_is_not_called_proved():
     network = MultiLayerNet(4, [4] * 10, 3, "sigmoid", 0.01, rng=0)
     report = check_gradient(network, np.ones((2, 4)), [0, 1])
     assert report.ok and report["W1"].unclear and not report["b11"].unclear
+    assert all(0 <= check.max_rel_error < 1e-6 for check in report.values())
     assert "unclear" in str(report)
     assert "Neither proved nor refuted: W1, b1" in str(report)
 
