@@ -120,7 +120,7 @@ def as_floats(x, dtype=None):
 
 
 def as_labels(t, N, C):
-    """Labels t for N samples and C classes as class numbers (N,) or as rows of floats (N, C).
+    """Labels t for N samples and C classes: class numbers as integers (N,), rows as floats (N, C).
 
     TypeError or ValueError for what can't be labels: a wrong shape, a class number outside
     0..C-1, numbers that aren't whole, rows that aren't probabilities.
@@ -148,7 +148,7 @@ def as_labels(t, N, C):
             f"expected class numbers 0 to {C - 1}, got {came}; the first class is 0, and there "
             f"are {C} scores for each sample"
         )
-    return t if t.dtype.kind == "u" else t.astype(np.uintp)
+    return t.astype(np.intp)
 
 
 def all_finite(x):

@@ -46,7 +46,7 @@ class LayerByLayer:
         self.loss, self.accuracy = self.network.loss, self.network.accuracy
 
     def data(self, x, t):
-        return x.astype(self.dtype), t
+        return x.astype(self.dtype, copy=False), t
 
     def draw(self, n, N):
         return self.rng.integers(n, size=N)
