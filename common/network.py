@@ -260,6 +260,18 @@ class Params(MutableMapping):
     def __delitem__(self, key):
         raise TypeError(f"params[{key!r}] belongs to its layer; take the layer out of `layers`")
 
+    def items(self):
+        """The pairs of key and array, as dict.items gives them."""
+        return self._arrays().items()
+
+    def values(self):
+        return self._arrays().values()
+
+    def _arrays(self):
+        # One look at the chain, not one for each key: else an update of 20 layers took 10 % longer.
+        owners = self.owners().items()
+        return {key: getattr(layer, name) for key, (_, layer, name) in owners}
+
     def __iter__(self):
         return iter(self.owners())
 

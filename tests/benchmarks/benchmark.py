@@ -281,7 +281,7 @@ def units(seconds):
 def draw(curves, path):
     """Time against size, a panel for each network of rows b and c, a line for each peer."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullLocator
+    from matplotlib.ticker import LogLocator, NullLocator
 
     figure = Figure(figsize=(10, 4 * ((len(curves) + 1) // 2)), layout="constrained")
     panels = figure.subplots((len(curves) + 1) // 2, 2, squeeze=False)
@@ -293,10 +293,15 @@ def draw(curves, path):
         by = title.rpartition(" ")[2]
         axes.set(title=title, xlabel="layers" if by == "depth" else "samples in a batch")
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_locator(NullLocator())
         axes.grid(alpha=0.3)
     for axes in panels[:, 0]:
         axes.set_ylabel("milliseconds for one update")
+    for axes in panels.flat[len(curves) :]:
+        axes.set_visible(False)
     panels[0, 0].legend()
     figure.savefig(path, dpi=100)
 
