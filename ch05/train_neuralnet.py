@@ -154,12 +154,24 @@ def plot_history(history, axes):
     epochs = np.arange(len(history.train_acc_list))
     axes[1].plot(epochs, history.train_acc_list, "o-", color=BLUE, label="training digits")
     axes[1].plot(epochs, history.test_acc_list, "s--", color=ORANGE, label="test digits")
-    axes[1].set(xlabel="epoch", ylabel="accuracy", title="Accuracy")
-    axes[1].xaxis.get_major_locator().set_params(integer=True)
+    axes[1].set(xlabel="epoch", ylabel="accuracy", title="Accuracy", xlim=(-0.5, len(epochs) - 0.5))
+    axes[1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    _zoom_in(axes[1])
     for ax in axes:
         ax.legend()
         ax.grid(alpha=0.3)
     return axes
+
+
+def _zoom_in(ax):
+    """Where the step up of the first epoch dwarfs the rest: the rest again, in the empty middle."""
+    curves = np.array([line.get_ydata() for line in ax.lines])
+    if curves.shape[1] > 7 and curves[:, 0].max() < 0.5 and curves[:, 1:].min() > 0.8:
+        inset = ax.inset_axes([0.3, 0.36, 0.66, 0.42])
+        for line, curve in zip(ax.lines, curves):
+            style = {"color": line.get_color(), "linestyle": line.get_linestyle()}
+            inset.plot(line.get_xdata()[1:], curve[1:], **style)
+        inset.grid(alpha=0.3)
 
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers, and in grey print

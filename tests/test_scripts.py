@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from ch05 import gradient_check, train_neuralnet
+from ch05.train_neuralnet import History
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Relu
 from dataset.mnist import load_mnist
@@ -131,6 +133,38 @@ def test_an_epoch_is_a_whole_number_of_updates(batch_size, epoch):
 def test_deeper_networks_train_by_the_same_script(tmp_path):
     done = run(TRAIN, "--hidden", 30, 30, 30, "--iters", 601, "--no-plot", cwd=tmp_path)
     assert float(done.stdout.split()[-1]) > 0.85, done.stderr
+
+
+def drawn(history):
+    axes = Figure().subplots(1, 2)
+    return train_neuralnet.plot_history(history, axes)
+
+
+def test_the_picture_shows_what_training_went_through():
+    losses = list(range(1, 201))
+    history = History(100, losses, train_acc_list=[0.25, 0.75], test_acc_list=[0.125, 0.5])
+    loss, accuracy = drawn(history)
+    each, smooth = loss.lines
+    np.testing.assert_array_equal(each.get_ydata(), losses)
+    # The mean of 1 to 100 is 50.5; that of the last hundred, 101 to 200, is 150.5.
+    np.testing.assert_allclose(smooth.get_xdata()[[0, -1]], [99, 199])
+    np.testing.assert_allclose(smooth.get_ydata()[[0, -1]], [50.5, 150.5])
+    training, test = accuracy.lines
+    np.testing.assert_array_equal(training.get_xydata(), [[0, 0.25], [1, 0.75]])
+    np.testing.assert_array_equal(test.get_xydata(), [[0, 0.125], [1, 0.5]])
+    for ax in (loss, accuracy):
+        assert ax.get_xlabel() and ax.get_ylabel() and ax.get_legend()
+
+
+def test_where_the_curves_lie_close_together_the_picture_looks_closer():
+    close = [0.1, *[0.9 + k / 100 for k in range(7)]]
+    _, accuracy = drawn(History(1, [1.0], train_acc_list=close, test_acc_list=close))
+    (inset,) = accuracy.child_axes
+    for line in inset.lines:
+        np.testing.assert_array_equal(line.get_xydata(), list(enumerate(close))[1:])
+    for apart in ([*close[:7], 0.5], [0.9, *close[1:]], close[:7]):  # slow, resumed, short
+        _, accuracy = drawn(History(1, [1.0], train_acc_list=apart, test_acc_list=apart))
+        assert not accuracy.child_axes
 
 
 def test_what_is_saved_is_loaded_and_trained_on(tmp_path):
