@@ -4,14 +4,15 @@
 
 Every rank (process) of an MPI job holds the same network and draws the same batch, but computes
 the gradient of its own slice of it only. One Allreduce adds up the gradients of all ranks, each
-weighed with its share of the batch. The sum is the gradient of the whole batch: a mean over N
-samples is the mean over the slices, weighed with their lengths. So every rank makes the same
+weighted with its share of the batch. The sum is the gradient of the whole batch: a mean over N
+samples is the mean over the slices, weighted with their lengths. So every rank makes the same
 update, and the networks stay equal without ever being sent.
 
 Does a second machine pay? The sum on paper, for n weights, batches of N, two machines:
 
-    time of the work      T_work = 6 n N / R        2 n N operations each for the forward, dW, and
-                                                    the forward after it; 8 n N where dx is needed
+    time of the work      T_work = 6 n N / R        R operations a second; 2 n N for the forward,
+                                                    as many for dW and for the forward after it,
+                                                    and for dx, where it is needed
     time of Allreduce     T_reduce = 4 n / B + l    4 bytes a weight (float32) out of and into each
                                                     machine, B bytes a second, latency l
     it pays if            T_work / 2 + T_reduce < T_work
@@ -48,7 +49,7 @@ def world():
 
     mpi4py is imported only then. ImportError, with the way to mend it, if it isn't there.
     """
-    if not any(name in os.environ for name in LAUNCHERS):
+    if not any(os.environ.get(name, "1") not in ("", "0", "1") for name in LAUNCHERS):
         return None
     try:
         from mpi4py import MPI
@@ -89,8 +90,11 @@ class DataParallel:
     def params(self):
         return self.network.params
 
+    def predict(self, x):
+        return self.network.predict(x)
+
     def gradient(self, x, t):
-        """The gradient of the whole batch: the sum of everybody's, weighed with their shares."""
+        """The gradient of the whole batch: the sum of everybody's, weighted with their shares."""
         mine = self._slice(len(x))
         share = len(x[mine]) / len(x)
         params = self.network.params

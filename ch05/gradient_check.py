@@ -1,7 +1,8 @@
 """The chapter's gradient check: is backprop right? Differences over the first training images.
 
 Prints the mean absolute difference between backprop and central differences for each
-parameter, as the chapter does, and then a verdict. Exit status 0 if they agree, 1 if not.
+parameter, as the chapter does, and then a verdict. Exit status 0 if they agree, 1 if not, and 2
+for options or data that can't be used.
 """
 
 import sys
@@ -28,9 +29,8 @@ LARGE = 50_000  # parameters; from here on a sample of them is checked, unless -
 
 def main(argv=None):
     args = parse(argv)
-    network = build_network(args.hidden, dtype=np.float64, rng=args.seed)
-    (x_train, t_train), _ = load_mnist()
-    samples = args.samples
+    network, samples = args.network, args.samples
+    x_train, t_train = args.train_set
     if samples is None and sum(param.size for param in network.params.values()) >= LARGE:
         samples = 100
 
@@ -50,7 +50,7 @@ def main(argv=None):
 
 def parse(argv):
     parser = OneLineParser(description=__doc__.split("\n")[0])
-    add_network_options(parser, seeds="the weights")
+    add_network_options(parser, seeds="the weights and of the choice of entries")
     parser.add_argument(
         "--images", type=whole_number, default=3, metavar="N", help="how many images (default: 3)"
     )
@@ -71,6 +71,11 @@ def parse(argv):
     args = parser.parse_args(argv)
     if not 1e-9 <= args.tolerance < 1:
         parser.error(f"argument --tolerance: expected 1e-9 to 1, got {args.tolerance:g}")
+    try:
+        args.network = build_network(args.hidden, dtype=np.float64, rng=args.seed)
+        args.train_set, _ = load_mnist()
+    except (MemoryError, OSError, ValueError) as error:
+        parser.error(str(error))
     return args
 
 

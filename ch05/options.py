@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 INPUT_SIZE, OUTPUT_SIZE = 784, 10  # pixels of a digit, digits
+MOST = 10**15  # no count that is meant is larger
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -64,6 +65,8 @@ def whole_number(text, least=1):
         value = least - 1
     if value < least:
         raise argparse.ArgumentTypeError(f"expected a whole number from {least} up, got {text!r}")
+    if value > MOST:
+        raise argparse.ArgumentTypeError(f"expected a whole number up to {MOST:,}, got {text}")
     return value
 
 
@@ -79,7 +82,7 @@ def number(text):
 
 def writable(parser, option, name):
     """The path, if a file can be written there."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if os.path.exists(path) and not os.path.isfile(path):
         kind = "folder" if path.is_dir() else "device"
         parser.error(f"argument {option}: expected a file, got the {kind} {path}")
@@ -97,7 +100,7 @@ def check_picture_kind(path):
     from matplotlib.figure import Figure
 
     kinds = Figure().canvas.get_supported_filetypes()
-    if path.suffix[1:].lower() not in kinds:
+    if path.suffix[1:].lower() not in {*kinds} - {"pgf"}:  # which wants TeX, and only says so late
         raise ValueError(f"argument --plot: expected a name ending in .png, got {path}")
 
 
@@ -112,18 +115,17 @@ def check_windows():
 
 def run_script(main):
     """Exit with the status of main(), quietly where nobody reads the output (`| head`, `>&-`)."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")
+    sys.stdout = sys.stdout or open(os.devnull, "w")
+    sys.stderr = sys.stderr or open(os.devnull, "w")
     try:
         try:
             status = main()
         except SystemExit as stop:  # argparse ends so
             status = stop.code
         sys.stdout.flush()
-    except MemoryError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        status = 1
-    except BrokenPipeError:
+    except (MemoryError, OSError) as error:
+        if not isinstance(error, BrokenPipeError):
+            print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         status = 1
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ what else there is to say, and a progress bar in a terminal, goes to standard er
 """
 
 import io
+import math
 import numbers
 import signal
 import sys
@@ -34,7 +35,7 @@ from ch05.options import (
     writable,
 )
 from common.files import write_whole
-from common.functions import as_numbers
+from common.functions import as_labels, as_numbers, is_count
 from dataset.mnist import load_mnist
 
 __all__ = ["History", "plot_history", "train"]
@@ -57,7 +58,8 @@ def train(
     train_set, test_set : pairs (x, t), as load_mnist gives them
     iters               : number of updates, W -= learning_rate * dW for every parameter W
     batch_size          : samples in a batch, drawn with replacement
-    rng                 : numpy Generator or seed for the choice of batches
+    rng                 : numpy Generator or seed for the choice of batches; None draws others at
+                          every call, whatever np.random.seed has set
     on_epoch            : called with the History after each evaluation
     finish_on_ctrl_c    : whether the first Ctrl-C only ends training after the current update
 
@@ -82,7 +84,10 @@ def train(
             for key, param in network.params.items():
                 param -= learning_rate * grad[key]
 
-            history.train_loss_list.append(network.loss(x_batch, t_batch))
+            loss = network.loss(x_batch, t_batch)
+            if not math.isfinite(loss):  # our layers raise; a reader's own may not
+                raise FloatingPointError(f"expected a finite loss, got {loss}")
+            history.train_loss_list.append(loss)
             if i % history.iter_per_epoch == 0:
                 history.train_acc_list.append(network.accuracy(x_train, t_train))
                 history.test_acc_list.append(network.accuracy(x_test, t_test))
@@ -99,7 +104,7 @@ def _check_kinds(network, iters, batch_size, learning_rate):
         kind = network.__name__
         raise TypeError(f"expected a network, got the class {kind}; write {kind}(...)")
     for name, value in {"iters": iters, "batch_size": batch_size}.items():
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        if not is_count(value):
             raise ValueError(f"expected {name} as an int from 1 up, got {value!r}")
     rate = learning_rate
     if not isinstance(rate, numbers.Real) or rate is True or not 0 < rate < np.inf:
@@ -107,7 +112,7 @@ def _check_kinds(network, iters, batch_size, learning_rate):
 
 
 def _arrays_of(name, pair, network):
-    """x and t as arrays, once it is sure that they match, and that the first sample passes."""
+    """x and t as arrays, once it is sure that they match, and what the network can take."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise TypeError(f"expected {name} as a pair (x, t), got {type(pair).__name__}")
     try:
@@ -118,6 +123,7 @@ def _arrays_of(name, pair, network):
                 f"got {x.shape} and {t.shape}"
             )
         network.loss(x[:1], t[:1])
+        as_labels(t, len(x), network.predict(x[:1]).shape[1])
     except (TypeError, ValueError) as error:
         error.args = (f"{name}: {error}",)
         raise
@@ -138,7 +144,7 @@ class History:
 def plot_history(history, axes):
     """Draw a History: the loss by update on axes[0], the accuracies by epoch on axes[1].
 
-    The smoothed loss is the mean of the last 100. Returns the axes.
+    The smoothed loss is the mean of the 100 around. Returns the axes.
     """
     if not history.train_loss_list:
         raise ValueError("expected the History of one update or more, got an empty one")
@@ -146,9 +152,8 @@ def plot_history(history, axes):
     window = min(100, len(loss))
     smooth = np.convolve(loss, np.full(window, 1 / window), mode="valid")
     axes[0].semilogy(loss, color="0.75", linewidth=0.6, label="each batch")
-    axes[0].semilogy(
-        np.arange(window - 1, len(loss)), smooth, color=BLUE, label=f"mean of {window} batches"
-    )
+    middle = np.arange(len(smooth)) + (window - 1) / 2
+    axes[0].semilogy(middle, smooth, color=BLUE, label=f"mean of {window} batches")
     axes[0].set(xlabel="update", ylabel="loss (cross entropy)", title="Loss")
 
     epochs = np.arange(len(history.train_acc_list))

@@ -1,6 +1,7 @@
 """Likely causes: what the numbers of a failed gradient check look like, in words.
 
 They are guesses that help a reader to look in the right place; the verdict doesn't need them.
+a and n are what backprop and the differences say of the entries compared, as in gradient.py.
 """
 
 import numpy as np
@@ -23,14 +24,17 @@ def _likeness(name, report, gradients, N, dout):
     if check.problem or len(a) < 2 or not np.isfinite(a).all():
         return
     if not n.any():
-        yield "every difference is zero; does forward use it at all?"
+        yield (
+            "every difference is zero; does forward use it at all? Or does a later layer take it "
+            "out again, as a mean does?"
+        )
         return
     if not a.any():
         yield "every gradient looked at is zero; is it computed at all?"
         return
     large = np.abs(n) > 1e-3 * np.abs(n).max()
     factor = float(np.median(a[large] / n[large]))
-    if abs(factor - 1) > 1e-5 and _nearly_all_equal(a, factor * n):
+    if large.sum() > 1 and abs(factor - 1) > 1e-5 and _nearly_all_equal(a, factor * n):
         known = [
             (-1, "the negative of what it should be: a wrong sign?"),
             (2, "2 times what it should be: is something added twice?"),
@@ -40,7 +44,11 @@ def _likeness(name, report, gradients, N, dout):
                 1 / N,
                 f"1/{N} of what it should be, {N} the batch size: divided by N once too often?",
             ),
-            (1 / dout, "what it should be for a dout of 1: does backward ignore its dout?"),
+            (
+                1 / dout,
+                f"what it should be for a dout of 1, got {dout:.6g}: "
+                "does backward ignore its dout?",
+            ),
         ]
         near = [words for value, words in known if abs(factor / value - 1) < 1e-5]
         yield "every gradient is " + (
@@ -62,7 +70,8 @@ def causes_in_chain(network, failed):
     """What the places of the parameters that failed have in common, a sentence each."""
     names = {}  # of each layer that learns: which of its gradients are off, and which are right
     for key, (layer_name, _, name) in network.params.owners().items():
-        names.setdefault(layer_name, ([], []))[key not in failed].append("d" + name)
+        off, right = names.setdefault(layer_name, ([], []))
+        (off if key in failed else right).append("d" + name)
     causes = [
         f"{layer}: only {' and '.join(off)} is off while {' and '.join(right)} agrees, so the dout "
         f"that arrives is right. How is {' and '.join(off)} made from it?"

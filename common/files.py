@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -12,20 +13,25 @@ __all__ = ["read_arrays", "write_whole"]
 
 
 def write_whole(path, content):
-    """Write a file of these bytes: all of it, or an OSError that says why and the old one stays.
+    """Write content (bytes) to path: all of it, or raise OSError and leave the old file whole.
 
-    They go to a file beside it first, which is then renamed: that happens at once or not at all.
+    The bytes go to a file beside it first, which is then renamed: at once, or not at all.
     """
-    path = Path(os.path.realpath(Path(path).expanduser()))
-    if os.path.exists(path) and not os.path.isfile(path):  # which os.replace would do away with
+    path = Path(os.path.realpath(os.path.expanduser(path)))
+    existed = os.path.exists(path)
+    if existed and not os.path.isfile(path):  # which os.replace would do away with
         kind = "folder" if path.is_dir() else "device"
         raise OSError(f"{path}: expected to write a file, got a {kind} of that name")
+    if existed and not os.access(path, os.W_OK):  # which os.replace would not mind
+        raise OSError(f"{path}: expected to write this file, got a write-protected one")
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with open(unfinished, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if existed:
+            shutil.copymode(path, unfinished)
         os.replace(unfinished, path)
     except OSError as error:
         raise OSError(f"{path}: expected to write this file, got: {error.strerror}") from None
@@ -35,13 +41,15 @@ def write_whole(path, content):
 
 
 def read_arrays(path, most):
-    """{key: array} from a .npz file no larger than `most` float64 numbers. Nothing is unpickled.
+    """{key: array} from a .npz file that holds at most `most` float64 numbers, and no pickle.
 
     FileNotFoundError for no file; ValueError, which names the file, for anything else than sound
     arrays. np.load would not look at the checksum of an array whose header promises too few
     numbers, so each array is read here to its end, where the checksum is.
     """
     try:
+        if Path(path).is_fifo():  # which would be waited for, for ever
+            raise ValueError("a pipe")
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             size = sum(member.file_size for member in members)

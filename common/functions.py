@@ -6,8 +6,8 @@ None of them writes into an argument, keeps anything, or knows what a layer is.
     C   number of classes             y   probabilities, shape (N, C)
                                       t   teacher labels: what y should be
 
-Labels come in three forms, which give the same loss, gradient and accuracy:
-class numbers of shape (N,), one-hot rows (N, C), rows of probabilities (N, C).
+Labels come in three forms: class numbers of shape (N,), one-hot rows (N, C), which say the same,
+and rows of probabilities (N, C), which may also say "a 4, or perhaps a 9".
 """
 
 import math
@@ -17,6 +17,7 @@ import numpy as np
 __all__ = ["sigmoid", "softmax", "log_softmax", "cross_entropy_error"]
 
 
+@np.errstate(under="ignore")  # what is too small to write down is 0: rightly so
 def sigmoid(x):
     """1 / (1 + exp(-x)), elementwise, for an array of any shape.
 
@@ -27,28 +28,32 @@ def sigmoid(x):
     return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
 
 
+@np.errstate(under="ignore")
 def softmax(x):
     """exp(x) / sum(exp(x)) along the last axis: scores (..., C) -> probabilities (..., C).
 
-    ValueError for scores that are nan or inf.
+    ValueError for scores that are nan or inf, or not along an axis.
     """
     return np.exp(log_softmax(x))
 
 
+@np.errstate(over="ignore", under="ignore")
 def log_softmax(x):
     """log(softmax(x)) = x - log(sum(exp(x))) along the last axis: scores (..., C) -> (..., C).
 
     It never takes log(0): for scores (0, -10000) the second is -10000, where log(softmax(x))
     would say -inf. Each row is first shifted so that its largest score is 0: that changes
-    nothing in the result, and exp can't overflow.
-    ValueError for scores that are nan or inf.
+    nothing in the result, and exp can't overflow. (Only scores that are further apart than the
+    largest number of their dtype give -inf.)
+    ValueError for scores that are nan or inf, or not along an axis.
     """
     x = as_floats(x)
     if x.ndim == 0 or x.shape[-1] == 0:
         raise ValueError(f"expected scores of shape (..., C), got {x.shape}")
     if not all_finite(x):
         raise ValueError("expected finite scores, got nan or inf among them")
-    # As (C, ...) each class is one run of samples in memory: numpy adds them up 3 times as fast.
+    # With the classes first, each is one run of samples in memory, and numpy adds up whole runs:
+    # 3 times as fast as one short row after another.
     x = np.array(x.T, order="C")
     x -= x.max(axis=0)
     x -= np.log(np.exp(x).sum(axis=0))
@@ -63,10 +68,12 @@ def cross_entropy_error(y, t):
 
     Exact: nothing is added to y, so a probability of 0 for the right class costs inf.
     From scores, SoftmaxWithLoss computes the same without ever meeting log(0).
+    ValueError for rows of y that don't sum to 1, within 0.001; for t, those of as_labels.
     """
     y = as_floats(y)
     if y.ndim == 1:
-        y, t = y[np.newaxis], np.asarray(t)[np.newaxis]
+        y, t = y[np.newaxis], as_numbers(t, "labels t as numbers")
+        t = t if t.shape == (1,) else t[np.newaxis]
     if y.ndim != 2:
         raise ValueError(f"expected y of shape (N, C), got {y.shape}")
     if not is_probabilities(y):
@@ -75,13 +82,12 @@ def cross_entropy_error(y, t):
             "from scores, pass softmax(scores)"
         )
     t = as_labels(t, *y.shape)
-    if t.ndim == 1:
-        p = y[np.arange(len(y)), t]
-        weight = np.ones_like(p)
-    else:
-        p, weight = y[t > 0], t[t > 0]
     with np.errstate(divide="ignore"):  # log(0) = -inf is the answer here, not an accident
-        return float(-(weight * np.log(p)).sum() / len(y)) + 0.0  # which makes 0.0 of -0.0
+        if t.ndim == 1:
+            log_p = np.log(y[np.arange(len(y)), t])
+        else:
+            log_p = t[t > 0] * np.log(y[t > 0])  # and 0 log(0) is 0
+    return float(-log_p.sum() / len(y)) + 0.0  # which makes 0.0 of -0.0
 
 
 # What comes in from outside: turned into what the maths needs, or refused with the reason.
@@ -107,7 +113,7 @@ def as_numbers(x, what="an array of real numbers"):
 
 
 def as_floats(x, dtype=None):
-    """x as an array of real floats: float32 and float64 stay what they are, unless dtype says.
+    """x as an array of real floats: in dtype, or float32 and float64 as they are, others float64.
 
     Copies only where something must be converted. TypeError for anything but real numbers.
     """
@@ -154,10 +160,15 @@ def as_labels(t, N, C):
 def all_finite(x):
     """True if there is neither nan nor inf in x, an array of floats.
 
-    One product of x with itself shows them, at a quarter of what a look at every number costs.
-    It may overflow where x is very large but finite, hence the second look.
+    One product of x with itself shows them, faster than a look at every number. It may overflow
+    where x is very large but finite, hence the second look.
     """
     return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())
+
+
+def is_count(n):
+    """True for a whole number from 1 up, Python's or NumPy's; not for True, which counts as 1."""
+    return isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1
 
 
 def is_probabilities(rows):

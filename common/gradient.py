@@ -1,6 +1,6 @@
 """The proof: slopes by differences, which know nothing of backprop, and a verdict on it.
 
-    f     a function that returns one number: a loss, or a weighed sum of a layer's outputs
+    f     a function that returns one number: a loss, or a weighted sum of a layer's outputs
     x     the array to differentiate by: a parameter, or a layer's input
     i     the place of an entry in x, counted row by row as in x.flat
     h     the step by which an entry is moved up and down
@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common.causes import causes_in_chain, causes_in_numbers
-from common.functions import as_floats
+from common.functions import as_floats, as_numbers, is_count
 
 __all__ = ["GradientReport", "check_gradient", "check_layer", "numerical_gradient"]
 
@@ -33,7 +33,8 @@ def numerical_gradient(f, x):
     """df/dx by central differences, (f(x + h) - f(x - h)) / 2h, one entry after another.
 
     f : called as f(x) with one entry of x changed in place; returns one number
-    x : float64 array of any shape; it is as before afterwards, also when f raises
+    x : float64 array of any shape; it is as before afterwards, also when f raises. f must
+        compute with this very array: from a copy of it, all slopes come out as 0
 
     Returns an array of the shape of x. The step h is 1e-4.
     TypeError if x isn't a float64 array or f doesn't return one number; ValueError if x is
@@ -72,14 +73,15 @@ def _slope(f, x, i, down, up):
 def _one_number(result):
     if type(result) is float:
         return result
-    if np.ndim(result) != 0 or np.asarray(result).dtype.kind not in "iuf":
+    value = np.asarray(result)
+    if value.ndim != 0 or value.dtype.kind not in "iuf":
         raise TypeError(f"expected f(x) to return one number, got {result!r}")
-    if isinstance(result, (np.float16, np.float32)):
+    if value.dtype in (np.float16, np.float32):
         raise TypeError(
-            f"expected f(x) to return one number in float64, got {type(result).__name__}, whose "
+            f"expected f(x) to return one number in float64, got {value.dtype}, whose "
             "rounding would drown the differences"
         )
-    return float(result)
+    return float(value)
 
 
 def _index(i, shape):
@@ -88,11 +90,11 @@ def _index(i, shape):
 
 def _check_differentiable(x, name):
     """TypeError or ValueError, with the reason, if differences can't be taken over x."""
-    if not isinstance(x, np.ndarray) or x.dtype != np.float64:
-        came = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
+    if not isinstance(x, np.ndarray) or x.dtype != np.float64 or np.ma.isMaskedArray(x):
+        came = f"an array of {x.dtype}" if type(x) is np.ndarray else type(x).__name__
         raise TypeError(
             f"expected {name} as a float64 array, in which a step of {H} isn't lost, got {came}; "
-            f"pass np.array({name}, dtype=np.float64)"
+            f"pass np.array({name.split()[-1]}, dtype=np.float64)"
         )
     if not x.flags.writeable:
         raise ValueError(f"expected {name} to be writable, got a read-only array; pass a copy")
@@ -116,37 +118,56 @@ def _check_kind(thing, what, methods):
 def names_of_params(layer):
     """The names of a layer's parameters; TypeError for a thing that can't be a layer."""
     _check_kind(layer, "layer", ("forward", "backward"))
-    names = getattr(layer, "param_names", ())
+    names = getattr(layer, "param_names", None)
     if isinstance(names, str):
         raise TypeError(f'expected param_names as a tuple, got {names!r}; write ("{names}",)')
-    return names
+    if names is None:
+        # The textbook's own Affine has none, and would silently never be trained.
+        kept = getattr(layer, "__dict__", {})
+        learns = [k for k in kept if k not in ("x", "out", "y") and "d" + k in kept]
+        if learns:
+            named = ", ".join(f'"{name}"' for name in learns)
+            raise TypeError(
+                f"expected param_names, since the layer keeps {learns[0]} and d{learns[0]}, got "
+                f"none; write param_names = ({named},) in the class, or () if it isn't to learn"
+            )
+    return names or ()
 
 
 def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     """Does backprop agree with central differences in every parameter? A GradientReport.
 
     network   : a Network in float64; its parameters are as before afterwards
-    x, t      : a few samples, as for network.loss; three are plenty
+    x, t      : a few samples, as for network.loss; three are plenty, but with one alone nothing
+                shows whether backprop divides by the batch size
     samples   : how many entries of each parameter to look at; None for every one
     tolerance : the largest relative error that counts as agreement
     rng       : numpy Generator or seed for the choice of entries, by default the seed 0
 
-    TypeError for a float32 network, whose rounding would drown the differences.
+    TypeError for a float32 network, whose rounding would drown the differences; ValueError for
+    samples, tolerance or parameters that can't be meant, for a network without parameters, and
+    for one whose loss isn't the same finite number each time.
     """
     _check_kind(network, "network", ("loss", "gradient"))
+    if not network.params:
+        raise ValueError(
+            "expected a network with parameters, got one without: no layer has param_names"
+        )
     if network.dtype != np.float64:
         raise TypeError(
             f"expected a network in float64, got {network.dtype}, whose rounding would drown the "
             "differences; build it with dtype=np.float64"
         )
-    x, t = as_floats(x, np.float64).copy(), np.asarray(t)
+    x, t = as_floats(x, np.float64).copy(), as_numbers(t, "labels t as numbers")
     judge = _Judge(samples, tolerance, rng)
 
     # The last layer by itself, with a dout other than 1 in case its backward ignores it.
+    given = network.params.copy()
     _pass_other_data(network, x, t, judge)
+    _check_untouched("backprop", network.params, given)
     scores, dout = network.predict(x), judge.rng.uniform(2, 3)
 
-    def weighed_loss(scores):
+    def weighted_loss(scores):
         return dout * network.lastLayer.forward(scores, t)
 
     def backprop_last():
@@ -155,7 +176,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
     last_gradients = copy.deepcopy(backprop_last())
     size = max(1.0, np.abs(scores).max())
-    last = judge("lastLayer", weighed_loss, scores, last_gradients, backprop_last, size)
+    last = judge("lastLayer", weighted_loss, scores, last_gradients, backprop_last, size)
 
     # The whole chain.
     def loss(_):
@@ -183,7 +204,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         report.causes += [f"Checked alone, {name}'s {fault}." for name, fault in faults.items()]
         if not faults:
             report.causes.append(
-                "Checked alone, each layer is right: look at how gradients are handed on."
+                "Checked alone, no layer is found wrong: look at how gradients are handed on."
             )
         report.suspects += faults
     return report
@@ -196,10 +217,11 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
             are float64 arrays, and are as before afterwards
     x     : an input for forward, (N, D) or whatever shape the layer takes
 
-    The outputs are weighed with a random dout, so that no two errors cancel. The report has
+    The outputs are weighted with a random dout, so that no two errors cancel. The report has
     each parameter by its name, and the gradient dx of the input as "x".
     samples, tolerance and rng are those of check_gradient.
-    ValueError if forward or backward writes into the array that it was given.
+    ValueError if forward or backward writes into the array that it was given, and as for
+    check_gradient.
     """
     kind = type(layer).__name__
     arrays = {name: getattr(layer, name) for name in names_of_params(layer)}
@@ -207,14 +229,21 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     for name, array in arrays.items():
         _check_differentiable(array, f"{kind}'s {name}")
     judge = _Judge(samples, tolerance, rng)
+    given = copy.deepcopy(arrays)
     out = layer.forward(judge.shuffled(x))  # other data first, so that a stale cache shows
     if out is None:
         raise TypeError(f"{kind}: expected forward to return an array, got None; no return?")
+    if np.asarray(out).dtype in (np.float16, np.float32):
+        raise TypeError(
+            f"{kind}: expected forward to return float64 for float64, got {np.asarray(out).dtype}, "
+            "whose rounding would drown the differences"
+        )
     layer.backward(np.ones_like(out))
+    names_of_params(layer)  # again, now that backward has left the gradients
     dout = judge.rng.standard_normal(np.shape(out))
-    given = x.copy(), dout.copy()
+    given["dout"] = dout.copy()
 
-    def weighed_sum(_):
+    def weighted_sum(_):
         return np.sum(layer.forward(x) * dout)
 
     def backprop():
@@ -223,15 +252,11 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         return {name: getattr(layer, "d" + name, None) for name in arrays} | {"x": dx}
 
     gradients = copy.deepcopy(backprop())
-    if (x != given[0]).any() or (dout != given[1]).any():
-        raise ValueError(
-            f"{kind}: expected x and dout to be left as they are, got a write into one of them; "
-            "compute a new array instead"
-        )
-    size = max(1.0, np.abs(layer.forward(x) * dout).sum())
+    _check_untouched(kind, arrays | {"dout": dout}, given)
+    size = max(1.0, np.abs(x).max(initial=0), np.abs(layer.forward(x) * dout).sum())
     report = GradientReport(
         {
-            name: judge(name, weighed_sum, array, gradients, backprop, size)
+            name: judge(name, weighted_sum, array, gradients, backprop, size)
             for name, array in arrays.items()
         }
     )
@@ -246,7 +271,7 @@ class GradientReport(dict):
 
     report["W1"] is an ArrayCheck, with the figures of that parameter.
 
-    ok       : True if backprop agrees everywhere, kinks aside
+    ok       : True if backprop disagrees nowhere, kinks aside
     failed   : names of the parameters that disagree, and "lastLayer" if its dx does
     suspects : names of the layers that are wrong when they are checked alone
     causes   : what the numbers look like, a sentence each
@@ -259,8 +284,8 @@ class GradientReport(dict):
         self.suspects, self.causes = [], []
 
     def __bool__(self):
-        """ok, so that `assert check_gradient(...)` means what it says."""
-        return self.ok
+        """ok, and not all unclear: so that `assert check_gradient(...)` means what it says."""
+        return self.ok and not all(check.unclear for check in self.values())
 
     def __missing__(self, name):
         raise KeyError(f"expected one of {', '.join(self)}, got {name!r}")
@@ -299,7 +324,8 @@ class ArrayCheck:
     checked, kinks : how many; how many of them lie at a kink, and are left out of what follows
     mean_abs_diff  : mean of |backprop - numerical|: the book's figure
     max_rel_error  : largest |backprop - numerical| / max(|backprop|, |numerical|), with what
-                     rounding can do allowed for, so that it is comparable to the tolerance
+                     rounding can do allowed for: the tolerance is for this, unless a smaller
+                     step was needed, which rounding does more to
     worst_index    : the entry with the largest difference, of those that disagree if any do
     backprop, numerical : the two values there
     ok             : False if an entry disagrees
@@ -347,8 +373,7 @@ class _Judge:
     """What is the same for all arrays of a check: how much to look at, and how closely."""
 
     def __init__(self, samples, tolerance, rng):
-        whole = isinstance(samples, (int, np.integer)) and samples is not True and samples >= 1
-        if samples is not None and not whole:
+        if samples is not None and not is_count(samples):
             raise ValueError(f"expected samples as a whole number from 1 up, got {samples!r}")
         if not isinstance(tolerance, numbers.Real) or not 1e-9 <= tolerance < 1:
             raise ValueError(
@@ -365,7 +390,9 @@ class _Judge:
         the numbers which f adds up, and which rounding errors are a part of.
         """
         first, second = f(x), f(x)
-        if not math.isfinite(first) or first != second:
+        if not math.isfinite(first):
+            raise ValueError(f"expected finite outputs, got a sum of {first}; pass other numbers")
+        if first != second:
             raise ValueError(
                 f"expected the same finite outputs for the same x, got sums of {first} and "
                 f"{second}; a layer that draws random numbers must hold them fixed while it is "
@@ -409,7 +436,7 @@ class _Judge:
         value, h, error, kink = x.item(i), H, abs(a - n), False
         stays = []  # for each smaller step: does the disagreement stay? (none is a yes)
         left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
-        smallest = 1e-9 * max(1, abs(value))  # a smaller step is lost in x
+        smallest = max(1e-9, 1e-13 * abs(value))  # a smaller step is lost in x
         # Until they agree, or rounding would rule.
         while error > self.allowed(a, n, self.rounding / (h / 4)) and h > smallest:
             error_before, gap_before, h = error, right - left, h / 4
@@ -493,6 +520,18 @@ def _backprop(network, x, t):
         if not any(_misfit(left[key], param) for key, param in network.params.items()):
             raise
         return left, [f"{error}."]
+
+
+def _check_untouched(owner, arrays, given):
+    """ValueError if arrays aren't what they were when given; they are then what they were."""
+    written = [name for name, array in arrays.items() if (array != given[name]).any()]
+    for name in written:
+        arrays[name][...] = given[name]
+    if written:
+        raise ValueError(
+            f"{owner}: expected {' and '.join(written)} to be left as given, got a write into "
+            f"{'it' if len(written) == 1 else 'them'}; compute new arrays instead"
+        )
 
 
 def _pass_other_data(network, x, t, judge):

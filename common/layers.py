@@ -18,7 +18,7 @@ of parameter W in dW. Nothing else makes a class a layer: there is no base class
 
 Every layer answers a wrong shape or type with a ValueError or TypeError that says what it
 expected and what came, and backward before forward with a RuntimeError. Affine and
-SoftmaxWithLoss refuse nan and inf in x too, and a result that is the first to be so with a
+SoftmaxWithLoss refuse nan and inf in x too. If x is finite and the result isn't, they raise
 FloatingPointError.
 """
 
@@ -27,7 +27,7 @@ import numbers
 
 import numpy as np
 
-from common.functions import all_finite, as_floats, as_labels, log_softmax, sigmoid
+from common.functions import all_finite, as_floats, as_labels, is_count, log_softmax, sigmoid
 
 __all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 
@@ -39,8 +39,9 @@ class Affine:
     dW = x^T dout        (D, M)
     db = sum of dout over the batch    (M,)
 
-    W and b are kept as they are given, not copied, if they are float arrays of one dtype;
-    the layer computes in the dtype of W and converts x and dout to it. Keeps x for backward.
+    W and b are kept as they are given, not copied, if both are float32 or both float64 arrays: a
+    layer made from another's W trains that other one too, so pass W.copy(). The layer computes in
+    the dtype of W and converts x and dout to it. Keeps x for backward.
     """
 
     param_names = ("W", "b")
@@ -64,7 +65,7 @@ class Affine:
               np.random.seed sets
         """
         sizes = (input_size, output_size)
-        if not all(isinstance(n, (int, np.integer)) and n >= 1 and n is not True for n in sizes):
+        if not all(map(is_count, sizes)):
             raise ValueError(
                 f"Affine: expected sizes as whole numbers from 1 up, got {input_size!r} inputs "
                 f"and {output_size!r} outputs"
@@ -95,9 +96,10 @@ class Affine:
         return out
 
     def backward(self, dout, need_dx=True):
-        """dx, and dW and db on the layer. need_dx=False saves the work for a dx nobody asks for."""
-        N = 0 if self.x is None else len(self.x)
-        dout = _as_dout(self, dout, self.x, (N, self.W.shape[1]))
+        """Sets dW and db, and returns dx; with need_dx=False None, and saves the work for it."""
+        if self.x is None:
+            raise _not_forward(self)
+        dout = _as_dout(self, dout, self.x.dtype, (len(self.x), self.W.shape[1]))
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         return np.dot(dout, self.W.T) if need_dx else None  # (N, M) (M, D) -> (N, D)
@@ -149,7 +151,9 @@ class Relu:
         return np.maximum(x, 0)
 
     def backward(self, dout):
-        return _as_dout(self, dout, self.mask) * self.mask
+        if self.mask is None:
+            raise _not_forward(self)
+        return _as_dout(self, dout, None, self.mask.shape) * self.mask
 
     def __repr__(self):
         return "Relu()"
@@ -169,7 +173,9 @@ class Sigmoid:
         return self.out
 
     def backward(self, dout):
-        return _as_dout(self, dout, self.out) * (self.out * (1 - self.out))
+        if self.out is None:
+            raise _not_forward(self)
+        return _as_dout(self, dout, self.out.dtype, self.out.shape) * (self.out * (1 - self.out))
 
     def __repr__(self):
         return "Sigmoid()"
@@ -180,7 +186,7 @@ class SoftmaxWithLoss:
 
     y = softmax(x)                            (N, C)
     L = mean over the batch of -sum(t log y)  a float
-    dx = dout * (y - t) / N                   (N, C)
+    dx = dout * (y - t) / N                   (N, C), for rows of t that sum to 1
 
     t is class numbers (N,), one-hot rows or rows of probabilities (N, C). The loss comes from
     the scores by log-sum-exp, log y = x - log(sum(exp(x))), so it is exact however unlikely
@@ -192,7 +198,7 @@ class SoftmaxWithLoss:
         self.y = None
         self.t = None
 
-    @np.errstate(over="ignore", invalid="ignore")  # the errors below have better words
+    @np.errstate(invalid="ignore", under="ignore")  # the errors below have better words
     def forward(self, x, t):
         x = self._as_scores(x)
         t = as_labels(t, *x.shape)
@@ -227,6 +233,7 @@ class SoftmaxWithLoss:
         if self.t.ndim == 1:
             dx[np.arange(N), self.t] -= 1  # y - t, with t as a one-hot row
         else:
+            dx *= self.t.sum(axis=1, keepdims=True)  # 1, but for what rounding has done to t
             dx -= self.t
         dx *= float(dout) / N
         return dx
@@ -246,12 +253,9 @@ class SoftmaxWithLoss:
         return "SoftmaxWithLoss()"
 
 
-def _as_dout(layer, dout, kept, shape=None):
+def _as_dout(layer, dout, dtype, shape):
     """dout as floats of the shape of what forward returned, or an error that says why not."""
-    if kept is None:
-        raise _not_forward(layer)
-    dtype = kept.dtype if kept.dtype.kind == "f" else None
-    dout, shape = as_floats(dout, dtype), shape or kept.shape
+    dout = as_floats(dout, dtype)
     if dout.shape != shape:
         raise ValueError(
             f"{type(layer).__name__}: expected dout of shape {shape}, got {dout.shape}"

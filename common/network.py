@@ -3,7 +3,8 @@
 import functools
 import inspect
 import io
-from collections.abc import MutableMapping
+import os
+from collections.abc import Mapping, MutableMapping
 from operator import is_
 from pathlib import Path
 
@@ -42,24 +43,28 @@ class Network:
         """Scores (N, C) for x (N, D)."""
         x = _call("x", as_floats, x, self.dtype)
         for name, layer in self.layers.items():
-            x = _call(name, layer.forward, x)
-            if x is None:
-                raise TypeError(
-                    f"{name}: expected forward to return an array, got None; no return?"
-                )
+            x = _result("forward to return an array", name, layer.forward, x)
         return x
 
     def loss(self, x, t):
         """The mean loss over the batch, a float."""
-        return _call("lastLayer", self.lastLayer.forward, self.predict(x), t)
+        scores, forward = self.predict(x), self.lastLayer.forward
+        return _result("forward to return the loss", "lastLayer", forward, scores, t)
 
     def accuracy(self, x, t):
-        """The share, 0 to 1, of samples whose highest score is that of the class in t."""
+        """The share, 0 to 1, of samples whose highest score is that of the class in t.
+
+        The samples pass 1000 at a time: no layer may mix them, as one that takes means over the
+        batch would.
+        """
         x = np.atleast_1d(_call("x", as_numbers, x))
         if len(x) == 0:
             raise ValueError("expected at least one sample, got an empty batch")
-        # A thousand rows at a time stay in the processor's cache, and memory stays small.
-        scores = [self.predict(x[start : start + 1000]) for start in range(0, len(x), 1000)]
+        try:  # piece by piece, which keeps memory small
+            scores = [self.predict(x[start : start + 1000]) for start in range(0, len(x), 1000)]
+        except ValueError:
+            self.predict(x)  # so that the error speaks of x, and not of a piece of it
+            raise
         scores = np.concatenate(scores)  # (N, C)
         if not np.isfinite(scores).all():
             raise FloatingPointError("expected finite scores, got nan or inf among them")
@@ -71,14 +76,16 @@ class Network:
     def gradient(self, x, t):
         """dL/dparameter by backpropagation: a dict of arrays, keyed as params."""
         self.loss(x, t)  # forward: each layer keeps what its backward needs
-        dout = _call("lastLayer", self.lastLayer.backward)
+        dout = _result("backward to return dx", "lastLayer", self.lastLayer.backward)
         first = next(iter(self.layers))
         for name, layer in reversed(self.layers.items()):
-            # Nobody asks for the gradient of the pixels: a third of the matrix products saved.
-            skip_dx = {"need_dx": False} if name == first and _can_skip_dx(layer) else {}
-            dout = _call(name, layer.backward, dout, **skip_dx)
-            if dout is None and name != first:
-                raise TypeError(f"{name}: expected backward to return dx, got None; no return?")
+            if name != first:
+                dout = _result("backward to return dx", name, layer.backward, dout)
+            elif _can_skip_dx(layer):
+                # Nobody asks for the gradient of the pixels: up to a third of the products saved.
+                _call(name, layer.backward, dout, need_dx=False)
+            else:
+                _call(name, layer.backward, dout)
         return {key: _gradient_of(*owner) for key, owner in self._params.owners().items()}
 
     def numerical_gradient(self, x, t):
@@ -113,7 +120,7 @@ class Network:
         ValueError, with everything that differs, unless the file has exactly the keys and shapes
         of params, in finite float32 or float64; the network is then as before.
         """
-        path, expected = Path(path).expanduser(), dict(self.params)
+        path, expected = Path(os.path.expanduser(path)), dict(self.params)
         try:
             values = read_arrays(path, most=sum(param.size for param in expected.values()))
         except FileNotFoundError:
@@ -140,9 +147,14 @@ class Network:
 
     @params.setter
     def params(self, values):
+        keys = ", ".join(self._params)
+        if not isinstance(values, Mapping):
+            raise TypeError(
+                f"expected params as a dict with the keys {keys}, got {type(values).__name__}"
+            )
         if set(values) != set(self._params):
             raise ValueError(
-                f"expected params with the keys {', '.join(self._params)}, got "
+                f"expected params with the keys {keys}, got "
                 f"{', '.join(map(str, values)) or 'none'}; to set some, call params.update"
             )
         self._params.update(values)
@@ -156,19 +168,31 @@ class Network:
 
     def __setattr__(self, name, value):
         """What can't work, or would silently change nothing, is refused when it is assigned."""
-        if name == "lastLayer":
-            _call(name, names_of_params, value)
+        if name == "lastLayer" and _call(name, names_of_params, value):
+            raise TypeError(
+                "lastLayer: expected a layer without parameters, got one with param_names; "
+                "what learns belongs in `layers`"
+            )
         if name == "layers" and not hasattr(value, "items"):
             came = type(value).__name__
             raise TypeError(f"expected layers as an OrderedDict of name -> layer, got {came}")
+        if name.replace("_", "").lower() == "lastlayer" and name != "lastLayer":
+            raise AttributeError(f"expected network.lastLayer = ..., got network.{name} = ...")
         # "layers" isn't looked up, or a chain that can't work couldn't be replaced.
-        own = name != "layers" and name in getattr(self, "_params", ())
-        meant = f"params[{name!r}]" if own else name
-        if name.replace("_", "").lower() == "lastlayer":
-            meant = "lastLayer"
-        if meant != name:
-            raise AttributeError(f"expected network.{meant} = ..., got network.{name} = ...")
+        if name != "layers" and name in self.__dict__.get("_params", ()):
+            raise AttributeError(
+                f"expected network.params[{name!r}] = ..., got network.{name} = ..."
+            )
         super().__setattr__(name, value)
+
+    def __getattr__(self, name):
+        """Called for what isn't there, as everything in a network that was never built."""
+        if "_params" not in self.__dict__:
+            raise AttributeError(
+                f"{type(self).__name__}: expected super().__init__(layers, lastLayer) before "
+                "anything else, got a network without layers"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self):
         counts = dict.fromkeys(self.layers, 0)
@@ -188,10 +212,10 @@ class Params(MutableMapping):
     """A window onto the parameters that a network's layers own.
 
     Keys are the layer's own name for the parameter and its number among the layers that learn:
-    W1, b1, W2, b2, ... Reading gives the layer's array itself, so that changing it in place
-    trains the layer; writing copies the values into that array, after checking key, shape and
-    numbers. So a layer never computes with other values than the window shows, and two
-    networks never share an array.
+    W1, b1, W2, b2, ... Reading gives the layer's array itself, so that changing it in place, as
+    params["W1"] -= step does, trains the layer; writing copies the values into that array, after
+    checking key, shape and numbers. So a layer never computes with other values than the window
+    shows, and params["W1"] = other.params["W1"] makes no two networks share an array.
 
     KeyError for a key that isn't there, ValueError for a wrong shape or for NaN and inf,
     TypeError for what isn't real numbers, or for taking a parameter away.
@@ -208,7 +232,7 @@ class Params(MutableMapping):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
         chain = self._whole_chain()
         # _find_owners checks every layer, too slow for a training loop. So it is asked again only
-        # when the chain has changed: a name, a layer, or an array of one.
+        # when the chain has changed: a name, a layer, its param_names, or an array of it.
         if not chain or len(chain) != len(self._chain) or not all(map(is_, chain, self._chain)):
             self._owners = _find_owners(self._network.layers)
             self._chain = self._whole_chain()
@@ -216,8 +240,9 @@ class Params(MutableMapping):
 
     def _whole_chain(self):
         layers = self._network.layers
+        names = [getattr(layer, "param_names", None) for layer in layers.values()]
         arrays = [getattr(layer, name, None) for _, layer, name in self._owners.values()]
-        return [*layers, *layers.values(), *arrays]
+        return [*layers, *layers.values(), *names, *arrays]
 
     def __getitem__(self, key):
         owners = self.owners()
@@ -243,6 +268,11 @@ class Params(MutableMapping):
     def _fitting(self, key, values):
         """The values as an array like the parameter, or an error that says why not."""
         param = self[key]
+        if not param.flags.writeable:
+            raise ValueError(
+                f"params[{key!r}]: expected an array that can be written, got a read-only one; "
+                "make the layer from a copy"
+            )
         with np.errstate(over="ignore"):  # beyond float32 is inf, which is refused
             values = _call(f"params[{key!r}]", as_floats, values, param.dtype)
         if values.shape != param.shape:
@@ -268,7 +298,7 @@ class Params(MutableMapping):
         return self._arrays().values()
 
     def _arrays(self):
-        # One look at the chain, not one for each key: else an update of 20 layers took 10 % longer.
+        # One look at the chain, not one for each key: those would be 10 % of a 20-layer update.
         owners = self.owners().items()
         return {key: getattr(layer, name) for key, (_, layer, name) in owners}
 
@@ -287,8 +317,14 @@ def _find_owners(layers):
     """The parameters of a chain by key, once it is sure that the chain can work."""
     if not layers:
         raise ValueError("expected at least one layer, got an empty chain")
-    owners, seen, number = {}, {}, 0
+    owners, seen, number, spelt = {}, {}, 0, {}
     for layer_name, layer in layers.items():
+        other_name = spelt.setdefault(str(layer_name).lower(), layer_name)
+        if other_name != layer_name:
+            raise ValueError(
+                f"{layer_name}: expected names that differ in more than capitals, got {other_name} "
+                f"too; to replace that layer, write layers[{other_name!r}] = ..."
+            )
         names = _call(layer_name, names_of_params, layer)
         if id(layer) in seen:
             raise ValueError(
@@ -299,7 +335,10 @@ def _find_owners(layers):
         number += bool(names)
         for name in names:
             _check_param(layer_name, name, getattr(layer, name, None), owners)
-            owners[f"{name}{number}"] = layer_name, layer, name
+            key = f"{name}{number}"
+            if key in owners:
+                raise ValueError(f"{layer_name}: expected one parameter by the key {key}, got two")
+            owners[key] = layer_name, layer, name
     return owners
 
 
@@ -347,6 +386,14 @@ def _call(name, method, *args, **kwargs):
             own = f"{type(getattr(method, '__self__', None)).__name__}: "
             error.args = (f"{name}: {error.args[0].removeprefix(own)}", *error.args[1:])
         raise
+
+
+def _result(expected, name, method, *args):
+    """_call for what must return something."""
+    result = _call(name, method, *args)
+    if result is None:
+        raise TypeError(f"{name}: expected {expected}, got None; no return?")
+    return result
 
 
 def _can_skip_dx(layer):

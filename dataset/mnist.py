@@ -5,6 +5,8 @@ says bytes and how many dimensions, then the length of each), and the data after
 """
 
 import gzip
+import math
+import os
 import zlib
 from pathlib import Path
 
@@ -32,14 +34,14 @@ def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=No
                     instance Fashion-MNIST; by default MNIST itself, which lies beside this file
 
     The arrays are the caller's own. FileNotFoundError for a missing file, ValueError for one
-    that isn't what its name says; both name the file. TypeError for other things than True or
-    False, such as "False", which would count as true.
+    that isn't what its name says, OSError for one that can't be read; each names the file.
+    TypeError for other things than True or False, such as "False", which would count as true.
     """
     options = {"normalize": normalize, "flatten": flatten, "one_hot_label": one_hot_label}
     for name, value in options.items():
         if value not in (True, False):
             raise TypeError(f"expected {name} as True or False, got {value!r}")
-    folder = Path(__file__).parent if data_dir is None else Path(data_dir).expanduser()
+    folder = Path(__file__).parent if data_dir is None else Path(os.path.expanduser(data_dir))
     if not folder.is_dir():
         raise FileNotFoundError(
             f"{folder}: expected a folder with the four MNIST files, got "
@@ -56,7 +58,7 @@ def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=No
                 f"{labels_file}: expected {len(images)} labels, one for each image in "
                 f"{images_file.name}, got {len(labels)}; take both from one source"
             )
-        if len(labels) and labels.max() >= CLASSES:
+        if labels.max() >= CLASSES:
             raise ValueError(
                 f"{labels_file}: expected labels 0 to {CLASSES - 1}, got {labels.max()}; "
                 "the file is damaged or belongs to another data set"
@@ -73,10 +75,11 @@ def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=No
 def _find(folder, name):
     """The file of that name in the folder, gzipped or not."""
     for path in (folder / f"{name}.gz", folder / name):
-        if path.is_dir():
-            raise ValueError(f"{path}: expected a file, got a folder of that name")
-        if path.exists():
+        if path.is_file():
             return path
+        if path.exists():
+            kind = "folder" if path.is_dir() else "device"
+            raise ValueError(f"{path}: expected a file, got a {kind} of that name")
     raise FileNotFoundError(
         f"{folder / name}.gz: expected this file (or the same without .gz), got nothing there; "
         "all four files belong in one folder, see dataset/README.md"
@@ -91,25 +94,28 @@ def _read_idx(path, shape):
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
             return _read_idx_stream(file, shape)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
         raise ValueError(
             f"{path}: {error}; the file is damaged or not what its name says, get it anew"
         ) from None
+    except OSError as error:
+        raise OSError(f"{path}: expected to read this file, got: {error.strerror}") from None
 
 
 def _read_idx_stream(file, shape):
     ndim = len(shape)
     header = file.read(4 * (1 + ndim))
-    magic, *dims = np.frombuffer(header[: len(header) // 4 * 4], dtype=">u4").tolist() or [None]
-    if magic != 0x0800 + ndim:
-        came = "an empty file" if magic is None else magic
+    words = np.frombuffer(header[: len(header) // 4 * 4], dtype=">u4").tolist()
+    magic, dims = words[:1], words[1:]
+    if magic != [0x0800 + ndim]:
+        came = magic[0] if magic else "an empty file"
         raise ValueError(f"expected magic number {0x0800 + ndim} at the head, got {came}")
     unlike = any(want not in (None, got) for want, got in zip(shape, dims))
     if len(dims) != ndim or unlike or 0 in dims:
         known = " x ".join("N" if length is None else str(length) for length in shape)
         came = " x ".join(map(str, dims)) or "nothing"
         raise ValueError(f"expected dimensions {known}, got {came}")
-    size = int(np.prod(dims, dtype=object))
+    size = math.prod(dims)
     data = bytearray()
     while len(data) <= size and (chunk := file.read(min(CHUNK, size + 1 - len(data)))):
         data += chunk

@@ -495,7 +495,7 @@ def test_gradients_swapped_between_layers_of_one_shape(samples):
     assert report.failed == ["W2", "W3"] and report.suspects == []
     assert "W2: the gradient should be what W3's is; are they swapped?" in str(report)
     assert "W3: the gradient should be what W2's is; are they swapped?" in str(report)
-    assert "Checked alone, each layer is right" in str(report)
+    assert "Checked alone, no layer is found wrong" in str(report)
 
 
 @FULL_AND_SAMPLED
@@ -526,7 +526,7 @@ def test_a_chain_walked_in_the_wrong_order():
     report = check_gradient(network, x, t)
     assert report.failed == UP_TO_2.split() and report.suspects == []
     assert BELOW_SIGMOID1 in str(report)
-    assert "Checked alone, each layer is right" in str(report)
+    assert "Checked alone, no layer is found wrong" in str(report)
 
 
 def test_a_dx_of_the_wrong_shape_is_blamed_on_who_made_it():
@@ -554,10 +554,32 @@ class WritesIntoDout(Relu):
 def test_a_layer_that_writes_into_what_it_was_given_is_refused(kind, by):
     x, layer = np.random.default_rng(0).standard_normal((4, 5)), kind()
     layer.by = by
-    with pytest.raises(
-        ValueError, match=f"{kind.__name__}: expected x and dout .* left as they are"
-    ):
+    what = kind.__name__.removeprefix("WritesInto").lower()  # x or dout
+    given = f"^{kind.__name__}: expected {what} to be left as given, got a write into it"
+    with pytest.raises(ValueError, match=given):
         check_layer(layer, x)
+
+
+class LearnsTooSoon(Affine):
+    """Its backward makes the update, and dx with the new W."""
+
+    def backward(self, dout):
+        super().backward(dout, need_dx=False)
+        self.W -= 0.1 * self.dW
+        return dout @ self.W.T
+
+
+def test_a_layer_that_writes_into_its_parameters_is_refused_and_they_are_put_right():
+    network, x, t = network_and_batch(0)
+    layer = LearnsTooSoon(network.params["W1"].copy(), network.params["b1"].copy())
+    with pytest.raises(ValueError, match="^LearnsTooSoon: expected W to be left as given"):
+        check_layer(layer, x)
+    np.testing.assert_array_equal(layer.W, network.params["W1"])
+    network.layers["Affine1"], before = layer, network.params.copy()
+    with pytest.raises(ValueError, match="^backprop: expected W1 to be left as given"):
+        check_gradient(network, x, t)
+    for key, param in network.params.items():
+        np.testing.assert_array_equal(param, before[key])
 
 
 def test_a_layer_that_spoils_the_cache_of_the_one_before_is_blamed():
@@ -572,7 +594,7 @@ def test_a_layer_that_spoils_the_cache_of_the_one_before_is_blamed():
     plant(lambda right: Centring, network, "Affine3")
     report = check_gradient(network, x, t)
     assert report.failed == UP_TO_2.split() and report.suspects == ["Affine3"]
-    assert "Affine3's backward ends in an error: Centring: expected x and dout" in str(report)
+    assert "Affine3's backward ends in an error: Centring: expected x to be left" in str(report)
 
 
 def test_a_layer_that_draws_random_numbers_is_refused():
@@ -1248,3 +1270,85 @@ def test_a_forward_that_forgets_a_parameter_is_thought_of():
     )
     assert report.failed == ["b"]
     assert "b: every difference is zero; does forward use it at all?" in str(report)
+
+
+class LargestOfARow:
+    """Takes the largest of each row, as a pooling layer does: a kink where two are equal."""
+
+    def forward(self, x):
+        self.x = x
+        return x.max(axis=1)
+
+    def backward(self, dout):
+        dx = np.zeros_like(self.x)
+        dx[np.arange(len(dx)), self.x.argmax(axis=1)] = dout
+        return dx
+
+
+@pytest.mark.parametrize("base", [1.0, 1e4, 1e5, 1e6])
+def test_a_kink_beside_a_large_number_is_a_kink(base):
+    x = base + np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])  # each row bends within a step of 1e-4
+    report = check_layer(LargestOfARow(), x)
+    assert report.ok and report["x"].kinks == 6
+
+
+class Standardised:
+    """Each row less its mean, by its standard deviation."""
+
+    def forward(self, x):
+        mean = x.mean(axis=1, keepdims=True)
+        self.std = np.sqrt(((x - mean) ** 2).mean(axis=1, keepdims=True))
+        self.out = (x - mean) / self.std
+        return self.out
+
+    def backward(self, dout):
+        along = (dout * self.out).mean(axis=1, keepdims=True)
+        return self.right * (dout - dout.mean(axis=1, keepdims=True) - self.out * along) / self.std
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e6, 1e8])
+def test_what_a_subtracted_mean_rounds_away_is_no_bug(offset):
+    x, layer = np.random.default_rng(0).standard_normal((4, 5)) + offset, Standardised()
+    layer.right = 1
+    assert check_layer(layer, x).ok
+    layer.right = 2
+    assert not check_layer(layer, x).ok
+
+
+class Crumpled:
+    """A sum of weighted |x - p|, all p nearer to each other than a step: dx jumps at each."""
+
+    def __init__(self, p, w):
+        self.p, self.w = p, w
+
+    def forward(self, x):
+        self.x = x
+        return (self.w * np.abs(x[..., np.newaxis] - self.p)).sum(axis=-1)
+
+    def backward(self, dout):
+        return dout * (self.w * np.sign(self.x[..., np.newaxis] - self.p)).sum(axis=-1)
+
+
+def test_a_heap_of_kinks_raises_no_alarm():
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        k = rng.integers(1, 40)
+        p = rng.choice([-1, 1], k) * 10.0 ** rng.uniform(-9, -3, k)
+        x = rng.uniform(-1, 1, (3, 4)) * 10.0 ** rng.uniform(-9, -3)
+        report = check_layer(Crumpled(p, rng.standard_normal(k)), x)
+        assert report.ok, f"{seed}: {report}"
+
+
+def test_a_layer_that_computes_in_float32_is_refused():
+    class Half(Relu):
+        def forward(self, x):
+            return super().forward(x).astype(np.float32)
+
+    with pytest.raises(TypeError, match="^Half: expected forward to return float64.*got float32"):
+        check_layer(Half(), np.ones((2, 3)))
+
+
+def test_a_check_that_saw_nothing_is_not_true():
+    report = check_layer(Relu(), np.zeros((2, 2)))  # every entry lies at the kink
+    assert report["x"].kinks == 4 and report["x"].unclear
+    assert not report and report.failed == []

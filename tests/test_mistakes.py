@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from ch05 import gradient_check, train_neuralnet
-from common.layers import Relu
+from common.layers import Relu, SoftmaxWithLoss
+from common.network import Network
 
 
 class Column:
@@ -50,6 +51,55 @@ class NoReturn(Relu):
         setattr(self, method, without_return)
 
 
+class NoLoss(SoftmaxWithLoss):
+    """A last layer whose forward or backward returns nothing."""
+
+    def __init__(self, method):
+        super().__init__()
+        setattr(self, method, lambda *_: None)
+
+
+class NanLoss(SoftmaxWithLoss):
+    def forward(self, x, t):
+        super().forward(x, t)
+        return np.nan
+
+    def backward(self, dout=1):
+        return np.zeros_like(super().backward(dout))
+
+
+class Textbooks:
+    """A layer as the textbook has it: nothing says that W is to be learnt."""
+
+    def __init__(self):
+        self.W, self.x, self.dW = np.eye(3), None, None
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        return dout @ self.W.T
+
+
+class Late(Textbooks):
+    """The same, but dW is there only after backward."""
+
+    def __init__(self):
+        self.W = np.eye(3)
+
+
+class Overflowing(Relu):
+    def forward(self, x):
+        return super().forward(x) + np.inf
+
+
+class Unbuilt(Network):
+    def __init__(self):
+        pass
+
+
 # The cells above the mistake. The network's scores are x + (0, 1, 0), which is easy to foretell;
 # of the last sample they say class 0, where t says 1.
 CELLS = """
@@ -75,7 +125,8 @@ digits = x, t
 
 
 def notebook():
-    cells = {"Column": Column, "Forgetful": Forgetful, "NoReturn": NoReturn}
+    classes = [Column, Forgetful, NoReturn, NoLoss, NanLoss, Textbooks, Late, Overflowing, Unbuilt]
+    cells = {each.__name__: each for each in classes}
     exec(CELLS, cells)
     return cells
 
@@ -172,7 +223,39 @@ MISTAKES = [
     ("a parameter as an attribute", "net.W1 = np.eye(3)", AttributeError,
      "expected network.params['W1'] = ..., got network.W1 = ..."),
     ("a key as an attribute", "net.params.W1 = np.eye(3)", AttributeError, "no attribute 'W1'"),
+    ("params from a list", "net.params = [1, 2, 3, 4]", TypeError,
+     "expected params as a dict with the keys W1, b1, W2, b2, got list"),
+    ("params from nothing", "net.params = None", TypeError, "got NoneType"),
+    ("read-only weights", "Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] = x[:3]",
+     ValueError, "params['W1']: expected an array that can be written, got a read-only one"),
+    ("one bad array of two", "net.layers['Affine2'].W = np.broadcast_to(1.0, (3, 3)); "
+     "net.params.update(W1=x[:3], W2=x[:3])", ValueError, "params['W2']: expected an array that"),
     # Layers and chains
+    ("the textbook's Affine", "net.layers['Affine1'] = Textbooks(); net.predict(x)", TypeError,
+     "Affine1: expected param_names, since the layer keeps W and dW, got none",
+     'write param_names = ("W",) in the class, or ()'),
+    ("a check of the textbook's Affine", "check_layer(Late(), x)", TypeError,
+     "expected param_names, since the layer keeps W and dW, got none"),
+    ("a check of no parameters", "check_gradient(Network({'a': Relu()}, SoftmaxWithLoss()), x, t)",
+     ValueError, "expected a network with parameters, got one without", "param_names"),
+    ("a name in small letters", "net.layers['relu1'] = Sigmoid(); net.predict(x)", ValueError,
+     "relu1: expected names that differ in more than capitals, got Relu1 too; to replace",
+     "layers['Relu1'] = ..."),
+    ("two parameters by one key", "net.layers['Affine1'] = eleventh = Textbooks(); "
+     "eleventh.W1, eleventh.param_names = eleventh.W, ('W1',); layers = dict(net.layers); "
+     "layers |= {f'A{i}': Affine(np.eye(3), np.zeros(3)) for i in range(9)}; net.layers = layers; "
+     "net.predict(x)", ValueError, "A8: expected one parameter by the key W11, got two"),
+    ("a last layer that learns", "net.lastLayer = Affine(np.eye(3), np.zeros(3))", TypeError,
+     "lastLayer: expected a layer without parameters", "belongs in `layers`"),
+    ("a loss without return", "net.lastLayer = NoLoss('forward'); net.loss(x, t)", TypeError,
+     "lastLayer: expected forward to return the loss, got None; no return?"),
+    ("a last backward without return", "net.lastLayer = NoLoss('backward'); net.gradient(x, t)",
+     TypeError, "lastLayer: expected backward to return dx, got None; no return?"),
+    ("a network never built", "Unbuilt().predict(x)", AttributeError,
+     "Unbuilt: expected super().__init__(layers, lastLayer) before anything else, got"),
+    ("params before the chain", "Unbuilt().params = {}", AttributeError, "expected super()"),
+    ("nan in the second thousand", "big = np.ones((1500, 3)); big[1200, 1] = np.nan; "
+     "net.accuracy(big, np.zeros(1500))", ValueError, "Affine1:", "got nan at x[1200, 1]"),
     ("lastLayer misspelt", "net.lastlayer = SoftmaxWithLoss()", AttributeError,
      "expected network.lastLayer = ..., got network.lastlayer = ..."),
     ("a forward without return", "net.layers['Relu1'] = NoReturn('forward'); net.predict(x)",
@@ -276,6 +359,14 @@ MISTAKES = [
      "expected numbers below 1e10 in x", "got nan"),
     ("f that returns a truth", "numerical_gradient(lambda x: x.sum() > 0, x)", TypeError,
      "expected f(x) to return one number, got"),
+    ("f in float32, in an array", "numerical_gradient(lambda x: np.array(x.sum(), 'f4'), x)",
+     TypeError, "expected f(x) to return one number in float64, got float32"),
+    ("differences in a masked array", "numerical_gradient(np.sum, np.ma.masked_equal(x, 0))",
+     TypeError, "expected x as a float64 array", "got MaskedArray"),
+    ("a check with masked labels", "check_gradient(net, x, np.ma.masked_equal(t, 2))", ValueError,
+     "expected labels t as numbers, got some masked"),
+    ("a check of what overflows", "check_layer(Overflowing(), x)", ValueError,
+     "expected finite outputs, got a sum of", "pass other numbers"),
     ("f in float32", "numerical_gradient(lambda x: x.sum(dtype='f4'), x)", TypeError,
      "expected f(x) to return one number", "float32"),
     ("f that writes into x", "numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x)", ValueError,
@@ -339,7 +430,13 @@ MISTAKES = [
      ValueError, "w.npz: expected weights of this network, got others: W1 has shape (3, 4), not"),
     ("a larger network's weights", "TwoLayerNet(99, 9, 3).save('w.npz'); net.load('w.npz')",
      ValueError, f"w.npz: {NPZ}", "too many for this network"),
+    ("loaded from a pipe", "net.load('pipe')", ValueError, f"pipe: {NPZ} (a pipe)"),
+    ("no such person's file", "net.load('~nobody-here/w.npz')", FileNotFoundError, "w.npz"),
     # Training
+    ("a label too large at the end", "train(net, (x, t + [0, 0, 0, 2]), digits)", ValueError,
+     "train_set: expected class numbers 0 to 2, got 3"),
+    ("a loss of nan", "net.lastLayer = NanLoss(); train(net, digits, digits)", FloatingPointError,
+     "update 0: expected a finite loss, got nan"),
     ("x for the set", "train(net, x, t)", TypeError,
      "expected train_set as a pair (x, t), got ndarray"),
     ("no test set", "train(net, digits, None)", TypeError,

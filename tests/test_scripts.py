@@ -147,7 +147,8 @@ def test_the_picture_shows_what_training_went_through():
     each, smooth = loss.lines
     np.testing.assert_array_equal(each.get_ydata(), losses)
     # The mean of 1 to 100 is 50.5; that of the last hundred, 101 to 200, is 150.5.
-    np.testing.assert_allclose(smooth.get_xdata()[[0, -1]], [99, 199])
+    # They are drawn in the middle of theirs: updates 0 to 99, and 100 to 199.
+    np.testing.assert_allclose(smooth.get_xdata()[[0, -1]], [49.5, 149.5])
     np.testing.assert_allclose(smooth.get_ydata()[[0, -1]], [50.5, 150.5])
     training, test = accuracy.lines
     np.testing.assert_array_equal(training.get_xydata(), [[0, 0.25], [1, 0.75]])
