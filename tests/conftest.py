@@ -1,6 +1,12 @@
-"""What all tests share: settings of hypothesis, which makes up inputs for the property tests."""
+"""What all tests share: one thread, and the settings of hypothesis, which makes up inputs."""
+
+import os
 
 from hypothesis import settings
+
+# Before numpy is imported, and for the processes that tests start. Threads that wait for each other
+# take minutes on a busy machine; to test with two, set it to 2.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # The same inputs at every run, so that a green run stays green; no limit to an example's time,
 # since a busy machine is no defect. For many other inputs: --hypothesis-profile=campaign.

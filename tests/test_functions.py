@@ -324,3 +324,15 @@ def test_labels_of_another_kind_or_for_no_sample_are_refused():
         as_labels(["cat", "dog"], 2, 3)
     with pytest.raises(ValueError, match="expected at least one sample, got an empty batch"):
         as_labels([], 0, 3)
+
+
+def test_numpy_set_to_raise_at_everything_finds_nothing():
+    with np.errstate(all="raise"):
+        # exp(-1000) can't be told from 0: what is too small to write down is no accident.
+        np.testing.assert_array_equal(sigmoid([-1000.0, 1000.0]), [0, 1])
+        np.testing.assert_array_equal(softmax([0.0, -1000.0]), [1, 0])
+        np.testing.assert_array_equal(log_softmax([0.0, -1000.0]), [0, -1000])
+
+
+def test_one_sample_with_its_label_in_a_list():
+    assert cross_entropy_error([0.5, 0.5], [1]) == pytest.approx(math.log(2))

@@ -406,3 +406,16 @@ def test_without_any_output_training_goes_on_and_saves(tmp_path, data, trained):
     status, _, err = finish(process)
     assert "Traceback" not in err and err.count("\n") == 1
     assert saved(tmp_path) == trained(2)
+
+
+def test_a_write_protected_file_stays_and_a_private_one_stays_private(tmp_path, monkeypatch):
+    path, network = tmp_path / "w.npz", TwoLayerNet(3, 2, 2)
+    network.save(path)
+    path.chmod(0o600)
+    network.save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    old = path.read_bytes()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # which root never hears
+    with pytest.raises(OSError, match="expected to write this file, got a write-protected one"):
+        network.save(path)
+    assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]

@@ -689,3 +689,11 @@ def test_layers_introduce_themselves():
     layers = Affine(np.zeros((784, 50)), np.zeros(50)), Relu(), Sigmoid(), SoftmaxWithLoss()
     want = ["Affine(784 -> 50)", "Relu()", "Sigmoid()", "SoftmaxWithLoss()"]
     assert [repr(layer) for layer in layers] == want
+
+
+def test_rows_that_nearly_sum_to_1_have_the_gradient_of_their_loss():
+    """By hand: L = -(t1 log y1 + t2 log y2) has dL/dx1 = y1 (t1 + t2) - t1."""
+    layer, t = SoftmaxWithLoss(), np.array([[0.7, 0.2996]])
+    layer.forward(np.zeros((1, 2)), t)  # y = (1/2, 1/2)
+    expected = [[0.5 * 0.9996 - 0.7, 0.5 * 0.9996 - 0.2996]]
+    np.testing.assert_allclose(layer.backward(), expected, rtol=1e-12)

@@ -1105,3 +1105,12 @@ def test_a_chain_that_cant_work_may_be_replaced():
     network.layers.clear()
     network.layers = layers
     assert network.predict(np.ones((1, 3))).shape == (1, 2)
+
+
+def test_a_layer_can_be_frozen_by_taking_its_param_names_away():
+    network, x, t = TwoLayerNet(3, 4, 2, rng=0), np.eye(3), [0, 1, 0]
+    frozen, grad = network.layers["Affine1"], network.gradient(x, t)
+    frozen.param_names = ()
+    assert list(network.params) == ["W1", "b1"], "Affine2 is the only one that learns now"
+    assert network.params["W1"] is network.layers["Affine2"].W
+    np.testing.assert_array_equal(network.gradient(x, t)["W1"], grad["W2"])
