@@ -367,6 +367,18 @@ class ArrayCheck:
 
 
 # The judge: does backprop's gradient of one array agree with the differences?
+#
+# Where the two disagree, it takes smaller steps and looks what becomes of the disagreement, and of
+# the gap between the slope to the right and the slope to the left. For instance:
+#
+#     step                       h      h/4     h/16      the gap
+#     a bug                   0.30     0.30     0.30      a quarter each time, as f is smooth
+#     a step too coarse       0.30     0.019    0.0012    a quarter each time
+#     a kink within a step    0.30     0.30     0         jumps, once the kink is out of reach
+#     a kink at x itself      0.30     0.30     0.30      stays
+#
+# So a bug is a disagreement that stays while the gap shrinks. (If several kinks lie so close
+# together that their gaps cancel, it asks backprop itself, on both sides of them.)
 
 
 class _Judge:
@@ -398,7 +410,8 @@ class _Judge:
                 f"{second}; a layer that draws random numbers must hold them fixed while it is "
                 "checked, and one that writes into its x must compute a new array"
             )
-        # Of this f, on the safe side; look_closer and follow_a_nudge allow for it too.
+        # How far rounding may put f off: a few eps of what it adds up, times 30 to be on the safe
+        # side. look_closer and follow_a_nudge allow for it too.
         self.rounding = 30 * np.finfo(np.float64).eps * size
         noise = self.rounding / (H / 4)  # what exceeds it can still be seen with a smaller step
         problem = _misfit(gradients[name], x)
@@ -417,11 +430,11 @@ class _Judge:
 
         wrong = np.abs(a - n)
         bug = ~(wrong < self.allowed(a, n, noise))  # nan agrees with nothing
-        kink, proofs = np.zeros_like(bug), 0
+        kink, bugs = np.zeros_like(bug), 0
         for k in sorted(np.flatnonzero(bug), key=lambda k: -wrong[k]):
             n[k], kink[k], bug[k] = self.look_closer(f, x, entries[k], a[k], n[k], beside)
-            proofs += bug[k]
-            if proofs == 3:  # the smaller disagreements that remain would say nothing new
+            bugs += bug[k]
+            if bugs == 3:  # the smaller disagreements that remain would say nothing new
                 break
         return ArrayCheck(x.shape, entries, a, n, kink, bug, noise, self.tolerance, problem)
 
@@ -434,7 +447,7 @@ class _Judge:
         if not math.isfinite(a):
             return n, False, True
         value, h, error, kink = x.item(i), H, abs(a - n), False
-        stays = []  # for each smaller step: does the disagreement stay? (none is a yes)
+        stays = []  # for each smaller step: does the disagreement stay?
         left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
         smallest = max(1e-9, 1e-13 * abs(value))  # a smaller step is lost in x
         # Until they agree, or rounding would rule.
@@ -442,15 +455,15 @@ class _Judge:
             error_before, gap_before, h = error, right - left, h / 4
             left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
             error = abs(a - (left + right) / 2)
-            # Where f is smooth, the gap between left and right slope is h f'', so now a quarter
-            # of the one before; at a kink it isn't. And an error that comes from curvature has
-            # shrunk 16 times, while a bug's stays.
+            # Where f is smooth the gap is h f'', so now a quarter of the one before.
             bent = abs(gap_before - 4 * (right - left)) > error_before / 2
             stays.append(error > error_before / 2 and not bent)
             if not stays[-1]:  # else the larger step, which rounding does less to, said the same
                 n = (left + right) / 2
             kink = kink or bent
-        if not all(stays[-2:]):  # two, since among several kinks it may once look smooth
+        # Two steps must say so, since among several kinks it may once look smooth. (No step at all,
+        # as for very large entries, leaves the disagreement as it stands.)
+        if not all(stays[-2:]):
             return n, kink, False
         # Or do kinks nearer than h cancel? Then backprop jumps, and the difference is the mean of
         # what it says on both sides. (Which means nothing if it doesn't repeat what it said here.)
