@@ -4,6 +4,7 @@ The derivatives expected here come from paper or from autograd, never from the p
 """
 
 import inspect
+import io
 from collections import OrderedDict
 
 import autograd
@@ -614,6 +615,22 @@ def test_a_layer_that_draws_random_numbers_is_refused():
             check()
 
 
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_layer_whose_numbers_drift_is_refused_whichever_way_they_go(by):
+    class Drifting:
+        scale = 100
+
+        def forward(self, x):
+            self.scale += by
+            return self.scale * x
+
+        def backward(self, dout):
+            return self.scale * dout
+
+    with pytest.raises(ValueError, match="same finite outputs"):
+        check_layer(Drifting(), np.ones(3))
+
+
 @pytest.mark.parametrize("form", ["one-hot", "probabilities"])
 @pytest.mark.parametrize("kept", ["t", "y"])
 def test_a_stale_cache_shows_for_rows_too(form, kept):
@@ -622,6 +639,14 @@ def test_a_stale_cache_shows_for_rows_too(form, kept):
     plant(stale(kept, behind=False), network, "lastLayer")
     report = check_gradient(network, x, rows)
     assert report.failed == ALL.split() and report.suspects == ["lastLayer"]
+
+
+@pytest.mark.parametrize("label", [0, 1, [0.0, 1.0]])
+def test_a_stale_t_shows_with_two_classes_and_one_label(label):
+    network = TwoLayerNet(2, 3, 2, 1.0, rng=0)
+    plant(stale("t", behind=False), network, "lastLayer")
+    x = np.random.default_rng(0).standard_normal((3, 2))
+    assert check_gradient(network, x, np.array([label] * 3)).suspects == ["lastLayer"]
 
 
 # check_layer, one layer at a time
@@ -719,6 +744,36 @@ def test_check_layer_finds_planted_bugs(kind, bug, failed, samples):
         assert str(report).count("DISAGREES") == 1
 
 
+@pytest.mark.parametrize("D, M", [(3, 6), (6, 3)])
+def test_a_transpose_is_told_by_its_shape(D, M):
+    layer = dW(lambda L, *_: L.dW.T)(Affine).random(D, M, 1, rng=0)
+    report = check_layer(layer, np.ones((2, D)))
+    assert report["W"].problem == (
+        f"expected a gradient of shape ({D}, {M}), got ({M}, {D}), the transpose"
+    )
+
+
+@pytest.mark.parametrize("N", [2, 7])
+def test_another_shape_is_not_called_a_transpose(N):
+    layer = db(lambda L, dout, _: dout)(Affine).random(6, 3, 1, rng=0)
+    report = check_layer(layer, np.ones((N, 6)))
+    assert report["b"].problem == f"expected a gradient of shape (3,), got ({N}, 3)"
+
+
+def test_the_other_data_that_show_a_stale_cache_are_such_as_a_layer_can_take():
+    """As x is, they are above 0 and not above its largest number."""
+
+    class Particular:
+        def forward(self, x):
+            assert 0 < x.min() and x.max() < 0.951
+            return 3 * x
+
+        def backward(self, dout):
+            return 3 * dout
+
+    assert check_layer(Particular(), np.linspace(0.01, 0.95, 9)).ok
+
+
 def test_a_bug_by_a_batch_size_is_named_for_a_layer_too():
     layer = Affine.random(6, 3, 1, rng=0)
     layer.__class__ = dW(lambda L, *_: L.dW / 7)(Affine)
@@ -780,6 +835,94 @@ def test_the_chain_is_blamed_only_where_all_below_a_layer_is_off(place, names):
     assert report.failed == [f"{name}{place[-1]}" for name in names]
     below = place == "Affine1" and names == "Wb"  # then a wrong dx looks the same
     assert ("Everything up to" in str(report)) == below
+
+
+@pytest.mark.parametrize(
+    "factor, words",
+    [
+        (-1, "the negative of what it should be: a wrong sign?"),
+        (2, "2 times what it should be: is something added twice?"),
+        (7, "7 times what it should be, the batch size: is a division by N missing?"),
+        (3, "3 times what it should be."),
+    ],
+)
+def test_a_factor_is_told_with_what_usually_makes_it(factor, words):
+    class Times(Affine):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.dW, self.db = factor * self.dW, factor * self.db
+            return dx
+
+    report = check_layer(
+        Times.random(3, 6, 1, rng=0), np.random.default_rng(0).standard_normal((7, 3))
+    )
+    assert report.causes == [f"W, b: every gradient is {words}"]
+
+
+class Slopes:
+    """out = slopes x; backprop says factors times the slopes, which is right where they are 1."""
+
+    def __init__(self, slopes, factors):
+        self.slopes, self.factors = slopes, factors
+
+    def forward(self, x):
+        return self.slopes * x
+
+    def backward(self, dout):
+        return self.factors * self.slopes * dout
+
+
+class Counted(Slopes):
+    offset, calls = 0, 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.offset + super().forward(x)
+
+
+def test_a_factor_is_read_off_the_large_slopes():
+    """The small ones, of which rounding may leave little, are many here and not doubled."""
+    layer = Slopes(np.array([1e5] * 2 + [0.01] * 5), np.array([2] * 2 + [1] * 5))
+    [cause] = check_layer(layer, np.linspace(0.1, 0.7, 7)).causes
+    assert cause == "x: every gradient is 2 times what it should be: is something added twice?"
+
+
+@pytest.mark.parametrize("size, likeness", [(10, False), (11, True)])
+def test_a_likeness_is_that_of_more_than_nine_in_ten(size, likeness):
+    layer = Slopes(np.ones(size), np.array([1] + [2] * (size - 1)))
+    report = check_layer(layer, np.linspace(0.1, 0.7, size))
+    assert report.failed == ["x"] and bool(report.causes) == likeness
+
+
+def test_small_gradients_are_not_taken_for_alike():
+    layer = Slopes(np.full(20, 0.01), np.linspace(0.5, 2, 20))
+    report = check_layer(layer, np.linspace(0.1, 0.7, 20))
+    assert report.failed == ["x"] and report.causes == []
+
+
+def test_a_slight_error_in_a_row_of_numbers_is_not_called_a_transpose():
+    report = check_layer(Slopes(np.ones(6), np.full(6, 1 + 5e-6)), np.linspace(0.1, 0.7, 6))
+    assert report.failed == ["x"] and report.causes == []
+
+
+@pytest.mark.parametrize("place", ["zeta", "alpha"])
+def test_the_chain_goes_by_the_places_of_its_layers_and_not_by_their_names(place):
+    class Halving(Affine):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.dW, self.db = self.dW / 2, self.db / 2
+            return dx
+
+    rng = np.random.default_rng(0)
+    zeta, alpha = Affine.random(3, 2, 1, rng=rng), Affine.random(2, 3, 1, rng=rng)
+    layers = OrderedDict(squash=Sigmoid(), zeta=zeta, relu=Relu(), alpha=alpha)
+    network = Network(layers, SoftmaxWithLoss())
+    plant(lambda right: Halving, network, place)
+    report = check_gradient(network, rng.standard_normal((2, 3)), [0, 2])
+    assert [cause for cause in report.causes if "Everything" in cause] == [
+        "Everything up to zeta is off and everything from alpha on agrees: the dx of alpha or relu "
+        "is suspect, or zeta itself."
+    ] * (place == "zeta")
 
 
 # A reader's own layers
@@ -866,6 +1009,35 @@ def test_a_bug_is_found_beside_kinks(at, factor):
     assert report["x"].backprop == pytest.approx(right, rel=1e-6, abs=1e-12)
 
 
+def test_a_kink_is_left_out_though_the_difference_is_furthest_off_there():
+    """Four entries are off by a thousandth; the fifth is right, and half a step from a kink."""
+    layer = Bent(at=1.00005, factor=np.array([1.001] * 4 + [1]))
+    check = check_layer(layer, np.array([2.0, 3.0, 4.0, 5.0, 1.0]))["x"]
+    assert not check.ok and check.kinks == 1 and check.worst_index != (4,)
+
+
+@pytest.mark.parametrize("slope, factor", [(1e8, 1.001), (1, 1 + 2e-8)], ids=["large", "slight"])
+def test_a_bug_is_not_lost_in_the_rounding_of_the_smallest_steps(slope, factor):
+    """By a step of 1e-9 a slope of 1 is off by some 1e-7, and one of 1e8 by 10."""
+    layer = Slopes(np.full(1, slope), factor)
+    for value in np.linspace(0.8, 1.2, 10):
+        check = check_layer(layer, np.array([value]), tolerance=1e-9)["x"]
+        assert not check.ok and check.kinks == 0
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 1e9, -1e9])
+def test_a_gross_error_is_found_before_the_step_is_lost_in_x(value):
+    """Rounding would let the steps go on to 1e-23, which neither 1 nor 1e9 would feel."""
+    check = check_layer(Slopes(np.ones(1), np.full(1, 1e9)), np.array([value]))["x"]
+    assert not check.ok and check.backprop == pytest.approx(1e9 * check.numerical, rel=1e-2)
+
+
+def test_a_bug_in_a_thousand_entries_is_looked_at_closely_in_few():
+    layer = Counted(np.ones(1000), 2)
+    assert check_layer(layer, np.linspace(1, 2, 1000)).failed == ["x"]
+    assert layer.calls < 2 * 1000 + 500
+
+
 def test_many_kinks_on_both_sides_are_no_bug():
     """f = a sum of |x - place| at places as close as 1e-9 and as far as 1e-3."""
     rng = np.random.default_rng(0)
@@ -887,24 +1059,56 @@ def test_many_kinks_on_both_sides_are_no_bug():
     assert check_layer(Crumpled(), x, samples=30).ok
 
 
-def test_kinks_that_cancel_each_other_are_no_bug():
+@pytest.mark.parametrize("slope", [1, 100])
+def test_kinks_that_cancel_each_other_are_no_bug(slope):
     """relu(x) - relu(-x) = x has the slope 1 on both sides of 0, but backprop says 0 there."""
 
     class Cancelling:
-        factor = 1.0
+        factor = slope
 
         def forward(self, x):
             self.x = x
-            return np.maximum(x, 0) - np.maximum(-x, 0)
+            return slope * (np.maximum(x, 0) - np.maximum(-x, 0))
 
         def backward(self, dout):
             return self.factor * dout * ((self.x > 0) * 1.0 + (self.x < 0) * 1.0)
 
     report = check_layer(Cancelling(), np.array([0.0, 1.0, 1e-12, -2.0]))
     assert report.ok and report["x"].kinks == 1
-    Cancelling.factor = 1.001
+    Cancelling.factor = 1.001 * slope
     report = check_layer(Cancelling(), np.array([0.0, 1.0, 1e-12, -2.0]))
     assert report.failed == ["x"]
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_backprop_that_is_right_on_one_side_only_is_a_bug(side):
+    """out = x has the slope 1; backprop says -1 on one side of 0, and 0 at 0 itself."""
+
+    class OneSided:
+        def forward(self, x):
+            self.x = x
+            return 1.0 * x
+
+        def backward(self, dout):
+            return dout * np.sign(side * self.x)
+
+    assert check_layer(OneSided(), np.array([0.0])).failed == ["x"]
+
+
+@pytest.mark.parametrize("factor", [0.5, 2])
+def test_a_backward_that_is_wrong_only_once_is_found(factor):
+    """The second is the one that counts; what it says afterwards can't make it a kink."""
+
+    class Once(Slopes):
+        calls = 0
+
+        def backward(self, dout):
+            self.calls += 1
+            self.factors = factor if self.calls == 2 else 1
+            return super().backward(dout)
+
+    report = check_layer(Once(np.ones(3), 1), np.ones(3))
+    assert report.failed == ["x"] and report["x"].kinks == 0
 
 
 def test_gradients_kept_in_one_array_for_ever_are_read_in_time():
@@ -925,7 +1129,7 @@ def test_gradients_kept_in_one_array_for_ever_are_read_in_time():
     assert check_layer(layer, x).failed == ["W"]
 
 
-def test_curvature_is_neither_kink_nor_bug():
+def test_curvature_is_neither_kink_nor_bug_and_hides_none():
     """The central difference of sin(300 x) is off by (300 h)^2 / 6 of itself, far above 1e-6."""
 
     class Wave:
@@ -938,6 +1142,13 @@ def test_curvature_is_neither_kink_nor_bug():
 
     report = check_layer(Wave(), np.random.default_rng(0).standard_normal((5, 6)))
     assert report.ok and report["x"].kinks == 0 and report["x"].max_rel_error < 1e-6
+
+    class Wrong(Wave):  # by less than the curvature spoils the difference, which is 1.5e-4
+        def backward(self, dout):
+            return (1 + 1e-4) * super().backward(dout)
+
+    report = check_layer(Wrong(), np.random.default_rng(0).standard_normal((5, 6)))
+    assert report.failed == ["x"] and report["x"].kinks == 0
 
 
 def test_a_relu_at_exactly_zero_is_a_kink_in_a_network():
@@ -1003,6 +1214,40 @@ def test_a_thousand_right_networks_raise_no_alarm(hundred):
         assert_no_false_alarm(seed)
 
 
+def test_tiny_weights_raise_no_alarm():
+    """Scores are about 1e-8, slopes of W1 about 1e-9; the loss and its rounding are not small."""
+    network = MultiLayerNet(4, [3], 2, "sigmoid", 1e-8, rng=0)
+    report = check_gradient(network, np.random.default_rng(0).random((3, 4)), [0, 1, 0])
+    assert report.ok and [check.kinks for check in report.values()] == [0] * 4
+
+
+def test_numbers_that_cancel_on_their_way_out_raise_no_alarm():
+    """1 + 1e-8 x - 1 rounds as 1 does, not as 1e-8 does."""
+
+    class Cancelling:
+        def forward(self, x):
+            return (1 + 1e-8 * x) - 1
+
+        def backward(self, dout):
+            return 1e-8 * dout
+
+    report = check_layer(Cancelling(), np.linspace(-1, 1, 20))
+    assert report.ok and report["x"].kinks == 0
+
+
+def test_what_rounding_can_do_is_no_relative_error():
+    class Constant:
+        def forward(self, x):
+            return 0 * x
+
+        def backward(self, dout):
+            return 1e-10 * np.sign(dout)
+
+    report = check_layer(Constant(), np.ones(3), tolerance=1e-9)
+    assert report.ok and report["x"].unclear and report["x"].max_rel_error < 1e-9
+    assert report["x"].mean_abs_diff == pytest.approx(1e-10)
+
+
 # Sampling
 
 
@@ -1027,6 +1272,12 @@ def test_a_sample_is_k_entries_of_each_parameter_or_all_where_there_are_fewer():
     assert [check.checked for check in report.values()] == [140, 20, 200, 10]
 
 
+@pytest.mark.parametrize("samples", [6, 7, 1000])
+def test_a_sample_of_all_there_are_is_all_of_them_in_order(samples):
+    check = check_layer(Sigmoid(), np.linspace(-1, 1, 6), samples=samples)["x"]
+    assert check.entries.tolist() == [0, 1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize("samples", [1, 2, 7])
 def test_dark_pixels_do_not_hide_a_bug(samples):
     """Of 784 pixels only one is ever lit: 783 rows of dW are 0, whatever backward does."""
@@ -1044,9 +1295,9 @@ def test_half_of_a_sample_lies_where_backprop_is_not_zero():
     """Also when nothing is wrong, and 783 of 784 rows of dW are 0."""
     network, x = TwoLayerNet(784, 20, 10, 0.1, rng=0), np.zeros((2, 784))
     x[:, 400] = 0.9
-    for samples, least in [(1, 1), (2, 1), (5, 3), (8, 4)]:
+    for samples, half in [(1, 1), (2, 1), (5, 3), (8, 4)]:
         check = check_gradient(network, x, [3, 4], samples=samples)["W1"]
-        assert check.ok and (check.entries // 20 == 400).sum() >= least
+        assert check.ok and (check.entries // 20 == 400).sum() == half
 
 
 def test_a_sample_finds_the_one_wrong_entry_among_thousands():
@@ -1064,6 +1315,28 @@ def test_a_sample_finds_the_one_nan_among_thousands():
     report = check_gradient(network, x, t, samples=6)
     assert report.failed == ["W1"] and report["W1"].worst_index == (783, 19)
     assert np.isnan(report["W1"].backprop) and report["W1"].kinks == 0
+
+
+def test_what_is_within_the_tolerance_is_not_searched_for():
+    """Each entry is off by 0.3 percent, of a thousand; to halve them down would cost 40 calls."""
+    layer = Counted(np.ones(1000), 1.003)
+    assert check_layer(layer, np.linspace(1, 2, 1000), samples=3, tolerance=0.01).ok
+    assert layer.calls < 20
+
+
+def test_what_rounding_can_do_is_not_searched_for():
+    """10000 + x / 1e6 is rounded to 2e-12, which a nudge of 1e-6 makes 1e-6: the slope itself."""
+    layer = Counted(np.full(1000, 1e-6), 1)
+    layer.offset = 1e4
+    assert check_layer(layer, np.linspace(1, 2, 1000), samples=3).ok
+    assert layer.calls < 20
+
+
+@pytest.mark.parametrize("entry", [0, 1, 500, 501, 998, 999])
+def test_a_sample_of_two_has_room_for_the_one_wrong_entry(entry):
+    layer = Slopes(np.ones(1000), plus(np.ones(1000), entry, 1.0))
+    check = check_layer(layer, np.linspace(1, 2, 1000), samples=2)["x"]
+    assert not check.ok and check.worst_index == (entry,)
 
 
 def test_a_sample_finds_two_errors_that_make_up_for_each_other():
@@ -1250,6 +1523,14 @@ def test_what_is_too_small_to_measure_is_not_called_proved():
 def test_no_progress_bar_where_nobody_watches(capfd):
     check_gradient(*network_and_batch(0))
     assert capfd.readouterr() == ("", "")
+
+
+def test_no_progress_bar_flashes_up_in_a_check_that_is_done_at_once(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", terminal)
+    check_layer(Relu(), np.ones(3))
+    assert terminal.getvalue() == ""
 
 
 def test_what_lies_at_a_kink_altogether_is_not_called_proved():
