@@ -467,8 +467,9 @@ class _Judge:
             return n, kink, False
         # Or do kinks nearer than h cancel? Then backprop jumps, and the difference is the mean of
         # what it says on both sides. (Which means nothing if it doesn't repeat what it said here.)
+        # If f is smooth, and backprop wrong here and on one side, the mean is off by error / 2.
         mean = (beside(i, value - h) + beside(i, value + h)) / 2
-        kink = beside(i, value) == a and abs((left + right) / 2 - mean) < error / 2
+        kink = beside(i, value) == a and abs((left + right) / 2 - mean) < error / 3
         return n, kink, not kink
 
     def choose(self, f, x, gradient):

@@ -1095,6 +1095,23 @@ def test_a_backprop_that_is_right_on_one_side_only_is_a_bug(side):
     assert check_layer(OneSided(), np.array([0.0])).failed == ["x"]
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_slope_forgotten_at_0_itself_is_a_bug_whatever_rounding_does(side):
+    """out = x + 1 has the slope 1; a mask makes it 0 at 0, where the other entries don't tell."""
+
+    class Masked:
+        def forward(self, x):
+            self.x = x
+            return x + 1
+
+        def backward(self, dout):
+            return dout * (side * self.x > 0)
+
+    for seed in range(10):
+        report = check_layer(Masked(), side * np.array([0.0, 0.3, 0.4]), rng=seed)
+        assert report.failed == ["x"] and report["x"].worst_index == (0,)
+
+
 @pytest.mark.parametrize("factor", [0.5, 2])
 def test_a_backward_that_is_wrong_only_once_is_found(factor):
     """The second is the one that counts; what it says afterwards can't make it a kink."""
