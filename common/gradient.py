@@ -566,6 +566,7 @@ def _check_each_alone(network, x, judge):
             return faults | {name: f"backward ends in an error: {error}"}
         if not alone.ok:
             off = " and ".join("d" + param for param in alone.failed)
-            faults[name] = f"{off} doesn't fit its forward"
+            fit = "don't fit" if len(alone.failed) > 1 else "doesn't fit"
+            faults[name] = f"{off} {fit} its forward"
         x = layer.forward(x)
     return faults

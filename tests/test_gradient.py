@@ -1650,3 +1650,18 @@ def test_a_check_that_saw_nothing_is_not_true():
     report = check_layer(Relu(), np.zeros((2, 2)))  # every entry lies at the kink
     assert report["x"].kinks == 4 and report["x"].unclear
     assert not report and report.failed == []
+
+
+def test_two_gradients_of_a_layer_that_are_wrong_are_spoken_of_as_two():
+    network, x, t = network_and_batch(0)
+
+    class Doubled(Affine):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.dW, self.db = 2 * self.dW, 3 * self.db
+            return dx
+
+    plant(lambda right: Doubled, network, "Affine2")
+    assert "Checked alone, Affine2's dW and db don't fit its forward." in str(
+        check_gradient(network, x, t)
+    )
