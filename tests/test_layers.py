@@ -697,3 +697,12 @@ def test_rows_that_nearly_sum_to_1_have_the_gradient_of_their_loss():
     layer.forward(np.zeros((1, 2)), t)  # y = (1/2, 1/2)
     expected = [[0.5 * 0.9996 - 0.7, 0.5 * 0.9996 - 0.2996]]
     np.testing.assert_allclose(layer.backward(), expected, rtol=1e-12)
+
+
+def test_numpy_set_to_raise_at_everything_leaves_the_last_layer_its_own_words():
+    layer = SoftmaxWithLoss()
+    with np.errstate(all="raise"):
+        assert layer.forward([[0.0, -1000.0]], [0]) == 0  # exp(-1000) can't be told from 0
+        np.testing.assert_array_equal(layer.y, [[1, 0]])
+        with pytest.raises(FloatingPointError, match="^SoftmaxWithLoss: .* smaller learning rate"):
+            layer.forward([[1.7e308, -1.7e308]], [[1.0, 0.0]])  # 0 times a logarithm of -inf
