@@ -1114,3 +1114,21 @@ def test_a_layer_can_be_frozen_by_taking_its_param_names_away():
     assert list(network.params) == ["W1", "b1"], "Affine2 is the only one that learns now"
     assert network.params["W1"] is network.layers["Affine2"].W
     np.testing.assert_array_equal(network.gradient(x, t)["W1"], grad["W2"])
+
+
+def test_a_parameter_by_any_name_is_not_set_as_an_attribute():
+    class Scale:
+        param_names = ("slope",)
+
+        def __init__(self):
+            self.slope = np.ones(2)
+
+        def forward(self, x):
+            return self.slope * x
+
+        def backward(self, dout):
+            return self.slope * dout
+
+    network = Network({"Scale1": Scale()}, SoftmaxWithLoss())
+    with pytest.raises(AttributeError, match=r"expected network.params\['slope1'\] = "):
+        network.slope1 = np.ones(2)
