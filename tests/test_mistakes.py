@@ -241,6 +241,10 @@ MISTAKES = [
     ("a name in small letters", "net.layers['relu1'] = Sigmoid(); net.predict(x)", ValueError,
      "relu1: expected names that differ in more than capitals, got Relu1 too; to replace",
      "layers['Relu1'] = ..."),
+    ("a name with a capital", "net.layers = {'relu1': Relu(), 'Relu1': Relu()}; net.predict(x)",
+     ValueError, "Relu1: expected names that differ in more than capitals, got relu1 too"),
+    ("lastLayer with a capital", "net.LastLayer = SoftmaxWithLoss()", AttributeError,
+     "expected network.lastLayer = ..., got network.LastLayer = ..."),
     ("two parameters by one key", "net.layers['Affine1'] = eleventh = Textbooks(); "
      "eleventh.W1, eleventh.param_names = eleventh.W, ('W1',); layers = dict(net.layers); "
      "layers |= {f'A{i}': Affine(np.eye(3), np.zeros(3)) for i in range(9)}; net.layers = layers; "
