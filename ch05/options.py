@@ -86,6 +86,8 @@ def writable(parser, option, name):
     if os.path.exists(path) and not os.path.isfile(path):
         kind = "folder" if path.is_dir() else "device"
         parser.error(f"argument {option}: expected a file, got the {kind} {path}")
+    if path.exists() and not os.access(path, os.W_OK):
+        parser.error(f"argument {option}: expected to write {path}, got a write-protected file")
     try:
         tempfile.TemporaryFile(dir=path.resolve().parent).close()
     except OSError as error:

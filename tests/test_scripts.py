@@ -304,3 +304,15 @@ def test_gradient_check_refuses_bad_options(capsys, options):
         gradient_check.main(options.split())
     assert stop.value.code == 2
     assert "expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--save", "--plot"])
+def test_a_write_protected_file_is_refused_before_training(option, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "old.png"
+    path.write_text("old")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # which root never hears
+    with pytest.raises(SystemExit) as stop:
+        train_neuralnet.parse([option, str(path), *["--no-plot"] * (option == "--save")])
+    assert stop.value.code == 2
+    words = f"argument {option}: expected to write {path}, got a write-protected file"
+    assert words in capsys.readouterr().err and path.read_text() == "old"
