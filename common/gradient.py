@@ -21,12 +21,13 @@ import numbers
 import numpy as np
 from tqdm import tqdm
 
-from common.causes import causes_in_chain, causes_in_numbers
 from common.functions import as_floats, as_numbers, is_count
+from common.report import ArrayCheck, GradientReport, causes_in_chain, causes_in_numbers, index_of
 
 __all__ = ["GradientReport", "check_gradient", "check_layer", "numerical_gradient"]
 
 H = 1e-4  # the chapter's step: small against curvature, large against rounding
+ROUGH = (np.float16, np.float32)  # whose rounding would drown differences by so small a step
 
 
 def numerical_gradient(f, x):
@@ -54,84 +55,19 @@ def _slope(f, x, i, down, up):
     try:
         flat[i] = below
         f_below = _one_number(f(x))
-        kept = flat[i] == below
         flat[i] = above
         f_above = _one_number(f(x))
-        kept = kept and flat[i] == above
+        left_alone = flat[i] == above
     finally:
         flat[i] = value
-    if not kept:
+    if not left_alone:
         raise ValueError("expected f to leave x as it is, got a write into it; compute on x.copy()")
     if not math.isfinite(f_above - f_below):
         raise ValueError(
             f"expected f(x) to be finite, got {f_below} and {f_above} where the entry "
-            f"{_index(i, x.shape)} of x is {below} and {above}"
+            f"{index_of(i, x.shape)} of x is {below} and {above}"
         )
     return (f_above - f_below) / (above - below)  # the step as x rounds it, not quite 2h
-
-
-def _one_number(result):
-    if type(result) is float:
-        return result
-    value = np.asarray(result)
-    if value.ndim != 0 or value.dtype.kind not in "iuf":
-        raise TypeError(f"expected f(x) to return one number, got {result!r}")
-    if value.dtype in (np.float16, np.float32):
-        raise TypeError(
-            f"expected f(x) to return one number in float64, got {value.dtype}, whose "
-            "rounding would drown the differences"
-        )
-    return float(value)
-
-
-def _index(i, shape):
-    return tuple(int(along) for along in np.unravel_index(i, shape))
-
-
-def _check_differentiable(x, name):
-    """TypeError or ValueError, with the reason, if differences can't be taken over x."""
-    if not isinstance(x, np.ndarray) or x.dtype != np.float64 or np.ma.isMaskedArray(x):
-        came = f"an array of {x.dtype}" if type(x) is np.ndarray else type(x).__name__
-        raise TypeError(
-            f"expected {name} as a float64 array, in which a step of {H} isn't lost, got {came}; "
-            f"pass np.array({name.split()[-1]}, dtype=np.float64)"
-        )
-    if not x.flags.writeable:
-        raise ValueError(f"expected {name} to be writable, got a read-only array; pass a copy")
-    lost = x[~(np.abs(x) < 1e10)]
-    if lost.size:
-        raise ValueError(
-            f"expected numbers below 1e10 in {name}, or a step of {H} is lost, got {lost[0]}"
-        )
-
-
-def _check_kind(thing, what, methods):
-    """TypeError if thing is a class, or lacks one of the methods."""
-    for method in methods:
-        if isinstance(thing, type) or not callable(getattr(thing, method, None)):
-            came = type(thing).__name__
-            if isinstance(thing, type):
-                came = f"the class {thing.__name__}; write {thing.__name__}(...)"
-            raise TypeError(f"expected a {what} with {method}(), got {came}")
-
-
-def names_of_params(layer):
-    """The names of a layer's parameters; TypeError for a thing that can't be a layer."""
-    _check_kind(layer, "layer", ("forward", "backward"))
-    names = getattr(layer, "param_names", None)
-    if isinstance(names, str):
-        raise TypeError(f'expected param_names as a tuple, got {names!r}; write ("{names}",)')
-    if names is None:
-        # The textbook's own Affine has none, and would silently never be trained.
-        kept = getattr(layer, "__dict__", {})
-        learns = [k for k in kept if k not in ("x", "out", "y") and "d" + k in kept]
-        if learns:
-            named = ", ".join(f'"{name}"' for name in learns)
-            raise TypeError(
-                f"expected param_names, since the layer keeps {learns[0]} and d{learns[0]}, got "
-                f"none; write param_names = ({named},) in the class, or () if it isn't to learn"
-            )
-    return names or ()
 
 
 def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
@@ -159,55 +95,67 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
             "differences; build it with dtype=np.float64"
         )
     x, t = as_floats(x, np.float64).copy(), as_numbers(t, "labels t as numbers")
-    judge = _Judge(samples, tolerance, rng)
-
-    # The last layer by itself, with a dout other than 1 in case its backward ignores it.
+    how = _how_to_look(samples, tolerance, rng)
     given = network.params.copy()
-    _pass_other_data(network, x, t, judge)
+    _pass_other_data(network, x, t, how["rng"])
     _check_untouched("backprop", network.params, given)
-    scores, dout = network.predict(x), judge.rng.uniform(2, 3)
+    scores = network.predict(x)
+    last = _check_last_layer(network.lastLayer, scores, t, how)
 
-    def weighted_loss(scores):
-        return dout * network.lastLayer.forward(scores, t)
-
-    def backprop_last():
-        network.lastLayer.forward(scores, t)
-        return {"lastLayer": network.lastLayer.backward(dout)}
-
-    last_gradients = copy.deepcopy(backprop_last())
-    size = max(1.0, np.abs(scores).max())
-    last = judge("lastLayer", weighted_loss, scores, last_gradients, backprop_last, size)
-
-    # The whole chain.
     def loss(_):
         return network.loss(x, t)
 
     def backprop():
         return _backprop(network, x, t)[0]
 
-    _pass_other_data(network, x, t, judge)
-    gradients, complaint = copy.deepcopy(_backprop(network, x, t))
-    checks = {
-        key: judge(key, loss, param, gradients, backprop, size)
-        for key, param in network.params.items()
-    }
+    _pass_other_data(network, x, t, how["rng"])
+    report = _Judge(loss, backprop, **how).report(network.params, np.abs(scores).max(), len(x))
     if not last.ok:
-        checks["lastLayer"] = last
-        gradients |= last_gradients
-    report = GradientReport(checks)
+        report = GradientReport({**report, **last}, report.causes + last.causes)
     if not report.ok:
-        report.causes += complaint + causes_in_numbers(report, gradients, len(x), dout)
+        report.causes = _backprop(network, x, t)[1] + report.causes
         report.causes += causes_in_chain(network, report.failed)
-        faults = _check_each_alone(network, x, judge)
-        if not last.ok:
-            faults["lastLayer"] = "dx doesn't fit its forward"
-        report.causes += [f"Checked alone, {name}'s {fault}." for name, fault in faults.items()]
-        if not faults:
-            report.causes.append(
-                "Checked alone, no layer is found wrong: look at how gradients are handed on."
-            )
-        report.suspects += faults
+        _look_for_suspects(report, network, x, how)
     return report
+
+
+def _check_last_layer(last, scores, t, how):
+    """The GradientReport on its dx, with a dout other than 1 in case its backward ignores it."""
+    dout = how["rng"].uniform(2, 3)
+
+    def weighted_loss(_):
+        return dout * last.forward(scores, t)
+
+    def backprop():
+        last.forward(scores, t)
+        return {"lastLayer": last.backward(dout)}
+
+    judge = _Judge(weighted_loss, backprop, **how)
+    return judge.report({"lastLayer": scores}, np.abs(scores).max(), len(scores), dout)
+
+
+def _look_for_suspects(report, network, x, how):
+    """Add to a report which layers are wrong when they are checked alone."""
+    faults = {}
+    for name, layer in network.layers.items():
+        try:
+            alone = check_layer(layer, x, **how | {"samples": 50})
+        except ValueError as error:
+            faults[name] = f"backward ends in an error: {error}"
+            break
+        if not alone.ok:
+            off = " and ".join("d" + param for param in alone.failed)
+            fit = "don't fit" if len(alone.failed) > 1 else "doesn't fit"
+            faults[name] = f"{off} {fit} its forward"
+        x = layer.forward(x)
+    if "lastLayer" in report:
+        faults["lastLayer"] = "dx doesn't fit its forward"
+    report.suspects += faults
+    report.causes += [f"Checked alone, {name}'s {fault}." for name, fault in faults.items()]
+    if not faults:
+        report.causes.append(
+            "Checked alone, no layer is found wrong: look at how gradients are handed on."
+        )
 
 
 def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
@@ -228,20 +176,22 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     arrays["x"] = x = as_floats(x, np.float64).copy()
     for name, array in arrays.items():
         _check_differentiable(array, f"{kind}'s {name}")
-    judge = _Judge(samples, tolerance, rng)
-    given = copy.deepcopy(arrays)
-    out = layer.forward(judge.shuffled(x))  # other data first, so that a stale cache shows
+    how = _how_to_look(samples, tolerance, rng)
+    other, draw = arrays | {"x": _shuffled(x, how["rng"])}, how["rng"].standard_normal
+    given = copy.deepcopy(other)
+    out = layer.forward(other["x"])  # other data first, so that a stale cache shows
     if out is None:
         raise TypeError(f"{kind}: expected forward to return an array, got None; no return?")
-    if np.asarray(out).dtype in (np.float16, np.float32):
+    if np.asarray(out).dtype in ROUGH:
         raise TypeError(
             f"{kind}: expected forward to return float64 for float64, got {np.asarray(out).dtype}, "
             "whose rounding would drown the differences"
         )
-    layer.backward(np.ones_like(out))
+    dout, other["dout"] = draw(np.shape(out)), draw(np.shape(out))
+    given["dout"] = other["dout"].copy()
+    layer.backward(other["dout"])
+    _check_untouched(kind, other, given)
     names_of_params(layer)  # again, now that backward has left the gradients
-    dout = judge.rng.standard_normal(np.shape(out))
-    given["dout"] = dout.copy()
 
     def weighted_sum(_):
         return np.sum(layer.forward(x) * dout)
@@ -251,122 +201,15 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         dx = layer.backward(dout)
         return {name: getattr(layer, "d" + name, None) for name in arrays} | {"x": dx}
 
-    gradients = copy.deepcopy(backprop())
-    _check_untouched(kind, arrays | {"dout": dout}, given)
-    size = max(1.0, np.abs(x).max(initial=0), np.abs(layer.forward(x) * dout).sum())
-    report = GradientReport(
-        {
-            name: judge(name, weighted_sum, array, gradients, backprop, size)
-            for name, array in arrays.items()
-        }
-    )
+    judge = _Judge(weighted_sum, backprop, **how)
+    size = max(np.abs(x).max(initial=0), np.abs(layer.forward(x) * dout).sum())
+    report = judge.report(arrays, size, len(np.atleast_1d(x)))
     if not report.ok:
-        report.causes += causes_in_numbers(report, gradients, len(np.atleast_1d(x)))
         report.suspects.append(kind)
     return report
 
 
-class GradientReport(dict):
-    """What a gradient check found; str() and repr() are a table to read.
-
-    report["W1"] is an ArrayCheck, with the figures of that parameter.
-
-    ok       : True if backprop disagrees nowhere, kinks aside
-    failed   : names of the parameters that disagree, and "lastLayer" if its dx does
-    suspects : names of the layers that are wrong when they are checked alone
-    causes   : what the numbers look like, a sentence each
-    """
-
-    def __init__(self, checks):
-        super().__init__(checks)
-        self.failed = [name for name, check in checks.items() if not check.ok]
-        self.ok = not self.failed
-        self.suspects, self.causes = [], []
-
-    def __bool__(self):
-        """ok, and not all unclear: so that `assert check_gradient(...)` means what it says."""
-        return self.ok and not all(check.unclear for check in self.values())
-
-    def __missing__(self, name):
-        raise KeyError(f"expected one of {', '.join(self)}, got {name!r}")
-
-    def __str__(self):
-        rows = [("", "shape", "checked", "kinks", "mean |diff|", "max rel. error", "")]
-        rows += [(name, *check.cells()) for name, check in self.items()]
-        wide = [max(map(len, column)) for column in zip(*rows)]
-        lines = ["  ".join(map(str.ljust, row, wide)).rstrip() for row in rows]
-        lines.append("")
-        lines += [f"{name}: {self[name].disagreement()}." for name in self.failed]
-        if kinks := sum(check.kinks for check in self.values()):
-            lines.append(
-                f"Left out: {kinks} entries where the slope jumps within a step (a kink, as Relu "
-                "has at 0), so that the difference is wrong and not backprop."
-            )
-        if unclear := [name for name, check in self.items() if check.unclear]:
-            lines.append(
-                f"Neither proved nor refuted: {', '.join(unclear)}, where all that was seen is at "
-                "a kink or smaller than rounding. Other numbers may show more."
-            )
-        if self.ok:
-            where = " wherever they can be trusted" if unclear else ""
-            lines.append(f"Backprop agrees with the differences{where}.")
-        else:
-            lines.append(f"Backprop DISAGREES with the differences: {', '.join(self.failed)}.")
-            lines += [f"- {cause}" for cause in self.causes]
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-
-class ArrayCheck:
-    """Backprop beside differences, at the entries of one array that were looked at.
-
-    checked, kinks : how many; how many of them lie at a kink, and are left out of what follows
-    mean_abs_diff  : mean of |backprop - numerical|: the book's figure
-    max_rel_error  : largest |backprop - numerical| / max(|backprop|, |numerical|), with what
-                     rounding can do allowed for: the tolerance is for this, unless a smaller
-                     step was needed, which rounding does more to
-    worst_index    : the entry with the largest difference, of those that disagree if any do
-    backprop, numerical : the two values there
-    ok             : False if an entry disagrees
-    unclear        : True if all that was seen is at a kink or smaller than rounding
-    entries        : places in x.flat of those compared; all_backprop, all_numerical at each
-    problem        : why backprop's gradient can't be that of this array at all, or None
-    """
-
-    def __init__(self, shape, entries, a, n, kink, bug, noise, tolerance, problem):
-        self.shape, self.problem, self.ok = shape, problem, not bug.any()
-        self.checked, self.kinks = len(entries), int(kink.sum())
-        entries, a, n, bug = entries[~kink], a[~kink], n[~kink], bug[~kink]
-        diff, size = np.abs(a - n), np.maximum(np.abs(a), np.abs(n))
-        self.unclear = self.ok and not (size > noise).any()
-        self.entries, self.all_backprop, self.all_numerical = entries, a, n
-        self.worst_index, self.mean_abs_diff = None, math.nan
-        self.max_rel_error = self.backprop = self.numerical = math.nan
-        if len(entries):
-            self.mean_abs_diff = float(diff.mean())
-            with np.errstate(invalid="ignore"):  # should backprop say inf
-                self.max_rel_error = float((diff / (size + noise / tolerance)).max())
-            worst = np.argmax(diff if self.ok else diff * bug)
-            self.worst_index = _index(entries[worst], shape)
-            self.backprop, self.numerical = float(a[worst]), float(n[worst])
-
-    def cells(self):
-        """The cells of a row in the report's table."""
-        shape = " x ".join(map(str, self.shape)) or "one number"
-        errors = (f"{error:.2e}" for error in (self.mean_abs_diff, self.max_rel_error))
-        verdict = "unclear" if self.unclear else "ok" if self.ok else "FAILED"
-        return shape, f"{self.checked:,}", f"{self.kinks:,}", *errors, verdict
-
-    def disagreement(self):
-        """Where backprop and the difference are furthest apart, in words."""
-        return self.problem or (
-            f"worst at {list(self.worst_index)}, where backprop says {self.backprop:.8g} "
-            f"and the difference {self.numerical:.8g}"
-        )
-
-
-# The judge: does backprop's gradient of one array agree with the differences?
+# The judge: does backprop's gradient of an array agree with the differences?
 #
 # Where the two disagree, it takes smaller steps and looks what becomes of the disagreement, and of
 # the gap between the slope to the right and the slope to the left. For instance:
@@ -382,26 +225,23 @@ class ArrayCheck:
 
 
 class _Judge:
-    """What is the same for all arrays of a check: how much to look at, and how closely."""
+    """Compares the gradients that backprop() gives of f with differences of f.
 
-    def __init__(self, samples, tolerance, rng):
-        if samples is not None and not is_count(samples):
-            raise ValueError(f"expected samples as a whole number from 1 up, got {samples!r}")
-        if not isinstance(tolerance, numbers.Real) or not 1e-9 <= tolerance < 1:
-            raise ValueError(
-                f"expected tolerance between 1e-9 and 1, got {tolerance!r}; differences by steps "
-                f"of {H} can tell no better"
-            )
-        self.samples, self.tolerance = samples, tolerance
-        self.rng = np.random.default_rng(0 if rng is None else rng)
+    f takes any argument: it depends on arrays that it knows, and that are changed in place.
+    backprop() computes {name: gradient of f by the array of that name}, as the arrays are then.
+    """
 
-    def __call__(self, name, f, x, gradients, backprop, size):
-        """The ArrayCheck of gradients[name], which should be the gradient of f by x.
+    def __init__(self, f, backprop, samples, tolerance, rng):
+        self.f, self.backprop = f, backprop
+        self.samples, self.tolerance, self.rng = samples, tolerance, rng
+        # Before f has run: its forward might put a stale cache right.
+        self.gradients = copy.deepcopy(backprop())
 
-        backprop() computes the gradients anew, as they are with the present x. size is that of
-        the numbers which f adds up, and which rounding errors are a part of.
-        """
-        first, second = f(x), f(x)
+    def report(self, arrays, size, N, dout=1):
+        """The GradientReport on {name: array}; size is that of the numbers which f adds up."""
+        # How far rounding may put f off: a few eps of what it adds up, times 30 to be safe.
+        self.rounding = 30 * np.finfo(np.float64).eps * max(1.0, size)
+        first, second = self.f(None), self.f(None)
         if not math.isfinite(first):
             raise ValueError(f"expected finite outputs, got a sum of {first}; pass other numbers")
         if first != second:
@@ -410,69 +250,72 @@ class _Judge:
                 f"{second}; a layer that draws random numbers must hold them fixed while it is "
                 "checked, and one that writes into its x must compute a new array"
             )
-        # How far rounding may put f off: a few eps of what it adds up, times 30 to be on the safe
-        # side. look_closer and follow_a_nudge allow for it too.
-        self.rounding = 30 * np.finfo(np.float64).eps * size
-        noise = self.rounding / (H / 4)  # what exceeds it can still be seen with a smaller step
-        problem = _misfit(gradients[name], x)
-        gradient = np.full(x.size, math.nan) if problem else np.ravel(gradients[name])
-        entries = self.choose(f, x, gradient)
+        report = GradientReport({name: self.compare(name, x) for name, x in arrays.items()})
+        report.causes += causes_in_numbers(report, self.gradients, N, dout)
+        return report
+
+    def compare(self, name, x):
+        """The ArrayCheck of one array."""
+        problem = _misfit(self.gradients[name], x)
+        gradient = np.full(x.size, math.nan) if problem else np.ravel(self.gradients[name])
+        entries = self.choose(x, gradient)
         watched = tqdm(entries.tolist(), desc=name, disable=None, delay=1, leave=False)
-        a, n = gradient[entries], np.array([_slope(f, x, i, H, H) for i in watched])
-
-        def beside(i, value):
-            """What backprop says of entry i where it has another value."""
-            saved, x.flat[i] = x.item(i), value
-            try:
-                return np.ravel(backprop()[name])[i]
-            finally:
-                x.flat[i] = saved
-
+        a, n = gradient[entries], np.array([_slope(self.f, x, i, H, H) for i in watched])
         wrong = np.abs(a - n)
-        bug = ~(wrong < self.allowed(a, n, noise))  # nan agrees with nothing
+        bug = ~(wrong < self.allowed(a, n, H))  # nan agrees with nothing
         kink, bugs = np.zeros_like(bug), 0
         for k in sorted(np.flatnonzero(bug), key=lambda k: -wrong[k]):
-            n[k], kink[k], bug[k] = self.look_closer(f, x, entries[k], a[k], n[k], beside)
+            n[k], kink[k], bug[k] = self.look_closer(name, x, entries[k], a[k], n[k])
             bugs += bug[k]
             if bugs == 3:  # the smaller disagreements that remain would say nothing new
                 break
+        noise = self.allowed(0, 0, H)
         return ArrayCheck(x.shape, entries, a, n, kink, bug, noise, self.tolerance, problem)
 
-    def allowed(self, a, n, noise):
-        """The largest |a - n| that counts as agreement."""
-        return self.tolerance * np.maximum(np.abs(a), np.abs(n)) + noise
+    def allowed(self, a, n, h):
+        """The largest |a - n| that counts as agreement, with what rounding can do in steps of h.
 
-    def look_closer(self, f, x, i, a, n, beside):
+        It does 1 / h of what it does to f, and the next step is a quarter of h.
+        """
+        return self.tolerance * np.maximum(np.abs(a), np.abs(n)) + 4 * self.rounding / h
+
+    def look_closer(self, name, x, i, a, n):
         """Of a disagreement: (the difference, by a smaller step if need be; a kink?; a bug?)."""
         if not math.isfinite(a):
             return n, False, True
-        value, h, error, kink = x.item(i), H, abs(a - n), False
-        stays = []  # for each smaller step: does the disagreement stay?
-        left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
+        value, h, error, kink, stays = x.item(i), H, abs(a - n), False, True
+        left, right = _slope(self.f, x, i, h, 0), _slope(self.f, x, i, 0, h)
         smallest = max(1e-9, 1e-13 * abs(value))  # a smaller step is lost in x
         # Until they agree, or rounding would rule.
-        while error > self.allowed(a, n, self.rounding / (h / 4)) and h > smallest:
+        while error > self.allowed(a, n, h) and h > smallest:
             error_before, gap_before, h = error, right - left, h / 4
-            left, right = _slope(f, x, i, h, 0), _slope(f, x, i, 0, h)
-            error = abs(a - (left + right) / 2)
+            left, right = _slope(self.f, x, i, h, 0), _slope(self.f, x, i, 0, h)
+            slope = (left + right) / 2
+            error = abs(a - slope)
             # Where f is smooth the gap is h f'', so now a quarter of the one before.
             bent = abs(gap_before - 4 * (right - left)) > error_before / 2
-            stays.append(error > error_before / 2 and not bent)
-            if not stays[-1]:  # else the larger step, which rounding does less to, said the same
-                n = (left + right) / 2
+            stays = error > error_before / 2 and not bent
+            if not stays or abs(slope - n) > self.allowed(slope, n, h):
+                n = slope  # else the larger step, which rounding does less to, said the same
             kink = kink or bent
-        # Two steps must say so, since among several kinks it may once look smooth. (No step at all,
-        # as for very large entries, leaves the disagreement as it stands.)
-        if not all(stays[-2:]):
+        if not stays:
             return n, kink, False
         # Or do kinks nearer than h cancel? Then backprop jumps, and the difference is the mean of
         # what it says on both sides. (Which means nothing if it doesn't repeat what it said here.)
         # If f is smooth, and backprop wrong here and on one side, the mean is off by error / 2.
-        mean = (beside(i, value - h) + beside(i, value + h)) / 2
-        kink = beside(i, value) == a and abs((left + right) / 2 - mean) < error / 3
+        here, below, above = (self.backprop_at(name, x, i, value + step) for step in (0, -h, h))
+        kink = here == a and abs((left + right) / 2 - (below + above) / 2) < error / 3
         return n, kink, not kink
 
-    def choose(self, f, x, gradient):
+    def backprop_at(self, name, x, i, value):
+        """What backprop says of entry i where it has another value."""
+        saved, x.flat[i] = x.item(i), value
+        try:
+            return np.ravel(self.backprop()[name])[i]
+        finally:
+            x.flat[i] = saved
+
+    def choose(self, x, gradient):
         """The entries to look at: all of them, or a sample that isn't left to luck alone.
 
         Half of it is taken where backprop isn't zero, so that pixels which are always dark
@@ -482,10 +325,10 @@ class _Judge:
             return np.arange(x.size)
         mixed = self.rng.permutation(x.size)
         alive = mixed[gradient[mixed] != 0][: (self.samples + 1) // 2]
-        picks = dict.fromkeys([*alive, *self.follow_a_nudge(f, x, gradient), *mixed])
+        picks = dict.fromkeys([*alive, *self.follow_a_nudge(x, gradient), *mixed])
         return np.array(list(picks)[: self.samples])  # each once, in this order
 
-    def follow_a_nudge(self, f, x, gradient, h=1e-6):
+    def follow_a_nudge(self, x, gradient, h=1e-6):
         """[an entry that spoils the slope along a random direction], or [] if none does."""
         signs, saved = self.rng.choice([-1.0, 1.0], x.size), x.flatten()
 
@@ -494,9 +337,9 @@ class _Judge:
             step = h * signs[group]
             try:
                 x.flat[group] = saved[group] + step
-                above = f(x)
+                above = self.f(x)
                 x.flat[group] = saved[group] - step
-                below = f(x)
+                below = self.f(x)
             finally:
                 x.flat[group] = saved[group]
             error = abs((above - below) / (2 * h) - gradient[group] @ signs[group])
@@ -508,20 +351,6 @@ class _Judge:
         while len(group) > 1:  # into the half that surprises more
             group = max(np.array_split(group, 2), key=surprise)
         return group
-
-    def shuffled(self, x):
-        """The same numbers in other places, and somewhat smaller."""
-        return 0.9 * self.rng.permuted(x.ravel()).reshape(x.shape)
-
-
-def _misfit(gradient, param):
-    """Why gradient can't be that of param, or None."""
-    if gradient is None:
-        return "backward left no gradient"
-    if np.shape(gradient) != param.shape:
-        hint = ", the transpose" if np.shape(gradient) == param.T.shape else ""
-        return f"expected a gradient of shape {param.shape}, got {np.shape(gradient)}{hint}"
-    return None
 
 
 def _backprop(network, x, t):
@@ -536,6 +365,91 @@ def _backprop(network, x, t):
         return left, [f"{error}."]
 
 
+def _pass_other_data(network, x, t, rng):
+    """Fill the caches of all layers with something else, so that a stale one shows later."""
+    with contextlib.suppress(Exception):  # what is wrong with x or t, the pass that counts will say
+        x = _shuffled(x, rng)
+        classes = network.predict(x).shape[1]
+        network.gradient(x, (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1))
+
+
+def _shuffled(x, rng):
+    """The same numbers in other places, and somewhat smaller."""
+    return 0.9 * rng.permuted(x.ravel()).reshape(x.shape)
+
+
+# Guards: what can't be checked, or can't be right, is answered with the reason.
+
+
+def _misfit(gradient, param):
+    """Why gradient can't be that of param, or None."""
+    if gradient is None:
+        return "backward left no gradient"
+    if np.shape(gradient) != param.shape:
+        hint = ", the transpose" if np.shape(gradient) == param.T.shape else ""
+        return f"expected a gradient of shape {param.shape}, got {np.shape(gradient)}{hint}"
+    return None
+
+
+def names_of_params(layer):
+    """The names of a layer's parameters; TypeError for a thing that can't be a layer."""
+    _check_kind(layer, "layer", ("forward", "backward"))
+    names = getattr(layer, "param_names", None)
+    if isinstance(names, str):
+        raise TypeError(f'expected param_names as a tuple, got {names!r}; write ("{names}",)')
+    if names is None:
+        # The textbook's own Affine has none, and would silently never be trained.
+        kept = getattr(layer, "__dict__", {})
+        learns = [k for k in kept if k not in ("x", "out", "y") and "d" + k in kept]
+        if learns:
+            named = ", ".join(f'"{name}"' for name in learns)
+            raise TypeError(
+                f"expected param_names, since the layer keeps {learns[0]} and d{learns[0]}, got "
+                f"none; write param_names = ({named},) in the class, or () if it isn't to learn"
+            )
+    return names or ()
+
+
+def _how_to_look(samples, tolerance, rng):
+    """The options of a check, once they are sure to mean something."""
+    if samples is not None and not is_count(samples):
+        raise ValueError(f"expected samples as a whole number from 1 up, got {samples!r}")
+    if not isinstance(tolerance, numbers.Real) or not 1e-9 <= tolerance < 1:
+        raise ValueError(
+            f"expected tolerance between 1e-9 and 1, got {tolerance!r}; differences by steps "
+            f"of {H} can tell no better"
+        )
+    rng = np.random.default_rng(0 if rng is None else rng)
+    return {"samples": samples, "tolerance": tolerance, "rng": rng}
+
+
+def _check_kind(thing, what, methods):
+    """TypeError if thing is a class, or lacks one of the methods."""
+    for method in methods:
+        if isinstance(thing, type) or not callable(getattr(thing, method, None)):
+            came = type(thing).__name__
+            if isinstance(thing, type):
+                came = f"the class {thing.__name__}; write {thing.__name__}(...)"
+            raise TypeError(f"expected a {what} with {method}(), got {came}")
+
+
+def _check_differentiable(x, name):
+    """TypeError or ValueError, with the reason, if differences can't be taken over x."""
+    if not isinstance(x, np.ndarray) or x.dtype != np.float64 or np.ma.isMaskedArray(x):
+        came = f"an array of {x.dtype}" if type(x) is np.ndarray else type(x).__name__
+        raise TypeError(
+            f"expected {name} as a float64 array, in which a step of {H} isn't lost, got {came}; "
+            f"pass np.array({name.split()[-1]}, dtype=np.float64)"
+        )
+    if not x.flags.writeable:
+        raise ValueError(f"expected {name} to be writable, got a read-only array; pass a copy")
+    lost = x[~(np.abs(x) < 1e10)]
+    if lost.size:
+        raise ValueError(
+            f"expected numbers below 1e10 in {name}, or a step of {H} is lost, got {lost[0]}"
+        )
+
+
 def _check_untouched(owner, arrays, given):
     """ValueError if arrays aren't what they were when given; they are then what they were."""
     written = [name for name, array in arrays.items() if (array != given[name]).any()]
@@ -548,25 +462,11 @@ def _check_untouched(owner, arrays, given):
         )
 
 
-def _pass_other_data(network, x, t, judge):
-    """Fill the caches of all layers with something else, so that a stale one shows later."""
-    with contextlib.suppress(Exception):  # what is wrong with x or t, the pass that counts will say
-        x = judge.shuffled(x)
-        classes = network.predict(x).shape[1]
-        network.gradient(x, (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1))
-
-
-def _check_each_alone(network, x, judge):
-    """{name: what is wrong with it} for the layers that are wrong by themselves."""
-    faults = {}
-    for name, layer in network.layers.items():
-        try:
-            alone = check_layer(layer, x, samples=50, tolerance=judge.tolerance, rng=judge.rng)
-        except ValueError as error:
-            return faults | {name: f"backward ends in an error: {error}"}
-        if not alone.ok:
-            off = " and ".join("d" + param for param in alone.failed)
-            fit = "don't fit" if len(alone.failed) > 1 else "doesn't fit"
-            faults[name] = f"{off} {fit} its forward"
-        x = layer.forward(x)
-    return faults
+def _one_number(result):
+    if type(result) is float:
+        return result
+    value = np.asarray(result)
+    if value.ndim != 0 or value.dtype.kind not in "iuf" or value.dtype in ROUGH:
+        came = value.dtype if value.dtype in ROUGH else repr(result)
+        raise TypeError(f"expected f(x) to return one number in float64, got {came}")
+    return float(value)

@@ -313,6 +313,9 @@ class Params(MutableMapping):
         return f"Params({shapes})"
 
 
+# Guards: a chain that can't work, or a layer that leaves what doesn't fit, is answered by name.
+
+
 def _find_owners(layers):
     """The parameters of a chain by key, once it is sure that the chain can work."""
     if not layers:

@@ -1,0 +1,201 @@
+"""What a gradient check found: its figures, a table to read, and the likely causes in words.
+
+    a, n  what backprop says of the entries compared, and what the differences say
+    kink  True for the entries that lie at a kink, bug for those where backprop is wrong
+    noise how far rounding alone may put the two apart
+
+Causes are guesses that help a reader to look in the right place; the verdict doesn't need them.
+"""
+
+import math
+
+import numpy as np
+
+__all__ = ["ArrayCheck", "GradientReport", "causes_in_chain", "causes_in_numbers", "index_of"]
+
+
+class GradientReport(dict):
+    """What a gradient check found; str() and repr() are a table to read.
+
+    report["W1"] is an ArrayCheck, with the figures of that parameter.
+
+    ok       : True if backprop disagrees nowhere, kinks aside
+    failed   : names of the parameters that disagree, and "lastLayer" if its dx does
+    suspects : names of the layers that are wrong when they are checked alone
+    causes   : what the numbers look like, a sentence each
+    """
+
+    def __init__(self, checks, causes=()):
+        super().__init__(checks)
+        self.failed = [name for name, check in checks.items() if not check.ok]
+        self.ok = not self.failed
+        self.suspects, self.causes = [], list(causes)
+
+    def __bool__(self):
+        """ok, and not all unclear: so that `assert check_gradient(...)` means what it says."""
+        return self.ok and not all(check.unclear for check in self.values())
+
+    def __missing__(self, name):
+        raise KeyError(f"expected one of {', '.join(self)}, got {name!r}")
+
+    def __str__(self):
+        rows = [("", "shape", "checked", "kinks", "mean |diff|", "max rel. error", "")]
+        rows += [(name, *check.cells()) for name, check in self.items()]
+        wide = [max(map(len, column)) for column in zip(*rows)]
+        lines = ["  ".join(map(str.ljust, row, wide)).rstrip() for row in rows]
+        lines.append("")
+        lines += [f"{name}: {self[name].disagreement()}." for name in self.failed]
+        if kinks := sum(check.kinks for check in self.values()):
+            lines.append(
+                f"Left out: {kinks} entries where the slope jumps within a step (a kink, as Relu "
+                "has at 0), so that the difference is wrong and not backprop."
+            )
+        if unclear := [name for name, check in self.items() if check.unclear]:
+            lines.append(
+                f"Neither proved nor refuted: {', '.join(unclear)}, where all that was seen is at "
+                "a kink or smaller than rounding. Other numbers may show more."
+            )
+        if self.ok:
+            where = " wherever they can be trusted" if unclear else ""
+            lines.append(f"Backprop agrees with the differences{where}.")
+        else:
+            lines.append(f"Backprop DISAGREES with the differences: {', '.join(self.failed)}.")
+            lines += [f"- {cause}" for cause in self.causes]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+class ArrayCheck:
+    """Backprop beside differences, at the entries of one array that were looked at.
+
+    checked, kinks : how many; how many of them lie at a kink, and are left out of what follows
+    mean_abs_diff  : mean of |backprop - numerical|: the book's figure
+    max_rel_error  : largest |backprop - numerical| / max(|backprop|, |numerical|), with what
+                     rounding can do allowed for: the tolerance is for this, unless a smaller
+                     step was needed, which rounding does more to
+    worst_index    : the entry with the largest difference, of those that disagree if any do
+    backprop, numerical : the two values there
+    ok             : False if an entry disagrees
+    unclear        : True if all that was seen is at a kink or smaller than rounding
+    entries        : places in x.flat of those compared; all_backprop, all_numerical at each
+    problem        : why backprop's gradient can't be that of this array at all, or None
+    """
+
+    def __init__(self, shape, entries, a, n, kink, bug, noise, tolerance, problem):
+        self.shape, self.problem, self.ok = shape, problem, not bug.any()
+        self.checked, self.kinks = len(entries), int(kink.sum())
+        entries, a, n, bug = entries[~kink], a[~kink], n[~kink], bug[~kink]
+        diff, size = np.abs(a - n), np.maximum(np.abs(a), np.abs(n))
+        self.unclear = self.ok and not (size > noise).any()
+        self.entries, self.all_backprop, self.all_numerical = entries, a, n
+        self.worst_index, self.mean_abs_diff = None, math.nan
+        self.max_rel_error = self.backprop = self.numerical = math.nan
+        if len(entries):
+            self.mean_abs_diff = float(diff.mean())
+            with np.errstate(invalid="ignore"):  # should backprop say inf
+                self.max_rel_error = float((diff / (size + noise / tolerance)).max())
+            worst = np.argmax(diff if self.ok else diff * bug)
+            self.worst_index = index_of(entries[worst], shape)
+            self.backprop, self.numerical = float(a[worst]), float(n[worst])
+
+    def cells(self):
+        """The cells of a row in the report's table."""
+        shape = " x ".join(map(str, self.shape)) or "one number"
+        errors = (f"{error:.2e}" for error in (self.mean_abs_diff, self.max_rel_error))
+        verdict = "unclear" if self.unclear else "ok" if self.ok else "FAILED"
+        return shape, f"{self.checked:,}", f"{self.kinks:,}", *errors, verdict
+
+    def disagreement(self):
+        """Where backprop and the difference are furthest apart, in words."""
+        return self.problem or (
+            f"worst at {list(self.worst_index)}, where backprop says {self.backprop:.8g} "
+            f"and the difference {self.numerical:.8g}"
+        )
+
+
+def index_of(i, shape):
+    """The place in x that entry i of x.flat has, as x[...] takes it."""
+    return tuple(int(along) for along in np.unravel_index(i, shape))
+
+
+def causes_in_numbers(report, gradients, N, dout=1):
+    """What the numbers in the arrays that failed look like, a sentence each."""
+    names = {}
+    for name in report.failed:
+        for words in _likeness(name, report, gradients, N, dout):
+            names.setdefault(words, []).append(name)
+    return [f"{', '.join(those)}: {words}" for words, those in names.items()]
+
+
+def _likeness(name, report, gradients, N, dout):
+    check, entries = report[name], report[name].entries
+    a, n = check.all_backprop, check.all_numerical
+    if check.problem or len(a) < 2 or not np.isfinite(a).all():
+        return
+    if not n.any():
+        yield (
+            "every difference is zero; does forward use it at all? Or does a later layer take it "
+            "out again, as a mean does?"
+        )
+        return
+    if not a.any():
+        yield "every gradient looked at is zero; is it computed at all?"
+        return
+    large = np.abs(n) > 1e-3 * np.abs(n).max()
+    factor = float(np.median(a[large] / n[large]))
+    if large.sum() > 1 and abs(factor - 1) > 1e-5 and _nearly_all_equal(a, factor * n):
+        known = [
+            (-1, "the negative of what it should be: a wrong sign?"),
+            (2, "2 times what it should be: is something added twice?"),
+            (0.5, "half of what it should be."),
+            (N, f"{N} times what it should be, the batch size: is a division by N missing?"),
+            (
+                1 / N,
+                f"1/{N} of what it should be, {N} the batch size: divided by N once too often?",
+            ),
+            (
+                1 / dout,
+                f"what it should be for a dout of 1, got {dout:.6g}: "
+                "does backward ignore its dout?",
+            ),
+        ]
+        near = [words for value, words in known if abs(factor / value - 1) < 1e-5]
+        yield "every gradient is " + (
+            " Or ".join(near) if near else f"{factor:.6g} times what it should be."
+        )
+    if len(check.shape) > 1 and _nearly_all_equal(np.ravel(gradients[name].T)[entries], n):
+        yield "the gradient is the transpose of what it should be."
+    for other in report.failed:
+        if other != name and np.shape(gradients[other]) == check.shape:
+            if _nearly_all_equal(np.ravel(gradients[other])[entries], n):
+                yield f"the gradient should be what {other}'s is; are they swapped?"
+
+
+def _nearly_all_equal(a, n):
+    return np.isclose(a, n, rtol=1e-5, atol=1e-6 * np.abs(n).max()).mean() > 0.9
+
+
+def causes_in_chain(network, failed):
+    """What the places of the parameters that failed have in common, a sentence each."""
+    names = {}  # of each layer that learns: which of its gradients are off, and which are right
+    for key, (layer_name, _, name) in network.params.owners().items():
+        off, right = names.setdefault(layer_name, ([], []))
+        (off if key in failed else right).append("d" + name)
+    causes = [
+        f"{layer}: only {' and '.join(off)} is off while {' and '.join(right)} agrees, so the dout "
+        f"that arrives is right. How is {' and '.join(off)} made from it?"
+        for layer, (off, right) in names.items()
+        if off and right
+    ]
+    learning = list(names)
+    wrong = [layer for layer, (off, right) in names.items() if off and not right]
+    if wrong and wrong != learning and wrong == learning[: len(wrong)]:
+        below, above = wrong[-1], learning[len(wrong)]
+        every = list(network.layers)
+        between = every[every.index(below) + 1 : every.index(above) + 1]
+        causes.append(
+            f"Everything up to {below} is off and everything from {above} on agrees: the dx "
+            f"of {' or '.join(reversed(between))} is suspect, or {below} itself."
+        )
+    return causes
