@@ -1,8 +1,11 @@
-"""What all tests share: one thread, and the settings of hypothesis, which makes up inputs."""
+"""What all tests share: one thread, the settings of hypothesis (made-up inputs), some data."""
 
 import os
+import random
+import struct
 import sys
 
+import pytest
 from hypothesis import settings
 
 # Threads that wait for each other take minutes on a busy machine; to test with two, set it to 2.
@@ -16,3 +19,15 @@ if "numpy" not in sys.modules:
 settings.register_profile("ordinary", deadline=None, derandomize=True, database=None)
 settings.register_profile("campaign", deadline=None, database=None, max_examples=2000)
 settings.load_profile("ordinary")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """A folder of data for what needs no real digits: 20 images of noise, two of each class."""
+    folder = tmp_path_factory.mktemp("data")
+    for part in ("train", "t10k"):
+        head, pixels = struct.pack(">4I", 2051, 20, 28, 28), random.Random(0).randbytes(20 * 784)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(head + pixels)
+        head, labels = struct.pack(">2I", 2049, 20), bytes(range(10)) * 2
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(head + labels)
+    return folder

@@ -5,7 +5,6 @@ After kill -9 a file NAME.PID.tmp may stay behind, which nobody takes for weight
 
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -21,20 +20,7 @@ from common.network import Network
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAIN = ROOT / "ch05" / "train_neuralnet.py"
-IMAGES, CLASSES = 20, 10
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """A tiny data set: an epoch is one update of a batch as large, so that each one is saved."""
-    folder = tmp_path_factory.mktemp("data")
-    pixels = np.random.default_rng(0).integers(256, size=IMAGES * 784, dtype=np.uint8)
-    for part in ("train", "t10k"):
-        head = struct.pack(">4I", 2051, IMAGES, 28, 28)
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(head + pixels.tobytes())
-        head, numbers = struct.pack(">2I", 2049, IMAGES), bytes(range(CLASSES)) * 2
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(head + numbers)
-    return folder
+IMAGES = 20  # as many as there are in `data`: an epoch is one update, so that each one is saved
 
 
 def options(data, iters=100_000, save="w.npz"):

@@ -168,16 +168,18 @@ def test_where_the_curves_lie_close_together_the_picture_looks_closer():
         assert not accuracy.child_axes
 
 
-def test_what_is_saved_is_loaded_and_trained_on(tmp_path):
-    first = run(TRAIN, "--iters", 601, "--save", "w.npz", "--plot", "p.png", cwd=tmp_path)
+def test_what_is_saved_is_loaded_and_trained_on(tmp_path, data):
+    options = ("--data", data, "--iters")
+    first = run(TRAIN, *options, 100, "--save", "w.npz", "--plot", "p.png", cwd=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.png", "w.npz"]
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
-    assert "601 updates" in first.stderr and "w.npz" in first.stderr and "p.png" in first.stderr
+    assert "100 updates" in first.stderr and "w.npz" in first.stderr and "p.png" in first.stderr
     reached = float(re.search(r"([\d.]+) on the test digits", first.stderr)[1])
+    assert reached > 0.5, "20 images are soon known by heart"
     network = TwoLayerNet(784, 50, 10)
     network.load(tmp_path / "w.npz")
-    assert network.accuracy(*load_mnist()[1]) == pytest.approx(reached, abs=5e-4)
-    second = run(TRAIN, "--iters", 1, "--load", "w.npz", "--no-plot", cwd=tmp_path)
+    assert network.accuracy(*load_mnist(data_dir=data)[1]) == pytest.approx(reached, abs=5e-4)
+    second = run(TRAIN, *options, 1, "--load", "w.npz", "--no-plot", cwd=tmp_path)
     assert float(second.stdout.split()[1]) > reached - 0.05
 
 
@@ -211,8 +213,8 @@ def test_bad_options_are_refused_at_once(tmp_path, monkeypatch, capsys, options,
     assert out == "" and words in err and err.count("\n") == 1
 
 
-def test_a_run_that_diverges_stops_and_says_where(tmp_path):
-    done = run(TRAIN, "--learning-rate", "1e30", "--iters", 50, cwd=tmp_path)
+def test_a_run_that_diverges_stops_and_says_where(tmp_path, data):
+    done = run(TRAIN, "--learning-rate", "1e30", "--iters", 50, "--data", data, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert re.search(r"update \d+: .*smaller learning rate", done.stderr)
@@ -225,9 +227,9 @@ def test_a_run_that_learns_nothing_says_so(tmp_path):
     assert "learnt next to nothing: try a smaller --learning-rate" in done.stderr
 
 
-def test_ctrl_c_ends_training_and_keeps_what_was_learnt(tmp_path):
+def test_ctrl_c_ends_training_and_keeps_what_was_learnt(tmp_path, data):
     process = subprocess.Popen(
-        [sys.executable, TRAIN, "--iters", "1000000", "--save", "w.npz"],
+        [sys.executable, TRAIN, "--iters", "1000000", "--save", "w.npz", "--data", data],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -260,8 +262,8 @@ def in_terminal(*command):
     return shown.decode()
 
 
-def test_progress_shows_in_a_terminal_only(tmp_path):
-    options = ("--iters", "300", "--no-plot")
+def test_progress_shows_in_a_terminal_only(data):
+    options = ("--iters", "300", "--no-plot", "--data", data)
     shown = in_terminal(TRAIN, *options)
     assert "300/300" in shown and "loss" in shown and "accuracy" in shown
     piped = run(TRAIN, *options)
