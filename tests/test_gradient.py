@@ -595,6 +595,29 @@ def test_a_layer_that_spoils_the_cache_of_the_one_before_is_blamed():
     assert "Affine3's backward ends in an error: Centring: expected x to be left" in str(report)
 
 
+def test_an_error_in_a_layer_alone_blames_none_above_it():
+    """Its output is then unknown, and the layer above would get an input of another width."""
+
+    class Centring(Affine):
+        def forward(self, x):
+            x -= 0.5
+            return super().forward(x)
+
+    network = MultiLayerNet(6, [5, 4], 3, activation="sigmoid", rng=0)
+    plant(lambda right: Centring, network, "Affine2")
+    x = np.random.default_rng(0).standard_normal((3, 6))
+    assert check_gradient(network, x, [0, 1, 2]).suspects == ["Affine2"]
+
+
+def test_the_options_of_a_check_are_given_by_name():
+    network, x, t = network_and_batch(0)
+    with pytest.raises(TypeError):
+        check_gradient(network, x, t, 5)
+    with pytest.raises(TypeError):
+        check_layer(network.layers["Affine1"], x, 5)
+    assert check_gradient(network=network, x=x, t=t, samples=5)["W1"].checked == 5
+
+
 def test_a_layer_that_draws_random_numbers_is_refused():
     class Dropout:
         def forward(self, x):
