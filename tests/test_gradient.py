@@ -609,6 +609,39 @@ def test_an_error_in_a_layer_alone_blames_none_above_it():
     assert check_gradient(network, x, [0, 1, 2]).suspects == ["Affine2"]
 
 
+class Writes:
+    """Says nothing of what it learns, or writes into all of it."""
+
+    def __init__(self, dtype=np.float64):
+        self.W, self.b = np.ones(2, dtype), np.ones(2, dtype)
+
+    def forward(self, x):
+        return x * self.W + self.b
+
+    def backward(self, dout):
+        self.W += 1
+        self.b += 1
+        self.dW = self.db = dout.sum(axis=0)
+        return dout
+
+
+def test_two_parameters_are_spoken_of_as_two():
+    layer, x = Writes(), np.ones((3, 2))
+    words = r'the layer keeps W and dW, got none; write param_names = \("W", "b",\) in the class'
+    with pytest.raises(TypeError, match=words):
+        check_layer(layer, x)
+    layer.param_names = ("W", "b")
+    with pytest.raises(ValueError, match="expected W and b to be left .* got a write into them;"):
+        check_layer(layer, x)
+
+
+def test_a_float32_parameter_is_refused_by_its_name():
+    layer = Writes(np.float32)
+    layer.param_names = ("W", "b")
+    with pytest.raises(TypeError, match=r"expected Writes's W as .*pass np.array\(W, dtype"):
+        check_layer(layer, np.ones((3, 2)))
+
+
 def test_the_options_of_a_check_are_given_by_name():
     network, x, t = network_and_batch(0)
     with pytest.raises(TypeError):
