@@ -373,3 +373,13 @@ def test_import_star_gives_load_mnist_and_nothing_else():
     exec("from dataset.mnist import *", names)
     names.pop("__builtins__")
     assert names == {"load_mnist": load_mnist}
+
+
+def test_a_file_that_cannot_be_read_is_named(monkeypatch):
+    def no_access(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("gzip.open", no_access)
+    words = r"train-images-idx3-ubyte\.gz: expected to read this file, got: Permission denied$"
+    with pytest.raises(OSError, match=words):
+        load_mnist()
