@@ -55,9 +55,10 @@ def _slope(f, x, i, down, up):
     try:
         flat[i] = below
         f_below = _one_number(f(x))
+        left_alone = flat[i] == below
         flat[i] = above
         f_above = _one_number(f(x))
-        left_alone = flat[i] == above
+        left_alone = left_alone and flat[i] == above
     finally:
         flat[i] = value
     if not left_alone:
@@ -95,12 +96,14 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
             "differences; build it with dtype=np.float64"
         )
     x, t = as_floats(x, np.float64).copy(), as_numbers(t, "labels t as numbers")
-    how = _how_to_look(samples, tolerance, rng)
+    options = _checked_options(samples, tolerance, rng)
     given = network.params.copy()
-    _pass_other_data(network, x, t, how["rng"])
+    # Other data first: a layer that goes on using what an earlier forward kept, a stale cache,
+    # would be right by accident if that had been the same.
+    _pass_other_data(network, x, t, options["rng"])
     _check_untouched("backprop", network.params, given)
     scores = network.predict(x)
-    last = _check_last_layer(network.lastLayer, scores, t, how)
+    last = _check_last_layer(network.lastLayer, scores, t, options)
 
     def loss(_):
         return network.loss(x, t)
@@ -108,20 +111,46 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     def backprop():
         return _backprop(network, x, t)[0]
 
-    _pass_other_data(network, x, t, how["rng"])
-    report = _Judge(loss, backprop, **how).report(network.params, np.abs(scores).max(), len(x))
+    _pass_other_data(network, x, t, options["rng"])  # again, for predict has just passed x
+    judge = _Judge(loss, backprop, **options)
+    report = judge.report(network.params, np.abs(scores).max(), len(x))
     if not last.ok:
         report = GradientReport({**report, **last}, report.causes + last.causes)
     if not report.ok:
         report.causes = _backprop(network, x, t)[1] + report.causes
         report.causes += causes_in_chain(network, report.failed)
-        _look_for_suspects(report, network, x, how)
+        _look_for_suspects(report, network, x, options)
     return report
 
 
-def _check_last_layer(last, scores, t, how):
+def _backprop(network, x, t):
+    """network.gradient(x, t) and []; or what its layers were left with, and [its complaint]."""
+    try:
+        return network.gradient(x, t), []
+    except ValueError as error:
+        owners = network.params.owners().items()
+        left = {key: getattr(layer, "d" + name, None) for key, (_, layer, name) in owners}
+        if not any(_misfit(left[key], param) for key, param in network.params.items()):
+            raise
+        return left, [f"{error}."]
+
+
+def _pass_other_data(network, x, t, rng):
+    """Fill the caches of all layers with something else, so that a stale one shows later."""
+    with contextlib.suppress(Exception):  # what is wrong with x or t, the pass that counts will say
+        x = _shuffled(x, rng)
+        classes = network.predict(x).shape[1]
+        network.gradient(x, (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1))
+
+
+def _shuffled(x, rng):
+    """The same numbers in other places, and somewhat smaller."""
+    return 0.9 * rng.permuted(x.ravel()).reshape(x.shape)
+
+
+def _check_last_layer(last, scores, t, options):
     """The GradientReport on its dx, with a dout other than 1 in case its backward ignores it."""
-    dout = how["rng"].uniform(2, 3)
+    dout = options["rng"].uniform(2, 3)
 
     def weighted_loss(_):
         return dout * last.forward(scores, t)
@@ -130,19 +159,19 @@ def _check_last_layer(last, scores, t, how):
         last.forward(scores, t)
         return {"lastLayer": last.backward(dout)}
 
-    judge = _Judge(weighted_loss, backprop, **how)
+    judge = _Judge(weighted_loss, backprop, **options)
     return judge.report({"lastLayer": scores}, np.abs(scores).max(), len(scores), dout)
 
 
-def _look_for_suspects(report, network, x, how):
+def _look_for_suspects(report, network, x, options):
     """Add to a report which layers are wrong when they are checked alone."""
     faults = {}
     for name, layer in network.layers.items():
         try:
-            alone = check_layer(layer, x, **how | {"samples": 50})
+            alone = check_layer(layer, x, **{**options, "samples": 50})
         except ValueError as error:
             faults[name] = f"backward ends in an error: {error}"
-            break
+            break  # nothing right comes out of it for the layers above
         if not alone.ok:
             off = " and ".join("d" + param for param in alone.failed)
             fit = "don't fit" if len(alone.failed) > 1 else "doesn't fit"
@@ -150,7 +179,7 @@ def _look_for_suspects(report, network, x, how):
         x = layer.forward(x)
     if "lastLayer" in report:
         faults["lastLayer"] = "dx doesn't fit its forward"
-    report.suspects += faults
+    report.suspects += list(faults)
     report.causes += [f"Checked alone, {name}'s {fault}." for name, fault in faults.items()]
     if not faults:
         report.causes.append(
@@ -176,10 +205,11 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     arrays["x"] = x = as_floats(x, np.float64).copy()
     for name, array in arrays.items():
         _check_differentiable(array, f"{kind}'s {name}")
-    how = _how_to_look(samples, tolerance, rng)
-    other, draw = arrays | {"x": _shuffled(x, how["rng"])}, how["rng"].standard_normal
-    given = copy.deepcopy(other)
-    out = layer.forward(other["x"])  # other data first, so that a stale cache shows
+    options = _checked_options(samples, tolerance, rng)
+    # A trial on other data: does the layer leave its arrays alone? And a stale cache shows later.
+    trial = arrays | {"x": _shuffled(x, options["rng"])}
+    given = copy.deepcopy(trial)
+    out = layer.forward(trial["x"])
     if out is None:
         raise TypeError(f"{kind}: expected forward to return an array, got None; no return?")
     if np.asarray(out).dtype in ROUGH:
@@ -187,10 +217,11 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
             f"{kind}: expected forward to return float64 for float64, got {np.asarray(out).dtype}, "
             "whose rounding would drown the differences"
         )
-    dout, other["dout"] = draw(np.shape(out)), draw(np.shape(out))
-    given["dout"] = other["dout"].copy()
-    layer.backward(other["dout"])
-    _check_untouched(kind, other, given)
+    dout = options["rng"].standard_normal(np.shape(out))
+    trial["dout"] = options["rng"].standard_normal(np.shape(out))
+    given["dout"] = trial["dout"].copy()
+    layer.backward(trial["dout"])
+    _check_untouched(kind, trial, given)
     names_of_params(layer)  # again, now that backward has left the gradients
 
     def weighted_sum(_):
@@ -201,7 +232,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         dx = layer.backward(dout)
         return {name: getattr(layer, "d" + name, None) for name in arrays} | {"x": dx}
 
-    judge = _Judge(weighted_sum, backprop, **how)
+    judge = _Judge(weighted_sum, backprop, **options)
     size = max(np.abs(x).max(initial=0), np.abs(layer.forward(x) * dout).sum())
     report = judge.report(arrays, size, len(np.atleast_1d(x)))
     if not report.ok:
@@ -214,7 +245,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
 # Where the two disagree, it takes smaller steps and looks what becomes of the disagreement, and of
 # the gap between the slope to the right and the slope to the left. For instance:
 #
-#     step                       h      h/4     h/16      the gap
+#     how far off with step      h      h/4     h/16      the gap
 #     a bug                   0.30     0.30     0.30      a quarter each time, as f is smooth
 #     a step too coarse       0.30     0.019    0.0012    a quarter each time
 #     a kink within a step    0.30     0.30     0         jumps, once the kink is out of reach
@@ -273,9 +304,9 @@ class _Judge:
         return ArrayCheck(x.shape, entries, a, n, kink, bug, noise, self.tolerance, problem)
 
     def allowed(self, a, n, h):
-        """The largest |a - n| that counts as agreement, with what rounding can do in steps of h.
+        """The largest |a - n| that counts as agreement, after a step of h.
 
-        It does 1 / h of what it does to f, and the next step is a quarter of h.
+        A difference divides the rounding of f by its step; and the next step is h / 4.
         """
         return self.tolerance * np.maximum(np.abs(a), np.abs(n)) + 4 * self.rounding / h
 
@@ -286,13 +317,14 @@ class _Judge:
         value, h, error, kink, stays = x.item(i), H, abs(a - n), False, True
         left, right = _slope(self.f, x, i, h, 0), _slope(self.f, x, i, 0, h)
         smallest = max(1e-9, 1e-13 * abs(value))  # a smaller step is lost in x
-        # Until they agree, or rounding would rule.
+        # Until they agree, or what is left could be rounding, or no smaller step is to be had.
         while error > self.allowed(a, n, h) and h > smallest:
             error_before, gap_before, h = error, right - left, h / 4
             left, right = _slope(self.f, x, i, h, 0), _slope(self.f, x, i, 0, h)
             slope = (left + right) / 2
             error = abs(a - slope)
-            # Where f is smooth the gap is h f'', so now a quarter of the one before.
+            # Where f is smooth the gap is h f'', so now a quarter of the one before. It is off by
+            # about as much as the difference where a kink makes the difference wrong.
             bent = abs(gap_before - 4 * (right - left)) > error_before / 2
             stays = error > error_before / 2 and not bent
             if not stays or abs(slope - n) > self.allowed(slope, n, h):
@@ -300,12 +332,18 @@ class _Judge:
             kink = kink or bent
         if not stays:
             return n, kink, False
-        # Or do kinks nearer than h cancel? Then backprop jumps, and the difference is the mean of
-        # what it says on both sides. (Which means nothing if it doesn't repeat what it said here.)
-        # If f is smooth, and backprop wrong here and on one side, the mean is off by error / 2.
-        here, below, above = (self.backprop_at(name, x, i, value + step) for step in (0, -h, h))
-        kink = here == a and abs((left + right) / 2 - (below + above) / 2) < error / 3
+        kink = self.kinks_cancel(name, x, i, a, h, slope=(left + right) / 2)
         return n, kink, not kink
+
+    def kinks_cancel(self, name, x, i, a, h, slope):
+        """Is the slope over a step of h the mean of what backprop says at its two ends?
+
+        Then kinks nearer than h cancel in the gap, and backprop jumps there. It means nothing if
+        backprop doesn't repeat here that it says a.
+        """
+        here, below, above = (self.backprop_at(name, x, i, x.item(i) + step) for step in (0, -h, h))
+        # If f is smooth, and backprop wrong here and at one end, this is half of |a - slope|.
+        return here == a and abs(slope - (below + above) / 2) < abs(a - slope) / 3
 
     def backprop_at(self, name, x, i, value):
         """What backprop says of entry i where it has another value."""
@@ -319,7 +357,8 @@ class _Judge:
         """The entries to look at: all of them, or a sample that isn't left to luck alone.
 
         Half of it is taken where backprop isn't zero, so that pixels which are always dark
-        can't hide a bug. And one entry is where a nudge leads that moves all of them at once.
+        can't hide a bug. And one entry is where a bisection ends that starts from all of them,
+        since a sample alone would miss one wrong entry among thousands.
         """
         if self.samples is None or self.samples >= x.size:
             return np.arange(x.size)
@@ -329,7 +368,11 @@ class _Judge:
         return np.array(list(picks)[: self.samples])  # each once, in this order
 
     def follow_a_nudge(self, x, gradient, h=1e-6):
-        """[an entry that spoils the slope along a random direction], or [] if none does."""
+        """[the entry of the worst error], by bisection, or [] if there seems to be none.
+
+        All entries are moved at once, up or down at random. If f doesn't change as backprop says,
+        the half of them that surprises more is looked at again, down to one entry.
+        """
         signs, saved = self.rng.choice([-1.0, 1.0], x.size), x.flatten()
 
         def surprise(group):
@@ -348,34 +391,9 @@ class _Judge:
         group = np.arange(x.size)
         if surprise(group) < self.tolerance * np.linalg.norm(gradient) + self.rounding / h:
             return []
-        while len(group) > 1:  # into the half that surprises more
+        while len(group) > 1:
             group = max(np.array_split(group, 2), key=surprise)
         return group
-
-
-def _backprop(network, x, t):
-    """network.gradient(x, t) and []; or what its layers were left with, and [its complaint]."""
-    try:
-        return network.gradient(x, t), []
-    except ValueError as error:
-        owners = network.params.owners().items()
-        left = {key: getattr(layer, "d" + name, None) for key, (_, layer, name) in owners}
-        if not any(_misfit(left[key], param) for key, param in network.params.items()):
-            raise
-        return left, [f"{error}."]
-
-
-def _pass_other_data(network, x, t, rng):
-    """Fill the caches of all layers with something else, so that a stale one shows later."""
-    with contextlib.suppress(Exception):  # what is wrong with x or t, the pass that counts will say
-        x = _shuffled(x, rng)
-        classes = network.predict(x).shape[1]
-        network.gradient(x, (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1))
-
-
-def _shuffled(x, rng):
-    """The same numbers in other places, and somewhat smaller."""
-    return 0.9 * rng.permuted(x.ravel()).reshape(x.shape)
 
 
 # Guards: what can't be checked, or can't be right, is answered with the reason.
@@ -410,7 +428,7 @@ def names_of_params(layer):
     return names or ()
 
 
-def _how_to_look(samples, tolerance, rng):
+def _checked_options(samples, tolerance, rng):
     """The options of a check, once they are sure to mean something."""
     if samples is not None and not is_count(samples):
         raise ValueError(f"expected samples as a whole number from 1 up, got {samples!r}")

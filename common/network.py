@@ -178,7 +178,7 @@ class Network:
             raise TypeError(f"expected layers as an OrderedDict of name -> layer, got {came}")
         if name.replace("_", "").lower() == "lastlayer" and name != "lastLayer":
             raise AttributeError(f"expected network.lastLayer = ..., got network.{name} = ...")
-        # "layers" isn't looked up, or a chain that can't work couldn't be replaced.
+        # To look a name up in params checks the chain, which must not stop a bad one's replacement.
         if name != "layers" and name in self.__dict__.get("_params", ()):
             raise AttributeError(
                 f"expected network.params[{name!r}] = ..., got network.{name} = ..."
@@ -235,10 +235,11 @@ class Params(MutableMapping):
         # when the chain has changed: a name, a layer, its param_names, or an array of it.
         if not chain or len(chain) != len(self._chain) or not all(map(is_, chain, self._chain)):
             self._owners = _find_owners(self._network.layers)
-            self._chain = self._whole_chain()
+            self._chain = self._whole_chain()  # once more, now with the arrays just found
         return self._owners
 
     def _whole_chain(self):
+        """All that the keys depend on, in one list, whose items are compared by `is`."""
         layers = self._network.layers
         names = [getattr(layer, "param_names", None) for layer in layers.values()]
         arrays = [getattr(layer, name, None) for _, layer, name in self._owners.values()]

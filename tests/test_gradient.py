@@ -158,12 +158,14 @@ def test_an_f_that_is_not_finite_is_refused_with_the_place(bad):
         numerical_gradient(lambda x: bad if x[1, 0] > 3 else 0.0, x)
 
 
+@pytest.mark.parametrize("call", [1, 2])
 @pytest.mark.parametrize("by", [-1, 1])
-def test_an_f_that_writes_into_x_is_refused(by):
-    x = np.array([1.0, 2.0])
+def test_an_f_that_writes_into_x_is_refused(call, by):
+    x, calls = np.array([1.0, 2.0]), []
 
     def f(x):
-        x[0] += by
+        calls.append(None)
+        x[0] += by * (len(calls) == call)
         return 0.0
 
     with pytest.raises(ValueError, match="expected f to leave x as it is, got a write into it"):
