@@ -35,7 +35,7 @@ from ch05.options import (
     writable,
 )
 from common.files import write_whole
-from common.functions import as_labels, as_numbers, is_count
+from common.guards import as_labels, as_numbers, is_count
 from dataset.mnist import load_mnist
 
 __all__ = ["History", "plot_history", "train"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["read_arrays", "write_whole"]
+__all__ = ["load_arrays", "save_arrays", "write_whole"]
 
 
 def write_whole(path, content):
@@ -19,7 +19,7 @@ def write_whole(path, content):
     """
     path = Path(os.path.realpath(os.path.expanduser(path)))
     existed = os.path.exists(path)
-    if existed and not os.path.isfile(path):  # which os.replace would do away with
+    if existed and not path.is_file():  # which os.replace would do away with
         kind = "folder" if path.is_dir() else "device"
         raise OSError(f"{path}: expected to write a file, got a {kind} of that name")
     if existed and not os.access(path, os.W_OK):  # which os.replace would not mind
@@ -40,32 +40,64 @@ def write_whole(path, content):
             unfinished.unlink()
 
 
+def save_arrays(path, arrays):
+    """Write {key: array} to a .npz file. ValueError for arrays with nan or inf in them."""
+    for key, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"expected finite parameters, got nan or inf in {key}; not saved")
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    write_whole(path, content.getvalue())
+
+
+def load_arrays(path, like):
+    """{key: array} from a .npz file that has just the keys and shapes of the arrays `like`.
+
+    FileNotFoundError for no file; ValueError, with everything that differs, for other arrays.
+    """
+    path, expected = Path(os.path.expanduser(path)), dict(like)
+    try:
+        arrays = read_arrays(path, most=sum(array.size for array in expected.values()))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: expected a file of weights, got none") from None
+    differences = [f"{key} is not in the network" for key in arrays if key not in expected]
+    for key, array in expected.items():
+        if key not in arrays:
+            differences.append(f"{key} is missing")
+        elif arrays[key].shape != array.shape:
+            differences.append(f"{key} has shape {arrays[key].shape}, not {array.shape}")
+        elif arrays[key].dtype not in (np.float32, np.float64):
+            differences.append(f"{key} has dtype {arrays[key].dtype}, not float32 or float64")
+        elif not (np.abs(arrays[key]) <= np.finfo(array.dtype).max).all():
+            differences.append(f"{key} holds nan or numbers beyond {array.dtype}")
+    if differences:
+        raise ValueError(
+            f"{path}: expected weights of this network, got others: {'; '.join(differences)}"
+        )
+    return arrays
+
+
 def read_arrays(path, most):
     """{key: array} from a .npz file that holds at most `most` float64 numbers, and no pickle.
 
-    FileNotFoundError for no file; ValueError, which names the file, for anything else than sound
-    arrays. np.load would not look at the checksum of an array whose header promises too few
-    numbers, so each array is read here to its end, where the checksum is.
+    FileNotFoundError for no file; ValueError, which names the file, for anything but sound arrays.
     """
     try:
         if Path(path).is_fifo():  # which would be waited for, for ever
             raise ValueError("a pipe")
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            size = sum(member.file_size for member in members)
-            if size > 8 * most + 1024 * len(members):
+            size = sum(member.file_size for member in archive.infolist())
+            if size > 8 * most + 1024 * len(archive.infolist()):
                 raise ValueError(f"{size:,} bytes of data, too many for this network")
             arrays = {}
-            for member in members:
+            for member in archive.infolist():
                 key = member.filename.removesuffix(".npy")
-                if key in arrays:
-                    raise ValueError(f"two arrays by the name of {key}")
-                # No more than promised, since it may be a zip bomb; and one more, to meet the end.
                 with archive.open(member) as file:
-                    content = io.BytesIO(file.read(member.file_size + 1))
-                arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
-                if content.read(1):
-                    raise ValueError(f"more bytes in {key} than its shape and dtype say")
+                    array = np.lib.format.read_array(file, allow_pickle=False)
+                    # np.load would not read to the end, where the checksum is.
+                    if file.read(1) or key in arrays:
+                        raise ValueError(f"more than one array in {key}")
+                arrays[key] = array
             return arrays
     except FileNotFoundError:
         raise

@@ -23,11 +23,11 @@ FloatingPointError.
 """
 
 import math
-import numbers
 
 import numpy as np
 
-from common.functions import all_finite, as_floats, as_labels, is_count, log_softmax, sigmoid
+from common import guards
+from common.functions import log_softmax, sigmoid
 
 __all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 
@@ -47,9 +47,9 @@ class Affine:
     param_names = ("W", "b")
 
     def __init__(self, W, b):
-        self.W = as_floats(W)
-        self.b = as_floats(b, self.W.dtype)
-        self._check_shapes()
+        self.W = guards.as_floats(W)
+        self.b = guards.as_floats(b, self.W.dtype)
+        guards.check_affine(self)
         self.dW = None
         self.db = None
         self.x = None
@@ -64,72 +64,31 @@ class Affine:
         rng : a numpy Generator or a seed; None draws from numpy's global state, which
               np.random.seed sets
         """
-        sizes = (input_size, output_size)
-        if not all(map(is_count, sizes)):
-            raise ValueError(
-                f"Affine: expected sizes as whole numbers from 1 up, got {input_size!r} inputs "
-                f"and {output_size!r} outputs"
-            )
-        if np.dtype(dtype) not in (np.float32, np.float64):
-            raise TypeError(f"Affine: expected dtype float32 or float64, got {np.dtype(dtype)}")
-        std = weight_init_std
-        if isinstance(std, str):
-            std = {"he": math.sqrt(2 / input_size), "xavier": math.sqrt(1 / input_size)}.get(std)
-        if not isinstance(std, numbers.Real) or std is True or not 0 <= std < math.inf:
-            raise ValueError(
-                'Affine: expected weight_init_std as a number from 0 up, "he" or "xavier", '
-                f"got {weight_init_std!r}"
-            )
+        guards.check_start(input_size, output_size, weight_init_std, dtype)
+        by_name = {"he": math.sqrt(2 / input_size), "xavier": math.sqrt(1 / input_size)}
+        std = by_name.get(weight_init_std, weight_init_std)
         draws = np.random if rng is None else np.random.default_rng(rng)
-        W = std * draws.standard_normal(sizes)  # (D, M)
+        W = std * draws.standard_normal((input_size, output_size))  # (D, M)
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
-    @np.errstate(over="ignore", invalid="ignore")  # _say_what_is_not_finite has better words
+    @np.errstate(over="ignore", invalid="ignore")  # guards.not_finite has better words
     def forward(self, x):
-        x = self._as_x(x)
+        x = guards.as_batch(self, x)
         out = np.dot(x, self.W)  # (N, D) (D, M) -> (N, M)
         out += self.b
         # All of x has gone into out, so nan or inf shows there; and out is mostly the smaller one.
-        if not all_finite(out):
-            self._say_what_is_not_finite(x)
+        if not guards.all_finite(out):
+            raise guards.not_finite(self, x)
         self.x = x
         return out
 
     def backward(self, dout, need_dx=True):
         """Sets dW and db, and returns dx; with need_dx=False None, and saves the work for it."""
-        if self.x is None:
-            raise _not_forward(self)
-        dout = _as_dout(self, dout, self.x.dtype, (len(self.x), self.W.shape[1]))
+        guards.check_forward_first(self, self.x)
+        dout = guards.as_dout(self, dout, (len(self.x), self.W.shape[1]), self.W.dtype)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         return np.dot(dout, self.W.T) if need_dx else None  # (N, M) (M, D) -> (N, D)
-
-    def _as_x(self, x):
-        if self.b.shape != self.W.shape[1:]:  # one of them has been replaced
-            self._check_shapes()
-        x, D = as_floats(x, self.W.dtype), len(self.W)
-        if x.ndim != 2 or x.shape[1] != D:
-            raise ValueError(f"Affine: expected x of shape (N, {D}), got {x.shape}{_hint(x, D)}")
-        return x
-
-    def _check_shapes(self):
-        W, b = np.shape(self.W), np.shape(self.b)
-        if len(W) != 2 or 0 in W or b != W[1:]:
-            hint = "; from sizes, Affine.random makes a layer" if W == () else ""
-            raise ValueError(
-                f"Affine: expected W of shape (D, M) and b of shape (M,), got {W} and {b}{hint}"
-            )
-
-    def _say_what_is_not_finite(self, x):
-        if not np.isfinite(x).all():
-            row, column = np.argwhere(~np.isfinite(x))[0]
-            raise ValueError(
-                f"Affine: expected finite numbers in x, got {x[row, column]} at x[{row}, {column}]"
-            )
-        raise FloatingPointError(
-            "Affine: expected a finite x W + b, got inf or nan from a finite x: W or b has grown "
-            "beyond all bounds; train with a smaller learning rate"
-        )
 
     def __repr__(self):
         return "Affine({} -> {})".format(*self.W.shape)
@@ -146,14 +105,13 @@ class Relu:
         self.mask = None
 
     def forward(self, x):
-        x = as_floats(x)
+        x = guards.as_floats(x)
         self.mask = x > 0
         return np.maximum(x, 0)
 
     def backward(self, dout):
-        if self.mask is None:
-            raise _not_forward(self)
-        return _as_dout(self, dout, None, self.mask.shape) * self.mask
+        guards.check_forward_first(self, self.mask)
+        return guards.as_dout(self, dout, self.mask.shape) * self.mask
 
     def __repr__(self):
         return "Relu()"
@@ -173,9 +131,9 @@ class Sigmoid:
         return self.out
 
     def backward(self, dout):
-        if self.out is None:
-            raise _not_forward(self)
-        return _as_dout(self, dout, self.out.dtype, self.out.shape) * (self.out * (1 - self.out))
+        guards.check_forward_first(self, self.out)
+        dout = guards.as_dout(self, dout, self.out.shape, self.out.dtype)
+        return dout * (self.out * (1 - self.out))
 
     def __repr__(self):
         return "Sigmoid()"
@@ -198,10 +156,10 @@ class SoftmaxWithLoss:
         self.y = None
         self.t = None
 
-    @np.errstate(invalid="ignore", under="ignore")  # the errors below have better words
+    @np.errstate(invalid="ignore", under="ignore")  # the guards have better words
     def forward(self, x, t):
-        x = self._as_scores(x)
-        t = as_labels(t, *x.shape)
+        x = guards.as_scores(x)
+        t = guards.as_labels(t, *x.shape)
         N = len(x)
         log_y = log_softmax(x)  # (N, C)
         if t.ndim == 1:
@@ -209,25 +167,13 @@ class SoftmaxWithLoss:
         else:
             t = t.astype(x.dtype, copy=False)
             loss = -float((t * log_y).sum()) / N
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"SoftmaxWithLoss: expected a finite loss, got {loss}: scores too far apart "
-                f"for {x.dtype}; train with a smaller learning rate"
-            )
+        guards.check_loss(loss, x.dtype)
         self.y, self.t = np.exp(log_y), t
         return loss + 0.0  # which makes 0.0 of -0.0
 
     def backward(self, dout=1):
-        if self.y is None:
-            raise _not_forward(self)
-        dout = np.asarray(dout)
-        if dout.dtype.kind not in "biuf":
-            raise TypeError(f"SoftmaxWithLoss: expected dout as one number, got {dout}")
-        if dout.ndim != 0:
-            raise ValueError(
-                "SoftmaxWithLoss: expected dout as one number, since the loss is one, "
-                f"got shape {dout.shape}"
-            )
+        guards.check_forward_first(self, self.y)
+        dout = guards.as_last_dout(self, dout)
         N = len(self.y)
         dx = self.y.copy(order="K")  # in the order in memory that log_softmax gave it: faster
         if self.t.ndim == 1:
@@ -235,47 +181,8 @@ class SoftmaxWithLoss:
         else:
             dx *= self.t.sum(axis=1, keepdims=True)  # 1, but for what rounding has done to t
             dx -= self.t
-        dx *= float(dout) / N
+        dx *= dout / N
         return dx
-
-    def _as_scores(self, x):
-        x = as_floats(x)
-        if x.ndim != 2:
-            hint = "; for a single sample pass x[np.newaxis]" if x.ndim == 1 else ""
-            raise ValueError(
-                f"SoftmaxWithLoss: expected scores x of shape (N, C), got {x.shape}{hint}"
-            )
-        if not all_finite(x):
-            raise ValueError("SoftmaxWithLoss: expected finite scores x, got nan or inf among them")
-        return x
 
     def __repr__(self):
         return "SoftmaxWithLoss()"
-
-
-def _as_dout(layer, dout, dtype, shape):
-    """dout as floats of the shape of what forward returned, or an error that says why not."""
-    dout = as_floats(dout, dtype)
-    if dout.shape != shape:
-        raise ValueError(
-            f"{type(layer).__name__}: expected dout of shape {shape}, got {dout.shape}"
-        )
-    return dout
-
-
-def _not_forward(layer):
-    return RuntimeError(
-        f"{type(layer).__name__}: expected forward before backward, got backward first; "
-        "forward keeps what backward needs"
-    )
-
-
-def _hint(x, D):
-    if x.ndim == 1:
-        swapped = "" if len(x) == D else ", unless x and t are swapped"
-        return f"; for a single sample pass x[np.newaxis]{swapped}"
-    if x.ndim > 2 and x[0].size == D:
-        return "; flatten the samples with x.reshape(len(x), -1)"
-    if x.ndim == 2 and x.shape[0] == D:
-        return "; samples are rows, so perhaps pass x.T"
-    return ""

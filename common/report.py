@@ -1,17 +1,15 @@
 """What a gradient check found: its figures, a table to read, and the likely causes in words.
 
-    a, n  what backprop says of the entries compared, and what the differences say
-    kink  True for the entries that lie at a kink, bug for those where backprop is wrong
-    noise how far rounding alone may put the two apart
-
-Causes are guesses that help a reader to look in the right place; the verdict doesn't need them.
+a, n  what backprop says of the entries compared, and what the differences say
+kink  True for the entries that lie at a kink, bug for those where backprop is wrong
+noise how far rounding alone may put the two apart
 """
 
 import math
 
 import numpy as np
 
-__all__ = ["ArrayCheck", "GradientReport", "causes_in_chain", "causes_in_numbers", "index_of"]
+__all__ = ["ArrayCheck", "GradientReport", "index_of", "likely_causes"]
 
 
 class GradientReport(dict):
@@ -22,14 +20,14 @@ class GradientReport(dict):
     ok       : True if backprop disagrees nowhere, kinks aside
     failed   : names of the parameters that disagree, and "lastLayer" if its dx does
     suspects : names of the layers that are wrong when they are checked alone
-    causes   : what the numbers look like, a sentence each
+    causes   : what the numbers look like, a sentence each: guesses where to look
     """
 
-    def __init__(self, checks, causes=()):
+    def __init__(self, checks):
         super().__init__(checks)
         self.failed = [name for name, check in checks.items() if not check.ok]
         self.ok = not self.failed
-        self.suspects, self.causes = [], list(causes)
+        self.suspects, self.causes = [], []
 
     def __bool__(self):
         """ok, and not all unclear: so that `assert check_gradient(...)` means what it says."""
@@ -37,6 +35,16 @@ class GradientReport(dict):
 
     def __missing__(self, name):
         raise KeyError(f"expected one of {', '.join(self)}, got {name!r}")
+
+    def add(self, name, report):
+        """Take in a failed report on a layer's x, under another name."""
+        self[name], self.ok = report["x"], False
+        self.failed.append(name)
+        self.causes += [name + cause.removeprefix("x") for cause in report.causes]
+
+    def suspect(self, layer, fault):
+        self.suspects.append(layer)
+        self.causes.append(f"Checked alone, {layer} fails: {fault}.")
 
     def __str__(self):
         rows = [("", "shape", "checked", "kinks", "mean |diff|", "max rel. error", "")]
@@ -79,11 +87,10 @@ class ArrayCheck:
     ok             : False if an entry disagrees
     unclear        : True if all that was seen is at a kink or smaller than rounding
     entries        : places in x.flat of those compared; all_backprop, all_numerical at each
-    problem        : why backprop's gradient can't be that of this array at all, or None
     """
 
-    def __init__(self, shape, entries, a, n, kink, bug, noise, tolerance, problem):
-        self.shape, self.problem, self.ok = shape, problem, not bug.any()
+    def __init__(self, shape, entries, a, n, kink, bug, tolerance, noise):
+        self.shape, self.ok = shape, not bug.any()
         self.checked, self.kinks = len(entries), int(kink.sum())
         entries, a, n, bug = entries[~kink], a[~kink], n[~kink], bug[~kink]
         diff, size = np.abs(a - n), np.maximum(np.abs(a), np.abs(n))
@@ -108,7 +115,7 @@ class ArrayCheck:
 
     def disagreement(self):
         """Where backprop and the difference are furthest apart, in words."""
-        return self.problem or (
+        return (
             f"worst at {list(self.worst_index)}, where backprop says {self.backprop:.8g} "
             f"and the difference {self.numerical:.8g}"
         )
@@ -119,8 +126,12 @@ def index_of(i, shape):
     return tuple(int(along) for along in np.unravel_index(i, shape))
 
 
-def causes_in_numbers(report, gradients, N, dout):
-    """What the numbers in the arrays that failed look like, a sentence each."""
+def likely_causes(report, gradients, N, dout=None):
+    """What the gradients that failed look like, a sentence each: guesses where to look.
+
+    N    : the batch size
+    dout : what backward was given, if that was one number
+    """
     names = {}
     for name in report.failed:
         for words in _likeness(name, report, gradients, N, dout):
@@ -148,22 +159,15 @@ def _likeness(name, report, gradients, N, dout):
         known = [
             (-1, "the negative of what it should be: a wrong sign?"),
             (2, "2 times what it should be: is something added twice?"),
-            (0.5, "half of what it should be."),
+            (1 / 2, "half of what it should be."),
             (N, f"{N} times what it should be, the batch size: is a division by N missing?"),
-            (
-                1 / N,
-                f"1/{N} of what it should be, {N} the batch size: divided by N once too often?",
-            ),
-            (
-                1 / dout,
-                f"what it should be for a dout of 1, got {dout:.6g}: "
-                "does backward ignore its dout?",
-            ),
+            (1 / N, f"1/{N} of what it should be, {N} the batch size: divided twice?"),
         ]
+        if np.ndim(dout) == 0 and dout:
+            words = f"what it should be for a dout of 1, got {dout:.6g}: is dout ignored?"
+            known.append((1 / dout, words))
         near = [words for value, words in known if abs(factor / value - 1) < 1e-5]
-        yield "every gradient is " + (
-            " Or ".join(near) if near else f"{factor:.6g} times what it should be."
-        )
+        yield "every gradient is " + (" Or ".join(near) or f"{factor:.6g} times what it should be.")
     if len(check.shape) > 1 and _nearly_all_equal(np.ravel(gradients[name].T)[entries], n):
         yield "the gradient is the transpose of what it should be."
     for other in report.failed:
@@ -174,28 +178,3 @@ def _likeness(name, report, gradients, N, dout):
 
 def _nearly_all_equal(a, n):
     return np.isclose(a, n, rtol=1e-5, atol=1e-6 * np.abs(n).max()).mean() > 0.9
-
-
-def causes_in_chain(network, failed):
-    """What the places of the parameters that failed have in common, a sentence each."""
-    names = {}  # of each layer that learns: which of its gradients are off, and which are right
-    for key, (layer_name, _, name) in network.params.owners().items():
-        off, right = names.setdefault(layer_name, ([], []))
-        (off if key in failed else right).append("d" + name)
-    causes = [
-        f"{layer}: only {' and '.join(off)} is off while {' and '.join(right)} agrees, so the dout "
-        f"that arrives is right. How is {' and '.join(off)} made from it?"
-        for layer, (off, right) in names.items()
-        if off and right
-    ]
-    learning = list(names)
-    wrong = [layer for layer, (off, right) in names.items() if off and not right]
-    if wrong and wrong != learning and wrong == learning[: len(wrong)]:
-        below, above = wrong[-1], learning[len(wrong)]
-        every = list(network.layers)
-        between = every[every.index(below) + 1 : every.index(above) + 1]
-        causes.append(
-            f"Everything up to {below} is off and everything from {above} on agrees: the dx "
-            f"of {' or '.join(reversed(between))} is suspect, or {below} itself."
-        )
-    return causes

@@ -135,7 +135,7 @@ def read_only():
         (read_only(), ValueError, "read-only.*copy"),
         (np.array([1.0, np.nan]), ValueError, "below 1e10"),
         (np.array([1.0, -np.inf]), ValueError, "below 1e10"),
-        (np.array([1e13]), ValueError, "step of 0.0001 is lost"),
+        (np.array([1e13]), ValueError, "step of 1e-4 is lost"),
     ],
 )
 def test_an_x_without_differences_is_refused(x, error, words):
@@ -292,9 +292,7 @@ def plus(array, index, by=0.01):
 
 UP_TO_1, UP_TO_2, UP_TO_3 = "W1 b1", "W1 b1 W2 b2", "W1 b1 W2 b2 W3 b3"
 ALL = "W1 b1 W2 b2 W3 b3 W4 b4 lastLayer"
-BELOW_RELU1 = "from Affine2 on agrees: the dx of Affine2 or Relu1 is suspect"
-BELOW_RELU2 = "to Affine3 is off and everything from Affine4 on agrees: the dx of Affine4 or Relu2"
-BELOW_SIGMOID1 = "from Affine3 on agrees: the dx of Affine3 or Sigmoid1 is suspect"
+DX = "fails: wrong dx."
 
 # the bug's name, the layer, the bug, the parameters that come out wrong, words of a likely cause
 BUGS = [
@@ -306,7 +304,6 @@ BUGS = [
     ("N dW", "Affine3", dW(lambda L, *_: N * L.dW), "W3", "is 4 times what it should be, the batc"),
     ("dW / N", "Affine3", dW(lambda L, *_: L.dW / N), "W3", "W3: every gradient is 1/4 of"),
     ("square dW^T", "Affine2", dW(lambda L, *_: L.dW.T), "W2", "W2: the gradient is the transpose"),
-    ("oblong dW^T", "Affine1", dW(lambda L, *_: L.dW.T), "W1", "got (5, 6), the transpose"),
     (
         "dW zero",
         "Affine2",
@@ -314,7 +311,6 @@ BUGS = [
         "W2",
         "W2: every gradient looked at is zero",
     ),
-    ("dW missing", "Affine2", dW(lambda *_: None), "W2", "W2: backward left no gradient"),
     ("dW[3, 2]", "Affine1", dW(lambda L, *_: plus(L.dW, (3, 2))), "W1", "W1: worst at [3, 2]"),
     ("dW[3]", "Affine2", dW(lambda L, *_: plus(L.dW, 3)), "W2", "W2: worst at [3, "),
     ("dW nan", "Affine1", dW(lambda L, *_: plus(L.dW, (5, 4), np.nan)), "W1", "backprop says nan"),
@@ -324,11 +320,11 @@ BUGS = [
         "Affine2",
         dW(lambda L, dout, _: np.ones((5, N)) @ dout),
         "W2",
-        "db agrees, so",
+        "Affine2 fails: wrong dW.",
     ),
     ("dW adds up over calls", "Affine3", adds_up_over_calls, "W3", "W3: worst at"),
-    ("dW by the first x", "Affine2", stale("x", behind=False), "W2", "only dW is off"),
-    ("dW by the x before", "Affine2", stale("x", behind=True), "W2", "only dW is off"),
+    ("dW by the first x", "Affine2", stale("x", behind=False), "W2", "Affine2 fails: wrong dW."),
+    ("dW by the x before", "Affine2", stale("x", behind=True), "W2", "Affine2 fails: wrong dW."),
     # Affine: db
     (
         "1.001 db",
@@ -337,7 +333,6 @@ BUGS = [
         "b1",
         "b1: every gradient is 1.001 times",
     ),
-    ("db not summed", "Affine3", db(lambda L, dout, _: dout), "b3", "of shape (5,), got (4, 5)"),
     (
         "db averaged",
         "Affine3",
@@ -350,7 +345,7 @@ BUGS = [
         "Affine4",
         db(lambda L, dout, _: dout[0]),
         "b4",
-        "only db is off while dW",
+        "Affine4 fails: wrong db.",
     ),
     (
         "db zero",
@@ -359,7 +354,6 @@ BUGS = [
         "b2",
         "b2: every gradient looked at is zero",
     ),
-    ("db missing", "Affine4", db(lambda *_: None), "b4", "b4: backward left no gradient"),
     ("db[4]", "Affine1", db(lambda L, *_: plus(L.db, 4)), "b1", "b1: worst at [4]"),
     # Affine: dx, and all of it
     (
@@ -367,17 +361,17 @@ BUGS = [
         "Affine2",
         dx(lambda L, dout, _: dout @ L.W),
         UP_TO_1,
-        "dx of Affine2 or Relu1",
+        DX,
     ),
-    ("dx zero", "Affine4", dx(lambda L, _, dx: 0 * dx), UP_TO_3, BELOW_RELU2),
-    ("1.001 dx", "Affine4", dx(lambda L, _, dx: 1.001 * dx), UP_TO_3, BELOW_RELU2),
-    ("dx / N", "Affine3", dx(lambda L, _, dx: dx / N), UP_TO_2, BELOW_SIGMOID1),
+    ("dx zero", "Affine4", dx(lambda L, _, dx: 0 * dx), UP_TO_3, DX),
+    ("1.001 dx", "Affine4", dx(lambda L, _, dx: 1.001 * dx), UP_TO_3, DX),
+    ("dx / N", "Affine3", dx(lambda L, _, dx: dx / N), UP_TO_2, DX),
     (
         "Affine ignores dout",
         "Affine4",
         ignores_dout,
         "W1 b1 W2 b2 W3 b3 W4 b4",
-        "Affine4's",
+        "Affine4 fails: wrong dW and db and dx.",
     ),
     # Relu
     (
@@ -385,23 +379,23 @@ BUGS = [
         "Relu2",
         dx(lambda L, dout, _: dout * ~L.mask),
         UP_TO_3,
-        BELOW_RELU2,
+        DX,
     ),
-    ("mask from dout", "Relu2", dx(lambda L, dout, _: dout * (dout > 0)), UP_TO_3, BELOW_RELU2),
-    ("mask ignored", "Relu2", dx(lambda L, dout, _: dout), UP_TO_3, BELOW_RELU2),
-    ("Relu ignores dout", "Relu1", ignores_dout, UP_TO_1, BELOW_RELU1),
-    ("the first mask", "Relu1", stale("mask", behind=False), UP_TO_1, BELOW_RELU1),
-    ("the mask before", "Relu1", stale("mask", behind=True), UP_TO_1, BELOW_RELU1),
+    ("mask from dout", "Relu2", dx(lambda L, dout, _: dout * (dout > 0)), UP_TO_3, DX),
+    ("mask ignored", "Relu2", dx(lambda L, dout, _: dout), UP_TO_3, DX),
+    ("Relu ignores dout", "Relu1", ignores_dout, UP_TO_1, DX),
+    ("the first mask", "Relu1", stale("mask", behind=False), UP_TO_1, DX),
+    ("the mask before", "Relu1", stale("mask", behind=True), UP_TO_1, DX),
     # Sigmoid
-    ("sigmoid' = out", "Sigmoid1", dx(lambda L, dout, _: dout * L.out), UP_TO_2, BELOW_SIGMOID1),
+    ("sigmoid' = out", "Sigmoid1", dx(lambda L, dout, _: dout * L.out), UP_TO_2, DX),
     (
         "sigmoid' = 1 - out",
         "Sigmoid1",
         dx(lambda L, dout, _: dout * (1 - L.out)),
         UP_TO_2,
-        BELOW_SIGMOID1,
+        DX,
     ),
-    ("sigmoid' = 1", "Sigmoid1", dx(lambda L, dout, _: dout), UP_TO_2, BELOW_SIGMOID1),
+    ("sigmoid' = 1", "Sigmoid1", dx(lambda L, dout, _: dout), UP_TO_2, DX),
     (
         "-sigmoid'",
         "Sigmoid1",
@@ -409,9 +403,9 @@ BUGS = [
         UP_TO_2,
         "W1, b1, W2, b2: every gradient is the negative",
     ),
-    ("Sigmoid ignores dout", "Sigmoid1", ignores_dout, UP_TO_2, BELOW_SIGMOID1),
-    ("the first out", "Sigmoid1", stale("out", behind=False), UP_TO_2, BELOW_SIGMOID1),
-    ("the out before", "Sigmoid1", stale("out", behind=True), UP_TO_2, BELOW_SIGMOID1),
+    ("Sigmoid ignores dout", "Sigmoid1", ignores_dout, UP_TO_2, DX),
+    ("the first out", "Sigmoid1", stale("out", behind=False), UP_TO_2, DX),
+    ("the out before", "Sigmoid1", stale("out", behind=True), UP_TO_2, DX),
     # SoftmaxWithLoss
     ("softmax without - t", "lastLayer", dx(lambda L, dout, _: dout * L.y / N), ALL, None),
     (
@@ -434,7 +428,7 @@ BUGS = [
         "lastLayer",
         ignores_dout,
         "lastLayer",
-        "does backward ignore its dout?",
+        "is dout ignored?",
     ),
     ("the first t", "lastLayer", stale("t", behind=False), ALL, None),
     ("the t before", "lastLayer", stale("t", behind=True), ALL, None),
@@ -453,7 +447,7 @@ def find(place, bug, failed, words, samples, seed):
     assert not report.ok
     assert report.failed == failed.split(), report
     assert report.suspects == [place], report
-    assert f"Checked alone, {place}'s" in str(report)
+    assert f"Checked alone, {place} fails: " in str(report)
     assert (words or "") in str(report), report
     for key, param in network.params.items():
         np.testing.assert_array_equal(param, before[key])
@@ -470,6 +464,26 @@ def test_a_planted_bug_is_found_and_blamed_on_its_layer(place, bug, failed, word
 def test_a_planted_bug_is_found_every_time(place, bug, failed, words, samples):
     for seed in range(40):
         find(place, bug, failed, words, samples, seed)
+
+
+@pytest.mark.parametrize(
+    "place, bug, words",
+    [
+        ("Affine1", dW(lambda L, *_: L.dW.T), r"dW of shape \(6, 5\), got \(5, 6\), the transpose"),
+        ("Affine2", dW(lambda *_: None), r"dW of shape \(5, 5\), got nothing"),
+        ("Affine3", db(lambda L, dout, _: dout), r"db of shape \(5,\), got \(4, 5\)$"),
+        ("Affine4", db(lambda *_: None), r"db of shape \(4,\), got nothing"),
+    ],
+)
+def test_a_gradient_of_another_shape_is_refused_by_its_name(place, bug, words):
+    network, x, t = network_and_batch(1)
+    layer = plant(bug, network, place)
+    for name, check in [
+        (place, lambda: check_gradient(network, x, t)),
+        (type(layer).__name__, lambda: check_layer(layer, np.ones((N, len(layer.W))))),
+    ]:
+        with pytest.raises(ValueError, match=f"^{name}: expected backward to compute {words}"):
+            check()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -495,7 +509,7 @@ def test_gradients_swapped_between_layers_of_one_shape(samples):
     assert report.failed == ["W2", "W3"] and report.suspects == []
     assert "W2: the gradient should be what W3's is; are they swapped?" in str(report)
     assert "W3: the gradient should be what W2's is; are they swapped?" in str(report)
-    assert "Checked alone, no layer is found wrong" in str(report)
+    assert "Checked alone, no layer fails" in str(report)
 
 
 @FULL_AND_SAMPLED
@@ -525,16 +539,19 @@ def test_a_chain_walked_in_the_wrong_order():
     network.gradient = gradient
     report = check_gradient(network, x, t)
     assert report.failed == UP_TO_2.split() and report.suspects == []
-    assert BELOW_SIGMOID1 in str(report)
-    assert "Checked alone, no layer is found wrong" in str(report)
+    assert report.causes[-1] == (
+        "Checked alone, no layer fails: look at how dout is handed on, down to Affine2."
+    )
 
 
-def test_a_dx_of_the_wrong_shape_is_blamed_on_who_made_it():
+def test_a_dx_of_the_wrong_shape_is_refused_with_a_word_on_who_made_it():
     network = TwoLayerNet(4, 3, 2, rng=0)
-    plant(dx(lambda L, dout, dx: dx.T), network, "Affine2")
-    report = check_gradient(network, np.ones((2, 4)), [0, 1])
-    assert report.failed == ["W1", "b1"] and report.suspects == ["Affine2"]
-    assert "expected dout of shape (2, 3), got (3, 2)" in str(report)
+    layer = plant(dx(lambda L, dout, dx: dx.T), network, "Affine2")
+    words = r"^Relu1: expected dout of shape \(2, 3\), .*got \(3, 2\).*the layer after it"
+    with pytest.raises(ValueError, match=words):
+        check_gradient(network, np.ones((2, 4)), [0, 1])
+    with pytest.raises(ValueError, match=r"compute dx of shape \(2, 3\), got \(3, 2\), the trans"):
+        check_layer(layer, np.ones((2, 3)))
 
 
 class WritesIntoX(Relu):
@@ -594,7 +611,7 @@ def test_a_layer_that_spoils_the_cache_of_the_one_before_is_blamed():
     plant(lambda right: Centring, network, "Affine3")
     report = check_gradient(network, x, t)
     assert report.failed == UP_TO_2.split() and report.suspects == ["Affine3"]
-    assert "Affine3's backward ends in an error: Centring: expected x to be left" in str(report)
+    assert "Checked alone, Affine3 fails: Centring: expected x to be left" in str(report)
 
 
 def test_an_error_in_a_layer_alone_blames_none_above_it():
@@ -666,7 +683,7 @@ def test_a_layer_that_draws_random_numbers_is_refused():
     network.layers["Relu1"] = Dropout()
     x = np.random.default_rng(0).random((3, 4))
     for check in (lambda: check_layer(Dropout(), x), lambda: check_gradient(network, x, [0, 1, 2])):
-        with pytest.raises(ValueError, match="same finite outputs.*hold them fixed"):
+        with pytest.raises(ValueError, match="same outputs.*hold them fixed"):
             check()
 
 
@@ -682,7 +699,7 @@ def test_a_layer_whose_numbers_drift_is_refused_whichever_way_they_go(by):
         def backward(self, dout):
             return self.scale * dout
 
-    with pytest.raises(ValueError, match="same finite outputs"):
+    with pytest.raises(ValueError, match="same outputs"):
         check_layer(Drifting(), np.ones(3))
 
 
@@ -755,13 +772,11 @@ LAYER_BUGS = [
     ("Affine", dW(lambda L, dout, _: L.x.T @ np.sign(dout)), "W"),
     ("Affine", dW(lambda L, *_: L.dW[::-1]), "W"),
     ("Affine", db(lambda L, dout, _: dout.mean(axis=0)), "b"),
-    ("Affine", db(lambda *_: None), "b"),
     ("Affine", dx(lambda L, dout, _: dout @ L.W), "x"),
-    ("Affine", dx(lambda *_: None), "x"),
     ("Affine", dx(lambda L, _, dx: 1.001 * dx), "x"),
     ("Affine", stale("x", behind=False), "W"),
     ("Affine", stale("x", behind=True), "W"),
-    ("Affine", keeps_x_in_half, "W b x"),
+    ("Affine", keeps_x_in_half, "W"),
     ("Affine", ignores_dout, "W b x"),
     ("Relu", dx(lambda L, dout, _: dout), "x"),
     ("Relu", dx(lambda L, dout, _: dout * ~L.mask), "x"),
@@ -802,17 +817,22 @@ def test_check_layer_finds_planted_bugs(kind, bug, failed, samples):
 @pytest.mark.parametrize("D, M", [(3, 6), (6, 3)])
 def test_a_transpose_is_told_by_its_shape(D, M):
     layer = dW(lambda L, *_: L.dW.T)(Affine).random(D, M, 1, rng=0)
-    report = check_layer(layer, np.ones((2, D)))
-    assert report["W"].problem == (
-        f"expected a gradient of shape ({D}, {M}), got ({M}, {D}), the transpose"
-    )
+    words = rf"dW of shape \({D}, {M}\), got \({M}, {D}\), the transpose$"
+    with pytest.raises(ValueError, match=words):
+        check_layer(layer, np.ones((2, D)))
 
 
 @pytest.mark.parametrize("N", [2, 7])
 def test_another_shape_is_not_called_a_transpose(N):
     layer = db(lambda L, dout, _: dout)(Affine).random(6, 3, 1, rng=0)
-    report = check_layer(layer, np.ones((N, 6)))
-    assert report["b"].problem == f"expected a gradient of shape (3,), got ({N}, 3)"
+    with pytest.raises(ValueError, match=rf"db of shape \(3,\), got \({N}, 3\)$"):
+        check_layer(layer, np.ones((N, 6)))
+
+
+def test_a_missing_dx_is_no_return():
+    layer = dx(lambda *_: None)(Affine).random(6, 3, 1, rng=0)
+    with pytest.raises(ValueError, match=r"dx of shape \(2, 6\), got nothing$"):
+        check_layer(layer, np.ones((2, 6)))
 
 
 def test_the_other_data_that_show_a_stale_cache_are_such_as_a_layer_can_take():
@@ -872,24 +892,6 @@ def test_what_has_no_likeness_is_not_given_one(bug):
     layer.__class__ = bug(Affine)
     report = check_layer(layer, rng.standard_normal((7, 6)))
     assert len(report.failed) == 1 and report.causes == []
-
-
-@pytest.mark.parametrize("place", ["Affine1", "Affine2"])
-@pytest.mark.parametrize("names", ["W", "Wb"])
-def test_the_chain_is_blamed_only_where_all_below_a_layer_is_off(place, names):
-    class Doubling(Affine):
-        def backward(self, dout):
-            dx = super().backward(dout)
-            for name in names:
-                setattr(self, "d" + name, 2 * getattr(self, "d" + name))
-            return dx
-
-    network, x, t = network_and_batch(1)
-    plant(lambda right: Doubling, network, place)
-    report = check_gradient(network, x, t)
-    assert report.failed == [f"{name}{place[-1]}" for name in names]
-    below = place == "Affine1" and names == "Wb"  # then a wrong dx looks the same
-    assert ("Everything up to" in str(report)) == below
 
 
 @pytest.mark.parametrize(
@@ -960,26 +962,6 @@ def test_a_slight_error_in_a_row_of_numbers_is_not_called_a_transpose():
     assert report.failed == ["x"] and report.causes == []
 
 
-@pytest.mark.parametrize("place", ["zeta", "alpha"])
-def test_the_chain_goes_by_the_places_of_its_layers_and_not_by_their_names(place):
-    class Halving(Affine):
-        def backward(self, dout):
-            dx = super().backward(dout)
-            self.dW, self.db = self.dW / 2, self.db / 2
-            return dx
-
-    rng = np.random.default_rng(0)
-    zeta, alpha = Affine.random(3, 2, 1, rng=rng), Affine.random(2, 3, 1, rng=rng)
-    layers = OrderedDict(squash=Sigmoid(), zeta=zeta, relu=Relu(), alpha=alpha)
-    network = Network(layers, SoftmaxWithLoss())
-    plant(lambda right: Halving, network, place)
-    report = check_gradient(network, rng.standard_normal((2, 3)), [0, 2])
-    assert [cause for cause in report.causes if "Everything" in cause] == [
-        "Everything up to zeta is off and everything from alpha on agrees: the dx of alpha or relu "
-        "is suspect, or zeta itself."
-    ] * (place == "zeta")
-
-
 # A reader's own layers
 
 
@@ -1020,7 +1002,7 @@ def test_a_readers_own_layer_is_checked_in_and_outside_a_network():
     network.layers["Relu1"] = Wrong()
     report = check_gradient(network, x, [0, 1, 2])
     assert report.failed == ["a2"] and report.suspects == ["Relu1"]
-    assert "worst at []" in str(report) and "only da is off" not in str(report)
+    assert "worst at []" in str(report) and report.causes[-1] == "Checked alone, Relu1 fails: wrong da."
 
 
 # Kinks
@@ -1466,7 +1448,7 @@ def test_twenty_layers_are_checked_by_a_sample():
     report = check_gradient(network, x, t, samples=3)
     assert report.failed == [f"{name}{i}" for i in range(1, 4) for name in "Wb"]
     assert report.suspects == ["Affine4"]
-    assert "the dx of Affine4 or Relu3 is suspect" in str(report)
+    assert report.causes[-1] == "Checked alone, Affine4 fails: wrong dx."
 
 
 @pytest.mark.parametrize("samples", [0, -1, 2.5, "3"])
@@ -1503,7 +1485,9 @@ def test_how_to_check_is_said_by_name(check):
 
 def test_float32_is_refused_with_the_reason():
     network = TwoLayerNet(4, 3, 2, dtype=np.float32, rng=0)
-    with pytest.raises(TypeError, match="float64, got float32, whose rounding.*dtype=np.float64"):
+    with pytest.raises(
+        TypeError, match="float64 network, got float32, whose rounding.*dtype=np.float64"
+    ):
         check_gradient(network, np.ones((2, 4)), [0, 1])
     with pytest.raises(TypeError, match="Affine's W as a float64 array.*got an array of float32"):
         check_layer(Affine.random(4, 3, 1, dtype=np.float32), np.ones((2, 4)))
@@ -1585,7 +1569,7 @@ def test_the_report_is_a_table_to_read():
     assert first.startswith("W2: worst at [2, 1], where backprop says ")
     assert verdict == "Backprop DISAGREES with the differences: W2."
     assert causes == [f"- {cause}" for cause in report.causes]
-    assert causes[-1] == "- Checked alone, Affine2's dW doesn't fit its forward."
+    assert causes[-1] == "- Checked alone, Affine2 fails: wrong dW."
     assert repr(report) == str(report)
 
 
@@ -1724,6 +1708,4 @@ def test_two_gradients_of_a_layer_that_are_wrong_are_spoken_of_as_two():
             return dx
 
     plant(lambda right: Doubled, network, "Affine2")
-    assert "Checked alone, Affine2's dW and db don't fit its forward." in str(
-        check_gradient(network, x, t)
-    )
+    assert "Checked alone, Affine2 fails: wrong dW and db." in str(check_gradient(network, x, t))

@@ -629,7 +629,7 @@ def test_a_layer_may_be_renamed():
     np.testing.assert_allclose(network.predict(X), SCORES, rtol=1e-14, atol=1e-15)
     assert "Output" in repr(network)
     network.layers["Output"].backward = lambda dout: np.zeros((2, 3))  # leaves no dW
-    with pytest.raises(ValueError, match="^Output: expected backward to leave dW"):
+    with pytest.raises(ValueError, match="^Output: expected backward to compute dW"):
         network.gradient(X, [0, 1])
 
 
@@ -1053,10 +1053,10 @@ def test_an_error_without_words_stays_as_it_is(args):
 @pytest.mark.parametrize(
     "left, words",
     [
-        ({}, r"^Mine: expected backward to leave dg of shape \(2,\), got nothing"),
-        ({"dg": None}, r"^Mine: expected backward to leave dg of shape \(2,\), got nothing"),
-        ({"dg": 0.0}, r"^Mine: expected backward to leave dg of shape \(2,\), got shape \(\)"),
-        ({"dg": np.zeros((2, 2))}, r"leave dg of shape \(2,\), got shape \(2, 2\)"),
+        ({}, r"^Mine: expected backward to compute dg of shape \(2,\), got nothing"),
+        ({"dg": None}, r"^Mine: expected backward to compute dg of shape \(2,\), got nothing"),
+        ({"dg": 0.0}, r"^Mine: expected backward to compute dg of shape \(2,\), got \(\)"),
+        ({"dg": np.zeros((2, 2))}, r"compute dg of shape \(2,\), got \(2, 2\)"),
     ],
 )
 def test_a_backward_that_leaves_no_gradient_is_named(left, words):

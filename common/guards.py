@@ -1,0 +1,469 @@
+"""The guards: what comes in is turned into what the maths needs, or refused with the reason.
+
+Each answers one kind of mistake, in one sentence: what was expected, what came, and how to mend
+it. A wrong value is a ValueError, a wrong kind of thing a TypeError, too large a number a
+FloatingPointError. Nothing else is done here: to see how backprop works, skip this file.
+"""
+
+import itertools
+import math
+import numbers
+from collections.abc import Mapping
+
+import numpy as np
+
+ROUGH = (np.float16, np.float32)  # whose rounding would drown differences by a step of 1e-4
+
+
+# Numbers and labels
+
+
+def as_numbers(x, what="an array of real numbers"):
+    """x as an array of real numbers, whatever holds them: a list, an array, a pandas column."""
+    try:
+        array = np.asarray(x)
+    except ValueError:
+        raise ValueError(f"expected {what}, got rows of unequal length") from None
+    if array.dtype.kind not in "biuf":
+        came = f"dtype {array.dtype}" if array.ndim else type(x).__name__
+        if array.ndim and array.dtype.kind in "OSU":  # objects, strings
+            came += "; if these are numbers, pass np.array(..., float)"
+        raise TypeError(f"expected {what}, got {came}")
+    if array is not x and np.ma.is_masked(x):  # as an array, it has numbers at those places too
+        raise ValueError(f"expected {what}, got some masked; fill them in, or leave them out")
+    return array
+
+
+def as_floats(x, dtype=None):
+    """x as an array in dtype, without a copy where it is one already.
+
+    By default float32 and float64 stay as they are, and others become float64.
+    """
+    if type(x) is np.ndarray and x.dtype is dtype:  # the usual case in a training loop
+        return x
+    x = as_numbers(x)
+    if dtype is None:
+        dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.float64
+    return x.astype(dtype, copy=False)
+
+
+def as_labels(t, N, C):
+    """Labels for N samples, C classes: class numbers as integers (N,), or rows as floats (N, C)."""
+    t = as_numbers(t, "labels t as numbers")
+    if N == 0:
+        raise ValueError("expected at least one sample, got an empty batch")
+    if t.shape == (N, C):
+        t = as_floats(t)
+        if not is_probabilities(t):
+            raise ValueError(
+                "expected rows of t to be one-hot or probabilities (0 or more, summing to 1), "
+                "got other numbers; class numbers go in shape (N,)"
+            )
+        return t
+    if t.shape != (N,):
+        hint = "; pass t.ravel()" if t.size == N else "; pass t.T" if t.shape == (C, N) else ""
+        raise ValueError(
+            f"expected t of shape ({N},) for class numbers or ({N}, {C}) for rows, "
+            f"got {t.shape}{hint}"
+        )
+    wrong = t[~((t >= 0) & (t < C) & (t == np.floor(t)))]  # nan too
+    if wrong.size:
+        raise ValueError(
+            f"expected class numbers 0 to {C - 1}, got {wrong[0]}; the first class is 0, and there "
+            f"are {C} scores for each sample"
+        )
+    return t.astype(np.intp)
+
+
+def all_finite(x):
+    """True if there is neither nan nor inf in x, an array of floats.
+
+    One product of x with itself shows them, faster than a look at every number. It may overflow
+    where x is very large but finite, hence the second look.
+    """
+    return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())
+
+
+def is_count(n):
+    """True for a whole number from 1 up, Python's or NumPy's; not for True, which counts as 1."""
+    return isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1
+
+
+def is_probabilities(rows):
+    """True if every row of an (N, C) array is 0 or more and sums to 1, within 0.001."""
+    return bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < 1e-3).all())
+
+
+# Layers
+
+
+def kind(layer):
+    return type(layer).__name__
+
+
+def named(name, method, *args, **kwargs):
+    """method(*args), with the layer's name at the head of whatever it raises.
+
+    "Affine: expected x ..." becomes "Affine2: expected x ...", for there may be several.
+    """
+    try:
+        return method(*args, **kwargs)
+    except Exception as error:
+        if error.args and isinstance(error.args[0], str):
+            own = f"{kind(getattr(method, '__self__', None))}: "
+            error.args = (f"{name}: {error.args[0].removeprefix(own)}", *error.args[1:])
+        raise
+
+
+def returned(what, name, method, *args):
+    """named(name, method, *args), which must return something."""
+    result = named(name, method, *args)
+    if result is None:
+        raise TypeError(f"{name}: expected {what}, got None; no return?")
+    return result
+
+
+def check_start(input_size, output_size, weight_init_std, dtype):
+    if not is_count(input_size) or not is_count(output_size):
+        raise ValueError(
+            f"Affine: expected sizes as whole numbers from 1 up, got {input_size!r} inputs "
+            f"and {output_size!r} outputs"
+        )
+    std = weight_init_std
+    number = isinstance(std, numbers.Real) and std is not True and 0 <= std < math.inf
+    if not number and not (isinstance(std, str) and std in ("he", "xavier")):
+        raise ValueError(
+            f'Affine: expected weight_init_std as a number from 0 up, "he" or "xavier", got {std!r}'
+        )
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"Affine: expected dtype float32 or float64, got {np.dtype(dtype)}")
+
+
+def check_affine(layer):
+    W, b = np.shape(layer.W), np.shape(layer.b)
+    if len(W) != 2 or 0 in W or b != W[1:]:
+        hint = "; from sizes, Affine.random makes a layer" if W == () else ""
+        raise ValueError(
+            f"{kind(layer)}: expected W of shape (D, M) and b of shape (M,), got {W} and {b}{hint}"
+        )
+
+
+def as_batch(layer, x):
+    """x as an Affine takes it: floats (N, D) in the dtype of W."""
+    if layer.b.shape != layer.W.shape[1:]:  # one of them has been replaced
+        check_affine(layer)
+    x, D = as_floats(x, layer.W.dtype), len(layer.W)
+    if x.ndim == 2 and x.shape[1] == D:
+        return x
+    hint = ""
+    if x.ndim == 1:
+        swapped = "" if len(x) == D else ", unless x and t are swapped"
+        hint = f"; for a single sample pass x[np.newaxis]{swapped}"
+    elif x.ndim > 2 and x[0].size == D:
+        hint = "; flatten the samples with x.reshape(len(x), -1)"
+    elif x.ndim == 2 and len(x) == D:
+        hint = "; samples are rows, so perhaps pass x.T"
+    raise ValueError(f"{kind(layer)}: expected x of shape (N, {D}), got {x.shape}{hint}")
+
+
+def not_finite(layer, x):
+    """The error of an Affine whose output for x has nan or inf in it."""
+    if not np.isfinite(x).all():
+        row, column = np.argwhere(~np.isfinite(x))[0]
+        where = f"{x[row, column]} at x[{row}, {column}]"
+        return ValueError(f"{kind(layer)}: expected finite numbers in x, got {where}")
+    return FloatingPointError(
+        f"{kind(layer)}: expected a finite x W + b, got inf or nan from a finite x: W or b has "
+        "grown beyond all bounds; train with a smaller learning rate"
+    )
+
+
+def as_scores(x):
+    """x as SoftmaxWithLoss takes it: finite floats (N, C)."""
+    x = as_floats(x)
+    if x.ndim != 2:
+        hint = "; for a single sample pass x[np.newaxis]" if x.ndim == 1 else ""
+        raise ValueError(f"SoftmaxWithLoss: expected scores x of shape (N, C), got {x.shape}{hint}")
+    if not all_finite(x):
+        raise ValueError("SoftmaxWithLoss: expected finite scores x, got nan or inf among them")
+    return x
+
+
+def check_loss(loss, dtype):
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"SoftmaxWithLoss: expected a finite loss, got {loss}: scores too far apart "
+            f"for {dtype}; train with a smaller learning rate"
+        )
+
+
+def check_forward_first(layer, kept):
+    """`kept` is what forward leaves for backward."""
+    if kept is None:
+        raise RuntimeError(
+            f"{kind(layer)}: expected forward before backward, got backward first; "
+            "forward keeps what backward needs"
+        )
+
+
+def as_dout(layer, dout, shape, dtype=None):
+    """dout as floats of the shape that the layer's output had."""
+    dout = as_floats(dout, dtype)
+    if dout.shape != shape:
+        raise ValueError(
+            f"{kind(layer)}: expected dout of shape {shape}, as its output has, got {dout.shape}; "
+            "dout is the dx that the layer after it returns"
+        )
+    return dout
+
+
+def as_last_dout(layer, dout):
+    """dout as one float, since the loss is one."""
+    dout = np.asarray(dout)
+    if dout.dtype.kind not in "biuf":
+        raise TypeError(f"{kind(layer)}: expected dout as one number, got {dout}")
+    if dout.ndim != 0:
+        raise ValueError(
+            f"{kind(layer)}: expected dout as one number, since the loss is one, "
+            f"got shape {dout.shape}"
+        )
+    return float(dout)
+
+
+# Chains, and the parameters in them
+
+
+def check_methods(thing, what, methods):
+    for method in methods:
+        if isinstance(thing, type) or not callable(getattr(thing, method, None)):
+            came = kind(thing)
+            if isinstance(thing, type):
+                came = f"the class {thing.__name__}; write {thing.__name__}(...)"
+            raise TypeError(f"expected a {what} with {method}(), got {came}")
+
+
+def names_of_params(layer):
+    """The names of a layer's parameters; TypeError for a thing that can't be a layer."""
+    check_methods(layer, "layer", ("forward", "backward"))
+    names = getattr(layer, "param_names", None)
+    if isinstance(names, str):
+        raise TypeError(f'expected param_names as a tuple, got {names!r}; write ("{names}",)')
+    if names is None:
+        # The textbook's own Affine has none, and would silently never be trained.
+        kept = getattr(layer, "__dict__", {})
+        learns = [k for k in kept if k not in ("x", "out", "y") and "d" + k in kept]
+        if learns:
+            in_quotes = ", ".join(f'"{name}"' for name in learns)
+            raise TypeError(
+                f"expected param_names, since the layer keeps {learns[0]} and d{learns[0]}, got "
+                f"none; write param_names = ({in_quotes},) in the class, or () if it isn't to learn"
+            )
+    return names or ()
+
+
+def check_chain(layers):
+    """No layer at all, one that stands in two places, or two by nearly the same name?"""
+    if not layers:
+        raise ValueError("expected at least one layer, got an empty chain")
+    for (one, layer), (other, another) in itertools.combinations(layers.items(), 2):
+        if str(one).lower() == str(other).lower():
+            raise ValueError(
+                f"{other}: expected names that differ in more than capitals, got {one} too; "
+                f"to replace that layer, write layers[{one!r}] = ..."
+            )
+        if layer is another:
+            raise ValueError(
+                f"{other}: expected a layer of its own, got the one that stands at {one} too; "
+                "a layer keeps one forward for its backward"
+            )
+
+
+def check_params(owners):
+    """A parameter that can't be learned in place, that two layers share, or of another dtype?"""
+    arrays = []
+    for layer_name, layer, name in owners:
+        param = getattr(layer, name, None)
+        if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
+            came = f"dtype {param.dtype}" if isinstance(param, np.ndarray) else kind(param)
+            raise TypeError(
+                f"{layer_name}: expected parameter {name} as a numpy array of floats, got {came}"
+            )
+        arrays.append((layer_name, name, param))
+    for (one, a, first), (other, b, second) in itertools.combinations(arrays, 2):
+        if np.may_share_memory(first, second):
+            raise ValueError(
+                f"{other}: expected parameter {b} in an array of its own, got the one of "
+                f"{one}'s {a}; pass a copy"
+            )
+        if first.dtype != second.dtype:
+            raise TypeError(
+                f"{other}: expected parameter {b} in {first.dtype} like {one}'s {a}, "
+                f"got {second.dtype}"
+            )
+
+
+def as_values(key, values, param):
+    """values as an array that can be copied into a parameter."""
+    if not param.flags.writeable:
+        raise ValueError(
+            f"params[{key!r}]: expected an array that can be written, got a read-only one; "
+            "make the layer from a copy"
+        )
+    with np.errstate(over="ignore"):  # beyond float32 is inf, which is refused
+        values = named(f"params[{key!r}]", as_floats, values, param.dtype)
+    if values.shape != param.shape:
+        hint = "; pass its .T" if values.T.shape == param.shape else ""
+        raise ValueError(f"params[{key!r}]: expected shape {param.shape}, got {values.shape}{hint}")
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"params[{key!r}]: expected finite numbers, got nan or inf among them; "
+            "if this is training, try a smaller learning rate"
+        )
+    return values
+
+
+def as_gradient(layer_name, layer, name):
+    """The gradient that backward left for a parameter."""
+    gradient = getattr(layer, "d" + name, None)
+    check_shape(layer_name, name, gradient, getattr(layer, name))
+    return gradient
+
+
+def check_shape(layer_name, name, gradient, array):
+    shape = gradient.shape if type(gradient) is np.ndarray else np.shape(gradient)  # slower
+    if gradient is None or shape != array.shape:
+        came = "nothing" if gradient is None else shape
+        hint = ", the transpose" if came == array.T.shape else ""
+        raise ValueError(
+            f"{layer_name}: expected backward to compute d{name} of shape {array.shape}, "
+            f"got {came}{hint}"
+        )
+
+
+def check_assignment(network, name, value):
+    """Can't network.name = value work, or would it silently change nothing?"""
+    if name == "layers" and not hasattr(value, "items"):
+        raise TypeError(f"expected layers as an OrderedDict of name -> layer, got {kind(value)}")
+    if name == "lastLayer" and named(name, names_of_params, value):
+        raise TypeError(
+            "lastLayer: expected a layer without parameters, got one with param_names; "
+            "what learns belongs in `layers`"
+        )
+    if name != "lastLayer" and name.replace("_", "").lower() == "lastlayer":
+        raise AttributeError(f"expected network.lastLayer = ..., got network.{name} = ...")
+    if name[-1:].isdigit() and name in vars(network).get("_params", ()):
+        raise AttributeError(f"expected network.params[{name!r}] = ..., got network.{name} = ...")
+
+
+def check_built(network):
+    if "_params" not in vars(network):
+        raise AttributeError(
+            f"{kind(network)}: expected super().__init__(layers, lastLayer) before anything else, "
+            "got a network without layers"
+        )
+
+
+def check_keys(values, params):
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            f"expected params as a dict with the keys {', '.join(params)}, got {kind(values)}"
+        )
+    if set(values) != set(params):
+        came = ", ".join(map(str, values)) or "none"
+        raise ValueError(
+            f"expected params with the keys {', '.join(params)}, got {came}; to set some, call "
+            "params.update"
+        )
+
+
+# Gradient checks
+
+
+def checked_options(samples, tolerance, rng):
+    """The options of a check, once they are sure to mean something."""
+    if samples is not None and not is_count(samples):
+        raise ValueError(f"expected samples as a whole number from 1 up, got {samples!r}")
+    if not isinstance(tolerance, numbers.Real) or not 1e-9 <= tolerance < 1:
+        raise ValueError(
+            f"expected tolerance between 1e-9 and 1, got {tolerance!r}; differences by steps "
+            "of 1e-4 can tell no better"
+        )
+    rng = np.random.default_rng(0 if rng is None else rng)
+    return {"samples": samples, "tolerance": tolerance, "rng": rng}
+
+
+def check_network(network):
+    check_methods(network, "network", ("loss", "gradient"))
+    if not network.params:
+        raise ValueError(
+            "expected a network with parameters, got one without: no layer has param_names"
+        )
+    check_float64(network)
+
+
+def check_float64(network):
+    if network.dtype != np.float64:
+        raise TypeError(
+            f"expected a float64 network, got {network.dtype}, whose rounding would drown a "
+            "step of 1e-4; build it with dtype=np.float64"
+        )
+
+
+def check_differentiable(x, name):
+    if not isinstance(x, np.ndarray) or x.dtype != np.float64 or np.ma.isMaskedArray(x):
+        came = f"an array of {x.dtype}" if type(x) is np.ndarray else kind(x)
+        raise TypeError(
+            f"expected {name} as a float64 array, in which a step of 1e-4 isn't lost, got {came}; "
+            f"pass np.array({name.split()[-1]}, dtype=np.float64)"
+        )
+    if not x.flags.writeable:
+        raise ValueError(f"expected {name} to be writable, got a read-only array; pass a copy")
+    lost = x[~(np.abs(x) < 1e10)]
+    if lost.size:
+        raise ValueError(
+            f"expected numbers below 1e10 in {name}, or a step of 1e-4 is lost, got {lost[0]}"
+        )
+
+
+def check_output(layer, out):
+    if out is None:
+        raise TypeError(f"{kind(layer)}: expected forward to return an array, got None; no return?")
+    if np.asarray(out).dtype in ROUGH:
+        raise TypeError(
+            f"{kind(layer)}: expected forward to return float64 for float64, got "
+            f"{np.asarray(out).dtype}, whose rounding would drown the differences"
+        )
+
+
+def check_untouched(owner, arrays, given):
+    """Are the arrays as they were given? If not, they are so afterwards."""
+    written = [name for name, array in arrays.items() if (array != given[name]).any()]
+    for name in written:
+        arrays[name][...] = given[name]
+    if written:
+        raise ValueError(
+            f"{owner}: expected {' and '.join(written)} to be left as given, got a write into "
+            f"{'it' if len(written) == 1 else 'them'}; compute new arrays instead"
+        )
+
+
+def check_repeatable(first, second):
+    if not math.isfinite(first):
+        raise ValueError(f"expected finite outputs, got a sum of {first}; pass other numbers")
+    if first != second:
+        raise ValueError(
+            f"expected the same outputs for the same x, got sums of {first} and {second}; "
+            "a layer that draws random numbers must hold them fixed while it is checked, and one "
+            "that writes into its x must compute a new array"
+        )
+
+
+def one_number(result):
+    """What f returned, as a float."""
+    if type(result) is float:
+        return result
+    value = np.asarray(result)
+    if value.ndim != 0 or value.dtype.kind not in "iuf" or value.dtype in ROUGH:
+        came = value.dtype if value.dtype in ROUGH else repr(result)
+        raise TypeError(f"expected f(x) to return one number in float64, got {came}")
+    return float(value)
