@@ -79,22 +79,10 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     TypeError or ValueError for what can't be checked: float32, a gradient that is missing or of
     another shape, a layer that draws random numbers or writes into what it was given.
     """
-    kind, options = type(layer).__name__, guards.checked_options(samples, tolerance, rng)
+    kind, options = guards.kind(layer), guards.checked_options(samples, tolerance, rng)
     arrays = {name: getattr(layer, name) for name in guards.names_of_params(layer)}
     arrays["x"] = x = guards.as_floats(x, np.float64).copy()
-    for name, array in arrays.items():
-        guards.check_differentiable(array, f"{kind}'s {name}")
-    # A trial on other data: does the layer leave its arrays alone? And one that goes on using what
-    # an earlier forward kept, a stale cache, would be right by accident if that had been the same.
-    trial = arrays | {"x": _shuffled(x, options["rng"])}
-    given = copy.deepcopy(trial)
-    out = layer.forward(trial["x"])
-    guards.check_output(layer, out)
-    dout, trial["dout"] = options["rng"].standard_normal((2, *np.shape(out)))
-    given["dout"] = trial["dout"].copy()
-    layer.backward(trial["dout"])
-    guards.check_untouched(kind, trial, given)
-    guards.names_of_params(layer)  # again, now that backward has left the gradients
+    dout = _try_out(layer, arrays, options["rng"])
 
     def weighted_sum():
         return np.sum(layer.forward(x) * dout)
@@ -112,6 +100,26 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     report.causes += likely_causes(report, judge.gradients, len(np.atleast_1d(x)), dout)
     report.suspects += [] if report.ok else [kind]
     return report
+
+
+def _try_out(layer, arrays, rng):
+    """A dout for the layer, which has passed other data once and left its arrays alone.
+
+    A layer that goes on using what an earlier forward kept, a stale cache, would seem right if
+    that had been the same data.
+    """
+    for name, array in arrays.items():
+        guards.check_differentiable(array, f"{guards.kind(layer)}'s {name}")
+    trial = arrays | {"x": _shuffled(arrays["x"], rng)}
+    given = copy.deepcopy(trial)
+    out = layer.forward(trial["x"])
+    guards.check_output(layer, out)
+    dout, trial["dout"] = rng.standard_normal((2, *np.shape(out)))
+    given["dout"] = trial["dout"].copy()
+    layer.backward(trial["dout"])
+    guards.check_untouched(guards.kind(layer), trial, given)
+    guards.names_of_params(layer)  # once more, now that backward has left the gradients
+    return dout
 
 
 def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):

@@ -1002,7 +1002,10 @@ def test_a_readers_own_layer_is_checked_in_and_outside_a_network():
     network.layers["Relu1"] = Wrong()
     report = check_gradient(network, x, [0, 1, 2])
     assert report.failed == ["a2"] and report.suspects == ["Relu1"]
-    assert "worst at []" in str(report) and report.causes[-1] == "Checked alone, Relu1 fails: wrong da."
+    assert (
+        "worst at []" in str(report)
+        and report.causes[-1] == "Checked alone, Relu1 fails: wrong da."
+    )
 
 
 # Kinks
