@@ -267,10 +267,11 @@ class _Judge:
         return n, kink, not kink
 
     def jumps(self, name, x, i, a, h):
-        """Does backprop jump between x - h and x + h, and rightly?
+        """Does backprop jump between x - h and x + h, and is it right beside the jump?
 
-        The difference is the mean of the slopes on its way. Then it is that of what backprop says
-        there. (Were f smooth, and backprop wrong in one half, it would be half as far off as a.)
+        A difference is the mean of the slopes on the way from x - h to x + h. So where backprop is
+        right on the way, the mean of what it says there is the difference. (Where f is smooth and
+        backprop wrong at x and on one side of it, that mean is half as far off as a.)
         """
         slope = _slope(self.f, x, i, h)
         on_its_way = [self.backprop_at(name, x, i, h * part) for part in np.linspace(-0.9, 0.9, 10)]
