@@ -19,10 +19,11 @@ def write_whole(path, content):
     """
     path = Path(os.path.realpath(os.path.expanduser(path)))
     existed = os.path.exists(path)
-    if existed and not path.is_file():  # which os.replace would do away with
+    # os.replace, which comes last, would do away with a device, and not mind a protection.
+    if existed and not path.is_file():
         kind = "folder" if path.is_dir() else "device"
         raise OSError(f"{path}: expected to write a file, got a {kind} of that name")
-    if existed and not os.access(path, os.W_OK):  # which os.replace would not mind
+    if existed and not os.access(path, os.W_OK):
         raise OSError(f"{path}: expected to write this file, got a write-protected one")
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -86,6 +87,7 @@ def read_arrays(path, most):
         if Path(path).is_fifo():  # which would be waited for, for ever
             raise ValueError("a pipe")
         with zipfile.ZipFile(path) as archive:
+            # 8 bytes for a number, and up to 1024 for the head of each array.
             size = sum(member.file_size for member in archive.infolist())
             if size > 8 * most + 1024 * len(archive.infolist()):
                 raise ValueError(f"{size:,} bytes of data, too many for this network")

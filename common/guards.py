@@ -115,8 +115,15 @@ def named(name, method, *args, **kwargs):
         raise
 
 
-def returned(what, name, method, *args):
-    """named(name, method, *args), which must return something."""
+def forward(name, layer, *args):
+    return _something("forward to return out", name, layer.forward, *args)
+
+
+def backward(name, layer, *args):
+    return _something("backward to return dx", name, layer.backward, *args)
+
+
+def _something(what, name, method, *args):
     result = named(name, method, *args)
     if result is None:
         raise TypeError(f"{name}: expected {what}, got None; no return?")
@@ -456,6 +463,19 @@ def check_repeatable(first, second):
             "a layer that draws random numbers must hold them fixed while it is checked, and one "
             "that writes into its x must compute a new array"
         )
+
+
+def check_difference(f_below, f_above, value, h, place):
+    if not math.isfinite(f_above - f_below):
+        raise ValueError(
+            f"expected f(x) to be finite, got {f_below} and {f_above} where the entry {place} "
+            f"of x is {value - h} and {value + h}"
+        )
+
+
+def check_left_alone(now, value):
+    if now != value:
+        raise ValueError("expected f to leave x as it is, got a write into it; compute on x.copy()")
 
 
 def one_number(result):

@@ -5,7 +5,7 @@
     x      what comes into forward, shape (N, D), one row a sample
     out    what forward returns
     t      teacher labels: the answers that the network should give
-    L      the loss, one number, which everything is differentiated by
+    L      the loss, one number; every gradient is one of L
     dout   dL/dout, what comes into backward: of the shape of out
     dx     dL/dx, what backward returns: of the shape of x
     dW     dL/dW for a parameter W: of the shape of W
@@ -35,6 +35,7 @@ __all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 class Affine:
     """out = x W + b, with W of shape (D, M) and b of shape (M,).
 
+    out[n, m] = sum of x[n, d] W[d, m] over d, plus b[m]; so by the chain rule
     dx = dout W^T        (N, D)
     dW = x^T dout        (D, M)
     db = sum of dout over the batch    (M,)
@@ -65,18 +66,21 @@ class Affine:
               np.random.seed sets
         """
         guards.check_start(input_size, output_size, weight_init_std, dtype)
-        by_name = {"he": math.sqrt(2 / input_size), "xavier": math.sqrt(1 / input_size)}
-        std = by_name.get(weight_init_std, weight_init_std)
+        std = weight_init_std
+        if std == "he":
+            std = math.sqrt(2 / input_size)
+        elif std == "xavier":
+            std = math.sqrt(1 / input_size)
         draws = np.random if rng is None else np.random.default_rng(rng)
         W = std * draws.standard_normal((input_size, output_size))  # (D, M)
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
-    @np.errstate(over="ignore", invalid="ignore")  # guards.not_finite has better words
+    @np.errstate(over="ignore", invalid="ignore")  # not_finite says it in better words than numpy
     def forward(self, x):
         x = guards.as_batch(self, x)
         out = np.dot(x, self.W)  # (N, D) (D, M) -> (N, M)
         out += self.b
-        # All of x has gone into out, so nan or inf shows there; and out is mostly the smaller one.
+        # nan or inf in x shows in out too, and out is mostly the smaller of the two.
         if not guards.all_finite(out):
             raise guards.not_finite(self, x)
         self.x = x
@@ -156,7 +160,7 @@ class SoftmaxWithLoss:
         self.y = None
         self.t = None
 
-    @np.errstate(invalid="ignore", under="ignore")  # the guards have better words
+    @np.errstate(invalid="ignore", under="ignore")  # the guards say it better than numpy
     def forward(self, x, t):
         x = guards.as_scores(x)
         t = guards.as_labels(t, *x.shape)

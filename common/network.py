@@ -1,12 +1,11 @@
 """The chain: forward calls the layers in the order in which they stand, backward in reverse."""
 
 from collections.abc import MutableMapping
-from operator import is_
 
 import numpy as np
 
 from common import files, guards
-from common.gradient import numerical_gradient
+from common.differences import numerical_gradient
 
 __all__ = ["Network", "Params"]
 
@@ -33,13 +32,12 @@ class Network:
         """Scores (N, C) for x (N, D)."""
         x = guards.named("x", guards.as_floats, x, self.dtype)
         for name, layer in self.layers.items():
-            x = guards.returned("forward to return an array", name, layer.forward, x)
+            x = guards.forward(name, layer, x)
         return x
 
     def loss(self, x, t):
         """The mean loss over the batch, a float."""
-        scores, forward = self.predict(x), self.lastLayer.forward
-        return guards.returned("forward to return the loss", "lastLayer", forward, scores, t)
+        return guards.forward("lastLayer", self.lastLayer, self.predict(x), t)
 
     def accuracy(self, x, t):
         """The share, 0 to 1, of samples whose highest score is that of the class in t.
@@ -66,16 +64,11 @@ class Network:
     def gradient(self, x, t):
         """dL/dparameter by backpropagation: a dict of arrays, keyed as params."""
         self.loss(x, t)  # forward: each layer keeps what its backward needs
-        dout = guards.returned("backward to return dx", "lastLayer", self.lastLayer.backward)
-        first = next(iter(self.layers))
-        for name, layer in reversed(self.layers.items()):
-            if name != first:
-                dout = guards.returned("backward to return dx", name, layer.backward, dout)
-            elif _can_skip_dx(layer):
-                # Nobody asks for the gradient of the pixels: up to a third of the products saved.
-                guards.named(name, layer.backward, dout, need_dx=False)
-            else:
-                guards.named(name, layer.backward, dout)
+        dout = guards.backward("lastLayer", self.lastLayer)
+        *others, (first, layer) = reversed(self.layers.items())
+        for name, other in others:
+            dout = guards.backward(name, other, dout)
+        _backward_without_dx(first, layer, dout)
         owners = self.params.owners().items()
         return {key: guards.as_gradient(*owner) for key, owner in owners}
 
@@ -83,7 +76,7 @@ class Network:
         """dL/dparameter by central differences, in float64: slow, and sure. Keyed as params."""
         guards.check_float64(self)
         x = guards.as_floats(x, self.dtype)
-        return {
+        return {  # where param is changed in place, for the loss to be computed with it
             key: numerical_gradient(lambda _: self.loss(x, t), param)
             for key, param in self.params.items()
         }
@@ -118,7 +111,7 @@ class Network:
     def dtype(self):
         """The dtype of the parameters; float64 where there are none."""
         for _, layer, name in self.params.owners().values():
-            return getattr(layer, name).dtype
+            return getattr(layer, name).dtype  # the first one's, which all share
         return np.dtype(np.float64)
 
     def __setattr__(self, name, value):
@@ -139,10 +132,17 @@ class Network:
         return "\n".join(lines)
 
 
-def _can_skip_dx(layer):
-    """Whether a layer's backward takes need_dx, as Affine's does. A reader's own may well not."""
-    code = getattr(layer.backward, "__code__", None)
-    return code is not None and "need_dx" in code.co_varnames
+def _backward_without_dx(name, layer, dout):
+    """The first layer's backward, which comes last. Nobody asks for the gradient of the pixels.
+
+    Affine can leave it out, which saves up to a third of the products; a reader's own layer, whose
+    backward has no argument need_dx, can't.
+    """
+    code = getattr(layer.backward, "__code__", None)  # which knows the names of the arguments
+    if code is not None and "need_dx" in code.co_varnames:
+        guards.named(name, layer.backward, dout, need_dx=False)
+    else:
+        guards.named(name, layer.backward, dout)
 
 
 class Params(MutableMapping):
@@ -168,11 +168,14 @@ class Params(MutableMapping):
     def owners(self):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
         chain = self._chain_as_it_is()
-        # To find the owners checks every layer, which is too slow for a training loop. So it is
-        # done only when the chain has changed: a name, a layer, its param_names, or an array of it.
-        if not chain or len(chain) != len(self._chain) or not all(map(is_, chain, self._chain)):
+        # Finding the owners means checking every layer, which is too slow for a training loop. So
+        # it is done only when the chain has changed: a name, a layer, its param_names, an array.
+        unchanged = len(chain) == len(self._chain) and all(
+            a is b for a, b in zip(chain, self._chain)
+        )
+        if not chain or not unchanged:
             self._owners = self._find_owners()
-            self._chain = self._chain_as_it_is()  # once more, now with the arrays just found
+            self._chain = self._chain_as_it_is()  # with the arrays of the new owners
         return self._owners
 
     def _chain_as_it_is(self):
@@ -188,7 +191,8 @@ class Params(MutableMapping):
         owners, number = {}, 0
         for layer_name, layer in layers.items():
             names = guards.named(layer_name, guards.names_of_params, layer)
-            number += bool(names)
+            if names:
+                number += 1
             for name in names:
                 owners[f"{name}{number}"] = layer_name, layer, name
         guards.check_params(owners.values())
@@ -202,8 +206,9 @@ class Params(MutableMapping):
         return getattr(layer, name)
 
     def __setitem__(self, key, values):
-        if values is not self[key]:  # else params[key] -= step has already written into it
-            self[key][...] = guards.as_values(key, values, self[key])
+        param = self[key]
+        if values is not param:  # as it is after params[key] -= step, which has written into it
+            param[...] = guards.as_values(key, values, param)
 
     def update(self, values=(), /, **more):
         """Write several, or none of them if one doesn't fit."""

@@ -9,7 +9,9 @@ import math
 
 import numpy as np
 
-__all__ = ["ArrayCheck", "GradientReport", "index_of", "likely_causes"]
+from common.differences import index_of
+
+__all__ = ["ArrayCheck", "GradientReport", "likely_causes"]
 
 
 class GradientReport(dict):
@@ -121,16 +123,11 @@ class ArrayCheck:
         )
 
 
-def index_of(i, shape):
-    """The place in x that entry i of x.flat has, as x[...] takes it."""
-    return tuple(int(along) for along in np.unravel_index(i, shape))
-
-
 def likely_causes(report, gradients, N, dout=None):
     """What the gradients that failed look like, a sentence each: guesses where to look.
 
     N    : the batch size
-    dout : what backward was given, if that was one number
+    dout : what backward was given; if that was one number, ignoring it shows as a factor
     """
     names = {}
     for name in report.failed:

@@ -1,0 +1,58 @@
+"""The numerical gradient: the slope of any function, found by trying, without a derivative.
+
+f     a function that returns one number: the loss, for instance
+x     the array to differentiate by
+i     the place of an entry in x, counted row by row as in x.flat
+h     the step by which an entry is moved down and up
+"""
+
+import numpy as np
+
+from common import guards
+
+__all__ = ["H", "central_difference", "index_of", "numerical_gradient"]
+
+H = 1e-4  # the chapter's step: small against curvature, large against rounding
+
+
+def numerical_gradient(f, x):
+    """df/dx by central differences, (f(x + h) - f(x - h)) / 2h with h = 1e-4, entry by entry.
+
+    f : called as f(x) with one entry of x changed in place; returns one number. It must compute
+        with this very array: from a copy of it, all slopes come out as 0
+    x : float64 array of any shape; it is as before afterwards, also when f raises
+
+    Returns an array of the shape of x.
+    TypeError if x isn't a float64 array or f doesn't return one number; ValueError if x is
+    read-only or has entries too large for the step, or if f(x) isn't finite.
+    """
+    guards.check_differentiable(x, "x")
+    grad = np.empty_like(x)
+    for i in range(x.size):
+        grad.flat[i] = central_difference(f, x, i, H)
+    return grad
+
+
+def central_difference(f, x, i, h):
+    """The slope of f by entry i of x, from its values at a step down and a step up."""
+    value = x.item(i)
+
+    def f_at(moved):
+        x.flat[i] = moved
+        result = guards.one_number(f(x))
+        guards.check_left_alone(x.flat[i], moved)
+        return result
+
+    try:
+        f_below, f_above = f_at(value - h), f_at(value + h)
+    finally:
+        x.flat[i] = value
+    guards.check_difference(f_below, f_above, value, h, index_of(i, x.shape))
+    return (f_above - f_below) / (
+        (value + h) - (value - h)
+    )  # the step as x rounds it, not quite 2h
+
+
+def index_of(i, shape):
+    """The place in x that entry i of x.flat has, as x[...] takes it."""
+    return tuple(int(along) for along in np.unravel_index(i, shape))
