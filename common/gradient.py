@@ -21,16 +21,19 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     x         : an input for forward, (N, D) or whatever shape the layer takes
     samples   : how many entries of each array to look at; None for every one
     tolerance : the largest relative error that counts as agreement
-    rng       : numpy Generator or seed for dout and the choice of entries, by default the seed 0
+    rng       : numpy Generator or seed for dout and the choice of entries; by default the same
+                at every call
 
     What is checked is L = sum(out * dout) with a random dout, so that no two errors cancel. Then
     dL/dout is dout, and backward(dout) must give dL/dx and leave dL/dW. The report has each
     parameter by its name, and the gradient dx of the input as "x".
     TypeError or ValueError for what can't be checked: float32, a gradient that is missing or of
     another shape, a layer that draws random numbers or writes into what it was given.
+    (A layer that goes by an old copy of a parameter seems right until that one is changed.)
     """
     kind, options = guards.kind(layer), guards.checked_options(samples, tolerance, rng)
-    arrays = {name: getattr(layer, name) for name in guards.names_of_params(layer)}
+    arrays = {name: getattr(layer, name, None) for name in guards.names_of_params(layer)}
+    guards.check_new("x", arrays, kind)
     arrays["x"] = x = guards.as_floats(x, np.float64).copy()
     dout = _dout_after_trial(layer, arrays, options["rng"])
 
@@ -88,17 +91,14 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     guards.check_network(network)
     options = guards.checked_options(samples, tolerance, rng)
     x, t = guards.as_floats(x, np.float64).copy(), guards.as_numbers(t, "labels t as numbers")
-    given = network.params.copy()
-    with contextlib.suppress(Exception):  # if x or t is wrong, the pass that counts will say so
-        other = _shuffled(x, options["rng"])  # against stale caches, as in check_layer
-        network.gradient(other, _other_labels(t, network.predict(other).shape[1]))
-    guards.check_untouched("backprop", network.params, given)
+    t = t.copy()
+    _try_out(network, x, t, options["rng"])
 
     judge = Judge(lambda: network.loss(x, t), lambda: network.gradient(x, t), **options)
-    scores = network.predict(x)
-    report = judge.report(network.params, np.abs(scores).max())
+    scores, size = _pass(network, x)
+    report = judge.report(network.params, size)
     report.causes += likely_causes(report, judge.gradients, len(x))
-    last = check_layer(_WithLabels(network.lastLayer, t), scores, **options)
+    last = check_layer(LastLayer(network.lastLayer, t), scores, **options)
     if not last.ok:
         report.add("lastLayer", last)
     if not report.ok:
@@ -106,14 +106,35 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     return report
 
 
-class _WithLabels:
+def _try_out(network, x, t, rng):
+    """Pass other data, against stale caches, and see whether all arrays stay as they are."""
+    trial = {**network.params, "x": _shuffled(x, rng)}
+    given = copy.deepcopy(trial)
+    with contextlib.suppress(Exception):  # if x or t is wrong, the pass that counts will say so
+        trial["t"] = _other_labels(t, network.predict(trial["x"]).shape[1])
+        given["t"] = trial["t"].copy()
+        network.gradient(trial["x"], trial["t"])
+    guards.check_untouched("backprop", trial, given)
+
+
+def _pass(network, x):
+    """The scores for x, and the size of the largest number on the way, for the rounding."""
+    size = np.abs(x).max()
+    for layer in network.layers.values():
+        x = layer.forward(x)
+        size = max(size, np.abs(x).max())
+    return x, size
+
+
+class LastLayer:
     """The last layer as a layer like any other, its labels held fixed."""
 
     def __init__(self, last, t):
         self.last, self.t = last, t
 
     def forward(self, x):
-        self.last.forward(0.9 * x, _other_labels(self.t, x.shape[1]))  # against stale caches
+        with contextlib.suppress(Exception):  # against stale caches; not all take other labels
+            self.last.forward(0.9 * x, _other_labels(self.t, x.shape[1]))
         return self.last.forward(x, self.t)
 
     def backward(self, dout):
@@ -134,11 +155,10 @@ def _look_for_suspects(report, network, x, options):
     for name, layer in network.layers.items():
         try:
             alone = check_layer(layer, x, **{**options, "samples": 50})
-        except ValueError as error:
+            if not alone.ok:
+                report.suspect(name, "wrong " + " and ".join("d" + wrong for wrong in alone.failed))
+        except Exception as error:
             report.suspect(name, error)
-            break  # nothing right comes out of it for the layers above
-        if not alone.ok:
-            report.suspect(name, "wrong " + " and ".join("d" + param for param in alone.failed))
         x = layer.forward(x)
     if "lastLayer" in report:
         report.suspect("lastLayer", "wrong dx")

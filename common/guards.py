@@ -255,6 +255,8 @@ def names_of_params(layer):
     names = getattr(layer, "param_names", None)
     if isinstance(names, str):
         raise TypeError(f'expected param_names as a tuple, got {names!r}; write ("{names}",)')
+    if not isinstance(names, (tuple, list, type(None))):
+        raise TypeError(f"expected param_names as a tuple of names, got {names!r}")
     if names is None:
         # The textbook's own Affine has none, and would silently never be trained.
         kept = getattr(layer, "__dict__", {})
@@ -266,6 +268,11 @@ def names_of_params(layer):
                 f"none; write param_names = ({in_quotes},) in the class, or () if it isn't to learn"
             )
     return names or ()
+
+
+def check_new(key, owners, layer_name):
+    if key in owners:
+        raise ValueError(f"{layer_name}: expected one parameter by the key {key}, got two")
 
 
 def check_chain(layers):
@@ -337,9 +344,12 @@ def as_gradient(layer_name, layer, name):
 
 
 def check_shape(layer_name, name, gradient, array):
-    shape = gradient.shape if type(gradient) is np.ndarray else np.shape(gradient)  # slower
-    if gradient is None or shape != array.shape:
-        came = "nothing" if gradient is None else shape
+    if type(gradient) is not np.ndarray and gradient is not None:
+        gradient = np.asarray(gradient)
+    if gradient is None or gradient.shape != array.shape or gradient.dtype.kind not in "biuf":
+        came = "nothing" if gradient is None else gradient.shape
+        if came == array.shape:
+            came = f"dtype {gradient.dtype}"
         hint = ", the transpose" if came == array.T.shape else ""
         raise ValueError(
             f"{layer_name}: expected backward to compute d{name} of shape {array.shape}, "
@@ -395,7 +405,8 @@ def checked_options(samples, tolerance, rng):
             f"expected tolerance between 1e-9 and 1, got {tolerance!r}; differences by steps "
             "of 1e-4 can tell no better"
         )
-    rng = np.random.default_rng(0 if rng is None else rng)
+    # By default not one of the seeds that everybody takes for the data: dout must not be x.
+    rng = np.random.default_rng(784_50_10 if rng is None else rng)
     return {"samples": samples, "tolerance": tolerance, "rng": rng}
 
 
@@ -406,6 +417,8 @@ def check_network(network):
             "expected a network with parameters, got one without: no layer has param_names"
         )
     check_float64(network)
+    for key, param in network.params.items():
+        check_differentiable(param, f"params[{key!r}]")
 
 
 def check_float64(network):
@@ -455,6 +468,7 @@ def check_untouched(owner, arrays, given):
 
 
 def check_repeatable(first, second):
+    first, second = one_number(first), one_number(second)
     if not math.isfinite(first):
         raise ValueError(f"expected finite outputs, got a sum of {first}; pass other numbers")
     if first != second:

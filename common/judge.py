@@ -122,7 +122,7 @@ class Judge:
             return np.arange(x.size)
         mixed = self.rng.permutation(x.size)
         alive = mixed[gradient[mixed] != 0][: (self.samples + 1) // 2]
-        picks = dict.fromkeys([*alive, *self.bisect(x, gradient), *mixed])
+        picks = dict.fromkeys([*self.bisect(x, gradient), *alive, *mixed])
         return np.array(list(picks)[: self.samples])  # each once, in this order
 
     def bisect(self, x, gradient, h=1e-6):

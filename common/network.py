@@ -139,7 +139,7 @@ def _backward_without_dx(name, layer, dout):
     backward has no argument need_dx, can't.
     """
     code = getattr(layer.backward, "__code__", None)  # which knows the names of the arguments
-    if code is not None and "need_dx" in code.co_varnames:
+    if code and "need_dx" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
         guards.named(name, layer.backward, dout, need_dx=False)
     else:
         guards.named(name, layer.backward, dout)
@@ -169,7 +169,8 @@ class Params(MutableMapping):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
         chain = self._chain_as_it_is()
         # Finding the owners means checking every layer, which is too slow for a training loop. So
-        # it is done only when the chain has changed: a name, a layer, its param_names, an array.
+        # it is done only when the chain has changed: a name, a layer, its param_names, an array,
+        # or how many attributes it has, for a dW that backward has added may be one to learn by.
         unchanged = len(chain) == len(self._chain) and all(
             a is b for a, b in zip(chain, self._chain)
         )
@@ -182,8 +183,9 @@ class Params(MutableMapping):
         """All that the keys depend on, in one list, whose items are compared by `is`."""
         layers = self._network.layers
         names = [getattr(layer, "param_names", None) for layer in layers.values()]
+        sizes = [len(getattr(layer, "__dict__", ())) for layer in layers.values()]
         arrays = [getattr(layer, name, None) for _, layer, name in self._owners.values()]
-        return [*layers, *layers.values(), *names, *arrays]
+        return [*layers, *layers.values(), *names, *sizes, *arrays]
 
     def _find_owners(self):
         layers = self._network.layers
@@ -194,6 +196,7 @@ class Params(MutableMapping):
             if names:
                 number += 1
             for name in names:
+                guards.check_new(f"{name}{number}", owners, layer_name)
                 owners[f"{name}{number}"] = layer_name, layer, name
         guards.check_params(owners.values())
         return owners

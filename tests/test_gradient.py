@@ -577,6 +577,34 @@ def test_a_layer_that_writes_into_what_it_was_given_is_refused(kind, by):
         check_layer(layer, x)
 
 
+class ClearsNegatives(Relu):
+    """A Relu that works in the array it was given."""
+
+    def forward(self, x):
+        self.mask = x > 0
+        x[~self.mask] = 0
+        return x
+
+
+class SpoilsLabels(SoftmaxWithLoss):
+    def forward(self, x, t):
+        loss = super().forward(x, t)
+        t[...] = 0
+        return loss
+
+
+def test_a_network_that_writes_into_its_data_is_refused_and_they_are_left_alone():
+    x, t = np.random.default_rng(0).standard_normal((3, 4)), np.array([0, 1, 2])
+    before = x.copy(), t.copy()
+    first = OrderedDict(Relu1=ClearsNegatives(), Affine1=Affine.random(4, 3, 1, rng=0))
+    with pytest.raises(ValueError, match="^backprop: expected x to be left as given, got a write"):
+        check_gradient(Network(first, SoftmaxWithLoss()), x, t)
+    with pytest.raises(ValueError, match="^backprop: expected t to be left as given, got a write"):
+        check_gradient(Network(OrderedDict(a=first["Affine1"]), SpoilsLabels()), x, t)
+    np.testing.assert_array_equal(x, before[0])
+    np.testing.assert_array_equal(t, before[1])
+
+
 class LearnsTooSoon(Affine):
     """Its backward makes the update, and dx with the new W."""
 
@@ -957,6 +985,16 @@ def test_small_gradients_are_not_taken_for_alike():
     assert report.failed == ["x"] and report.causes == []
 
 
+@pytest.mark.parametrize("shape", [(1, 20), (20, 1)])
+def test_a_single_row_or_column_has_no_transpose(shape):
+    layer = Affine.random(*shape, 1, rng=0)
+    layer.__class__ = dW(lambda L, *_: plus(L.dW, (0, 0)))(Affine)
+    x = np.random.default_rng(0).standard_normal((7, shape[0]))
+    assert check_layer(layer, x).causes == []
+    layer.__class__ = dW(lambda L, *_: L.dW + np.linspace(0.1, 1, 20).reshape(shape))(Affine)
+    assert check_layer(layer, x).causes == []
+
+
 def test_a_slight_error_in_a_row_of_numbers_is_not_called_a_transpose():
     report = check_layer(Slopes(np.ones(6), np.full(6, 1 + 5e-6)), np.linspace(0.1, 0.7, 6))
     assert report.failed == ["x"] and report.causes == []
@@ -1312,6 +1350,57 @@ def test_what_rounding_can_do_is_no_relative_error():
     assert report["x"].mean_abs_diff == pytest.approx(1e-10)
 
 
+@pytest.mark.parametrize("b", [0, 1e4, 1e6])
+def test_rounding_of_large_numbers_inside_a_network_is_no_bug(b):
+    layers = OrderedDict(Affine1=Affine.random(4, 6, "he", rng=0), Norm=Standardised())
+    layers["Norm"].right = 1
+    layers["Affine1"].b += b
+    layers["Affine2"] = Affine.random(6, 3, "he", rng=1)
+    x = np.random.default_rng(2).standard_normal((5, 4))
+    assert check_gradient(Network(layers, SoftmaxWithLoss()), x, [0, 1, 2, 1, 0]).ok
+
+
+class Hinge:
+    """The mean of max(0, 1 - t x), for scores (N,) and labels of -1 and 1, and no others."""
+
+    def forward(self, x, t):
+        if not (np.abs(t) == 1).all():
+            raise ValueError("expected labels of -1 and 1")
+        self.x, self.t = x, t
+        return np.maximum(0, 1 - t * x[:, 0]).mean()
+
+    def backward(self, dout=1):
+        return (dout * np.where(self.t * self.x[:, 0] < 1, -self.t, 0) / len(self.t))[:, np.newaxis]
+
+
+def test_a_last_layer_may_refuse_other_labels():
+    network = Network(OrderedDict(Affine1=Affine.random(4, 1, 0.1, rng=0)), Hinge())
+    x, t = np.random.default_rng(0).standard_normal((5, 4)), np.array([1, -1, 1, 1, -1])
+    assert check_gradient(network, x, t).ok
+    network.lastLayer.__class__ = dx(lambda L, _, dx: 2 * dx)(Hinge)
+    assert check_gradient(network, x, t).suspects == ["lastLayer"]
+
+
+def test_a_layer_that_cant_be_checked_alone_hides_no_other():
+    """Log takes what Softmax gives it, and nothing else."""
+
+    class Log:
+        def forward(self, x):
+            assert np.allclose(x.sum(axis=1), 1)
+            self.x = x
+            return np.log(x)
+
+        def backward(self, dout):
+            return dout / self.x
+
+    rng = np.random.default_rng(0)
+    layers = OrderedDict(Affine1=Affine.random(4, 3, 1, rng=rng), Softmax=Softmax(), Log=Log())
+    layers["Affine2"] = dW(lambda L, *_: 2 * L.dW)(Affine).random(3, 2, 1, rng=rng)
+    report = check_gradient(Network(layers, SoftmaxWithLoss()), rng.random((5, 4)), [0, 1, 0, 1, 1])
+    assert report.failed == ["W2"] and report.suspects == ["Log", "Affine2"]
+    assert report.causes[-1] == "Checked alone, Affine2 fails: wrong dW."
+
+
 # Sampling
 
 
@@ -1396,10 +1485,11 @@ def test_what_rounding_can_do_is_not_searched_for():
     assert layer.calls < 20
 
 
+@pytest.mark.parametrize("samples", [1, 2])
 @pytest.mark.parametrize("entry", [0, 1, 500, 501, 998, 999])
-def test_a_sample_of_two_has_room_for_the_one_wrong_entry(entry):
+def test_the_smallest_sample_has_room_for_the_one_wrong_entry(entry, samples):
     layer = Slopes(np.ones(1000), plus(np.ones(1000), entry, 1.0))
-    check = check_layer(layer, np.linspace(1, 2, 1000), samples=2)["x"]
+    check = check_layer(layer, np.linspace(1, 2, 1000), samples=samples)["x"]
     assert not check.ok and check.worst_index == (entry,)
 
 
@@ -1435,7 +1525,7 @@ def test_samples_follow_the_rng_and_the_default_repeats_itself():
 
     np.random.seed(0)
     state = np.random.get_state()[1].copy()
-    assert figures(None) == figures(None) == figures(0) == figures(np.random.default_rng(0))
+    assert figures(None) == figures(None) and figures(0) == figures(np.random.default_rng(0))
     assert figures(1) != figures(0)
     assert (np.random.get_state()[1] == state).all()
 
@@ -1537,6 +1627,9 @@ def test_the_report_gives_the_figures_of_each_parameter():
     right = autograd.grad(loss)(network.params["W2"])
     assert check.numerical == pytest.approx(right[2, 1], rel=1e-6)
     assert 0 < report["b2"].mean_abs_diff < 1e-9 and report["b2"].ok
+    assert repr(check).startswith(
+        "ArrayCheck(4 x 3: FAILED, 12 checked, 0 kinks, mean |diff| 2.08e-02"
+    )
     with pytest.raises(KeyError):
         report["W9"]
 

@@ -236,6 +236,21 @@ MISTAKES = [
      'write param_names = ("W",) in the class, or ()'),
     ("a check of the textbook's Affine", "check_layer(Late(), x)", TypeError,
      "expected param_names, since the layer keeps W and dW, got none"),
+    ("a gradient that nobody names", "net.layers['Relu1'] = Late(); net.gradient(x, t)", TypeError,
+     "Relu1: expected param_names, since the layer keeps W and dW, got none"),
+    ("a number for names", "Affine1.param_names = 5; net.predict(x)", TypeError,
+     "Affine1: expected param_names as a tuple of names, got 5"),
+    ("two parameters by one key", "net.layers['Affine1'] = eleventh = Textbooks(); "
+     "eleventh.W1, eleventh.param_names = eleventh.W, ('W1',); layers = dict(net.layers); "
+     "layers |= {f'A{i}': Affine(np.eye(3), np.zeros(3)) for i in range(9)}; net.layers = layers; "
+     "net.predict(x)", ValueError, "A8: expected one parameter by the key W11, got two"),
+    ("a parameter by the name of the input", "relu = Relu(); relu.param_names = ('x',); "
+     "check_layer(relu, x)", ValueError, "Relu: expected one parameter by the key x, got two"),
+    ("a parameter that isn't there", "a = Affine1; a.param_names = ('V',); check_layer(a, x)",
+     TypeError, "expected Affine's V as a float64 array", "got NoneType"),
+    ("a complex gradient", "Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, "
+     "db=x[0]); net.gradient(x, t)", ValueError,
+     "Affine1: expected backward to compute dW of shape (3, 3), got dtype complex128"),
     ("a check of no parameters", "check_gradient(Network({'a': Relu()}, SoftmaxWithLoss()), x, t)",
      ValueError, "expected a network with parameters, got one without", "param_names"),
     ("a name in small letters", "net.layers['relu1'] = Sigmoid(); net.predict(x)", ValueError,
@@ -386,6 +401,13 @@ MISTAKES = [
     ("samples as a truth", "check_gradient(net, x, t, samples=True)", ValueError, "got True"),
     ("a tolerance as a string", "check_gradient(net, x, t, tolerance='1e-6')", ValueError,
      "expected tolerance between 1e-9 and 1, got '1e-6'"),
+    ("a check with a huge weight", "Affine1.b = np.full(3, 1e13); check_gradient(net, x, t)",
+     ValueError, "expected numbers below 1e10 in params['b1']", "got 10000000000000.0"),
+    ("a check of read-only weights", "Affine1.W = np.broadcast_to(1.0, (3, 3)); "
+     "check_gradient(net, x, t)", ValueError, "expected params['W1'] to be writable"),
+    ("a check of a loss for each sample", "net.lastLayer.forward = lambda *both: "
+     "[SoftmaxWithLoss.forward(net.lastLayer, *both)]; check_gradient(net, x, t)", TypeError,
+     "expected f(x) to return one number"),
     ("a check of strings", "check_gradient(net, x.astype(str), t)", TypeError,
      f"{NOT_NUMBERS}, got"),
     ("a check of complex numbers", "check_layer(Relu(), x + 0j)", TypeError, f"{NOT_NUMBERS}, got"),

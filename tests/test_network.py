@@ -250,7 +250,7 @@ def test_numerical_gradient_agrees_with_autograd(form):
 def test_numerical_gradient_knows_nothing_of_backward():
     network = by_hand()
     for layer in (*network.layers.values(), network.lastLayer):
-        layer.backward = None
+        layer.backward = lambda dout=1: pytest.fail("backward was called")
     for key, value in network.numerical_gradient(X, [1, 0]).items():
         np.testing.assert_allclose(value, GRADIENT[key], rtol=1e-6, atol=1e-9)
 
@@ -341,6 +341,16 @@ def test_dx_is_spared_in_the_first_layer_only():
     record = []
     chain(a=AskedForDx(1, record), b=AskedForDx(2, record)).gradient([[0.0, 1]], [0])
     assert record[2:] == [(2, True), (1, False)]  # after the two of forward
+
+
+class WithALocal(Recorder):
+    def backward(self, dout):
+        need_dx = self.digit
+        return need_dx * dout
+
+
+def test_a_backward_that_only_speaks_of_need_dx_is_not_asked_to_spare_it():
+    chain(a=WithALocal(1, []), b=WithALocal(2, [])).gradient([[0.0, 1]], [0])
 
 
 def test_only_network_has_the_methods():
