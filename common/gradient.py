@@ -73,7 +73,6 @@ def _dout_after_trial(layer, arrays, rng):
     given["dout"] = np.copy(trial["dout"])
     layer.backward(trial["dout"])
     guards.check_untouched(guards.kind(layer), trial, given)
-    guards.names_of_params(layer)  # once more, now that backward has left the gradients
     return np.asarray(rng.standard_normal(np.shape(out)))
 
 
@@ -90,8 +89,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     """
     guards.check_network(network)
     options = guards.checked_options(samples, tolerance, rng)
-    x, t = guards.as_floats(x, np.float64).copy(), guards.as_numbers(t, "labels t as numbers")
-    t = t.copy()
+    x = guards.as_floats(x, np.float64).copy()
+    t = guards.as_numbers(t, "labels t as numbers").copy()
     _try_out(network, x, t, options["rng"])
 
     judge = Judge(lambda: network.loss(x, t), lambda: network.gradient(x, t), **options)
