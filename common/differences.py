@@ -1,7 +1,7 @@
 """The numerical gradient: the slope of any function, found by trying, without a derivative.
 
 f     a function that returns one number: the loss, for instance
-x     the array to differentiate by
+x     the array with respect to which f is differentiated
 i     the place of an entry in x, counted row by row as in x.flat
 h     the step by which an entry is moved down and up
 """
@@ -20,7 +20,7 @@ def numerical_gradient(f, x):
 
     f : called as f(x) with one entry of x changed in place; returns one number. It must compute
         with this very array: from a copy of it, all slopes come out as 0
-    x : float64 array of any shape; it is as before afterwards, also when f raises
+    x : float64 array of any shape; it is unchanged afterwards, even if f raises
 
     Returns an array of the shape of x.
     TypeError if x isn't a float64 array or f doesn't return one number; ValueError if x is
@@ -34,13 +34,13 @@ def numerical_gradient(f, x):
 
 
 def central_difference(f, x, i, h):
-    """The slope of f by entry i of x, from its values at a step down and a step up."""
+    """(f(x + h) - f(x - h)) / 2h, where only entry i of x is moved."""
     value = x.item(i)
 
     def f_at(moved):
         x.flat[i] = moved
         result = guards.one_number(f(x))
-        guards.check_left_alone(x.flat[i], moved)
+        guards.check_left_alone(x.flat[i], moved)  # f must not write into x
         return result
 
     try:
@@ -48,11 +48,10 @@ def central_difference(f, x, i, h):
     finally:
         x.flat[i] = value
     guards.check_difference(f_below, f_above, value, h, index_of(i, x.shape))
-    return (f_above - f_below) / (
-        (value + h) - (value - h)
-    )  # the step as x rounds it, not quite 2h
+    step = (value + h) - (value - h)  # 2h as x rounds it
+    return (f_above - f_below) / step
 
 
 def index_of(i, shape):
-    """The place in x that entry i of x.flat has, as x[...] takes it."""
+    """The index of entry i of x.flat, as x[...] takes it: in shape (2, 3), entry 4 is (1, 1)."""
     return tuple(int(along) for along in np.unravel_index(i, shape))

@@ -19,7 +19,7 @@ def write_whole(path, content):
     """
     path = Path(os.path.realpath(os.path.expanduser(path)))
     existed = os.path.exists(path)
-    # os.replace, which comes last, would do away with a device, and not mind a protection.
+    # os.replace, which comes last, would replace a device, and ignore write protection.
     if existed and not path.is_file():
         kind = "folder" if path.is_dir() else "device"
         raise OSError(f"{path}: expected to write a file, got a {kind} of that name")
@@ -84,7 +84,7 @@ def read_arrays(path, most):
     FileNotFoundError for no file; ValueError, which names the file, for anything but sound arrays.
     """
     try:
-        if Path(path).is_fifo():  # which would be waited for, for ever
+        if Path(path).is_fifo():  # which would be waited for without end
             raise ValueError("a pipe")
         with zipfile.ZipFile(path) as archive:
             # 8 bytes for a number, and up to 1024 for the head of each array.

@@ -15,25 +15,26 @@ from common import guards
 __all__ = ["sigmoid", "softmax", "log_softmax", "cross_entropy_error"]
 
 
-@np.errstate(under="ignore")  # to round down to 0 is right, even if np.seterr(all="raise") is set
+@np.errstate(under="ignore")  # exp may underflow to 0, and rightly
 def sigmoid(x):
     """1 / (1 + exp(-x)), elementwise, for an array of any shape.
 
-    Written with exp(-|x|), which can't overflow: sigmoid(-1000) is 0, silently and rightly.
+    For x < 0 computed as exp(x) / (1 + exp(x)), so that exp can't overflow.
     """
     x = guards.as_floats(x)
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
+    one = x.dtype.type(1)  # so that float32 stays float32
+    return np.where(x >= 0, one, e) / (one + e)
 
 
-@np.errstate(over="ignore", under="ignore")  # scores further apart than any number: -inf
+@np.errstate(over="ignore", under="ignore")  # scores too far apart for a float give -inf
 def log_softmax(x):
     """log(softmax(x)) = x - log(sum(exp(x))) along the last axis: scores (..., C) -> (..., C).
 
     It never takes log(0): for scores (0, -10000) the second is -10000, where log(softmax(x))
     would say -inf. Each row is first shifted so that its largest score is 0: that changes
     nothing in the result, and exp can't overflow.
-    ValueError for scores with nan or inf among them, and for one number, which has no axis.
+    ValueError for scores with nan or inf among them, or not in rows of one or more.
     """
     x = guards.as_floats(x)
     if x.ndim == 0 or x.shape[-1] == 0:
@@ -42,7 +43,7 @@ def log_softmax(x):
         raise ValueError("expected finite scores, got nan or inf among them")
     # It says:  x = x - x.max(axis=-1, keepdims=True)
     #           return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
-    # but 3 times as fast: with the classes first, numpy adds up whole runs of samples.
+    # but 3 times as fast: transposed, numpy adds up rows of N numbers at once.
     x = np.array(x.T, order="C")
     x -= x.max(axis=0)
     x -= np.log(np.exp(x).sum(axis=0))
@@ -62,14 +63,14 @@ def cross_entropy_error(y, t):
     """Mean over the batch of -sum(t * log(y)), a float.
 
     y : probabilities (N, C), for instance from softmax; or (C,) for one sample
-    t : labels in any of the three forms; for one sample a class number or a row (C,)
+    t : labels in any of the three forms; for one sample a class number or a row (C,), or [number]
 
     Exact: nothing is added to y, so a probability of 0 for the right class costs inf.
     From scores, SoftmaxWithLoss computes the same without ever meeting log(0).
     ValueError for rows of y that don't sum to 1, within 0.001, and for t that can't be labels.
     """
     y = guards.as_floats(y)
-    if y.ndim == 1:
+    if y.ndim == 1:  # one sample, as a batch of one
         y, t = y[np.newaxis], guards.as_numbers(t, "labels t as numbers")
         t = t if t.shape == (1,) else t[np.newaxis]
     if y.ndim != 2:
@@ -85,4 +86,4 @@ def cross_entropy_error(y, t):
             log_p = np.log(y[np.arange(len(y)), t])
         else:
             log_p = t[t > 0] * np.log(y[t > 0])  # and 0 log(0) is 0
-    return float(-log_p.sum() / len(y)) + 0.0  # which makes 0.0 of -0.0
+    return float(-log_p.sum() / len(y)) + 0.0  # turns -0.0 into 0.0

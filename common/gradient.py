@@ -1,4 +1,4 @@
-"""The proof that backprop is right: its gradients beside those that differences say."""
+"""The proof that backprop is right: its gradients beside those from central differences."""
 
 import contextlib
 import copy
@@ -17,7 +17,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     """Does a layer's backward agree with its forward? A GradientReport.
 
     layer     : object with forward(x) and backward(dout); its parameters, named in `param_names`,
-                are float64 arrays, and are as before afterwards
+                are float64 arrays, and are unchanged afterwards
     x         : an input for forward, (N, D) or whatever shape the layer takes
     samples   : how many entries of each array to look at; None for every one
     tolerance : the largest relative error that counts as agreement
@@ -29,13 +29,13 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     parameter by its name, and the gradient dx of the input as "x".
     TypeError or ValueError for what can't be checked: float32, a gradient that is missing or of
     another shape, a layer that draws random numbers or writes into what it was given.
-    (A layer that goes by an old copy of a parameter seems right until that one is changed.)
+    (A backward that uses an old copy of a parameter seems right until the parameter changes.)
     """
     kind, options = guards.kind(layer), guards.checked_options(samples, tolerance, rng)
     arrays = {name: getattr(layer, name, None) for name in guards.names_of_params(layer)}
-    guards.check_new("x", arrays, kind)
+    guards.check_new("x", arrays, kind)  # the report's name for the input
     arrays["x"] = x = guards.as_floats(x, np.float64).copy()
-    dout = _dout_after_trial(layer, arrays, options["rng"])
+    dout = _random_dout(layer, arrays, options["rng"])
 
     def weighted_sum():
         return np.sum(layer.forward(x) * dout)
@@ -47,8 +47,9 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         names = guards.names_of_params(layer)
         return {name: guards.as_gradient(kind, layer, name) for name in names} | {"x": dx}
 
+    # Differences of weighted_sum, beside the gradients from backprop.
     judge = Judge(weighted_sum, backprop, **options)
-    # How large the numbers are that are added up, for the rounding.
+    # How large the numbers are that get added up, from which the judge estimates rounding.
     size = max(np.abs(x).max(initial=0), np.abs(layer.forward(x) * dout).sum())
     report = judge.report(arrays, size)
     report.causes += likely_causes(report, judge.gradients, len(np.atleast_1d(x)), dout)
@@ -57,11 +58,11 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     return report
 
 
-def _dout_after_trial(layer, arrays, rng):
-    """A random dout for the layer, which has first passed other data and left its arrays alone.
+def _random_dout(layer, arrays, rng):
+    """A random dout of the right shape, once the layer has passed other data and done no harm.
 
-    Other data, because a layer that goes on using what an earlier forward kept, a stale cache,
-    would seem right if that had been the same.
+    It must leave its arrays alone. Other data, because a layer with a stale cache, which goes on
+    using what an earlier forward kept, would seem right if both passes had the same data.
     """
     for name, array in arrays.items():
         guards.check_differentiable(array, f"{guards.kind(layer)}'s {name}")
@@ -79,7 +80,7 @@ def _dout_after_trial(layer, arrays, rng):
 def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     """Does backprop agree with central differences in every parameter? A GradientReport.
 
-    network : a Network in float64; its parameters are as before afterwards
+    network : a Network in float64; its parameters are unchanged afterwards
     x, t    : a few samples, as for network.loss; three are plenty, but with one alone nothing
               shows whether backprop divides by the batch size
     samples, tolerance and rng are those of check_layer.
@@ -109,7 +110,7 @@ def _try_out(network, x, t, rng):
     """Pass other data, against stale caches, and see whether all arrays stay as they are."""
     trial = {**network.params, "x": _shuffled(x, rng)}
     given = copy.deepcopy(trial)
-    with contextlib.suppress(Exception):  # if x or t is wrong, the pass that counts will say so
+    with contextlib.suppress(Exception):  # errors will show in the real pass
         trial["t"] = _other_labels(t, network.predict(trial["x"]).shape[1])
         given["t"] = trial["t"].copy()
         network.gradient(trial["x"], trial["t"])
@@ -132,7 +133,8 @@ class LastLayer:
         self.last, self.t = last, t
 
     def forward(self, x):
-        with contextlib.suppress(Exception):  # against stale caches; not all take other labels
+        # Others first, so that a stale cache shows; a layer that refuses them is let off.
+        with contextlib.suppress(Exception):
             self.last.forward(0.9 * x, _other_labels(self.t, x.shape[1]))
         return self.last.forward(x, self.t)
 
@@ -146,6 +148,7 @@ def _shuffled(x, rng):
 
 
 def _other_labels(t, classes):
+    """Another label for each sample."""
     return (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1)
 
 
@@ -163,7 +166,7 @@ def _look_for_suspects(report, network, x, options):
         report.suspect("lastLayer", "wrong dx")
     if not report.suspects:
         owners = network.params.owners()
-        highest = [owners[key][0] for key in report.failed][-1]
+        *_, nearest = (owners[key][0] for key in report.failed)
         report.causes.append(
-            f"Checked alone, no layer fails: look at how dout is handed on, down to {highest}."
+            f"Checked alone, no layer fails: look at how dout comes from the loss to {nearest}."
         )

@@ -1,8 +1,8 @@
 """The guards: what comes in is turned into what the maths needs, or refused with the reason.
 
 Each answers one kind of mistake, in one sentence: what was expected, what came, and how to mend
-it. A wrong value is a ValueError, a wrong kind of thing a TypeError, too large a number a
-FloatingPointError. Nothing else is done here: to see how backprop works, skip this file.
+it. Mostly a wrong value is a ValueError and a wrong kind of thing a TypeError. Nothing else is
+done here: to see how backprop works, skip this file.
 """
 
 import itertools
@@ -101,7 +101,7 @@ def kind(layer):
     return type(layer).__name__
 
 
-def named(name, method, *args, **kwargs):
+def call_named(name, method, *args, **kwargs):
     """method(*args), with the layer's name at the head of whatever it raises.
 
     "Affine: expected x ..." becomes "Affine2: expected x ...", for there may be several.
@@ -116,15 +116,17 @@ def named(name, method, *args, **kwargs):
 
 
 def forward(name, layer, *args):
+    """layer.forward(*args), with the layer's name at the head of whatever it raises."""
     return _something("forward to return out", name, layer.forward, *args)
 
 
 def backward(name, layer, *args):
+    """layer.backward(*args), likewise."""
     return _something("backward to return dx", name, layer.backward, *args)
 
 
 def _something(what, name, method, *args):
-    result = named(name, method, *args)
+    result = call_named(name, method, *args)
     if result is None:
         raise TypeError(f"{name}: expected {what}, got None; no return?")
     return result
@@ -324,7 +326,7 @@ def as_values(key, values, param):
             "make the layer from a copy"
         )
     with np.errstate(over="ignore"):  # beyond float32 is inf, which is refused
-        values = named(f"params[{key!r}]", as_floats, values, param.dtype)
+        values = call_named(f"params[{key!r}]", as_floats, values, param.dtype)
     if values.shape != param.shape:
         hint = "; pass its .T" if values.T.shape == param.shape else ""
         raise ValueError(f"params[{key!r}]: expected shape {param.shape}, got {values.shape}{hint}")
@@ -357,11 +359,11 @@ def check_shape(layer_name, name, gradient, array):
         )
 
 
-def check_assignment(network, name, value):
+def refuse_useless(network, name, value):
     """Can't network.name = value work, or would it silently change nothing?"""
     if name == "layers" and not hasattr(value, "items"):
         raise TypeError(f"expected layers as an OrderedDict of name -> layer, got {kind(value)}")
-    if name == "lastLayer" and named(name, names_of_params, value):
+    if name == "lastLayer" and call_named(name, names_of_params, value):
         raise TypeError(
             "lastLayer: expected a layer without parameters, got one with param_names; "
             "what learns belongs in `layers`"
@@ -372,7 +374,7 @@ def check_assignment(network, name, value):
         raise AttributeError(f"expected network.params[{name!r}] = ..., got network.{name} = ...")
 
 
-def check_built(network):
+def check_initialised(network):
     if "_params" not in vars(network):
         raise AttributeError(
             f"{kind(network)}: expected super().__init__(layers, lastLayer) before anything else, "

@@ -1,7 +1,7 @@
-"""The judge: are backprop's gradients those that differences say?
+"""The judge: do backprop's gradients agree with the differences?
 
 f     a function that returns one number: a loss, or a weighted sum of a layer's outputs
-x     the array to differentiate by: a parameter, or a layer's input
+x     the array with respect to which f is differentiated: a parameter, or a layer's input
 i     the place of an entry in x, counted row by row as in x.flat
 h     the step by which an entry is moved down and up
 a, n  what backprop says of an entry (analytic), and what the difference says (numerical)
@@ -31,7 +31,7 @@ class Judge:
     """Compares the gradients of f that backprop() computes with differences of f.
 
     f()        : one number, which depends on arrays that are changed in place
-    backprop() : {name: gradient of f by the array of that name}, as the arrays are then
+    backprop() : {name of an array: gradient of f with respect to it}, as the arrays are then
     """
 
     def __init__(self, f, backprop, samples, tolerance, rng):
@@ -83,10 +83,10 @@ class Judge:
             error = abs(a - slope)
             vanishes = error < before / 2
             if vanishes or abs(slope - n) > self.allowed(slope, n, h):
-                n = slope  # else the larger step, which rounding does less to, said the same
+                n = slope  # else the larger step, which rounding affects less, said the same
         if vanishes:  # an error like h^2 shrinks to 1/16 when h is quartered, a kink's to 0
             return n, error < before / 32, False
-        # Over a wider step too, for rounding may strew what is one kink over many places.
+        # Over a wider step too, for rounding may scatter what is one kink.
         repeats = self.backprop_at(name, x, i, 0) == a
         kink = repeats and any(self.jumps(name, x, i, a, within) for within in (h, 1000 * smallest))
         return n, kink, not kink

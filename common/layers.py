@@ -80,14 +80,14 @@ class Affine:
         x = guards.as_batch(self, x)
         out = np.dot(x, self.W)  # (N, D) (D, M) -> (N, M)
         out += self.b
-        # nan or inf in x shows in out too, and out is mostly the smaller of the two.
+        # out is looked at, not x: it is mostly smaller, and nan or inf in x goes on into it.
         if not guards.all_finite(out):
             raise guards.not_finite(self, x)
         self.x = x
         return out
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx; with need_dx=False None, and saves the work for it."""
+        """Sets dW and db and returns dx; need_dx=False skips dx and returns None."""
         guards.check_forward_first(self, self.x)
         dout = guards.as_dout(self, dout, (len(self.x), self.W.shape[1]), self.W.dtype)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
@@ -173,17 +173,17 @@ class SoftmaxWithLoss:
             loss = -float((t * log_y).sum()) / N
         guards.check_loss(loss, x.dtype)
         self.y, self.t = np.exp(log_y), t
-        return loss + 0.0  # which makes 0.0 of -0.0
+        return loss + 0.0  # turns -0.0 into 0.0
 
     def backward(self, dout=1):
         guards.check_forward_first(self, self.y)
         dout = guards.as_last_dout(self, dout)
         N = len(self.y)
-        dx = self.y.copy(order="K")  # in the order in memory that log_softmax gave it: faster
+        dx = self.y.copy(order="K")  # in log_softmax's order in memory, which is faster
         if self.t.ndim == 1:
             dx[np.arange(N), self.t] -= 1  # y - t, with t as a one-hot row
         else:
-            dx *= self.t.sum(axis=1, keepdims=True)  # 1, but for what rounding has done to t
+            dx *= self.t.sum(axis=1, keepdims=True)  # 1, or nearly so
             dx -= self.t
         dx *= dout / N
         return dx

@@ -11,7 +11,7 @@ __all__ = ["Network", "Params"]
 
 
 class Network:
-    """An ordered chain of layers, and a last layer that makes the loss out of the scores.
+    """An ordered chain of layers, and a last layer that computes the loss from the scores.
 
     layers    : OrderedDict of name -> layer, any object with forward(x) and backward(dout)
     lastLayer : object with forward(x, t) -> loss and backward(dout=1); the chapter's spelling
@@ -30,7 +30,7 @@ class Network:
 
     def predict(self, x):
         """Scores (N, C) for x (N, D)."""
-        x = guards.named("x", guards.as_floats, x, self.dtype)
+        x = guards.call_named("x", guards.as_floats, x, self.dtype)
         for name, layer in self.layers.items():
             x = guards.forward(name, layer, x)
         return x
@@ -45,13 +45,13 @@ class Network:
         The samples pass 1000 at a time: no layer may mix them, as one that takes means over the
         batch would.
         """
-        x = np.atleast_1d(guards.named("x", guards.as_numbers, x))
+        x = np.atleast_1d(guards.call_named("x", guards.as_numbers, x))
         if len(x) == 0:
             raise ValueError("expected at least one sample, got an empty batch")
         try:  # piece by piece, which keeps memory small
             scores = [self.predict(x[start : start + 1000]) for start in range(0, len(x), 1000)]
         except ValueError:
-            self.predict(x)  # so that the error speaks of x, and not of a piece of it
+            self.predict(x)  # so that the error speaks of all of x
             raise
         scores = np.concatenate(scores)  # (N, C)
         if not np.isfinite(scores).all():
@@ -65,18 +65,18 @@ class Network:
         """dL/dparameter by backpropagation: a dict of arrays, keyed as params."""
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = guards.backward("lastLayer", self.lastLayer)
-        *others, (first, layer) = reversed(self.layers.items())
-        for name, other in others:
-            dout = guards.backward(name, other, dout)
-        _backward_without_dx(first, layer, dout)
+        *others, (first_name, first) = reversed(self.layers.items())
+        for name, layer in others:
+            dout = guards.backward(name, layer, dout)
+        _backward_without_dx(first_name, first, dout)
         owners = self.params.owners().items()
-        return {key: guards.as_gradient(*owner) for key, owner in owners}
+        return {key: guards.as_gradient(name, layer, W) for key, (name, layer, W) in owners}
 
     def numerical_gradient(self, x, t):
         """dL/dparameter by central differences, in float64: slow, and sure. Keyed as params."""
         guards.check_float64(self)
         x = guards.as_floats(x, self.dtype)
-        return {  # where param is changed in place, for the loss to be computed with it
+        return {  # param is changed in place, and the loss computed with it
             key: numerical_gradient(lambda _: self.loss(x, t), param)
             for key, param in self.params.items()
         }
@@ -99,7 +99,7 @@ class Network:
 
     @property
     def params(self):
-        guards.check_built(self)
+        guards.check_initialised(self)
         return self._params
 
     @params.setter
@@ -115,7 +115,7 @@ class Network:
         return np.dtype(np.float64)
 
     def __setattr__(self, name, value):
-        guards.check_assignment(self, name, value)
+        guards.refuse_useless(self, name, value)
         super().__setattr__(name, value)
 
     def __repr__(self):
@@ -138,11 +138,11 @@ def _backward_without_dx(name, layer, dout):
     Affine can leave it out, which saves up to a third of the products; a reader's own layer, whose
     backward has no argument need_dx, can't.
     """
-    code = getattr(layer.backward, "__code__", None)  # which knows the names of the arguments
+    code = getattr(layer.backward, "__code__", None)  # its first names are those of arguments
     if code and "need_dx" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        guards.named(name, layer.backward, dout, need_dx=False)
+        guards.call_named(name, layer.backward, dout, need_dx=False)
     else:
-        guards.named(name, layer.backward, dout)
+        guards.call_named(name, layer.backward, dout)
 
 
 class Params(MutableMapping):
@@ -152,35 +152,36 @@ class Params(MutableMapping):
     W1, b1, W2, b2, ... Reading gives the layer's array itself, so that changing it in place, as
     params["W1"] -= step does, trains the layer; writing copies the values into that array, after
     checking key, shape and numbers. So a layer never computes with other values than the window
-    shows, and params["W1"] = other.params["W1"] makes no two networks share an array.
+    shows, and params["W1"] = other.params["W1"] never makes two networks share one.
 
-    KeyError for a key that isn't there, ValueError for a wrong shape or for NaN and inf,
-    TypeError for what isn't real numbers, or for taking a parameter away.
+    KeyError for a key that isn't there; ValueError for a wrong shape, for nan or inf, or if the
+    layer's array is read-only; TypeError for what isn't real numbers, or for taking a parameter
+    away.
     """
 
-    __slots__ = ("_network", "_chain", "_owners")  # so that params.W1 = ... is refused
+    __slots__ = ("_network", "_seen", "_owners")  # so that params.W1 = ... is refused
 
     def __init__(self, network):
         self._network = network
-        self._chain = []
+        self._seen = []
         self._owners = {}
 
     def owners(self):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
-        chain = self._chain_as_it_is()
-        # Finding the owners means checking every layer, which is too slow for a training loop. So
-        # it is done only when the chain has changed: a name, a layer, its param_names, an array,
-        # or how many attributes it has, for a dW that backward has added may be one to learn by.
-        unchanged = len(chain) == len(self._chain) and all(
-            a is b for a, b in zip(chain, self._chain)
-        )
-        if not chain or not unchanged:
+        # To check every layer is too slow for a training loop. So it is done only when something
+        # has changed that the keys depend on.
+        now, seen = self._snapshot(), self._seen
+        changed = len(now) != len(seen) or any(a is not b for a, b in zip(now, seen))
+        if changed or not now:  # _find_owners refuses an empty chain
             self._owners = self._find_owners()
-            self._chain = self._chain_as_it_is()  # with the arrays of the new owners
+            self._seen = self._snapshot()  # with the arrays of the new owners
         return self._owners
 
-    def _chain_as_it_is(self):
-        """All that the keys depend on, in one list, whose items are compared by `is`."""
+    def _snapshot(self):
+        """All that the keys depend on, in one list, whose items are compared by `is`.
+
+        The sizes are there because backward may add a dW, which some param_names must then name.
+        """
         layers = self._network.layers
         names = [getattr(layer, "param_names", None) for layer in layers.values()]
         sizes = [len(getattr(layer, "__dict__", ())) for layer in layers.values()]
@@ -192,7 +193,7 @@ class Params(MutableMapping):
         guards.check_chain(layers)
         owners, number = {}, 0
         for layer_name, layer in layers.items():
-            names = guards.named(layer_name, guards.names_of_params, layer)
+            names = guards.call_named(layer_name, guards.names_of_params, layer)
             if names:
                 number += 1
             for name in names:
@@ -210,7 +211,7 @@ class Params(MutableMapping):
 
     def __setitem__(self, key, values):
         param = self[key]
-        if values is not param:  # as it is after params[key] -= step, which has written into it
+        if values is not param:  # params[key] -= step assigns the same array, already changed
             param[...] = guards.as_values(key, values, param)
 
     def update(self, values=(), /, **more):

@@ -20,7 +20,7 @@ class GradientReport(dict):
     report["W1"] is an ArrayCheck, with the figures of that parameter.
 
     ok       : True if backprop disagrees nowhere, kinks aside
-    failed   : names of the parameters that disagree, and "lastLayer" if its dx does
+    failed   : names of the gradients that disagree: parameters, "x" of a layer, "lastLayer"
     suspects : names of the layers that are wrong when they are checked alone
     causes   : what the numbers look like, a sentence each: guesses where to look
     """
@@ -56,9 +56,10 @@ class GradientReport(dict):
         lines.append("")
         lines += [f"{name}: {self[name].disagreement()}." for name in self.failed]
         if kinks := sum(check.kinks for check in self.values()):
+            entries = "1 entry" if kinks == 1 else f"{kinks:,} entries"
             lines.append(
-                f"Left out: {kinks} entries where backprop jumps within a step, as it does at the "
-                "kink of a Relu, and is right on both sides."
+                f"Left out: {entries} where backprop jumps within a step, as at the kink of a Relu, "
+                "and is right on both sides."
             )
         if unclear := [name for name, check in self.items() if check.unclear]:
             lines.append(
@@ -83,7 +84,7 @@ class ArrayCheck:
     mean_abs_diff  : mean of |backprop - numerical|: the book's figure
     max_rel_error  : largest |backprop - numerical| / max(|backprop|, |numerical|), with what
                      rounding can do allowed for: the tolerance is for this, unless a smaller
-                     step was needed, which rounding does more to
+                     step was needed, which rounding affects more
     worst_index    : the entry with the largest difference, of those that disagree if any do
     backprop, numerical : the two values there
     ok             : False if an entry disagrees

@@ -540,7 +540,7 @@ def test_a_chain_walked_in_the_wrong_order():
     report = check_gradient(network, x, t)
     assert report.failed == UP_TO_2.split() and report.suspects == []
     assert report.causes[-1] == (
-        "Checked alone, no layer fails: look at how dout is handed on, down to Affine2."
+        "Checked alone, no layer fails: look at how dout comes from the loss to Affine2."
     )
 
 
@@ -1074,7 +1074,7 @@ def test_a_kink_is_counted_and_left_out(distance, kinks, side):
     report = check_layer(layer, x)
     assert report.ok and report["x"].kinks == kinks and report["x"].checked == 3
     assert report["x"].mean_abs_diff < 1e-10 and report["x"].max_rel_error < 1e-8
-    assert ("Left out: 1 entries" in str(report)) == bool(kinks)
+    assert ("Left out: 1 entry " in str(report)) == bool(kinks)
 
 
 @pytest.mark.parametrize("at", [1.0, 1.00002, 0.99999, 7.0])
