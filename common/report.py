@@ -58,7 +58,7 @@ class GradientReport(dict):
         if kinks := sum(check.kinks for check in self.values()):
             entries = "1 entry" if kinks == 1 else f"{kinks:,} entries"
             lines.append(
-                f"Left out: {entries} where backprop jumps within a step, as at the kink of a Relu, "
+                f"Left out: {entries} where backprop jumps within a step, as at a kink of Relu, "
                 "and is right on both sides."
             )
         if unclear := [name for name, check in self.items() if check.unclear]:
