@@ -92,3 +92,20 @@ def test_labels_of_another_kind_or_for_no_sample_are_refused():
         as_labels(["cat", "dog"], 2, 3)
     with pytest.raises(ValueError, match="expected at least one sample, got an empty batch"):
         as_labels([], 0, 3)
+
+
+@pytest.mark.parametrize(
+    "N, shape, hint",
+    [
+        (300, (300, 1), "; pass t.ravel()"),
+        (4, (1, 4), "; pass t.ravel()"),
+        (4, (3, 4), "; pass t.T"),
+        (4, (3,), ""),
+        (4, (2, 4), ""),
+        (4, (4, 10), ""),
+    ],
+)
+def test_a_shape_is_hinted_at_only_where_the_hint_helps(N, shape, hint):
+    with pytest.raises(ValueError) as error:
+        as_labels(np.zeros(shape), N, 3)
+    assert str(error.value).endswith(f"for rows, got {shape}{hint}")

@@ -369,7 +369,7 @@ MISTAKES = [
      "expected f(x) to return one number in float64, got array([8.99"),
     ("f that returns 1j", "numerical_gradient(lambda x: 1j, x)", TypeError, "got 1j"),
     ("f that returns nan", "numerical_gradient(lambda x: np.nan, x)", ValueError,
-     "expected f(x) to be finite, got nan and nan where the entry (0, 0) of x is 2.9999"),
+     "expected f(x) to be finite, got nan and nan where the entry (0, 0) of x is 2.9999 and 3.00"),
     ("nan under the step", "numerical_gradient(np.sum, x * np.nan)", ValueError,
      "expected numbers below 1e10 in x", "got nan"),
     ("f that returns a truth", "numerical_gradient(lambda x: x.sum() > 0, x)", TypeError,

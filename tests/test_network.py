@@ -255,6 +255,31 @@ def test_numerical_gradient_knows_nothing_of_backward():
         np.testing.assert_allclose(value, GRADIENT[key], rtol=1e-6, atol=1e-9)
 
 
+def test_numerical_gradient_demands_no_more_than_float64_either():
+    layer = Scale([1, 2])
+    layer.g = layer.g.astype(np.longdouble)
+    network = chain(Mine=layer)
+    if network.dtype == np.float64:
+        pytest.skip("here a long double is a double")
+    with pytest.raises(TypeError, match=f"expected a float64 network, got {network.dtype}"):
+        network.numerical_gradient(X, [0, 1])
+
+
+def test_layers_that_are_equal_are_not_one_layer():
+    @dataclass
+    class Doubling:
+        factor: int = 2
+
+        def forward(self, x):
+            return self.factor * x
+
+        def backward(self, dout):
+            return self.factor * dout
+
+    assert Doubling() == Doubling()
+    assert chain(a=Doubling(), b=Doubling()).predict([[1.0]]) == 4
+
+
 def test_numerical_gradient_demands_float64():
     network = TwoLayerNet(2, 3, 2, dtype=np.float32, rng=0)
     with pytest.raises(TypeError, match="expected a float64 network, got float32"):
