@@ -13,6 +13,7 @@ import pytest
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
+from common import guards
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.network import Network, Params
 
@@ -368,14 +369,44 @@ def test_dx_is_spared_in_the_first_layer_only():
     assert record[2:] == [(2, True), (1, False)]  # after the two of forward
 
 
-class WithALocal(Recorder):
-    def backward(self, dout):
-        need_dx = self.digit
-        return need_dx * dout
+def by_keyword(self, dout, scale=1, *, need_dx=True):
+    self.record.append((self.digit, need_dx))
+    return dout if need_dx else None
 
 
-def test_a_backward_that_only_speaks_of_need_dx_is_not_asked_to_spare_it():
-    chain(a=WithALocal(1, []), b=WithALocal(2, [])).gradient([[0.0, 1]], [0])
+def local(self, dout):
+    need_dx = self.digit
+    return need_dx * dout
+
+
+def local_beside_a_keyword(self, dout, *, scale=1):
+    need_dx = scale
+    return need_dx * dout
+
+
+@pytest.mark.parametrize(
+    "backward, spared",
+    [(by_keyword, [(2, True), (1, False)]), (local, []), (local_beside_a_keyword, [])],
+)
+def test_only_a_backward_with_the_argument_need_dx_is_asked_to_spare_it(backward, spared):
+    record = []
+    kind = type("Own", (Recorder,), {"backward": backward})
+    chain(a=kind(1, record), b=kind(2, record)).gradient([[0.0, 1]], [0])
+    assert record[2:] == spared  # after the two of forward
+
+
+def test_the_chain_is_checked_when_it_changes_and_not_at_every_update(monkeypatch):
+    checks, check_chain = [], guards.check_chain
+    monkeypatch.setattr(guards, "check_chain", lambda *args: checks.append(check_chain(*args)))
+    network = by_hand()
+    for _ in range(20):
+        network.gradient(X, [0, 1])
+        network.params["W1"] -= 0.0
+    assert len(checks) == 1
+    network.layers["Relu1"] = Sigmoid()
+    for _ in range(20):
+        network.gradient(X, [0, 1])
+    assert len(checks) == 2
 
 
 def test_only_network_has_the_methods():
