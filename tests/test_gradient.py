@@ -741,10 +741,11 @@ def test_a_stale_cache_shows_for_rows_too(form, kept):
     assert report.failed == ALL.split() and report.suspects == ["lastLayer"]
 
 
+@pytest.mark.parametrize("behind", [False, True])
 @pytest.mark.parametrize("label", [0, 1, [0.0, 1.0]])
-def test_a_stale_t_shows_with_two_classes_and_one_label(label):
+def test_a_stale_t_shows_with_two_classes_and_one_label(label, behind):
     network = TwoLayerNet(2, 3, 2, 1.0, rng=0)
-    plant(stale("t", behind=False), network, "lastLayer")
+    plant(stale("t", behind), network, "lastLayer")
     x = np.random.default_rng(0).standard_normal((3, 2))
     assert check_gradient(network, x, np.array([label] * 3)).suspects == ["lastLayer"]
 
