@@ -19,7 +19,8 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     layer     : object with forward(x) and backward(dout); its parameters, named in `param_names`,
                 are float64 arrays, and are unchanged afterwards
     x         : an input for forward, (N, D) or whatever shape the layer takes
-    samples   : how many entries of each array to look at; None for every one
+    samples   : how many entries of each array to look at, half of them where backprop isn't zero;
+                None for every one
     tolerance : the largest relative error that counts as agreement
     rng       : numpy Generator or seed for dout and the choice of entries; by default the same
                 at every call
@@ -33,6 +34,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     """
     kind, options = guards.kind(layer), guards.checked_options(samples, tolerance, rng)
     arrays = {name: getattr(layer, name, None) for name in guards.names_of_params(layer)}
+    guards.check_arguments(layer, "x")
     guards.check_new("x", arrays, kind)  # the report's name for the input
     arrays["x"] = x = guards.as_floats(x, np.float64).copy()
     dout = _random_dout(layer, arrays, options["rng"])
@@ -86,7 +88,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     samples, tolerance and rng are those of check_layer.
 
     The report has each parameter by its key, and "lastLayer" too if the dx of that one is wrong.
-    TypeError or ValueError for what can't be checked, as in check_layer.
+    TypeError or ValueError for what can't be checked: float32, a gradient that is missing or of
+    another shape, a chain that draws random numbers or writes into x, t or parameters.
     """
     guards.check_network(network)
     options = guards.checked_options(samples, tolerance, rng)

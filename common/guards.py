@@ -5,6 +5,7 @@ it. Mostly a wrong value is a ValueError and a wrong kind of thing a TypeError. 
 done here: to see how backprop works, skip this file.
 """
 
+import inspect
 import itertools
 import math
 import numbers
@@ -269,7 +270,26 @@ def names_of_params(layer):
                 f"expected param_names, since the layer keeps {learns[0]} and d{learns[0]}, got "
                 f"none; write param_names = ({in_quotes},) in the class, or () if it isn't to learn"
             )
+    for name in names or ():
+        if not hasattr(layer, name):
+            raise TypeError(f"expected an attribute {name}, as param_names says, got none")
     return names or ()
+
+
+def check_arguments(layer, *names):
+    """Does forward take just these? If not, it is a layer for another place."""
+    try:
+        signature = inspect.signature(layer.forward)
+    except ValueError:  # there is none, as for a function written in C
+        return
+    try:
+        signature.bind(*names)
+    except TypeError:
+        place = "`layers`" if "t" in names else "lastLayer"
+        raise TypeError(
+            f"expected forward({', '.join(names)}), got forward{signature}; does it belong in "
+            f"{place}?"
+        ) from None
 
 
 def check_new(key, owners, layer_name):
@@ -281,6 +301,9 @@ def check_chain(layers):
     """No layer at all, one that stands in two places, or two by nearly the same name?"""
     if not layers:
         raise ValueError("expected at least one layer, got an empty chain")
+    for name, layer in layers.items():
+        call_named(name, check_methods, layer, "layer", ("forward", "backward"))
+        call_named(name, check_arguments, layer, "x")
     for (one, layer), (other, another) in itertools.combinations(layers.items(), 2):
         if str(one).lower() == str(other).lower():
             raise ValueError(
@@ -353,6 +376,7 @@ def check_shape(layer_name, name, gradient, array):
         if came == array.shape:
             came = f"dtype {gradient.dtype}"
         hint = ", the transpose" if came == array.T.shape else ""
+        hint = "; no return?" if gradient is None and name == "x" else hint
         raise ValueError(
             f"{layer_name}: expected backward to compute d{name} of shape {array.shape}, "
             f"got {came}{hint}"
@@ -368,6 +392,8 @@ def refuse_useless(network, name, value):
             "lastLayer: expected a layer without parameters, got one with param_names; "
             "what learns belongs in `layers`"
         )
+    if name == "lastLayer":
+        call_named(name, check_arguments, value, "x", "t")
     if name != "lastLayer" and name.replace("_", "").lower() == "lastlayer":
         raise AttributeError(f"expected network.lastLayer = ..., got network.{name} = ...")
     if name[-1:].isdigit() and name in vars(network).get("_params", ()):

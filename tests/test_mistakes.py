@@ -244,13 +244,21 @@ MISTAKES = [
      "eleventh.W1, eleventh.param_names = eleventh.W, ('W1',); layers = dict(net.layers); "
      "layers |= {f'A{i}': Affine(np.eye(3), np.zeros(3)) for i in range(9)}; net.layers = layers; "
      "net.predict(x)", ValueError, "A8: expected one parameter by the key W11, got two"),
-    ("a parameter by the name of the input", "relu = Relu(); relu.param_names = ('x',); "
+    ("a parameter by the name of the input", "relu = Relu(); relu.x, relu.param_names = x, ('x',); "
      "check_layer(relu, x)", ValueError, "Relu: expected one parameter by the key x, got two"),
     ("a parameter that isn't there", "a = Affine1; a.param_names = ('V',); check_layer(a, x)",
-     TypeError, "expected Affine's V as a float64 array", "got NoneType"),
+     TypeError, "expected an attribute V, as param_names says, got none"),
     ("a complex gradient", "Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, "
      "db=x[0]); net.gradient(x, t)", ValueError,
      "Affine1: expected backward to compute dW of shape (3, 3), got dtype complex128"),
+    ("labels inside the chain", "net.layers['Softmax'] = SoftmaxWithLoss(); net.predict(x)",
+     TypeError, "Softmax: expected forward(x), got forward(x, t); does it belong in lastLayer?"),
+    ("a check of the last layer", "check_layer(SoftmaxWithLoss(), x)", TypeError,
+     "expected forward(x), got forward(x, t)", "lastLayer?"),
+    ("a last layer without labels", "net.lastLayer = Relu()", TypeError,
+     "lastLayer: expected forward(x, t), got forward(x); does it belong in `layers`?"),
+    ("a check of a backward without return", "check_layer(NoReturn('backward'), x)", ValueError,
+     "NoReturn: expected backward to compute dx of shape (4, 3), got nothing; no return?"),
     ("a check of no parameters", "check_gradient(Network({'a': Relu()}, SoftmaxWithLoss()), x, t)",
      ValueError, "expected a network with parameters, got one without", "param_names"),
     ("a name in small letters", "net.layers['relu1'] = Sigmoid(); net.predict(x)", ValueError,
