@@ -1102,7 +1102,11 @@ def test_a_kink_is_left_out_though_the_difference_is_furthest_off_there():
     assert not check.ok and check.kinks == 1 and check.worst_index != (4,)
 
 
-@pytest.mark.parametrize("slope, factor", [(1e8, 1.001), (1, 1 + 2e-8)], ids=["large", "slight"])
+@pytest.mark.parametrize(
+    "slope, factor",
+    [(1e8, 1.001), (1, 1 + 2e-8), (1, 1 + 1.6e-9)],
+    ids=["large", "slight", "by a hair"],
+)
 def test_a_bug_is_not_lost_in_the_rounding_of_the_smallest_steps(slope, factor):
     """By a step of 1e-9 a slope of 1 is off by some 1e-7, and one of 1e8 by 10."""
     layer = Slopes(np.full(1, slope), factor)
