@@ -1784,6 +1784,19 @@ def test_a_heap_of_kinks_raises_no_alarm():
         assert report.ok, f"{seed}: {report}"
 
 
+@pytest.mark.parametrize(
+    "places, weights",
+    [
+        ([0, -1.07e-10, 2.89e-10], [-0.7, -0.9, -1.2]),
+        ([0, 3.85e-10, -3.57e-10], [1.4, 1.4, 1.3]),
+        ([0, 6.43e-10, 3.31e-10, 4.62e-9], [-0.3, -1.8, 1.0, -0.8]),
+    ],
+)
+def test_a_kink_that_rounding_has_scattered_is_no_bug(places, weights):
+    report = check_layer(Crumpled(np.array(places), np.array(weights)), np.array([0.0]))
+    assert report.ok and report["x"].kinks == 1
+
+
 def test_a_layer_that_computes_in_float32_is_refused():
     class Half(Relu):
         def forward(self, x):
