@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.guards import as_floats, as_labels
+from common.guards import as_floats, as_labels, check_arguments, check_shape
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -109,3 +109,19 @@ def test_a_shape_is_hinted_at_only_where_the_hint_helps(N, shape, hint):
     with pytest.raises(ValueError) as error:
         as_labels(np.zeros(shape), N, 3)
     assert str(error.value).endswith(f"for rows, got {shape}{hint}")
+
+
+@pytest.mark.parametrize("name, hint", [("W", ""), ("z", ""), ("x", "; no return?")])
+def test_only_a_missing_dx_is_one_that_was_not_returned(name, hint):
+    with pytest.raises(ValueError) as error:
+        check_shape("Mine", name, None, np.zeros((2, 3)))
+    assert str(error.value) == (
+        f"Mine: expected backward to compute d{name} of shape (2, 3), got nothing{hint}"
+    )
+
+
+def test_a_forward_that_says_nothing_of_its_arguments_is_let_pass():
+    class Smallest:
+        forward = staticmethod(min)  # written in C, without a signature
+
+    check_arguments(Smallest(), "x")
