@@ -10,30 +10,28 @@ and rows of probabilities (N, C), which may also say "a 4, or perhaps a 9".
 
 import numpy as np
 
-from common import guards
+from common import guards  # as_this(...), as_that(...): turns x into it, or answers a mistake
 
 __all__ = ["sigmoid", "softmax", "log_softmax", "cross_entropy_error"]
 
 
-@np.errstate(under="ignore")  # exp may underflow to 0, and rightly
+@np.errstate(under="ignore")  # even if the caller wants all errors raised: 0 is right there
 def sigmoid(x):
     """1 / (1 + exp(-x)), elementwise, for an array of any shape.
 
     For x < 0 computed as exp(x) / (1 + exp(x)), so that exp can't overflow.
     """
     x = guards.as_floats(x)
-    e = np.exp(-np.abs(x))
-    one = x.dtype.type(1)  # so that float32 stays float32
-    return np.where(x >= 0, one, e) / (one + e)
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 
 
-@np.errstate(over="ignore", under="ignore")  # scores too far apart for a float give -inf
+@np.errstate(over="ignore", under="ignore")
 def log_softmax(x):
     """log(softmax(x)) = x - log(sum(exp(x))) along the last axis: scores (..., C) -> (..., C).
 
     It never takes log(0): for scores (0, -10000) the second is -10000, where log(softmax(x))
-    would say -inf. Each row is first shifted so that its largest score is 0: that changes
-    nothing in the result, and exp can't overflow.
+    would say -inf. Each row is first shifted by m, so that its largest score is 0 and exp can't
+    overflow. That changes no result: in exp(x - m) / sum(exp(x - m)) the factor exp(-m) cancels.
     ValueError for scores with nan or inf among them, or not in rows of one or more.
     """
     x = guards.as_floats(x)
@@ -41,11 +39,11 @@ def log_softmax(x):
         raise ValueError(f"expected scores of shape (..., C), got {x.shape}")
     if not guards.all_finite(x):
         raise ValueError("expected finite scores, got nan or inf among them")
-    # It says:  x = x - x.max(axis=-1, keepdims=True)
-    #           return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
-    # but 3 times as fast: transposed, numpy adds up rows of N numbers at once.
+    # In plain words:  x = x - x.max(axis=-1, keepdims=True)
+    #                  return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
+    # The same on x.T, where numpy adds up N numbers at once and not C, is 3 times as fast.
     x = np.array(x.T, order="C")
-    x -= x.max(axis=0)
+    x -= x.max(axis=0)  # -inf where scores are too far apart for a float
     x -= np.log(np.exp(x).sum(axis=0))
     return x.T
 
@@ -72,7 +70,7 @@ def cross_entropy_error(y, t):
     y = guards.as_floats(y)
     if y.ndim == 1:  # one sample, as a batch of one
         y, t = y[np.newaxis], guards.as_numbers(t, "labels t as numbers")
-        t = t if t.shape == (1,) else t[np.newaxis]
+        t = t if t.shape == (1,) else t[np.newaxis]  # [number] is a batch already
     if y.ndim != 2:
         raise ValueError(f"expected y of shape (N, C), got {y.shape}")
     if not guards.is_probabilities(y):
@@ -80,7 +78,7 @@ def cross_entropy_error(y, t):
             "expected y as rows of probabilities (0 or more, summing to 1), got other numbers; "
             "from scores, pass softmax(scores)"
         )
-    t = guards.as_labels(t, *y.shape)
+    t = guards.as_labels(t, *y.shape)  # class numbers (N,) or rows (N, C)
     with np.errstate(divide="ignore"):  # log(0) = -inf is the answer here, not an accident
         if t.ndim == 1:
             log_p = np.log(y[np.arange(len(y)), t])

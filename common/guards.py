@@ -60,7 +60,7 @@ def as_labels(t, N, C):
                 "expected rows of t to be one-hot or probabilities (0 or more, summing to 1), "
                 "got other numbers; class numbers go in shape (N,)"
             )
-        return t
+        return t / t.sum(axis=1, keepdims=True)  # so that they sum to 1 as nearly as floats can
     if t.shape != (N,):
         hint = "; pass t.ravel()" if t.size == N else "; pass t.T" if t.shape == (C, N) else ""
         raise ValueError(
@@ -176,13 +176,18 @@ def as_batch(layer, x):
     raise ValueError(f"{kind(layer)}: expected x of shape (N, {D}), got {x.shape}{hint}")
 
 
-def not_finite(layer, x):
-    """The error of an Affine whose output for x has nan or inf in it."""
+def check_finite(layer, x, out):
+    """Has an Affine's output for x got nan or inf in it?
+
+    out is looked at first: it is mostly smaller than x, and nan or inf in x goes on into it.
+    """
+    if all_finite(out):
+        return
     if not np.isfinite(x).all():
         row, column = np.argwhere(~np.isfinite(x))[0]
         where = f"{x[row, column]} at x[{row}, {column}]"
-        return ValueError(f"{kind(layer)}: expected finite numbers in x, got {where}")
-    return FloatingPointError(
+        raise ValueError(f"{kind(layer)}: expected finite numbers in x, got {where}")
+    raise FloatingPointError(
         f"{kind(layer)}: expected a finite x W + b, got inf or nan from a finite x: W or b has "
         "grown beyond all bounds; train with a smaller learning rate"
     )

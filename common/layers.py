@@ -10,16 +10,17 @@
     dx     dL/dx, what backward returns: of the shape of x
     dW     dL/dW for a parameter W: of the shape of W
 
-forward(x) keeps what backward(dout) will need: the arrays themselves, not copies, so leave
-them alone in between. No layer ever writes into an array that it was given.
+backward is the chain rule: told how L changes with out, a layer answers how L changes with x,
+and that is the dout of the layer before it. forward(x) keeps what backward(dout) will need: the
+arrays themselves, not copies, so leave them alone in between. No layer ever writes into an array
+that it was given.
 
 A layer that learns names its parameters in `param_names`, and backward leaves the gradient
 of parameter W in dW. Nothing else makes a class a layer: there is no base class.
 
-Every layer answers a wrong shape or type with a ValueError or TypeError that says what it
-expected and what came, and backward before forward with a RuntimeError. Affine and
-SoftmaxWithLoss refuse nan and inf in x too. If x is finite and the result isn't, they raise
-FloatingPointError.
+A wrong shape is a ValueError, a wrong type a TypeError, backward before forward a RuntimeError.
+Affine and SoftmaxWithLoss refuse nan and inf in x too. If x is finite and the result isn't, they
+raise FloatingPointError.
 """
 
 import math
@@ -35,14 +36,16 @@ __all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 class Affine:
     """out = x W + b, with W of shape (D, M) and b of shape (M,).
 
-    out[n, m] = sum of x[n, d] W[d, m] over d, plus b[m]; so by the chain rule
-    dx = dout W^T        (N, D)
-    dW = x^T dout        (D, M)
+    Written out, out[n, m] = b[m] + sum of x[n, d] W[d, m] over d. So x[n, d] reaches L through
+    out[n, m] for every m, and by the chain rule dx[n, d] = sum of dout[n, m] W[d, m] over m.
+    Likewise W[d, m] and b[m] reach it through out[n, m] for every n. In short:
+
+    dx = dout W^T                      (N, D)
+    dW = x^T dout                      (D, M)
     db = sum of dout over the batch    (M,)
 
-    W and b are kept as they are given, not copied, if both are float32 or both float64 arrays: a
-    layer made from another's W trains that other one too, so pass W.copy(). The layer computes in
-    the dtype of W and converts x and dout to it. Keeps x for backward.
+    W and b are used as they are given, not copied: to start from another layer's, pass W.copy().
+    The layer computes in the dtype of W and converts x and dout to it. Keeps x for backward.
     """
 
     param_names = ("W", "b")
@@ -59,9 +62,9 @@ class Affine:
     def random(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
         """An Affine as it stands before training: W = weight_init_std * normal draws, b = 0.
 
-        weight_init_std : a number; or "he" for sqrt(2 / input_size), which keeps the size of
-              the signal the same through layers of Relu (He et al., 2015), or "xavier" for
-              sqrt(1 / input_size), for layers of Sigmoid (after Glorot and Bengio, 2010)
+        weight_init_std : a number; or "he" for sqrt(2 / input_size), which keeps the size of the
+              signal through layers of Relu, where half of it is lost (He et al., 2015); or
+              "xavier" for sqrt(1 / input_size), for Sigmoid (after Glorot and Bengio, 2010)
         rng : a numpy Generator or a seed; None draws from numpy's global state, which
               np.random.seed sets
         """
@@ -71,23 +74,24 @@ class Affine:
             std = math.sqrt(2 / input_size)
         elif std == "xavier":
             std = math.sqrt(1 / input_size)
-        draws = np.random if rng is None else np.random.default_rng(rng)
+        draws = np.random if rng is None else np.random.default_rng(rng)  # both draw normals
         W = std * draws.standard_normal((input_size, output_size))  # (D, M)
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
-    @np.errstate(over="ignore", invalid="ignore")  # not_finite says it in better words than numpy
+    @np.errstate(over="ignore", invalid="ignore")  # the guard says it in better words than numpy
     def forward(self, x):
         x = guards.as_batch(self, x)
         out = np.dot(x, self.W)  # (N, D) (D, M) -> (N, M)
         out += self.b
-        # out is looked at, not x: it is mostly smaller, and nan or inf in x goes on into it.
-        if not guards.all_finite(out):
-            raise guards.not_finite(self, x)
+        guards.check_finite(self, x, out)
         self.x = x
         return out
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db and returns dx; need_dx=False skips dx and returns None."""
+        """Sets dW and db and returns dx, or None if need_dx is False.
+
+        That saves time in the first layer of a network: nobody needs the gradient of the pixels.
+        """
         guards.check_forward_first(self, self.x)
         dout = guards.as_dout(self, dout, (len(self.x), self.W.shape[1]), self.W.dtype)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
@@ -101,7 +105,7 @@ class Affine:
 class Relu:
     """out = max(x, 0), elementwise, for an x of any shape.
 
-    dx = dout where x > 0, else 0 (at x = 0 too, where there is no derivative).
+    dx = dout where x > 0, else 0 (at x = 0 too, where there is no derivative), in dout's dtype.
     Keeps mask, which is True where x > 0.
     """
 
@@ -124,7 +128,7 @@ class Relu:
 class Sigmoid:
     """out = 1 / (1 + exp(-x)), elementwise, for an x of any shape.
 
-    dx = dout * out * (1 - out). Keeps out.
+    dx = dout * out * (1 - out), for out (1 - out) is its derivative. Keeps out.
     """
 
     def __init__(self):
@@ -148,45 +152,39 @@ class SoftmaxWithLoss:
 
     y = softmax(x)                            (N, C)
     L = mean over the batch of -sum(t log y)  a float
-    dx = dout * (y - t) / N                   (N, C), for rows of t that sum to 1
+    dx = dout * (y - t) / N                   (N, C)
+
+    Why dx is so short: log y_j = x_j - log(sum(exp(x))), and the t of a sample add up to 1. So
+    its loss is -sum(t_j x_j) + log(sum(exp(x))), whose derivative by x_j is
+    -t_j + exp(x_j) / sum(exp(x)) = y_j - t_j; the mean over the batch divides it by N.
 
     t is class numbers (N,), one-hot rows or rows of probabilities (N, C). The loss comes from
-    the scores by log-sum-exp, log y = x - log(sum(exp(x))), so it is exact however unlikely
-    the right class: no small constant has to guard against log(0).
-    Keeps y and t.
+    log_softmax, so it is exact however unlikely the right class: no small constant has to guard
+    against log(0). Keeps y, and t as rows.
     """
 
     def __init__(self):
         self.y = None
         self.t = None
 
-    @np.errstate(invalid="ignore", under="ignore")  # the guards say it better than numpy
+    @np.errstate(invalid="ignore", under="ignore")  # 0 * -inf, of which check_loss speaks
     def forward(self, x, t):
         x = guards.as_scores(x)
         t = guards.as_labels(t, *x.shape)
-        N = len(x)
-        log_y = log_softmax(x)  # (N, C)
         if t.ndim == 1:
-            loss = -float(log_y[np.arange(N), t].sum()) / N
-        else:
-            t = t.astype(x.dtype, copy=False)
-            loss = -float((t * log_y).sum()) / N
+            t = np.eye(x.shape[1])[t]  # class numbers as one-hot rows
+        t = t.astype(x.dtype, copy=False)  # (N, C)
+        log_y = log_softmax(x)  # (N, C)
+        loss = -float((t * log_y).sum()) / len(x)
         guards.check_loss(loss, x.dtype)
         self.y, self.t = np.exp(log_y), t
         return loss + 0.0  # turns -0.0 into 0.0
 
     def backward(self, dout=1):
+        """dx; dout is dL/dL = 1, unless something else follows the loss."""
         guards.check_forward_first(self, self.y)
         dout = guards.as_last_dout(self, dout)
-        N = len(self.y)
-        dx = self.y.copy(order="K")  # in log_softmax's order in memory, which is faster
-        if self.t.ndim == 1:
-            dx[np.arange(N), self.t] -= 1  # y - t, with t as a one-hot row
-        else:
-            dx *= self.t.sum(axis=1, keepdims=True)  # 1, or nearly so
-            dx -= self.t
-        dx *= dout / N
-        return dx
+        return (self.y - self.t) * (dout / len(self.y))
 
     def __repr__(self):
         return "SoftmaxWithLoss()"

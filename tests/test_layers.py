@@ -324,10 +324,12 @@ def test_equal_scores_cost_log_C():
         assert loss == pytest.approx(log(C), rel=1e-14)
 
 
-def test_the_last_layer_keeps_rows_themselves_and_no_copy():
-    layer, t = SoftmaxWithLoss(), np.array([[0, 0, 1.0], [1, 0, 0]])
-    layer.forward(SCORES, t)
-    assert layer.t is t
+@pytest.mark.parametrize("t", [[2, 0], [[0, 0, 1], [1, 0, 0]], [[0, 0, 0.9995], [1.0005, 0, 0]]])
+def test_the_last_layer_keeps_t_as_rows_that_sum_to_1(t):
+    for dtype in (np.float32, np.float64):
+        layer = SoftmaxWithLoss()
+        layer.forward(SCORES.astype(dtype), t)
+        assert layer.t.dtype == dtype and layer.t.tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
 # Layers against autograd, on random shapes
@@ -692,10 +694,11 @@ def test_layers_introduce_themselves():
 
 
 def test_rows_that_nearly_sum_to_1_have_the_gradient_of_their_loss():
-    """By hand: L = -(t1 log y1 + t2 log y2) has dL/dx1 = y1 (t1 + t2) - t1."""
+    """By hand: they are divided by their sum, 0.9996; then L = log 2 and dL/dx1 = y1 - t1."""
     layer, t = SoftmaxWithLoss(), np.array([[0.7, 0.2996]])
-    layer.forward(np.zeros((1, 2)), t)  # y = (1/2, 1/2)
-    expected = [[0.5 * 0.9996 - 0.7, 0.5 * 0.9996 - 0.2996]]
+    loss = layer.forward(np.zeros((1, 2)), t)  # y = (1/2, 1/2)
+    assert loss == pytest.approx(np.log(2), rel=1e-12)
+    expected = [[0.5 - 0.7 / 0.9996, 0.5 - 0.2996 / 0.9996]]
     np.testing.assert_allclose(layer.backward(), expected, rtol=1e-12)
 
 
