@@ -12,14 +12,14 @@ from common import guards
 
 __all__ = ["H", "central_difference", "index_of", "numerical_gradient"]
 
-H = 1e-4  # the chapter's step: small against curvature, large against rounding
+H = 1e-4  # the chapter's step: curvature puts it off like h^2, rounding like eps / h
 
 
 def numerical_gradient(f, x):
     """df/dx by central differences, (f(x + h) - f(x - h)) / 2h with h = 1e-4, entry by entry.
 
-    f : called as f(x) with one entry of x changed in place; returns one number. It must compute
-        with this very array: from a copy of it, all slopes come out as 0
+    f : called as f(x) with one entry of x changed in place; returns one number. It may ignore
+        its argument if it computes with this very array; from an earlier copy all slopes are 0
     x : float64 array of any shape; it is unchanged afterwards, even if f raises
 
     Returns an array of the shape of x.
@@ -36,19 +36,15 @@ def numerical_gradient(f, x):
 def central_difference(f, x, i, h):
     """(f(x + h) - f(x - h)) / 2h, where only entry i of x is moved."""
     value = x.item(i)
-
-    def f_at(moved):
-        x.flat[i] = moved
-        result = guards.one_number(f(x))
-        guards.check_left_alone(x.flat[i], moved)  # f must not write into x
-        return result
-
     try:
-        f_below, f_above = f_at(value - h), f_at(value + h)
+        x.flat[i] = value - h
+        f_below = guards.number_from(f, x, i)
+        x.flat[i] = value + h
+        f_above = guards.number_from(f, x, i)
     finally:
         x.flat[i] = value
     guards.check_difference(f_below, f_above, value, h, index_of(i, x.shape))
-    step = (value + h) - (value - h)  # 2h as x rounds it
+    step = (value + h) - (value - h)  # 2h, as rounded as x is
     return (f_above - f_below) / step
 
 

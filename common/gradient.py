@@ -1,7 +1,6 @@
 """The proof that backprop is right: its gradients beside those from central differences."""
 
 import contextlib
-import copy
 
 import numpy as np
 
@@ -25,18 +24,22 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     rng       : numpy Generator or seed for dout and the choice of entries; by default the same
                 at every call
 
-    What is checked is L = sum(out * dout) with a random dout, so that no two errors cancel. Then
-    dL/dout is dout, and backward(dout) must give dL/dx and leave dL/dW. The report has each
-    parameter by its name, and the gradient dx of the input as "x".
+    A difference needs one number, and a layer gives many. So L = sum(out * dout), with random
+    numbers in dout, for in a plain sum errors could cancel. Then dL/dout is dout, and
+    backward(dout) must return dL/dx and leave dL/dW. The report has each parameter by its name,
+    and the gradient dx of the input as "x".
     TypeError or ValueError for what can't be checked: float32, a gradient that is missing or of
     another shape, a layer that draws random numbers or writes into what it was given.
-    (A backward that uses an old copy of a parameter seems right until the parameter changes.)
+    A backward that uses an old copy of a parameter seems right until the parameter changes.
     """
     kind, options = guards.kind(layer), guards.checked_options(samples, tolerance, rng)
-    arrays = {name: getattr(layer, name, None) for name in guards.names_of_params(layer)}
+    names = guards.names_of_params(layer)
     guards.check_arguments(layer, "x")
-    guards.check_new("x", arrays, kind)  # the report's name for the input
-    arrays["x"] = x = guards.as_floats(x, np.float64).copy()
+    guards.check_new("x", names, kind)  # the report's name for the input
+    x = guards.as_floats(x, np.float64).copy()
+    arrays = {name: getattr(layer, name) for name in names} | {"x": x}
+    for name, array in arrays.items():
+        guards.check_differentiable(array, f"{kind}'s {name}")
     dout = _random_dout(layer, arrays, options["rng"])
 
     def weighted_sum():
@@ -46,12 +49,12 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         layer.forward(x)
         dx = layer.backward(dout)
         guards.check_shape(kind, "x", dx, x)
-        names = guards.names_of_params(layer)
+        names = guards.names_of_params(layer)  # anew: backward may have left a dW they don't name
         return {name: guards.as_gradient(kind, layer, name) for name in names} | {"x": dx}
 
     # Differences of weighted_sum, beside the gradients from backprop.
     judge = Judge(weighted_sum, backprop, **options)
-    # How large the numbers are that get added up, from which the judge estimates rounding.
+    # The size of the numbers that get added up, from which the judge estimates rounding.
     size = max(np.abs(x).max(initial=0), np.abs(layer.forward(x) * dout).sum())
     report = judge.report(arrays, size)
     report.causes += likely_causes(report, judge.gradients, len(np.atleast_1d(x)), dout)
@@ -66,16 +69,13 @@ def _random_dout(layer, arrays, rng):
     It must leave its arrays alone. Other data, because a layer with a stale cache, which goes on
     using what an earlier forward kept, would seem right if both passes had the same data.
     """
-    for name, array in arrays.items():
-        guards.check_differentiable(array, f"{guards.kind(layer)}'s {name}")
-    trial = arrays | {"x": _shuffled(arrays["x"], rng)}
-    given = copy.deepcopy(trial)
-    out = layer.forward(trial["x"])
-    guards.check_output(layer, out)
-    trial["dout"] = rng.standard_normal(np.shape(out))
-    given["dout"] = np.copy(trial["dout"])
-    layer.backward(trial["dout"])
-    guards.check_untouched(guards.kind(layer), trial, given)
+    kind, trial = guards.kind(layer), arrays | {"x": _shuffled(arrays["x"], rng)}
+    with guards.untouched(kind, trial):
+        out = layer.forward(trial["x"])
+        guards.check_output(layer, out)
+        dout = rng.standard_normal(np.shape(out))
+        with guards.untouched(kind, {"dout": dout}):
+            layer.backward(dout)
     return np.asarray(rng.standard_normal(np.shape(out)))
 
 
@@ -89,7 +89,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
     The report has each parameter by its key, and "lastLayer" too if the dx of that one is wrong.
     TypeError or ValueError for what can't be checked: float32, a gradient that is missing or of
-    another shape, a chain that draws random numbers or writes into x, t or parameters.
+    another shape, a forward that draws random numbers, a chain that writes into x, t or parameters.
     """
     guards.check_network(network)
     options = guards.checked_options(samples, tolerance, rng)
@@ -101,7 +101,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     scores, size = _pass(network, x)
     report = judge.report(network.params, size)
     report.causes += likely_causes(report, judge.gradients, len(x))
-    last = check_layer(LastLayer(network.lastLayer, t), scores, **options)
+    # In the chain the last layer only meets a dout of 1; alone it gets another.
+    last = check_layer(_LastLayer(network.lastLayer, t), scores, **options)
     if not last.ok:
         report.add("lastLayer", last)
     if not report.ok:
@@ -111,13 +112,12 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
 def _try_out(network, x, t, rng):
     """Pass other data, against stale caches, and see whether all arrays stay as they are."""
-    trial = {**network.params, "x": _shuffled(x, rng)}
-    given = copy.deepcopy(trial)
+    x, t = _shuffled(x, rng), t.copy()
     with contextlib.suppress(Exception):  # errors will show in the real pass
-        trial["t"] = _other_labels(t, network.predict(trial["x"]).shape[1])
-        given["t"] = trial["t"].copy()
-        network.gradient(trial["x"], trial["t"])
-    guards.check_untouched("backprop", trial, given)
+        t = _other_labels(t, network.predict(x.copy()).shape[1])
+    with guards.untouched("backprop", {**network.params, "x": x, "t": t}):
+        with contextlib.suppress(Exception):
+            network.gradient(x, t)
 
 
 def _pass(network, x):
@@ -129,7 +129,7 @@ def _pass(network, x):
     return x, size
 
 
-class LastLayer:
+class _LastLayer:
     """The last layer as a layer like any other, its labels held fixed."""
 
     def __init__(self, last, t):
@@ -138,11 +138,14 @@ class LastLayer:
     def forward(self, x):
         # Others first, so that a stale cache shows; a layer that refuses them is let off.
         with contextlib.suppress(Exception):
-            self.last.forward(0.9 * x, _other_labels(self.t, x.shape[1]))
+            self.last.forward(-x, _other_labels(self.t, x.shape[1]))
         return self.last.forward(x, self.t)
 
     def backward(self, dout):
         return self.last.backward(dout)
+
+
+_LastLayer.__name__ = "lastLayer"  # as errors speak of it
 
 
 def _shuffled(x, rng):
@@ -169,7 +172,7 @@ def _look_for_suspects(report, network, x, options):
         report.suspect("lastLayer", "wrong dx")
     if not report.suspects:
         owners = network.params.owners()
-        *_, nearest = (owners[key][0] for key in report.failed)
+        nearest, _, _ = owners[report.failed[-1]]  # to the loss
         report.causes.append(
             f"Checked alone, no layer fails: look at how dout comes from the loss to {nearest}."
         )

@@ -1,11 +1,9 @@
 """The judge: do backprop's gradients agree with the differences?
 
-f     a function that returns one number: a loss, or a weighted sum of a layer's outputs
-x     the array with respect to which f is differentiated: a parameter, or a layer's input
-i     the place of an entry in x, counted row by row as in x.flat
-h     the step by which an entry is moved down and up
-a, n  what backprop says of an entry (analytic), and what the difference says (numerical)
-kink  a place where f bends and has no derivative, as Relu at 0
+f, x, i, h   as in differences: the function, the array, the entry of x.flat, the step
+a, n         what backprop says of an entry (analytic), and what the difference says (numerical)
+kink         a place where f bends and has no derivative, as Relu at 0: backprop says 0 on one side
+             and 1 on the other, and a difference across it says something between
 
 Where the two disagree, smaller steps are tried, and
 
@@ -35,15 +33,16 @@ class Judge:
     """
 
     def __init__(self, f, backprop, samples, tolerance, rng):
-        self.f, self.backprop = lambda _: f(), backprop
+        self.f, self.backprop = lambda _: f(), backprop  # for differences give x to their f
         self.samples, self.tolerance, self.rng = samples, tolerance, rng
-        # Before f has run: its forward might put a stale cache right.
+        # Before f has run, whose forward might put a stale cache right; and copied, since
+        # backprop may use the same arrays again.
         self.gradients = copy.deepcopy(backprop())
 
     def report(self, arrays, size):
         """The GradientReport on {name: array}; size is that of the numbers which f adds up."""
-        # How far rounding may put f off: a few eps of what it adds up, times 30 to be safe.
-        self.rounding = 30 * np.finfo(np.float64).eps * max(1.0, size)
+        # How far rounding may put f off. A few eps of that size would do, 120 are safe.
+        self.rounding = 120 * np.finfo(np.float64).eps * max(1.0, size)
         first, second = self.f(None), self.f(None)
         guards.check_repeatable(first, second)
         return GradientReport({name: self.compare(name, x) for name, x in arrays.items()})
@@ -55,52 +54,49 @@ class Judge:
         watched = tqdm(entries.tolist(), desc=name, disable=None, delay=1, leave=False)
         a, n = gradient[entries], np.array([central_difference(self.f, x, i, H) for i in watched])
         error = np.abs(a - n)
-        bug = ~(error < self.allowed(a, n, H))  # nan agrees with nothing
-        kink, bugs = np.zeros_like(bug), 0
+        bug = ~(error < self.allowed(a, n, H))  # until a closer look; nan agrees with nothing
+        kink = np.zeros_like(bug)
         for k in sorted(np.flatnonzero(bug), key=lambda k: -error[k]):
             n[k], kink[k], bug[k] = self.look_closer(name, x, entries[k], a[k], n[k])
-            bugs += bug[k]
-            if bugs == 3:  # the smaller disagreements that remain would say nothing new
+            if bug[k]:  # the smaller disagreements that remain would say nothing new
                 break
-        return ArrayCheck(x.shape, entries, a, n, kink, bug, self.tolerance, self.allowed(0, 0, H))
+        return ArrayCheck(x.shape, entries, a, n, kink, bug, self.tolerance, self.rounding / H)
 
     def allowed(self, a, n, h):
-        """The largest |a - n| that counts as agreement, after a step of h.
-
-        A difference divides the rounding of f by its step. Times 4, because the next step is h / 4.
-        """
-        return self.tolerance * np.maximum(np.abs(a), np.abs(n)) + 4 * self.rounding / h
+        """The largest |a - n| that counts as agreement, if rounding is divided by a step h."""
+        return self.tolerance * np.maximum(np.abs(a), np.abs(n)) + self.rounding / h
 
     def look_closer(self, name, x, i, a, n):
         """Of a disagreement: (the difference, by a smaller step if need be; a kink?; a bug?)."""
         if not math.isfinite(a):
             return n, False, True
-        h, slope, error, vanishes = H, n, abs(a - n), False
         smallest = max(1e-9, 1e-13 * abs(x.item(i)))  # a smaller step is lost in x
+        h, slope, error = H, n, abs(a - n)
+        before = error
         while error > self.allowed(a, slope, h) and h > smallest:
             h, before = h / 4, error
             slope = central_difference(self.f, x, i, h)
             error = abs(a - slope)
-            vanishes = error < before / 2
-            if vanishes or abs(slope - n) > self.allowed(slope, n, h):
+            if abs(slope - n) > self.allowed(slope, n, h):
                 n = slope  # else the larger step, which rounding affects less, said the same
-        if vanishes:  # an error like h^2 shrinks to 1/16 when h is quartered, a kink's to 0
-            return n, error < before / 32, False
+        if error < before / 2:  # it vanishes: from curvature like h^2, to 1/16; from a kink at once
+            return slope, error < before / 32, False
+        if self.backprop_at(name, x, i, 0) != a:  # then it is no function of x, let alone right
+            return n, False, True
         # Over a wider step too, for rounding may scatter what is one kink.
-        repeats = self.backprop_at(name, x, i, 0) == a
-        kink = repeats and any(self.jumps(name, x, i, a, within) for within in (h, 1000 * smallest))
+        kink = any(self.is_right_beside(name, x, i, a, step) for step in (h, 1000 * smallest))
         return n, kink, not kink
 
-    def jumps(self, name, x, i, a, h):
-        """Does backprop jump between x - h and x + h, and is it right beside the jump?
+    def is_right_beside(self, name, x, i, a, h):
+        """Is backprop right between x - h and x + h, though it isn't at x?
 
-        A difference is the mean of the slopes on the way from x - h to x + h. So where backprop is
-        right on the way, the mean of what it says there is the difference. (Where f is smooth and
-        backprop wrong at x and on one side of it, that mean is half as far off as a.)
+        A difference is the mean of the slopes between x - h and x + h: at the kink of Relu 1/2,
+        the mean of 0 and 1. So where backprop is right, the mean of what it says there is the
+        difference. (If it is wrong on one side, that mean is half as far off as a.)
         """
         slope = central_difference(self.f, x, i, h)
-        on_its_way = [self.backprop_at(name, x, i, h * part) for part in np.linspace(-0.9, 0.9, 10)]
-        return abs(slope - np.mean(on_its_way)) < abs(slope - a) / 3
+        between = [self.backprop_at(name, x, i, part * h) for part in np.linspace(-0.9, 0.9, 10)]
+        return abs(slope - np.mean(between)) < abs(slope - a) / 3
 
     def backprop_at(self, name, x, i, step):
         """What backprop says of entry i when that is moved by a step."""
@@ -122,8 +118,8 @@ class Judge:
             return np.arange(x.size)
         mixed = self.rng.permutation(x.size)
         alive = mixed[gradient[mixed] != 0][: (self.samples + 1) // 2]
-        picks = dict.fromkeys([*self.bisect(x, gradient), *alive, *mixed])
-        return np.array(list(picks)[: self.samples])  # each once, in this order
+        picks = dict.fromkeys([*self.bisect(x, gradient), *alive, *mixed])  # each once, in order
+        return np.array(list(picks)[: self.samples])
 
     def bisect(self, x, gradient, h=1e-6):
         """[the entry of the worst error], or [] if there seems to be none.
@@ -131,7 +127,8 @@ class Judge:
         All entries are moved at once, up or down at random. If f doesn't change as backprop says,
         the half of them that surprises more is looked at again, down to one entry.
         """
-        step, saved = self.rng.choice([-h, h], x.size), x.flatten()  # of each entry
+        # All move at once, so by less than H, for f must stay nearly straight.
+        step, saved = self.rng.choice([-h, h], x.size), x.flatten()
 
         def surprise(group):
             """How far f is from changing by sum(gradient * step), as it should."""
@@ -146,6 +143,7 @@ class Judge:
             return error if error < math.inf else math.inf  # nan surprises most
 
         group = np.arange(x.size)
+        # Signs at random: a sum of n such terms is some sqrt(n) of one, as the norm is.
         if surprise(group) < self.tolerance * np.linalg.norm(gradient) + self.rounding / h:
             return []
         while len(group) > 1:

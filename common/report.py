@@ -81,6 +81,7 @@ class ArrayCheck:
     """Backprop beside differences, at the entries of one array that were looked at.
 
     checked, kinks : how many; how many of them lie at a kink, and are left out of what follows
+                     (none are looked for any more once a bug is found)
     mean_abs_diff  : mean of |backprop - numerical|: the book's figure
     max_rel_error  : largest |backprop - numerical| / max(|backprop|, |numerical|), with what
                      rounding can do allowed for: the tolerance is for this, unless a smaller

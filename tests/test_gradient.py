@@ -5,6 +5,7 @@ The derivatives expected here come from paper or from autograd, never from the p
 
 import inspect
 import io
+import time
 from collections import OrderedDict
 
 import autograd
@@ -15,6 +16,7 @@ import pytest
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
 from common.gradient import GradientReport, check_gradient, check_layer, numerical_gradient
+from common.judge import Judge
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.network import Network
 
@@ -1258,6 +1260,23 @@ def test_curvature_is_neither_kink_nor_bug_and_hides_none():
     assert report.failed == ["x"] and report["x"].kinks == 0
 
 
+@pytest.mark.parametrize("off_by, kinks", [(6e-6, 0), (1.5e-5, 0), (3e-5, 0)])
+def test_curvature_is_no_kink_even_if_the_first_smaller_step_tells(off_by, kinks):
+    """At x = 0 the difference of sin(k x) is off by (k h)^2 / 6 of itself."""
+    k = np.sqrt(6 * off_by) / 1e-4
+
+    class Wave:
+        def forward(self, x):
+            self.x = x
+            return np.sin(k * x)
+
+        def backward(self, dout):
+            return k * dout * np.cos(k * self.x)
+
+    check = check_layer(Wave(), np.array([0.0]))["x"]
+    assert check.ok and check.kinks == kinks
+
+
 def test_a_relu_at_exactly_zero_is_a_kink_in_a_network():
     """A sample of zeros with b1 = 0 lies at the kink of every unit: b1 is all kinks, no bug."""
     network = TwoLayerNet(4, 6, 3, 1.0, rng=0)
@@ -1272,6 +1291,47 @@ def test_a_relu_at_exactly_zero_is_a_kink_in_a_network():
     for samples in (None, 5):
         report = check_gradient(network, x, [0, 1, 2], samples=samples)
         assert "W1" in report.failed and report.suspects == ["Relu1"]
+
+
+@pytest.mark.parametrize("size, counts", [(1e-3, 1), (1, 1), (1.9, 1.9), (1e6, 1e6)])
+def test_the_rounding_allowed_for_is_as_it_is_said_to_be(size, counts):
+    """f(x) = x has the difference 1 exactly, since the step is taken as x rounds it."""
+    units = 2**-52 * counts / 1e-4
+    for error, agrees in [(119.5 * units, True), (120.5 * units, False)]:
+        x, a = np.array([0.5]), np.array([1 + 1e-9 + error])
+        judge = Judge(lambda x=x: x.item(0), lambda a=a: {"x": a}, None, 1e-9, None)
+        assert judge.report({"x": x}, size).ok == agrees
+
+
+def test_the_numbers_that_a_layer_adds_up_count_as_they_are():
+    """Ten numbers of 1e5, weighted by dout: their sum is what may be rounded."""
+
+    class Plus(Slopes):
+        def backward(self, dout):
+            self.dout = dout
+            return dout + self.factors
+
+    x, layer = np.full(10, 1e5), Plus(np.ones(10), 0)
+    assert check_layer(layer, x, tolerance=1e-9, rng=0).ok
+    units = 2**-52 * np.abs(x * layer.dout).sum() / 1e-4
+    for share, agrees in [(0.95, True), (1.05, False)]:
+        layer.factors = share * 120 * units + 1e-9 * np.abs(layer.dout)
+        assert check_layer(layer, x, tolerance=1e-9, rng=0).ok == agrees
+
+
+def test_a_thousand_entries_are_halved_ten_times():
+    counted = []
+
+    def f():
+        counted.append(None)
+        return x.sum()
+
+    x, a = np.zeros(1024), plus(np.ones(1024), 300, 1.0)
+    judge = Judge(f, lambda: {"x": a}, 1, 1e-6, np.random.default_rng(0))
+    judge.report({"x": x}, 1)
+    counted.clear()
+    assert judge.bisect(x, a) == [300]
+    assert len(counted) == 2 * (1 + 2 * 10)  # f above and below, for all and for two halves each
 
 
 # No false alarm
@@ -1696,6 +1756,20 @@ def test_no_progress_bar_flashes_up_in_a_check_that_is_done_at_once(monkeypatch)
     monkeypatch.setattr("sys.stderr", terminal)
     check_layer(Relu(), np.ones(3))
     assert terminal.getvalue() == ""
+
+
+def test_a_progress_bar_shows_after_a_second_and_is_gone_at_the_end(monkeypatch):
+    class Slow(Relu):
+        def forward(self, x):
+            time.sleep(0.05)
+            return super().forward(x)
+
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", terminal)
+    check_layer(Slow(), np.linspace(1, 2, 16))  # 16 differences of 0.1 s each
+    *_, last_shown, end = terminal.getvalue().split("\r")
+    assert "x:" in terminal.getvalue() and end == "" and last_shown.strip() == ""
 
 
 def test_what_lies_at_a_kink_altogether_is_not_called_proved():
