@@ -1,11 +1,12 @@
 """The chain: forward calls the layers in the order in which they stand, backward in reverse."""
 
+import functools
+import inspect
 from collections.abc import MutableMapping
 
 import numpy as np
 
-from common import files, guards
-from common.differences import numerical_gradient
+from common import differences, files, guards
 
 __all__ = ["Network", "Params"]
 
@@ -17,9 +18,9 @@ class Network:
     lastLayer : object with forward(x, t) -> loss and backward(dout=1); the chapter's spelling
     params    : window onto the layers' parameters, keys W1, b1, W2, b2, ... (see Params)
 
-    x is a batch (N, D), one row a sample. t is class numbers (N,), one-hot rows (N, C) or rows
-    of probabilities (N, C). The network computes in its own dtype, that of its parameters, and
-    converts x to it on entry. What a layer raises begins with that layer's name.
+    x is a batch (N, D), one row a sample; t is labels in any form that lastLayer takes. The network
+    computes in its own dtype, that of its parameters, and converts x to it on entry. Layers are
+    called through guards, so that what they raise begins with their name.
     """
 
     def __init__(self, layers, lastLayer):
@@ -42,13 +43,13 @@ class Network:
     def accuracy(self, x, t):
         """The share, 0 to 1, of samples whose highest score is that of the class in t.
 
-        The samples pass 1000 at a time: no layer may mix them, as one that takes means over the
-        batch would.
+        For rows t that is their largest entry. The samples pass 1000 at a time, to keep memory
+        small: no layer may mix them, as one that takes means over the batch would.
         """
         x = np.atleast_1d(guards.call_named("x", guards.as_numbers, x))
         if len(x) == 0:
             raise ValueError("expected at least one sample, got an empty batch")
-        try:  # piece by piece, which keeps memory small
+        try:
             scores = [self.predict(x[start : start + 1000]) for start in range(0, len(x), 1000)]
         except ValueError:
             self.predict(x)  # so that the error speaks of all of x
@@ -65,19 +66,20 @@ class Network:
         """dL/dparameter by backpropagation: a dict of arrays, keyed as params."""
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = guards.backward("lastLayer", self.lastLayer)
-        *others, (first_name, first) = reversed(self.layers.items())
-        for name, layer in others:
-            dout = guards.backward(name, layer, dout)
-        _backward_without_dx(first_name, first, dout)
-        owners = self.params.owners().items()
-        return {key: guards.as_gradient(name, layer, W) for key, (name, layer, W) in owners}
+        first = next(iter(self.layers))
+        for name, layer in reversed(self.layers.items()):
+            dout = _backward(name, layer, dout, need_dx=name != first)
+        return {
+            key: guards.as_gradient(name, layer, param_name)  # for instance Affine1's dW for W1
+            for key, (name, layer, param_name) in self.params.owners().items()
+        }
 
     def numerical_gradient(self, x, t):
         """dL/dparameter by central differences, in float64: slow, and sure. Keyed as params."""
         guards.check_float64(self)
         x = guards.as_floats(x, self.dtype)
-        return {  # param is changed in place, and the loss computed with it
-            key: numerical_gradient(lambda _: self.loss(x, t), param)
+        return {  # param is changed in place, so the loss is one with the changed param
+            key: differences.numerical_gradient(lambda _: self.loss(x, t), param)
             for key, param in self.params.items()
         }
 
@@ -110,8 +112,8 @@ class Network:
     @property
     def dtype(self):
         """The dtype of the parameters; float64 where there are none."""
-        for _, layer, name in self.params.owners().values():
-            return getattr(layer, name).dtype  # the first one's, which all share
+        for _, layer, param_name in self.params.owners().values():
+            return getattr(layer, param_name).dtype  # that of the first, which all share
         return np.dtype(np.float64)
 
     def __setattr__(self, name, value):
@@ -120,29 +122,33 @@ class Network:
 
     def __repr__(self):
         counts = dict.fromkeys(self.layers, 0)
-        for key, (name, _, _) in self.params.owners().items():
-            counts[name] += self.params[key].size
-        rows = [(str(name), repr(layer), counts[name]) for name, layer in self.layers.items()]
-        rows.append(("lastLayer", repr(self.lastLayer), 0))
-        wide, wider = (max(len(row[column]) for row in rows) for column in (0, 1))
+        for name, layer, param_name in self.params.owners().values():
+            counts[name] += getattr(layer, param_name).size
         lines = [f"{type(self).__name__}: {sum(counts.values()):,} parameters, {self.dtype}"]
-        for name, layer, count in rows:
-            number = f"{count:,}" if count else ""
-            lines.append(f"  {name:{wide}}  {layer:{wider}}  {number:>10}".rstrip())
+        chain = [*self.layers.items(), ("lastLayer", self.lastLayer)]
+        wide = max(len(str(name)) for name, _ in chain)
+        wider = max(len(repr(layer)) for _, layer in chain)
+        for name, layer in chain:
+            count = f"{counts[name]:10,}" if counts.get(name) else ""
+            lines.append(f"  {name!s:{wide}}  {layer!r:{wider}}  {count}".rstrip())
         return "\n".join(lines)
 
 
-def _backward_without_dx(name, layer, dout):
-    """The first layer's backward, which comes last. Nobody asks for the gradient of the pixels.
+def _backward(name, layer, dout, need_dx):
+    """layer.backward(dout), without its dx where that isn't needed and the layer can leave it out.
 
-    Affine can leave it out, which saves up to a third of the products; a reader's own layer, whose
-    backward has no argument need_dx, can't.
+    Affine can, which saves up to a third of all products: nobody asks for the first layer's dx.
     """
-    code = getattr(layer.backward, "__code__", None)  # its first names are those of arguments
-    if code and "need_dx" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        guards.call_named(name, layer.backward, dout, need_dx=False)
-    else:
-        guards.call_named(name, layer.backward, dout)
+    if need_dx:
+        return guards.backward(name, layer, dout)
+    backward = getattr(layer.backward, "__func__", layer.backward)
+    options = {"need_dx": False} if _takes_need_dx(backward) else {}
+    return guards.call_named(name, layer.backward, dout, **options)
+
+
+@functools.lru_cache  # inspect takes its time
+def _takes_need_dx(backward):
+    return "need_dx" in inspect.signature(backward).parameters
 
 
 class Params(MutableMapping):
@@ -159,43 +165,39 @@ class Params(MutableMapping):
     away.
     """
 
-    __slots__ = ("_network", "_seen", "_owners")  # so that params.W1 = ... is refused
+    __slots__ = ("_network", "_owners", "_seen")  # so that params.W1 = ... is refused
 
     def __init__(self, network):
         self._network = network
-        self._seen = []
-        self._owners = {}
+        self._owners, self._seen = {}, [None]
 
     def owners(self):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
-        # To check every layer is too slow for a training loop. So it is done only when something
-        # has changed that the keys depend on.
-        now, seen = self._snapshot(), self._seen
-        changed = len(now) != len(seen) or any(a is not b for a, b in zip(now, seen))
-        if changed or not now:  # _find_owners refuses an empty chain
+        # To guard the chain takes too long for a training loop, so that is done after changes only.
+        state = self._state()
+        if len(state) != len(self._seen) or any(a is not b for a, b in zip(state, self._seen)):
             self._owners = self._find_owners()
-            self._seen = self._snapshot()  # with the arrays of the new owners
+            self._seen = state
         return self._owners
 
-    def _snapshot(self):
-        """All that the keys depend on, in one list, whose items are compared by `is`.
-
-        The sizes are there because backward may add a dW, which some param_names must then name.
-        """
-        layers = self._network.layers
-        names = [getattr(layer, "param_names", None) for layer in layers.values()]
-        sizes = [len(getattr(layer, "__dict__", ())) for layer in layers.values()]
-        arrays = [getattr(layer, name, None) for _, layer, name in self._owners.values()]
-        return [*layers, *layers.values(), *names, *sizes, *arrays]
+    def _state(self):
+        """All that the owners depend on, in one list, of which `is` tells a change."""
+        state = []
+        for name, layer in self._network.layers.items():
+            names = getattr(layer, "param_names", None)
+            # Their number grows when backward leaves a first dW, which param_names may not know.
+            attributes = len(getattr(layer, "__dict__", ()))
+            state += [name, layer, names, attributes]
+            if isinstance(names, (tuple, list)):
+                state += [getattr(layer, name, None) for name in names]
+        return state
 
     def _find_owners(self):
-        layers = self._network.layers
-        guards.check_chain(layers)
+        guards.check_chain(self._network.layers)
         owners, number = {}, 0
-        for layer_name, layer in layers.items():
+        for layer_name, layer in self._network.layers.items():
             names = guards.call_named(layer_name, guards.names_of_params, layer)
-            if names:
-                number += 1
+            number += bool(names)  # one more layer that learns
             for name in names:
                 guards.check_new(f"{name}{number}", owners, layer_name)
                 owners[f"{name}{number}"] = layer_name, layer, name
@@ -216,7 +218,7 @@ class Params(MutableMapping):
 
     def update(self, values=(), /, **more):
         """Write several, or none of them if one doesn't fit."""
-        fitting = {
+        fitting = {  # copied, for values may be views of params themselves
             key: guards.as_values(key, new, self[key]).copy()
             for key, new in dict(values, **more).items()
         }
