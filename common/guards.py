@@ -118,18 +118,17 @@ def call_named(name, method, *args, **kwargs):
         raise
 
 
-def forward(name, layer, *args):
-    """layer.forward(*args), with the layer's name at the head of whatever it raises."""
-    return _something("forward to return out", name, layer.forward, *args)
+def forward(name, layer, x, *t):
+    out = call_named(name, layer.forward, x, *t)
+    return returned(name, "forward to return out", out)
 
 
-def backward(name, layer, *args):
-    """layer.backward(*args), likewise."""
-    return _something("backward to return dx", name, layer.backward, *args)
+def backward(name, layer, *dout):
+    dx = call_named(name, layer.backward, *dout)
+    return returned(name, "backward to return dx", dx)
 
 
-def _something(what, name, method, *args):
-    result = call_named(name, method, *args)
+def returned(name, what, result):
     if result is None:
         raise TypeError(f"{name}: expected {what}, got None; no return?")
     return result
@@ -236,14 +235,10 @@ def as_dout(layer, dout, shape, dtype=None):
 
 def as_last_dout(layer, dout):
     """dout as one float, since the loss is one."""
-    dout = np.asarray(dout)
-    if dout.dtype.kind not in "biuf":
-        raise TypeError(f"{kind(layer)}: expected dout as one number, got {dout}")
+    what = "dout as one number, since the loss is one"
+    dout = call_named(kind(layer), as_numbers, dout, what)
     if dout.ndim != 0:
-        raise ValueError(
-            f"{kind(layer)}: expected dout as one number, since the loss is one, "
-            f"got shape {dout.shape}"
-        )
+        raise ValueError(f"{kind(layer)}: expected {what}, got shape {dout.shape}")
     return float(dout)
 
 
@@ -481,12 +476,11 @@ def check_differentiable(x, name):
 
 
 def check_output(layer, out):
-    if out is None:
-        raise TypeError(f"{kind(layer)}: expected forward to return an array, got None; no return?")
-    if np.asarray(out).dtype in ROUGH:
+    dtype = np.asarray(returned(kind(layer), "forward to return an array", out)).dtype
+    if dtype in ROUGH:
         raise TypeError(
-            f"{kind(layer)}: expected forward to return float64 for float64, got "
-            f"{np.asarray(out).dtype}, whose rounding would drown the differences"
+            f"{kind(layer)}: expected forward to return float64 for float64, got {dtype}, whose "
+            "rounding would drown the differences"
         )
 
 
