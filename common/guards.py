@@ -258,10 +258,6 @@ def names_of_params(layer):
     """The names of a layer's parameters; TypeError for a thing that can't be a layer."""
     check_methods(layer, "layer", ("forward", "backward"))
     names = getattr(layer, "param_names", None)
-    if isinstance(names, str):
-        raise TypeError(f'expected param_names as a tuple, got {names!r}; write ("{names}",)')
-    if not isinstance(names, (tuple, list, type(None))):
-        raise TypeError(f"expected param_names as a tuple of names, got {names!r}")
     if names is None:
         # The textbook's own Affine has none, and would silently never be trained.
         kept = getattr(layer, "__dict__", {})
@@ -272,10 +268,15 @@ def names_of_params(layer):
                 f"expected param_names, since the layer keeps {learns[0]} and d{learns[0]}, got "
                 f"none; write param_names = ({in_quotes},) in the class, or () if it isn't to learn"
             )
-    for name in names or ():
+        return ()
+    if isinstance(names, str):
+        raise TypeError(f'expected param_names as a tuple, got {names!r}; write ("{names}",)')
+    if not isinstance(names, (tuple, list)):
+        raise TypeError(f"expected param_names as a tuple of names, got {names!r}")
+    for name in names:
         if not hasattr(layer, name):
             raise TypeError(f"expected an attribute {name}, as param_names says, got none")
-    return names or ()
+    return names
 
 
 def check_arguments(layer, *names):
@@ -303,9 +304,6 @@ def check_chain(layers):
     """No layer at all, one that stands in two places, or two by nearly the same name?"""
     if not layers:
         raise ValueError("expected at least one layer, got an empty chain")
-    for name, layer in layers.items():
-        call_named(name, check_methods, layer, "layer", ("forward", "backward"))
-        call_named(name, check_arguments, layer, "x")
     for (one, layer), (other, another) in itertools.combinations(layers.items(), 2):
         if str(one).lower() == str(other).lower():
             raise ValueError(
@@ -321,16 +319,15 @@ def check_chain(layers):
 
 def check_params(owners):
     """A parameter that can't be learned in place, that two layers share, or of another dtype?"""
-    arrays = []
     for layer_name, layer, name in owners:
-        param = getattr(layer, name, None)
+        param = getattr(layer, name)
         if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
             came = f"dtype {param.dtype}" if isinstance(param, np.ndarray) else kind(param)
             raise TypeError(
                 f"{layer_name}: expected parameter {name} as a numpy array of floats, got {came}"
             )
-        arrays.append((layer_name, name, param))
-    for (one, a, first), (other, b, second) in itertools.combinations(arrays, 2):
+    for (one, its, a), (other, others, b) in itertools.combinations(owners, 2):
+        first, second = getattr(its, a), getattr(others, b)
         if np.may_share_memory(first, second):
             raise ValueError(
                 f"{other}: expected parameter {b} in an array of its own, got the one of "
@@ -371,14 +368,12 @@ def as_gradient(layer_name, layer, name):
 
 
 def check_shape(layer_name, name, gradient, array):
-    if type(gradient) is not np.ndarray and gradient is not None:
-        gradient = np.asarray(gradient)
-    if gradient is None or gradient.shape != array.shape or gradient.dtype.kind not in "biuf":
-        came = "nothing" if gradient is None else gradient.shape
-        if came == array.shape:
-            came = f"dtype {gradient.dtype}"
+    came = np.asarray(gradient)  # of None an object, which is no number
+    if came.shape != array.shape or came.dtype.kind not in "biuf":
+        came = f"dtype {came.dtype}" if came.shape == array.shape else came.shape
         hint = ", the transpose" if came == array.T.shape else ""
-        hint = "; no return?" if gradient is None and name == "x" else hint
+        if gradient is None:
+            came, hint = "nothing", "; no return?" if name == "x" else ""
         raise ValueError(
             f"{layer_name}: expected backward to compute d{name} of shape {array.shape}, "
             f"got {came}{hint}"
@@ -389,14 +384,14 @@ def refuse_useless(network, name, value):
     """Can't network.name = value work, or would it silently change nothing?"""
     if name == "layers" and not hasattr(value, "items"):
         raise TypeError(f"expected layers as an OrderedDict of name -> layer, got {kind(value)}")
-    if name == "lastLayer" and call_named(name, names_of_params, value):
-        raise TypeError(
-            "lastLayer: expected a layer without parameters, got one with param_names; "
-            "what learns belongs in `layers`"
-        )
     if name == "lastLayer":
+        if call_named(name, names_of_params, value):
+            raise TypeError(
+                "lastLayer: expected a layer without parameters, got one with param_names; "
+                "what learns belongs in `layers`"
+            )
         call_named(name, check_arguments, value, "x", "t")
-    if name != "lastLayer" and name.replace("_", "").lower() == "lastlayer":
+    elif name.replace("_", "").lower() == "lastlayer":
         raise AttributeError(f"expected network.lastLayer = ..., got network.{name} = ...")
     if name[-1:].isdigit() and name in vars(network).get("_params", ()):
         raise AttributeError(f"expected network.params[{name!r}] = ..., got network.{name} = ...")

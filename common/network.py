@@ -197,6 +197,7 @@ class Params(MutableMapping):
         owners, number = {}, 0
         for layer_name, layer in self._network.layers.items():
             names = guards.call_named(layer_name, guards.names_of_params, layer)
+            guards.call_named(layer_name, guards.check_arguments, layer, "x")
             number += bool(names)  # one more layer that learns
             for name in names:
                 guards.check_new(f"{name}{number}", owners, layer_name)
