@@ -52,24 +52,19 @@ def save_arrays(path, arrays):
 
 
 def load_arrays(path, like):
-    """{key: array} from a .npz file that has just the keys and shapes of the arrays `like`.
-
-    FileNotFoundError for no file; ValueError, with everything that differs, for other arrays.
-    """
+    """{key: array} from a .npz file; ValueError unless keys and shapes are those of `like`."""
     path, expected = Path(os.path.expanduser(path)), dict(like)
-    try:
-        arrays = read_arrays(path, most=sum(array.size for array in expected.values()))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: expected a file of weights, got none") from None
+    arrays = read_arrays(path, most=sum(array.size for array in expected.values()))
     differences = [f"{key} is not in the network" for key in arrays if key not in expected]
     for key, array in expected.items():
-        if key not in arrays:
+        new = arrays.get(key)
+        if new is None:
             differences.append(f"{key} is missing")
-        elif arrays[key].shape != array.shape:
-            differences.append(f"{key} has shape {arrays[key].shape}, not {array.shape}")
-        elif arrays[key].dtype not in (np.float32, np.float64):
-            differences.append(f"{key} has dtype {arrays[key].dtype}, not float32 or float64")
-        elif not (np.abs(arrays[key]) <= np.finfo(array.dtype).max).all():
+        elif new.shape != array.shape:
+            differences.append(f"{key} has shape {new.shape}, not {array.shape}")
+        elif new.dtype not in (np.float32, np.float64):
+            differences.append(f"{key} has dtype {new.dtype}, not float32 or float64")
+        elif not (np.abs(new) <= np.finfo(array.dtype).max).all():
             differences.append(f"{key} holds nan or numbers beyond {array.dtype}")
     if differences:
         raise ValueError(
@@ -102,7 +97,7 @@ def read_arrays(path, most):
                 arrays[key] = array
             return arrays
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(f"{path}: expected a file of weights, got none") from None
     except Exception as error:  # zipfile and numpy fail in many ways on a damaged file
         raise ValueError(
             f"{path}: expected a .npz file with weights of this network, as save writes it, "
