@@ -134,13 +134,10 @@ def returned(name, what, result):
     return result
 
 
-def check_start(input_size, output_size, weight_init_std, dtype):
-    if not is_count(input_size) or not is_count(output_size):
-        raise ValueError(
-            f"Affine: expected sizes as whole numbers from 1 up, got {input_size!r} inputs "
-            f"and {output_size!r} outputs"
-        )
-    std = weight_init_std
+def check_start(inputs, outputs, std, dtype):
+    if not is_count(inputs) or not is_count(outputs):
+        came = f"{inputs!r} inputs and {outputs!r} outputs"
+        raise ValueError(f"Affine: expected sizes as whole numbers from 1 up, got {came}")
     number = isinstance(std, numbers.Real) and std is not True and 0 <= std < math.inf
     if not number and not (isinstance(std, str) and std in ("he", "xavier")):
         raise ValueError(
@@ -168,8 +165,8 @@ def as_batch(layer, x):
         return x
     hint = ""
     if x.ndim == 1:
-        swapped = "" if len(x) == D else ", unless x and t are swapped"
-        hint = f"; for a single sample pass x[np.newaxis]{swapped}"
+        hint = "; for a single sample pass x[np.newaxis]"
+        hint += ", unless x and t are swapped" if len(x) != D else ""
     elif x.ndim > 2 and x[0].size == D:
         hint = "; flatten the samples with x.reshape(len(x), -1)"
     elif x.ndim == 2 and len(x) == D:
@@ -340,22 +337,21 @@ def check_params(owners):
             )
 
 
-def as_values(key, values, param):
+def as_values(values, param):
     """values as an array that can be copied into a parameter."""
     if not param.flags.writeable:
         raise ValueError(
-            f"params[{key!r}]: expected an array that can be written, got a read-only one; "
-            "make the layer from a copy"
+            "expected an array that can be written, got a read-only one; make the layer from a copy"
         )
     with np.errstate(over="ignore"):  # beyond float32 is inf, which is refused
-        values = call_named(f"params[{key!r}]", as_floats, values, param.dtype)
+        values = as_floats(values, param.dtype)
     if values.shape != param.shape:
         hint = "; pass its .T" if values.T.shape == param.shape else ""
-        raise ValueError(f"params[{key!r}]: expected shape {param.shape}, got {values.shape}{hint}")
+        raise ValueError(f"expected shape {param.shape}, got {values.shape}{hint}")
     if not np.isfinite(values).all():
         raise ValueError(
-            f"params[{key!r}]: expected finite numbers, got nan or inf among them; "
-            "if this is training, try a smaller learning rate"
+            "expected finite numbers, got nan or inf among them; if this is training, try a "
+            "smaller learning rate"
         )
     return values
 

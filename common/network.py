@@ -213,14 +213,13 @@ class Params(MutableMapping):
         return getattr(layer, name)
 
     def __setitem__(self, key, values):
-        param = self[key]
-        if values is not param:  # params[key] -= step assigns the same array, already changed
-            param[...] = guards.as_values(key, values, param)
+        if values is not self[key]:  # params[key] -= step assigns the same array, already changed
+            self.update({key: values})
 
     def update(self, values=(), /, **more):
         """Write several, or none of them if one doesn't fit."""
         fitting = {  # copied, for values may be views of params themselves
-            key: guards.as_values(key, new, self[key]).copy()
+            key: guards.call_named(f"params[{key!r}]", guards.as_values, new, self[key]).copy()
             for key, new in dict(values, **more).items()
         }
         for key, new in fitting.items():
