@@ -84,19 +84,14 @@ class Network:
         }
 
     def save(self, path):
-        """Write the parameters to a .npz file, by their keys; np.load reads it anywhere.
+        """Write the parameters to a .npz file, whole or not at all; np.load reads it anywhere.
 
-        An old file of that name stays whole until the new one is: a crash never leaves half.
-        ValueError, and nothing written, if a parameter holds nan or inf.
+        ValueError, and nothing written, if one holds nan or inf.
         """
         files.save_arrays(path, self.params)
 
     def load(self, path):
-        """Read the parameters from a file that save wrote: all of them, or none.
-
-        ValueError, with everything that differs, unless the file has exactly the keys and shapes
-        of params, in finite float32 or float64; the network is then as before.
-        """
+        """Read what save wrote, all of it or, with a ValueError that says what differs, nothing."""
         self.params.update(files.load_arrays(path, like=self.params))
 
     @property
