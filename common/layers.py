@@ -69,11 +69,8 @@ class Affine:
               np.random.seed sets
         """
         guards.check_start(input_size, output_size, weight_init_std, dtype)
-        std = weight_init_std
-        if std == "he":
-            std = math.sqrt(2 / input_size)
-        elif std == "xavier":
-            std = math.sqrt(1 / input_size)
+        named = {"he": math.sqrt(2 / input_size), "xavier": math.sqrt(1 / input_size)}
+        std = named.get(weight_init_std, weight_init_std)
         draws = np.random if rng is None else np.random.default_rng(rng)  # both draw normals
         W = std * draws.standard_normal((input_size, output_size))  # (D, M)
         return cls(W.astype(dtype), np.zeros(output_size, dtype))

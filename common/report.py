@@ -15,9 +15,7 @@ __all__ = ["ArrayCheck", "GradientReport", "likely_causes"]
 
 
 class GradientReport(dict):
-    """What a gradient check found; str() and repr() are a table to read.
-
-    report["W1"] is an ArrayCheck, with the figures of that parameter.
+    """What a gradient check found: {name: ArrayCheck}; str() and repr() are a table to read.
 
     ok       : True if backprop disagrees nowhere, kinks aside
     failed   : names of the gradients that disagree: parameters, "x" of a layer, "lastLayer"
@@ -148,10 +146,8 @@ def likely_causes(report, gradients, N, dout=None):
 def _likeness(name, report, gradients, N, dout):
     check, entries = report[name], report[name].entries
     a, n = check.all_backprop, check.all_numerical
-    if not np.isfinite(a).all():
-        return
-    if _nearly_all_equal(a, n):  # so a few entries are off, which looks like nothing
-        return
+    if not np.isfinite(a).all() or _nearly_all_equal(a, n):
+        return  # nan, or a few entries off: there is no pattern to name
     if not n.any():
         yield (
             "every difference is zero; does forward use it at all? Or does a later layer take it "
@@ -174,7 +170,7 @@ def _likeness(name, report, gradients, N, dout):
         if np.ndim(dout) == 0 and dout:
             words = f"what it should be for a dout of 1, got {dout:.6g}: is dout ignored?"
             known.append((1 / dout, words))
-        near = [words for value, words in known if abs(factor / value - 1) < 1e-5]
+        near = [words for value, words in known if math.isclose(factor, value, rel_tol=1e-5)]
         yield "every gradient is " + (" Or ".join(near) or f"{factor:.6g} times what it should be.")
     if _nearly_all_equal(np.ravel(np.transpose(gradients[name]))[entries], n):
         yield "the gradient is the transpose of what it should be."
