@@ -17,7 +17,7 @@ def write_whole(path, content):
 
     The bytes go to a file beside it first, which is then renamed: at once, or not at all.
     """
-    path = Path(os.path.realpath(os.path.expanduser(path)))
+    path = Path(os.path.realpath(os.path.expanduser(path)))  # not a link, but what it leads to
     existed = os.path.exists(path)
     # os.replace, which comes last, would replace a device, and ignore write protection.
     if existed and not path.is_file():
@@ -82,7 +82,7 @@ def read_arrays(path, most):
         if Path(path).is_fifo():  # which would be waited for without end
             raise ValueError("a pipe")
         with zipfile.ZipFile(path) as archive:
-            # 8 bytes for a number, and up to 1024 for the head of each array.
+            # Whatever a zip may unpack to: 8 bytes for a number, up to 1024 for each array's head.
             size = sum(member.file_size for member in archive.infolist())
             if size > 8 * most + 1024 * len(archive.infolist()):
                 raise ValueError(f"{size:,} bytes of data, too many for this network")

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+REAL = "biuf"  # numpy's letters for truth values, integers, unsigned ones, floats
 ROUGH = (np.float16, np.float32)  # whose rounding would drown differences by a step of 1e-4
 
 
@@ -27,7 +28,7 @@ def as_numbers(x, what="an array of real numbers"):
         array = np.asarray(x)
     except ValueError:
         raise ValueError(f"expected {what}, got rows of unequal length") from None
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in REAL:
         came = f"dtype {array.dtype}" if array.ndim else type(x).__name__
         if array.ndim and array.dtype.kind in "OSU":  # objects, strings
             came += "; if these are numbers, pass np.array(..., float)"
@@ -257,6 +258,7 @@ def names_of_params(layer):
     names = getattr(layer, "param_names", None)
     if names is None:
         # The textbook's own Affine has none, and would silently never be trained.
+        # (x, out and y are what comes and goes, and have a dx, dout and dy without being learnt.)
         kept = getattr(layer, "__dict__", {})
         learns = [k for k in kept if k not in ("x", "out", "y") and "d" + k in kept]
         if learns:
@@ -365,7 +367,7 @@ def as_gradient(layer_name, layer, name):
 
 def check_shape(layer_name, name, gradient, array):
     came = np.asarray(gradient)  # of None an object, which is no number
-    if came.shape != array.shape or came.dtype.kind not in "biuf":
+    if came.shape != array.shape or came.dtype.kind not in REAL:
         came = f"dtype {came.dtype}" if came.shape == array.shape else came.shape
         hint = ", the transpose" if came == array.T.shape else ""
         if gradient is None:

@@ -111,7 +111,7 @@ class Network:
             return getattr(layer, param_name).dtype  # that of the first, which all share
         return np.dtype(np.float64)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name, value):  # for network.W1 = ... would silently change nothing
         guards.refuse_useless(self, name, value)
         super().__setattr__(name, value)
 
@@ -154,10 +154,7 @@ class Params(MutableMapping):
     params["W1"] -= step does, trains the layer; writing copies the values into that array, after
     checking key, shape and numbers. So a layer never computes with other values than the window
     shows, and params["W1"] = other.params["W1"] never makes two networks share one.
-
-    KeyError for a key that isn't there; ValueError for a wrong shape, for nan or inf, or if the
-    layer's array is read-only; TypeError for what isn't real numbers, or for taking a parameter
-    away.
+    KeyError for another key; ValueError or TypeError for values that don't fit, or deletion.
     """
 
     __slots__ = ("_network", "_owners", "_seen")  # so that params.W1 = ... is refused

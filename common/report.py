@@ -1,8 +1,8 @@
 """What a gradient check found: its figures, a table to read, and the likely causes in words.
 
-a, n  what backprop says of the entries compared, and what the differences say
-kink  True for the entries that lie at a kink, bug for those where backprop is wrong
-noise how far rounding alone may put the two apart
+a, n       what backprop says of the entries compared, and what the differences say
+kink, bug  True for the entries that lie at a kink; for those where backprop is wrong
+noise      how far rounding alone may put a and n apart
 """
 
 import math
@@ -81,9 +81,8 @@ class ArrayCheck:
     checked, kinks : how many; how many of them lie at a kink, and are left out of what follows
                      (none are looked for any more once a bug is found)
     mean_abs_diff  : mean of |backprop - numerical|: the book's figure
-    max_rel_error  : largest |backprop - numerical| / max(|backprop|, |numerical|), with what
-                     rounding can do allowed for: the tolerance is for this, unless a smaller
-                     step was needed, which rounding affects more
+    max_rel_error  : largest |backprop - numerical| / max(|backprop|, |numerical|), made less by
+                     an allowance for rounding: it is what the tolerance is for
     worst_index    : the entry with the largest difference, of those that disagree if any do
     backprop, numerical : the two values there
     ok             : False if an entry disagrees
@@ -94,14 +93,17 @@ class ArrayCheck:
     def __init__(self, shape, entries, a, n, kink, bug, tolerance, noise):
         self.shape, self.ok = shape, not bug.any()
         self.checked, self.kinks = len(entries), int(kink.sum())
+
         entries, a, n, bug = entries[~kink], a[~kink], n[~kink], bug[~kink]
+        self.entries, self.all_backprop, self.all_numerical = entries, a, n
         diff, size = np.abs(a - n), np.maximum(np.abs(a), np.abs(n))
         self.unclear = self.ok and not (size > noise).any()
-        self.entries, self.all_backprop, self.all_numerical = entries, a, n
+
         self.worst_index, self.mean_abs_diff = None, math.nan
         self.max_rel_error = self.backprop = self.numerical = math.nan
         if len(entries):
             self.mean_abs_diff = float(diff.mean())
+            # Below the tolerance where diff < tolerance * size + noise, which is all that is asked.
             with np.errstate(invalid="ignore"):  # should backprop say inf
                 self.max_rel_error = float((diff / (size + noise / tolerance)).max())
             worst = np.argmax(diff if self.ok else diff * bug)
@@ -134,7 +136,8 @@ def likely_causes(report, gradients, N, dout=None):
     """What the gradients that failed look like, a sentence each: guesses where to look.
 
     N    : the batch size
-    dout : what backward was given; if that was one number, ignoring it shows as a factor
+    dout : what backward was given. If that was one number, as for the last layer, a backward that
+           ignores it is wrong by that factor
     """
     names = {}
     for name in report.failed:
