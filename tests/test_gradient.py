@@ -1467,6 +1467,23 @@ def test_a_layer_that_cant_be_checked_alone_hides_no_other():
     assert report.causes[-1] == "Checked alone, Affine2 fails: wrong dW."
 
 
+def test_a_layer_is_looked_at_alone_in_fifty_places():
+    """In a network whose fault lies elsewhere, and no place twice."""
+    x, moved = np.random.default_rng(0).uniform(1, 2, (3, 40)), []
+
+    class Watched(Relu):
+        def forward(self, given):
+            change = (given - x).ravel()
+            if np.count_nonzero(change) == 1 and np.isclose(np.abs(change).max(), 1e-4):
+                moved.append(change.nonzero()[0].item())
+            return super().forward(given)
+
+    network = Network(OrderedDict(Relu1=Watched()), SoftmaxWithLoss())
+    network.layers["Affine1"] = dW(lambda L, *_: 2 * L.dW)(Affine).random(40, 3, 0.1, rng=0)
+    assert check_gradient(network, x, [0, 1, 2]).suspects == ["Affine1"]
+    assert len(set(moved)) == 50 and len(moved) == 2 * 50
+
+
 # Sampling
 
 
