@@ -21,7 +21,7 @@ FILES = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 CLASSES = 10
-CHUNK = 1 << 20
+CHUNK = 100_000  # bytes read at once
 
 
 def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=None):
@@ -63,7 +63,8 @@ def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=No
                 f"{labels_file}: expected labels 0 to {CLASSES - 1}, got {labels.max()}; "
                 "the file is damaged or belongs to another data set"
             )
-        x = images.reshape(-1, 784) if flatten else images.reshape(-1, 1, 28, 28)
+        N = len(images)
+        x = images.reshape(N, 784) if flatten else images.reshape(N, 1, 28, 28)
         if normalize:
             x = x.astype(np.float32)
             x /= 255
@@ -89,7 +90,7 @@ def _find(folder, name):
 def _read_idx(path, shape):
     """The uint8 array in an IDX file. `shape` says the dimensions that are known, None for any.
 
-    No more is read than the header promises, so that a damaged file can't fill the memory.
+    Not much more is read than the header promises, so that no file can fill the memory.
     """
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
@@ -117,7 +118,7 @@ def _read_idx_stream(file, shape):
         raise ValueError(f"expected dimensions {known}, got {came}")
     size = math.prod(dims)
     data = bytearray()
-    while len(data) <= size and (chunk := file.read(min(CHUNK, size + 1 - len(data)))):
+    while len(data) <= size and (chunk := file.read(CHUNK)):  # to the end, where the checksum is
         data += chunk
     if len(data) != size:
         came = "more" if len(data) > size else f"only {len(data)}"
