@@ -80,7 +80,8 @@ class Judge:
             if abs(slope - n) > self.allowed(slope, n, h):
                 n = slope  # else the larger step, which rounding affects less, said the same
         if error < before / 2:  # it vanishes: from curvature like h^2, to 1/16; from a kink at once
-            return slope, error < before / 32, False
+            too_coarse = before / 32 < error < self.allowed(a, slope, h)
+            return slope, not too_coarse, False
         if self.backprop_at(name, x, i, 0) != a:  # then it is no function of x, let alone right
             return n, False, True
         # Over a wider step too, for rounding may scatter what is one kink.

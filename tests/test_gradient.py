@@ -1889,6 +1889,17 @@ def test_a_kink_that_rounding_has_scattered_is_no_bug(places, weights):
     assert report.ok and report["x"].kinks == 1
 
 
+def test_what_still_disagrees_at_the_smallest_step_is_not_called_agreement():
+    """At 0 the slope is 11 - 10 = 1, and backprop says 2; the kink is nearer than a step can be."""
+
+    class Doubled(Crumpled):
+        def backward(self, dout):
+            return 2 * super().backward(dout)
+
+    report = check_layer(Doubled(np.array([5e-10, -1]), np.array([10.0, 11])), np.array([0.0]))
+    assert not report and report["x"].kinks == 1
+
+
 def test_a_layer_that_computes_in_float32_is_refused():
     class Half(Relu):
         def forward(self, x):
