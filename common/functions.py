@@ -10,19 +10,23 @@ and rows of probabilities (N, C), which may also say "a 4, or perhaps a 9".
 
 import numpy as np
 
-from common import guards  # as_this(...), as_that(...): turns x into it, or answers a mistake
+from common import (
+    guards,
+)  # guards.as_floats(x) is x as floats, or an error that says how to mend it
 
 __all__ = ["sigmoid", "softmax", "log_softmax", "cross_entropy_error"]
 
 
-@np.errstate(under="ignore")  # even if the caller wants all errors raised: 0 is right there
+@np.errstate(under="ignore")  # exp of a very negative number is 0, as it should be
 def sigmoid(x):
     """1 / (1 + exp(-x)), elementwise, for an array of any shape.
 
-    For x < 0 computed as exp(x) / (1 + exp(x)), so that exp can't overflow.
+    For x < 0 it is computed as exp(x) / (1 + exp(x)), the same by algebra: exp can't overflow.
     """
     x = guards.as_floats(x)
-    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+    e = np.exp(-np.abs(x))  # 0 to 1
+    ones = np.ones_like(e)  # in the dtype of x
+    return np.where(x < 0, e, ones) / (ones + e)
 
 
 @np.errstate(over="ignore", under="ignore")
@@ -30,8 +34,8 @@ def log_softmax(x):
     """log(softmax(x)) = x - log(sum(exp(x))) along the last axis: scores (..., C) -> (..., C).
 
     It never takes log(0): for scores (0, -10000) the second is -10000, where log(softmax(x))
-    would say -inf. Each row is first shifted by m, so that its largest score is 0 and exp can't
-    overflow. That changes no result: in exp(x - m) / sum(exp(x - m)) the factor exp(-m) cancels.
+    would say -inf. The maximum m of each row is taken off first, so that exp can't overflow. That
+    changes nothing, for log(sum(exp(x - m))) = log(sum(exp(x))) - m.
     ValueError for scores with nan or inf among them, or not in rows of one or more.
     """
     x = guards.as_floats(x)
@@ -39,11 +43,8 @@ def log_softmax(x):
         raise ValueError(f"expected scores of shape (..., C), got {x.shape}")
     if not guards.all_finite(x):
         raise ValueError("expected finite scores, got nan or inf among them")
-    # In plain words:  x = x - x.max(axis=-1, keepdims=True)
-    #                  return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
-    # The same on x.T, where numpy adds up N numbers at once and not C, is 3 times as fast.
-    x = np.array(x.T, order="C")
-    x -= x.max(axis=0)  # -inf where scores are too far apart for a float
+    x = np.array(x.T, order="C")  # (C, ...), for speed: numpy sums few long rows 3 times as fast
+    x -= x.max(axis=0)  # where scores are too far apart for a float, -inf
     x -= np.log(np.exp(x).sum(axis=0))
     return x.T
 
@@ -60,11 +61,13 @@ def softmax(x):
 def cross_entropy_error(y, t):
     """Mean over the batch of -sum(t * log(y)), a float.
 
+    For class numbers that is -log of the probability given to the right class: 0 if it is 1, and
+    the larger the smaller it is.
+
     y : probabilities (N, C), for instance from softmax; or (C,) for one sample
     t : labels in any of the three forms; for one sample a class number or a row (C,), or [number]
 
     Exact: nothing is added to y, so a probability of 0 for the right class costs inf.
-    From scores, SoftmaxWithLoss computes the same without ever meeting log(0).
     ValueError for rows of y that don't sum to 1, within 0.001, and for t that can't be labels.
     """
     y = guards.as_floats(y)

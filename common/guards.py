@@ -7,6 +7,7 @@ done here: to see how backprop works, skip this file.
 
 import contextlib
 import copy
+import functools
 import inspect
 import itertools
 import math
@@ -82,8 +83,8 @@ def as_labels(t, N, C):
 def all_finite(x):
     """True if there is neither nan nor inf in x, an array of floats.
 
-    One product of x with itself shows them, faster than a look at every number. It may overflow
-    where x is very large but finite, hence the second look.
+    They make the product of x with itself nan or inf, which is faster than a look at every number.
+    It may overflow where x is very large but finite, hence the second look.
     """
     return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())
 
@@ -120,13 +121,29 @@ def call_named(name, method, *args, **kwargs):
 
 
 def forward(name, layer, x, *t):
+    """layer.forward(x), or of the last layer forward(x, t), called by its name."""
     out = call_named(name, layer.forward, x, *t)
     return returned(name, "forward to return out", out)
 
 
-def backward(name, layer, *dout):
-    dx = call_named(name, layer.backward, *dout)
-    return returned(name, "backward to return dx", dx)
+def backward(name, layer, *dout, need_dx=True):
+    """layer.backward(dout), or of the last layer backward(), called by its name.
+
+    Where dx isn't needed, a layer may leave it out: Affine does, which saves up to a third of all
+    products.
+    """
+    if need_dx:
+        dx = call_named(name, layer.backward, *dout)
+        return returned(name, "backward to return dx", dx)
+    # The function behind the method, which is one for all layers of a class.
+    function = getattr(layer.backward, "__func__", layer.backward)
+    options = {"need_dx": False} if takes_need_dx(function) else {}
+    return call_named(name, layer.backward, *dout, **options)
+
+
+@functools.lru_cache  # since inspect is slow
+def takes_need_dx(function):
+    return "need_dx" in inspect.signature(function).parameters
 
 
 def returned(name, what, result):
@@ -252,13 +269,25 @@ def check_methods(thing, what, methods):
             raise TypeError(f"expected a {what} with {method}(), got {came}")
 
 
+def state_of(layers):
+    """All that the guards of a chain look at, in a list whose items are compared by `is`."""
+    state = []
+    for name, layer in layers.items():
+        names = getattr(layer, "param_names", None)
+        # How many attributes: a dW that the first backward leaves may want a name in param_names.
+        state += [name, layer, names, len(getattr(layer, "__dict__", ()))]
+        if isinstance(names, (tuple, list)):
+            state += [getattr(layer, name, None) for name in names]
+    return state
+
+
 def names_of_params(layer):
     """The names of a layer's parameters; TypeError for a thing that can't be a layer."""
     check_methods(layer, "layer", ("forward", "backward"))
     names = getattr(layer, "param_names", None)
     if names is None:
-        # The textbook's own Affine has none, and would silently never be trained.
-        # (x, out and y are what comes and goes, and have a dx, dout and dy without being learnt.)
+        # The textbook's own Affine keeps W and dW without param_names: it would silently never be
+        # trained. But an x with its dx isn't learnt, nor is what comes out.
         kept = getattr(layer, "__dict__", {})
         learns = [k for k in kept if k not in ("x", "out", "y") and "d" + k in kept]
         if learns:
@@ -303,15 +332,15 @@ def check_chain(layers):
     """No layer at all, one that stands in two places, or two by nearly the same name?"""
     if not layers:
         raise ValueError("expected at least one layer, got an empty chain")
-    for (one, layer), (other, another) in itertools.combinations(layers.items(), 2):
-        if str(one).lower() == str(other).lower():
+    for (name1, layer1), (name2, layer2) in itertools.combinations(layers.items(), 2):
+        if str(name1).lower() == str(name2).lower():
             raise ValueError(
-                f"{other}: expected names that differ in more than capitals, got {one} too; "
-                f"to replace that layer, write layers[{one!r}] = ..."
+                f"{name2}: expected names that differ in more than capitals, got {name1} too; "
+                f"to replace that layer, write layers[{name1!r}] = ..."
             )
-        if layer is another:
+        if layer1 is layer2:
             raise ValueError(
-                f"{other}: expected a layer of its own, got the one that stands at {one} too; "
+                f"{name2}: expected a layer of its own, got the one that stands at {name1} too; "
                 "a layer keeps one forward for its backward"
             )
 
@@ -325,17 +354,17 @@ def check_params(owners):
             raise TypeError(
                 f"{layer_name}: expected parameter {name} as a numpy array of floats, got {came}"
             )
-    for (one, its, a), (other, others, b) in itertools.combinations(owners, 2):
-        first, second = getattr(its, a), getattr(others, b)
-        if np.may_share_memory(first, second):
+    for (name1, layer1, a), (name2, layer2, b) in itertools.combinations(owners, 2):
+        param1, param2 = getattr(layer1, a), getattr(layer2, b)
+        if np.may_share_memory(param1, param2):
             raise ValueError(
-                f"{other}: expected parameter {b} in an array of its own, got the one of "
-                f"{one}'s {a}; pass a copy"
+                f"{name2}: expected parameter {b} in an array of its own, got the one of "
+                f"{name1}'s {a}; pass a copy"
             )
-        if first.dtype != second.dtype:
+        if param1.dtype != param2.dtype:
             raise TypeError(
-                f"{other}: expected parameter {b} in {first.dtype} like {one}'s {a}, "
-                f"got {second.dtype}"
+                f"{name2}: expected parameter {b} in {param1.dtype} like {name1}'s {a}, "
+                f"got {param2.dtype}"
             )
 
 
@@ -379,7 +408,7 @@ def check_shape(layer_name, name, gradient, array):
 
 
 def refuse_useless(network, name, value):
-    """Can't network.name = value work, or would it silently change nothing?"""
+    """Refuse network.name = value where it can't work, or would silently change nothing."""
     if name == "layers" and not hasattr(value, "items"):
         raise TypeError(f"expected layers as an OrderedDict of name -> layer, got {kind(value)}")
     if name == "lastLayer":
@@ -428,7 +457,7 @@ def checked_options(samples, tolerance, rng):
             f"expected tolerance between 1e-9 and 1, got {tolerance!r}; differences by steps "
             "of 1e-4 can tell no better"
         )
-    # By default not one of the seeds that everybody takes for the data: dout must not be x.
+    # By default no seed that x may have been made with, such as 0: dout must differ from it.
     rng = np.random.default_rng(784_50_10 if rng is None else rng)
     return {"samples": samples, "tolerance": tolerance, "rng": rng}
 

@@ -10,10 +10,10 @@
     dx     dL/dx, what backward returns: of the shape of x
     dW     dL/dW for a parameter W: of the shape of W
 
-backward is the chain rule: told how L changes with out, a layer answers how L changes with x,
-and that is the dout of the layer before it. forward(x) keeps what backward(dout) will need: the
-arrays themselves, not copies, so leave them alone in between. No layer ever writes into an array
-that it was given.
+backward is the chain rule, dL/dx = dL/dout dout/dx: told how L changes with out, a layer answers
+how L changes with x, and that is the dout of the layer before it. forward(x) keeps what
+backward(dout) will need: the arrays themselves, so leave them alone in between. No layer ever
+writes into its x or dout.
 
 A layer that learns names its parameters in `param_names`, and backward leaves the gradient
 of parameter W in dW. Nothing else makes a class a layer: there is no base class.
@@ -38,14 +38,15 @@ class Affine:
 
     Written out, out[n, m] = b[m] + sum of x[n, d] W[d, m] over d. So x[n, d] reaches L through
     out[n, m] for every m, and by the chain rule dx[n, d] = sum of dout[n, m] W[d, m] over m.
-    Likewise W[d, m] and b[m] reach it through out[n, m] for every n. In short:
+    Likewise W[d, m] reaches L through out[n, m] for every n: dW[d, m] = sum of x[n, d] dout[n, m]
+    over n, and db[m] = sum of dout[n, m] over n. As products of matrices:
 
     dx = dout W^T                      (N, D)
     dW = x^T dout                      (D, M)
     db = sum of dout over the batch    (M,)
 
-    W and b are used as they are given, not copied: to start from another layer's, pass W.copy().
-    The layer computes in the dtype of W and converts x and dout to it. Keeps x for backward.
+    W and b are the arrays given, which training will change: to start from another layer's, pass
+    W.copy(). The layer computes in the dtype of W and converts x and dout to it. Keeps x.
     """
 
     param_names = ("W", "b")
@@ -62,9 +63,9 @@ class Affine:
     def random(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
         """An Affine as it stands before training: W = weight_init_std * normal draws, b = 0.
 
-        weight_init_std : a number; or "he" for sqrt(2 / input_size), which keeps the size of the
-              signal through layers of Relu, where half of it is lost (He et al., 2015); or
-              "xavier" for sqrt(1 / input_size), for Sigmoid (after Glorot and Bengio, 2010)
+        weight_init_std : a number; or "he" for sqrt(2 / input_size), before Relu (He et al., 2015),
+              or "xavier" for sqrt(1 / input_size), before Sigmoid (after Glorot and Bengio, 2010):
+              they keep numbers from growing or dying out from layer to layer
         rng : a numpy Generator or a seed; None draws from numpy's global state, which
               np.random.seed sets
         """
@@ -125,7 +126,8 @@ class Relu:
 class Sigmoid:
     """out = 1 / (1 + exp(-x)), elementwise, for an x of any shape.
 
-    dx = dout * out * (1 - out), for out (1 - out) is its derivative. Keeps out.
+    dx = dout * out * (1 - out), for the derivative is exp(-x) / (1 + exp(-x))^2 = out (1 - out).
+    Keeps out.
     """
 
     def __init__(self):
@@ -151,9 +153,9 @@ class SoftmaxWithLoss:
     L = mean over the batch of -sum(t log y)  a float
     dx = dout * (y - t) / N                   (N, C)
 
-    Why dx is so short: log y_j = x_j - log(sum(exp(x))), and the t of a sample add up to 1. So
-    its loss is -sum(t_j x_j) + log(sum(exp(x))), whose derivative by x_j is
-    -t_j + exp(x_j) / sum(exp(x)) = y_j - t_j; the mean over the batch divides it by N.
+    Why dx is so short: the loss of one sample is -sum(t_j log y_j), where log y_j = x_j - S with
+    S = log(sum(exp(x))). Its t_j add up to 1, so that is S - sum(t_j x_j). By the chain rule
+    dS/dx_j = exp(x_j) / sum(exp(x)) = y_j, hence y_j - t_j; the mean divides it by N.
 
     t is class numbers (N,), one-hot rows or rows of probabilities (N, C). The loss comes from
     log_softmax, so it is exact however unlikely the right class: no small constant has to guard
@@ -164,7 +166,7 @@ class SoftmaxWithLoss:
         self.y = None
         self.t = None
 
-    @np.errstate(invalid="ignore", under="ignore")  # 0 * -inf, of which check_loss speaks
+    @np.errstate(invalid="ignore", under="ignore")  # 0 * -inf is nan: check_loss says it
     def forward(self, x, t):
         x = guards.as_scores(x)
         t = guards.as_labels(t, *x.shape)

@@ -1,7 +1,5 @@
 """The chain: forward calls the layers in the order in which they stand, backward in reverse."""
 
-import functools
-import inspect
 from collections.abc import MutableMapping
 
 import numpy as np
@@ -27,13 +25,13 @@ class Network:
         self.layers = layers
         self.lastLayer = lastLayer
         self._params = Params(self)
-        self.params.owners()  # a chain that can't work is refused here, not at its first use
+        self.params.owners()  # looks at the whole chain, and refuses one that can't work
 
     def predict(self, x):
         """Scores (N, C) for x (N, D)."""
         x = guards.call_named("x", guards.as_floats, x, self.dtype)
         for name, layer in self.layers.items():
-            x = guards.forward(name, layer, x)
+            x = guards.forward(name, layer, x)  # layer.forward(x), its errors headed by its name
         return x
 
     def loss(self, x, t):
@@ -68,9 +66,10 @@ class Network:
         dout = guards.backward("lastLayer", self.lastLayer)
         first = next(iter(self.layers))
         for name, layer in reversed(self.layers.items()):
-            dout = _backward(name, layer, dout, need_dx=name != first)
-        return {
-            key: guards.as_gradient(name, layer, param_name)  # for instance Affine1's dW for W1
+            # dout = layer.backward(dout); but nobody needs the dx of the first layer
+            dout = guards.backward(name, layer, dout, need_dx=name != first)
+        return {  # for each key, for instance W1, what its layer has left, for instance dW
+            key: guards.as_gradient(name, layer, param_name)
             for key, (name, layer, param_name) in self.params.owners().items()
         }
 
@@ -78,7 +77,7 @@ class Network:
         """dL/dparameter by central differences, in float64: slow, and sure. Keyed as params."""
         guards.check_float64(self)
         x = guards.as_floats(x, self.dtype)
-        return {  # param is changed in place, so the loss is one with the changed param
+        return {  # param is changed in place, and is the very array that its layer computes with
             key: differences.numerical_gradient(lambda _: self.loss(x, t), param)
             for key, param in self.params.items()
         }
@@ -129,23 +128,6 @@ class Network:
         return "\n".join(lines)
 
 
-def _backward(name, layer, dout, need_dx):
-    """layer.backward(dout), without its dx where that isn't needed and the layer can leave it out.
-
-    Affine can, which saves up to a third of all products: nobody asks for the first layer's dx.
-    """
-    if need_dx:
-        return guards.backward(name, layer, dout)
-    backward = getattr(layer.backward, "__func__", layer.backward)
-    options = {"need_dx": False} if _takes_need_dx(backward) else {}
-    return guards.call_named(name, layer.backward, dout, **options)
-
-
-@functools.lru_cache  # inspect takes its time
-def _takes_need_dx(backward):
-    return "need_dx" in inspect.signature(backward).parameters
-
-
 class Params(MutableMapping):
     """A window onto the parameters that a network's layers own.
 
@@ -154,10 +136,9 @@ class Params(MutableMapping):
     params["W1"] -= step does, trains the layer; writing copies the values into that array, after
     checking key, shape and numbers. So a layer never computes with other values than the window
     shows, and params["W1"] = other.params["W1"] never makes two networks share one.
-    KeyError for another key; ValueError or TypeError for values that don't fit, or deletion.
     """
 
-    __slots__ = ("_network", "_owners", "_seen")  # so that params.W1 = ... is refused
+    __slots__ = ("_network", "_owners", "_seen")  # no others: params.W1 = ... is an error
 
     def __init__(self, network):
         self._network = network
@@ -165,24 +146,13 @@ class Params(MutableMapping):
 
     def owners(self):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
-        # To guard the chain takes too long for a training loop, so that is done after changes only.
-        state = self._state()
+        # To look for them, and guard all, takes too long for a training loop. So only when
+        # something has changed: if an item of this list isn't the one it was.
+        state = guards.state_of(self._network.layers)
         if len(state) != len(self._seen) or any(a is not b for a, b in zip(state, self._seen)):
             self._owners = self._find_owners()
             self._seen = state
         return self._owners
-
-    def _state(self):
-        """All that the owners depend on, in one list, of which `is` tells a change."""
-        state = []
-        for name, layer in self._network.layers.items():
-            names = getattr(layer, "param_names", None)
-            # Their number grows when backward leaves a first dW, which param_names may not know.
-            attributes = len(getattr(layer, "__dict__", ()))
-            state += [name, layer, names, attributes]
-            if isinstance(names, (tuple, list)):
-                state += [getattr(layer, name, None) for name in names]
-        return state
 
     def _find_owners(self):
         guards.check_chain(self._network.layers)
@@ -190,7 +160,8 @@ class Params(MutableMapping):
         for layer_name, layer in self._network.layers.items():
             names = guards.call_named(layer_name, guards.names_of_params, layer)
             guards.call_named(layer_name, guards.check_arguments, layer, "x")
-            number += bool(names)  # one more layer that learns
+            if names:
+                number += 1
             for name in names:
                 guards.check_new(f"{name}{number}", owners, layer_name)
                 owners[f"{name}{number}"] = layer_name, layer, name
@@ -210,7 +181,7 @@ class Params(MutableMapping):
 
     def update(self, values=(), /, **more):
         """Write several, or none of them if one doesn't fit."""
-        fitting = {  # copied, for values may be views of params themselves
+        fitting = {  # all are checked and copied before any is written: they may be each other's
             key: guards.call_named(f"params[{key!r}]", guards.as_values, new, self[key]).copy()
             for key, new in dict(values, **more).items()
         }

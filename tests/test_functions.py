@@ -48,6 +48,11 @@ def test_sigmoid_takes_any_shape(shape):
     assert out.shape == shape and (out == 0.5).all()
 
 
+def test_sigmoid_of_one_number_keeps_its_dtype_too():
+    for dtype in (np.float32, np.float64):
+        assert sigmoid(np.array(1, dtype)).dtype == sigmoid(dtype(-1)).dtype == dtype
+
+
 # softmax and log_softmax
 
 
