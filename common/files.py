@@ -19,7 +19,7 @@ def write_whole(path, content):
     """
     path = Path(os.path.realpath(os.path.expanduser(path)))  # not a link, but what it leads to
     existed = os.path.exists(path)
-    # os.replace, which comes last, would replace a device, and ignore write protection.
+    # os.replace, which comes last, would not ask before it replaced a device or a protected file.
     if existed and not path.is_file():
         kind = "folder" if path.is_dir() else "device"
         raise OSError(f"{path}: expected to write a file, got a {kind} of that name")
@@ -82,7 +82,7 @@ def read_arrays(path, most):
         if Path(path).is_fifo():  # which would be waited for without end
             raise ValueError("a pipe")
         with zipfile.ZipFile(path) as archive:
-            # Whatever a zip may unpack to: 8 bytes for a number, up to 1024 for each array's head.
+            # A zip may unpack to any size. 8 bytes are a number, up to 1024 the head of an array.
             size = sum(member.file_size for member in archive.infolist())
             if size > 8 * most + 1024 * len(archive.infolist()):
                 raise ValueError(f"{size:,} bytes of data, too many for this network")
@@ -91,7 +91,7 @@ def read_arrays(path, most):
                 key = member.filename.removesuffix(".npy")
                 with archive.open(member) as file:
                     array = np.lib.format.read_array(file, allow_pickle=False)
-                    # np.load would not read to the end, where the checksum is.
+                    # To the end, since there zipfile verifies the checksum. np.load doesn't.
                     if file.read(1) or key in arrays:
                         raise ValueError(f"more than one array in {key}")
                 arrays[key] = array

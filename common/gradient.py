@@ -25,12 +25,12 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
                 at every call
 
     A difference needs one number, and a layer gives many. So L = sum(out * dout), with random
-    numbers in dout, for in a plain sum errors could cancel. Then dL/dout is dout, and
-    backward(dout) must return dL/dx and leave dL/dW. The report has each parameter by its name,
-    and the gradient dx of the input as "x".
+    numbers in dout: in a plain sum errors could cancel, and that of a softmax is always 1. Then
+    dL/dout is dout, and backward(dout) must return dL/dx and leave dL/dW. The report has each
+    parameter by its name, and the gradient dx of the input as "x".
     TypeError or ValueError for what can't be checked: float32, a gradient that is missing or of
     another shape, a layer that draws random numbers or writes into what it was given.
-    A backward that uses an old copy of a parameter seems right until the parameter changes.
+    What it can't find: a backward that uses a copy of a parameter, right until that changes.
     """
     kind, options = guards.kind(layer), guards.checked_options(samples, tolerance, rng)
     names = guards.names_of_params(layer)
@@ -40,21 +40,21 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     arrays = {name: getattr(layer, name) for name in names} | {"x": x}
     for name, array in arrays.items():
         guards.check_differentiable(array, f"{kind}'s {name}")
-    dout = _random_dout(layer, arrays, options["rng"])
+    dout = _try_out_layer(layer, arrays, options["rng"])
 
-    def weighted_sum():
+    def weighted_sum():  # with no argument: x and the parameters will be changed in place
         return np.sum(layer.forward(x) * dout)
 
     def backprop():
         layer.forward(x)
         dx = layer.backward(dout)
         guards.check_shape(kind, "x", dx, x)
-        names = guards.names_of_params(layer)  # anew: backward may have left a dW they don't name
+        names = guards.names_of_params(layer)  # anew: now a dW shows that they have forgotten
         return {name: guards.as_gradient(kind, layer, name) for name in names} | {"x": dx}
 
-    # Differences of weighted_sum, beside the gradients from backprop.
+    # The judge calls backprop first, and then compares what it said with differences. These are
+    # off by rounding, by some eps of the numbers that come in or are added up: size.
     judge = Judge(weighted_sum, backprop, **options)
-    # The size of the numbers that get added up, from which the judge estimates rounding.
     size = max(np.abs(x).max(initial=0), np.abs(layer.forward(x) * dout).sum())
     report = judge.report(arrays, size)
     report.causes += likely_causes(report, judge.gradients, len(np.atleast_1d(x)), dout)
@@ -63,11 +63,11 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     return report
 
 
-def _random_dout(layer, arrays, rng):
-    """A random dout of the right shape, once the layer has passed other data and done no harm.
+def _try_out_layer(layer, arrays, rng):
+    """Pass other data, which must do no harm, and return a random dout of the right shape.
 
-    It must leave its arrays alone. Other data, because a layer with a stale cache, which goes on
-    using what an earlier forward kept, would seem right if both passes had the same data.
+    Other data, because a layer with a stale cache, which goes on using what an earlier forward
+    kept, would seem right if all passes had the same data.
     """
     kind, trial = guards.kind(layer), arrays | {"x": _shuffled(arrays["x"], rng)}
     with guards.untouched(kind, trial):
@@ -96,10 +96,10 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     options = guards.checked_options(samples, tolerance, rng)
     x = guards.as_floats(x, np.float64).copy()
     t = guards.as_numbers(t, "labels t as numbers").copy()
-    _try_out(network, x, t, options["rng"])
+    _try_out_network(network, x, t, options["rng"])
 
     judge = Judge(lambda: network.loss(x, t), lambda: network.gradient(x, t), **options)
-    scores, size = _pass(network, x)
+    scores, size = _scores_and_size(network, x)
     report = judge.report(network.params, size)
     report.causes += likely_causes(report, judge.gradients, len(x))
     # In the chain the last layer only meets a dout of 1; alone it gets another.
@@ -111,18 +111,18 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     return report
 
 
-def _try_out(network, x, t, rng):
-    """Pass other data, against stale caches, and see whether all arrays stay as they are."""
+def _try_out_network(network, x, t, rng):
+    """Likewise for a network: pass other data, which must do no harm."""
     x, t = _shuffled(x, rng), t.copy()
-    with contextlib.suppress(Exception):  # errors will show in the real pass
+    with contextlib.suppress(Exception):  # what fails here fails in the real pass, and is told
         t = _other_labels(t, network.predict(x.copy()).shape[1])
     with guards.untouched("backprop", {**network.params, "x": x, "t": t}):
         with contextlib.suppress(Exception):
             network.gradient(x, t)
 
 
-def _pass(network, x):
-    """The scores for x, and the size of the largest number on the way, for the rounding."""
+def _scores_and_size(network, x):
+    """The scores for x, and the largest number on the way, from which rounding is estimated."""
     size = np.abs(x).max()
     for layer in network.layers.values():
         x = layer.forward(x)
@@ -137,7 +137,7 @@ class _LastLayer:
         self.last, self.t = last, t
 
     def forward(self, x):
-        # Others first, so that a stale cache shows; a layer that refuses them is let off.
+        # Other data first, so that a stale cache shows; a layer that refuses them is let off.
         with contextlib.suppress(Exception):
             self.last.forward(-x, _other_labels(self.t, x.shape[1]))
         return self.last.forward(x, self.t)
@@ -146,11 +146,11 @@ class _LastLayer:
         return self.last.backward(dout)
 
 
-_LastLayer.__name__ = "lastLayer"  # as errors speak of it
+_LastLayer.__name__ = "lastLayer"  # by which errors call it
 
 
 def _shuffled(x, rng):
-    """The same numbers in other places, and somewhat smaller."""
+    """The same numbers in other places, and smaller, so that they differ even if all are equal."""
     return 0.9 * rng.permuted(x.ravel()).reshape(x.shape)
 
 
@@ -173,7 +173,7 @@ def _look_for_suspects(report, network, x, options):
         report.suspect("lastLayer", "wrong dx")
     if not report.suspects:
         owners = network.params.owners()
-        nearest, _, _ = owners[report.failed[-1]]  # to the loss
+        nearest, _, _ = owners[report.failed[-1]]  # to the loss, for they are in the chain's order
         report.causes.append(
             f"Checked alone, no layer fails: look at how dout comes from the loss to {nearest}."
         )

@@ -35,13 +35,13 @@ class Judge:
     def __init__(self, f, backprop, samples, tolerance, rng):
         self.f, self.backprop = lambda _: f(), backprop  # for differences give x to their f
         self.samples, self.tolerance, self.rng = samples, tolerance, rng
-        # Before f has run, whose forward might put a stale cache right; and copied, since
-        # backprop may use the same arrays again.
+        # Before f has run, whose forward might put a stale cache right. Copied, for backprop may
+        # use the same arrays again.
         self.gradients = copy.deepcopy(backprop())
 
     def report(self, arrays, size):
         """The GradientReport on {name: array}; size is that of the numbers which f adds up."""
-        # How far rounding may put f off. A few eps of that size would do, 120 are safe.
+        # How far rounding puts f off: some eps of that size, and surely not 120.
         self.rounding = 120 * np.finfo(np.float64).eps * max(1.0, size)
         first, second = self.f(None), self.f(None)
         guards.check_repeatable(first, second)
@@ -54,46 +54,48 @@ class Judge:
         watched = tqdm(entries.tolist(), desc=name, disable=None, delay=1, leave=False)
         a, n = gradient[entries], np.array([central_difference(self.f, x, i, H) for i in watched])
         error = np.abs(a - n)
-        bug = ~(error < self.allowed(a, n, H))  # until a closer look; nan agrees with nothing
-        kink = np.zeros_like(bug)
-        for k in sorted(np.flatnonzero(bug), key=lambda k: -error[k]):
-            n[k], kink[k], bug[k] = self.look_closer(name, x, entries[k], a[k], n[k])
-            if bug[k]:  # the smaller disagreements that remain would say nothing new
+        wrong = ~(error < self.allowed(a, n, H))  # nan agrees with nothing
+        kink = np.zeros_like(wrong)
+        for k in sorted(np.flatnonzero(wrong), key=lambda k: -error[k]):
+            n[k], kink[k], wrong[k] = self.look_closer(name, x, entries[k], a[k], n[k])
+            if wrong[k]:  # One bug is enough: the smaller disagreements would say nothing new.
                 break
-        return ArrayCheck(x.shape, entries, a, n, kink, bug, self.tolerance, self.rounding / H)
+        return ArrayCheck(x.shape, entries, a, n, kink, wrong, self.tolerance, self.rounding / H)
 
     def allowed(self, a, n, h):
-        """The largest |a - n| that counts as agreement, if rounding is divided by a step h."""
+        """The largest |a - n| that counts as agreement. The difference divides rounding by h."""
         return self.tolerance * np.maximum(np.abs(a), np.abs(n)) + self.rounding / h
 
     def look_closer(self, name, x, i, a, n):
         """Of a disagreement: (the difference, by a smaller step if need be; a kink?; a bug?)."""
         if not math.isfinite(a):
             return n, False, True
-        smallest = max(1e-9, 1e-13 * abs(x.item(i)))  # a smaller step is lost in x
+        unit = max(1.0, 1e-4 * abs(x.item(i)))  # in a large x, small steps are lost
         h, slope, error = H, n, abs(a - n)
         before = error
-        while error > self.allowed(a, slope, h) and h > smallest:
+        while error > self.allowed(a, slope, h) and h > 1e-9 * unit:
             h, before = h / 4, error
             slope = central_difference(self.f, x, i, h)
             error = abs(a - slope)
             if abs(slope - n) > self.allowed(slope, n, h):
                 n = slope  # else the larger step, which rounding affects less, said the same
-        if error < before / 2:  # it vanishes: from curvature like h^2, to 1/16; from a kink at once
+        if error < before / 2:
+            # It vanishes: to 1/16 if it came from curvature, which is like h^2, and from a kink to
+            # nothing once that is no longer crossed.
             too_coarse = before / 32 < error < self.allowed(a, slope, h)
             return slope, not too_coarse, False
-        if self.backprop_at(name, x, i, 0) != a:  # then it is no function of x, let alone right
+        if self.backprop_at(name, x, i, 0) != a:  # what says two things of one x is wrong
             return n, False, True
-        # Over a wider step too, for rounding may scatter what is one kink.
-        kink = any(self.is_right_beside(name, x, i, a, step) for step in (h, 1000 * smallest))
+        # Over a wider step too, for rounding may make several of one kink.
+        kink = any(self.is_right_beside(name, x, i, a, step) for step in (h, 1e-6 * unit))
         return n, kink, not kink
 
     def is_right_beside(self, name, x, i, a, h):
         """Is backprop right between x - h and x + h, though it isn't at x?
 
-        A difference is the mean of the slopes between x - h and x + h: at the kink of Relu 1/2,
-        the mean of 0 and 1. So where backprop is right, the mean of what it says there is the
-        difference. (If it is wrong on one side, that mean is half as far off as a.)
+        A difference is the mean of the slopes between x - h and x + h. At 0 of Relu it is 1/2, and
+        a = 0; but from left to right backprop says 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, whose mean is 1/2
+        too. Were it wrong on a side, that mean would be about half as far off as a, or more.
         """
         slope = central_difference(self.f, x, i, h)
         between = [self.backprop_at(name, x, i, part * h) for part in np.linspace(-0.9, 0.9, 10)]
@@ -111,9 +113,9 @@ class Judge:
     def choose(self, x, gradient):
         """The entries to look at: all of them, or a sample that isn't left to luck alone.
 
-        Half of it is taken where backprop isn't zero, so that pixels which are always dark
-        can't hide a bug. And one entry is where a bisection ends that starts from all of them,
-        since a sample alone would miss one wrong entry among thousands.
+        One entry comes from bisect, for a sample alone would miss one wrong entry among thousands.
+        Half of them lie where backprop isn't zero, so that pixels which are always dark can't hide
+        a bug.
         """
         if self.samples is None or self.samples >= x.size:
             return np.arange(x.size)
@@ -125,10 +127,11 @@ class Judge:
     def bisect(self, x, gradient, h=1e-6):
         """[the entry of the worst error], or [] if there seems to be none.
 
-        All entries are moved at once, up or down at random. If f doesn't change as backprop says,
-        the half of them that surprises more is looked at again, down to one entry.
+        All entries are moved at once, up or down at random: f should change by
+        sum(gradient * step). If it doesn't, the half of them that misses this by more is looked at
+        again, and mostly holds the worst entry; and so on, down to one.
         """
-        # All move at once, so by less than H, for f must stay nearly straight.
+        # By less than H, for now all move at once, and f must stay nearly straight.
         step, saved = self.rng.choice([-h, h], x.size), x.flatten()
 
         def surprise(group):
@@ -144,7 +147,7 @@ class Judge:
             return error if error < math.inf else math.inf  # nan surprises most
 
         group = np.arange(x.size)
-        # Signs at random: a sum of n such terms is some sqrt(n) of one, as the norm is.
+        # Errors of tolerance * |gradient[i]| with random signs add up to about this norm.
         if surprise(group) < self.tolerance * np.linalg.norm(gradient) + self.rounding / h:
             return []
         while len(group) > 1:

@@ -30,7 +30,7 @@ class GradientReport(dict):
         self.suspects, self.causes = [], []
 
     def __bool__(self):
-        """ok, and not all unclear: so that `assert check_gradient(...)` means what it says."""
+        """ok, and not all unclear: True only if something was really seen to agree."""
         return self.ok and not all(check.unclear for check in self.values())
 
     def __missing__(self, name):
@@ -40,7 +40,7 @@ class GradientReport(dict):
         """Take in a failed report on a layer's x, under another name."""
         self[name], self.ok = report["x"], False
         self.failed.append(name)
-        self.causes += [name + cause.removeprefix("x") for cause in report.causes]
+        self.causes += [name + cause.removeprefix("x") for cause in report.causes]  # "x: every ..."
 
     def suspect(self, layer, fault):
         self.suspects.append(layer)
@@ -50,7 +50,7 @@ class GradientReport(dict):
         rows = [("", "shape", "checked", "kinks", "mean |diff|", "max rel. error", "")]
         rows += [(name, *check.cells()) for name, check in self.items()]
         wide = [max(map(len, column)) for column in zip(*rows)]
-        lines = ["  ".join(map(str.ljust, row, wide)).rstrip() for row in rows]
+        lines = ["  ".join(f"{cell:{w}}" for cell, w in zip(row, wide)).rstrip() for row in rows]
         lines.append("")
         lines += [f"{name}: {self[name].disagreement()}." for name in self.failed]
         if kinks := sum(check.kinks for check in self.values()):
@@ -81,8 +81,8 @@ class ArrayCheck:
     checked, kinks : how many; how many of them lie at a kink, and are left out of what follows
                      (none are looked for any more once a bug is found)
     mean_abs_diff  : mean of |backprop - numerical|: the book's figure
-    max_rel_error  : largest |backprop - numerical| / max(|backprop|, |numerical|), made less by
-                     an allowance for rounding: it is what the tolerance is for
+    max_rel_error  : largest |a - n| / (max(|a|, |n|) + noise / tolerance), which the tolerance is
+                     for
     worst_index    : the entry with the largest difference, of those that disagree if any do
     backprop, numerical : the two values there
     ok             : False if an entry disagrees
@@ -103,7 +103,7 @@ class ArrayCheck:
         self.max_rel_error = self.backprop = self.numerical = math.nan
         if len(entries):
             self.mean_abs_diff = float(diff.mean())
-            # Below the tolerance where diff < tolerance * size + noise, which is all that is asked.
+            # This is below the tolerance where diff < tolerance * size + noise, the judge's rule.
             with np.errstate(invalid="ignore"):  # should backprop say inf
                 self.max_rel_error = float((diff / (size + noise / tolerance)).max())
             worst = np.argmax(diff if self.ok else diff * bug)
@@ -137,7 +137,7 @@ def likely_causes(report, gradients, N, dout=None):
 
     N    : the batch size
     dout : what backward was given. If that was one number, as for the last layer, a backward that
-           ignores it is wrong by that factor
+           ignores it is wrong by the factor 1 / dout
     """
     names = {}
     for name in report.failed:
@@ -160,7 +160,7 @@ def _likeness(name, report, gradients, N, dout):
     if not a.any():
         yield "every gradient looked at is zero; is it computed at all?"
         return
-    large = np.abs(n) > 1e-3 * np.abs(n).max()
+    large = np.abs(n) > 1e-3 * np.abs(n).max()  # of which rounding leaves enough
     factor = float(np.median(a[large] / n[large]))
     if large.sum() > 1 and _nearly_all_equal(a, factor * n):
         known = [
@@ -175,7 +175,8 @@ def _likeness(name, report, gradients, N, dout):
             known.append((1 / dout, words))
         near = [words for value, words in known if math.isclose(factor, value, rel_tol=1e-5)]
         yield "every gradient is " + (" Or ".join(near) or f"{factor:.6g} times what it should be.")
-    if _nearly_all_equal(np.ravel(np.transpose(gradients[name]))[entries], n):
+    transposed = np.ravel(np.transpose(gradients[name]))
+    if _nearly_all_equal(transposed[entries], n):
         yield "the gradient is the transpose of what it should be."
     for other in report.failed:
         if other != name and np.shape(gradients[other]) == check.shape:
