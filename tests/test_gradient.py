@@ -1889,6 +1889,27 @@ def test_a_kink_that_rounding_has_scattered_is_no_bug(places, weights):
     assert report.ok and report["x"].kinks == 1
 
 
+@pytest.mark.parametrize(
+    "places, weights",
+    [
+        ([-5.240827e-07], [0.4]),
+        ([7.075709e-07], [2.3]),
+        ([1.307226e-07, 6.984439e-07], [0.6, -1.5]),
+        ([1.763e-10, 3.8679583e-05], [1.3, -1.3]),
+        ([1.0703e-09, -1.457e-10, -1.10206232e-05], [-0.2, -0.7, -0.8]),
+    ],
+)
+def test_kinks_nearby_are_no_excuse_for_a_bug(places, weights):
+    """Too near to see past some of them, and not at 0; backprop says 3/2 of the slope there."""
+
+    class HalfAsMuchAgain(Crumpled):
+        def backward(self, dout):
+            return 1.5 * super().backward(dout)
+
+    report = check_layer(HalfAsMuchAgain(np.array(places), np.array(weights)), np.array([0.0]))
+    assert report.failed == ["x"]
+
+
 def test_what_still_disagrees_at_the_smallest_step_is_not_called_agreement():
     """At 0 the slope is 11 - 10 = 1, and backprop says 2; the kink is nearer than a step can be."""
 
