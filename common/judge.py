@@ -99,7 +99,7 @@ class Judge:
         """
         slope = central_difference(self.f, x, i, h)
         between = [self.backprop_at(name, x, i, part * h) for part in np.linspace(-0.9, 0.9, 10)]
-        return abs(slope - np.mean(between)) < abs(slope - a) / 3
+        return abs(slope - np.mean(between)) < abs(slope - a) / 4
 
     def backprop_at(self, name, x, i, step):
         """What backprop says of entry i when that is moved by a step."""
