@@ -12,8 +12,8 @@ from common import guards
 
 __all__ = ["H", "central_difference", "index_of", "numerical_gradient"]
 
-# The chapter's step. The slope is wrong by about h^2 from curvature (by h, if only one side were
-# taken), and by about eps / h from rounding, with eps = 2e-16.
+# The chapter's step. By Taylor's series the slope is off by about h^2 (if only one side were taken,
+# by h), and by about eps / h = 2e-12 from rounding.
 H = 1e-4
 
 
@@ -21,7 +21,7 @@ def numerical_gradient(f, x):
     """df/dx by central differences, (f(x + h) - f(x - h)) / 2h with h = 1e-4, entry by entry.
 
     f : called as f(x) with one entry of x changed in place; returns one number. It may ignore its
-        argument if it computes with x itself. (With a copy made before, all slopes would be 0.)
+        argument and compute with x itself, but not with an earlier copy: all slopes would be 0
     x : float64 array of any shape; it is unchanged afterwards, even if f raises
 
     Returns an array of the shape of x.
@@ -46,7 +46,7 @@ def central_difference(f, x, i, h):
     finally:
         x.flat[i] = value
     guards.check_difference(f_below, f_above, value, h, index_of(i, x.shape))
-    step = (value + h) - (value - h)  # 2h, but for the rounding of both
+    step = (value + h) - (value - h)  # nearly 2h: both are rounded
     return (f_above - f_below) / step
 
 

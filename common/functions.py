@@ -34,8 +34,8 @@ def log_softmax(x):
     """log(softmax(x)) = x - log(sum(exp(x))) along the last axis: scores (..., C) -> (..., C).
 
     It never takes log(0): for scores (0, -10000) the second is -10000, where log(softmax(x))
-    would say -inf. The maximum m of each row is taken off first, so that exp can't overflow. That
-    changes nothing, for log(sum(exp(x - m))) = log(sum(exp(x))) - m.
+    would say -inf. The maximum m of each row is taken off first, so that exp can't overflow: as
+    exp(x - m) = exp(x) / exp(m), it cancels in softmax.
     ValueError for scores with nan or inf among them, or not in rows of one or more.
     """
     x = guards.as_floats(x)
@@ -43,7 +43,7 @@ def log_softmax(x):
         raise ValueError(f"expected scores of shape (..., C), got {x.shape}")
     if not guards.all_finite(x):
         raise ValueError("expected finite scores, got nan or inf among them")
-    x = np.array(x.T, order="C")  # (C, ...), for speed: numpy sums few long rows 3 times as fast
+    x = np.array(x.T, order="C")  # a copy, classes first: numpy sums that 3 times as fast
     x -= x.max(axis=0)  # where scores are too far apart for a float, -inf
     x -= np.log(np.exp(x).sum(axis=0))
     return x.T
@@ -61,8 +61,8 @@ def softmax(x):
 def cross_entropy_error(y, t):
     """Mean over the batch of -sum(t * log(y)), a float.
 
-    For class numbers that is -log of the probability given to the right class: 0 if it is 1, and
-    the larger the smaller it is.
+    For class numbers that is -log p, with p the probability given to the right class: 0 at p = 1,
+    and larger as p falls.
 
     y : probabilities (N, C), for instance from softmax; or (C,) for one sample
     t : labels in any of the three forms; for one sample a class number or a row (C,), or [number]
@@ -73,7 +73,7 @@ def cross_entropy_error(y, t):
     y = guards.as_floats(y)
     if y.ndim == 1:  # one sample, as a batch of one
         y, t = y[np.newaxis], guards.as_numbers(t, "labels t as numbers")
-        t = t if t.shape == (1,) else t[np.newaxis]  # [number] is a batch already
+        t = t if t.shape == (1,) else t[np.newaxis]  # number -> (1,), row (C,) -> (1, C)
     if y.ndim != 2:
         raise ValueError(f"expected y of shape (N, C), got {y.shape}")
     if not guards.is_probabilities(y):

@@ -24,13 +24,12 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     rng       : numpy Generator or seed for dout and the choice of entries; by default the same
                 at every call
 
-    A difference needs one number, and a layer gives many. So L = sum(out * dout), with random
-    numbers in dout: in a plain sum errors could cancel, and that of a softmax is always 1. Then
-    dL/dout is dout, and backward(dout) must return dL/dx and leave dL/dW. The report has each
-    parameter by its name, and the gradient dx of the input as "x".
+    A difference needs one number, so L = sum(out * dout) with a random dout. Then dL/dout = dout,
+    and backward(dout) must return dL/dx and leave dL/dW. (In a plain sum errors could cancel.) The
+    report has each parameter by its name, and the gradient dx of the input as "x".
     TypeError or ValueError for what can't be checked: float32, a gradient that is missing or of
     another shape, a layer that draws random numbers or writes into what it was given.
-    What it can't find: a backward that uses a copy of a parameter, right until that changes.
+    Not found: a backward that uses a copy of a parameter, and is right until that changes.
     """
     kind, options = guards.kind(layer), guards.checked_options(samples, tolerance, rng)
     names = guards.names_of_params(layer)
@@ -49,11 +48,10 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         layer.forward(x)
         dx = layer.backward(dout)
         guards.check_shape(kind, "x", dx, x)
-        names = guards.names_of_params(layer)  # anew: now a dW shows that they have forgotten
+        names = guards.names_of_params(layer)  # anew: a W shows without param_names if it has a dW
         return {name: guards.as_gradient(kind, layer, name) for name in names} | {"x": dx}
 
-    # The judge calls backprop first, and then compares what it said with differences. These are
-    # off by rounding, by some eps of the numbers that come in or are added up: size.
+    # Differences are off by rounding, in proportion to the numbers that come in or are added: size.
     judge = Judge(weighted_sum, backprop, **options)
     size = max(np.abs(x).max(initial=0), np.abs(layer.forward(x) * dout).sum())
     report = judge.report(arrays, size)
@@ -66,8 +64,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
 def _try_out_layer(layer, arrays, rng):
     """Pass other data, which must do no harm, and return a random dout of the right shape.
 
-    Other data, because a layer with a stale cache, which goes on using what an earlier forward
-    kept, would seem right if all passes had the same data.
+    A layer that goes on using what its first forward kept would seem right if all data were alike.
     """
     kind, trial = guards.kind(layer), arrays | {"x": _shuffled(arrays["x"], rng)}
     with guards.untouched(kind, trial):
@@ -102,7 +99,6 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     scores, size = _scores_and_size(network, x)
     report = judge.report(network.params, size)
     report.causes += likely_causes(report, judge.gradients, len(x))
-    # In the chain the last layer only meets a dout of 1; alone it gets another.
     last = check_layer(_LastLayer(network.lastLayer, t), scores, **options)
     if not last.ok:
         report.add("lastLayer", last)
@@ -112,7 +108,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
 
 def _try_out_network(network, x, t, rng):
-    """Likewise for a network: pass other data, which must do no harm."""
+    """Pass other data through all layers, likewise."""
     x, t = _shuffled(x, rng), t.copy()
     with contextlib.suppress(Exception):  # what fails here fails in the real pass, and is told
         t = _other_labels(t, network.predict(x.copy()).shape[1])
@@ -131,13 +127,13 @@ def _scores_and_size(network, x):
 
 
 class _LastLayer:
-    """The last layer as a layer like any other, its labels held fixed."""
+    """The last layer as a layer like any other: t held fixed, and a dout that isn't always 1."""
 
     def __init__(self, last, t):
         self.last, self.t = last, t
 
     def forward(self, x):
-        # Other data first, so that a stale cache shows; a layer that refuses them is let off.
+        # Other data first, as above; a layer that refuses them is let off.
         with contextlib.suppress(Exception):
             self.last.forward(-x, _other_labels(self.t, x.shape[1]))
         return self.last.forward(x, self.t)
@@ -173,7 +169,7 @@ def _look_for_suspects(report, network, x, options):
         report.suspect("lastLayer", "wrong dx")
     if not report.suspects:
         owners = network.params.owners()
-        nearest, _, _ = owners[report.failed[-1]]  # to the loss, for they are in the chain's order
+        nearest, _, _ = owners[report.failed[-1]]  # to the loss: they stand in the chain's order
         report.causes.append(
             f"Checked alone, no layer fails: look at how dout comes from the loss to {nearest}."
         )

@@ -1,8 +1,8 @@
 """The guards: what comes in is turned into what the maths needs, or refused with the reason.
 
 Each answers one kind of mistake, in one sentence: what was expected, what came, and how to mend
-it. Mostly a wrong value is a ValueError and a wrong kind of thing a TypeError. Nothing else is
-done here: to see how backprop works, skip this file.
+it. Mostly a wrong value is a ValueError and a wrong kind of thing a TypeError. To see how backprop
+works, skip this file: as_floats(x) is x, and forward(name, layer, x) is layer.forward(x).
 """
 
 import contextlib
@@ -83,8 +83,8 @@ def as_labels(t, N, C):
 def all_finite(x):
     """True if there is neither nan nor inf in x, an array of floats.
 
-    They make the product of x with itself nan or inf, which is faster than a look at every number.
-    It may overflow where x is very large but finite, hence the second look.
+    They make the product of x with itself nan or inf, and one product is fast. It may overflow
+    where x is very large but finite, hence the second look.
     """
     return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())
 
@@ -274,7 +274,7 @@ def state_of(layers):
     state = []
     for name, layer in layers.items():
         names = getattr(layer, "param_names", None)
-        # How many attributes: a dW that the first backward leaves may want a name in param_names.
+        # How many attributes: a first backward adds dW, so that a forgotten param_names shows.
         state += [name, layer, names, len(getattr(layer, "__dict__", ()))]
         if isinstance(names, (tuple, list)):
             state += [getattr(layer, name, None) for name in names]

@@ -35,13 +35,12 @@ class Judge:
     def __init__(self, f, backprop, samples, tolerance, rng):
         self.f, self.backprop = lambda _: f(), backprop  # for differences give x to their f
         self.samples, self.tolerance, self.rng = samples, tolerance, rng
-        # Before f has run, whose forward might put a stale cache right. Copied, for backprop may
-        # use the same arrays again.
+        # First of all, so that a stale cache shows; copied, as backprop may reuse its arrays.
         self.gradients = copy.deepcopy(backprop())
 
     def report(self, arrays, size):
         """The GradientReport on {name: array}; size is that of the numbers which f adds up."""
-        # How far rounding puts f off: some eps of that size, and surely not 120.
+        # Rounding puts f off by a few eps of that size; 120 are a safe bound.
         self.rounding = 120 * np.finfo(np.float64).eps * max(1.0, size)
         first, second = self.f(None), self.f(None)
         guards.check_repeatable(first, second)
@@ -58,7 +57,7 @@ class Judge:
         kink = np.zeros_like(wrong)
         for k in sorted(np.flatnonzero(wrong), key=lambda k: -error[k]):
             n[k], kink[k], wrong[k] = self.look_closer(name, x, entries[k], a[k], n[k])
-            if wrong[k]:  # One bug is enough: the smaller disagreements would say nothing new.
+            if wrong[k]:  # the worst is enough
                 break
         return ArrayCheck(x.shape, entries, a, n, kink, wrong, self.tolerance, self.rounding / H)
 
@@ -70,7 +69,7 @@ class Judge:
         """Of a disagreement: (the difference, by a smaller step if need be; a kink?; a bug?)."""
         if not math.isfinite(a):
             return n, False, True
-        unit = max(1.0, 1e-4 * abs(x.item(i)))  # in a large x, small steps are lost
+        unit = max(1.0, 1e-4 * abs(x.item(i)))  # in a large x small steps are lost
         h, slope, error = H, n, abs(a - n)
         before = error
         while error > self.allowed(a, slope, h) and h > 1e-9 * unit:
@@ -80,11 +79,11 @@ class Judge:
             if abs(slope - n) > self.allowed(slope, n, h):
                 n = slope  # else the larger step, which rounding affects less, said the same
         if error < before / 2:
-            # It vanishes: to 1/16 if it came from curvature, which is like h^2, and from a kink to
-            # nothing once that is no longer crossed.
+            # It vanishes: if the step was too coarse to 1/16, like h^2; if it crossed a kink to
+            # nothing, unless that is nearer than the smallest step.
             too_coarse = before / 32 < error < self.allowed(a, slope, h)
             return slope, not too_coarse, False
-        if self.backprop_at(name, x, i, 0) != a:  # what says two things of one x is wrong
+        if self.backprop_at(name, x, i, 0) != a:  # backprop isn't repeatable
             return n, False, True
         # Over a wider step too, for rounding may make several of one kink.
         kink = any(self.is_right_beside(name, x, i, a, step) for step in (h, 1e-6 * unit))
@@ -93,9 +92,9 @@ class Judge:
     def is_right_beside(self, name, x, i, a, h):
         """Is backprop right between x - h and x + h, though it isn't at x?
 
-        A difference is the mean of the slopes between x - h and x + h. At 0 of Relu it is 1/2, and
-        a = 0; but from left to right backprop says 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, whose mean is 1/2
-        too. Were it wrong on a side, that mean would be about half as far off as a, or more.
+        A difference is the mean of the slopes between x - h and x + h. So where backprop is right,
+        the mean of what it says there is the difference: at 0 of Relu 1/2, the mean of 0 and 1,
+        though a = 0. Were it wrong on a side, that mean would be half as far off as a, or more.
         """
         slope = central_difference(self.f, x, i, h)
         between = [self.backprop_at(name, x, i, part * h) for part in np.linspace(-0.9, 0.9, 10)]
@@ -113,9 +112,8 @@ class Judge:
     def choose(self, x, gradient):
         """The entries to look at: all of them, or a sample that isn't left to luck alone.
 
-        One entry comes from bisect, for a sample alone would miss one wrong entry among thousands.
-        Half of them lie where backprop isn't zero, so that pixels which are always dark can't hide
-        a bug.
+        One comes from bisect, for luck would miss one wrong entry among thousands. Half of them lie
+        where backprop isn't zero, so that pixels which are always dark can't hide a bug.
         """
         if self.samples is None or self.samples >= x.size:
             return np.arange(x.size)
@@ -127,15 +125,13 @@ class Judge:
     def bisect(self, x, gradient, h=1e-6):
         """[the entry of the worst error], or [] if there seems to be none.
 
-        All entries are moved at once, up or down at random: f should change by
-        sum(gradient * step). If it doesn't, the half of them that misses this by more is looked at
-        again, and mostly holds the worst entry; and so on, down to one.
+        Binary search: a group of entries is moved at once, each up or down at random. If f doesn't
+        change by sum(gradient * step), go on with the half of them for which it is further off.
         """
-        # By less than H, for now all move at once, and f must stay nearly straight.
+        # h is less than H, for f must stay nearly straight though all move at once.
         step, saved = self.rng.choice([-h, h], x.size), x.flatten()
 
         def surprise(group):
-            """How far f is from changing by sum(gradient * step), as it should."""
             try:
                 x.flat[group] = saved[group] + step[group]
                 above = self.f(x)

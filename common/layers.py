@@ -10,10 +10,9 @@
     dx     dL/dx, what backward returns: of the shape of x
     dW     dL/dW for a parameter W: of the shape of W
 
-backward is the chain rule, dL/dx = dL/dout dout/dx: told how L changes with out, a layer answers
-how L changes with x, and that is the dout of the layer before it. forward(x) keeps what
-backward(dout) will need: the arrays themselves, so leave them alone in between. No layer ever
-writes into its x or dout.
+backward is the chain rule, dL/dx = dL/dout dout/dx: given dL/dout by the layer after it, a layer
+returns dL/dx, which is dL/dout to the layer before it. forward(x) keeps what backward(dout) will
+need: the arrays themselves, so leave them alone in between. No layer writes into its x or dout.
 
 A layer that learns names its parameters in `param_names`, and backward leaves the gradient
 of parameter W in dW. Nothing else makes a class a layer: there is no base class.
@@ -37,7 +36,8 @@ class Affine:
     """out = x W + b, with W of shape (D, M) and b of shape (M,).
 
     Written out, out[n, m] = b[m] + sum of x[n, d] W[d, m] over d. So x[n, d] reaches L through
-    out[n, m] for every m, and by the chain rule dx[n, d] = sum of dout[n, m] W[d, m] over m.
+    out[n, m] for every m, each with the slope W[d, m], and the slopes of several ways add up:
+    dx[n, d] = sum of dout[n, m] W[d, m] over m.
     Likewise W[d, m] reaches L through out[n, m] for every n: dW[d, m] = sum of x[n, d] dout[n, m]
     over n, and db[m] = sum of dout[n, m] over n. As products of matrices:
 
@@ -126,8 +126,8 @@ class Relu:
 class Sigmoid:
     """out = 1 / (1 + exp(-x)), elementwise, for an x of any shape.
 
-    dx = dout * out * (1 - out), for the derivative is exp(-x) / (1 + exp(-x))^2 = out (1 - out).
-    Keeps out.
+    dx = dout * out * (1 - out), for the derivative of out is exp(-x) / (1 + exp(-x))^2, and
+    exp(-x) / (1 + exp(-x)) is 1 - out. Keeps out.
     """
 
     def __init__(self):
@@ -154,19 +154,18 @@ class SoftmaxWithLoss:
     dx = dout * (y - t) / N                   (N, C)
 
     Why dx is so short: the loss of one sample is -sum(t_j log y_j), where log y_j = x_j - S with
-    S = log(sum(exp(x))). Its t_j add up to 1, so that is S - sum(t_j x_j). By the chain rule
-    dS/dx_j = exp(x_j) / sum(exp(x)) = y_j, hence y_j - t_j; the mean divides it by N.
+    S = log(sum(exp(x))). As the t_j add up to 1, that is S - sum(t_j x_j). By the chain rule
+    dS/dx_j = (1 / sum(exp(x))) exp(x_j) = y_j, hence y_j - t_j; the mean divides it by N.
 
     t is class numbers (N,), one-hot rows or rows of probabilities (N, C). The loss comes from
-    log_softmax, so it is exact however unlikely the right class: no small constant has to guard
-    against log(0). Keeps y, and t as rows.
+    log_softmax, which is exact however unlikely the right class. Keeps y, and t as rows.
     """
 
     def __init__(self):
         self.y = None
         self.t = None
 
-    @np.errstate(invalid="ignore", under="ignore")  # 0 * -inf is nan: check_loss says it
+    @np.errstate(invalid="ignore", under="ignore")  # 0 * -inf, from scores too far apart
     def forward(self, x, t):
         x = guards.as_scores(x)
         t = guards.as_labels(t, *x.shape)
@@ -180,7 +179,7 @@ class SoftmaxWithLoss:
         return loss + 0.0  # turns -0.0 into 0.0
 
     def backward(self, dout=1):
-        """dx; dout is dL/dL = 1, unless something else follows the loss."""
+        """dx, for dout = dL/dL = 1 unless the loss is scaled afterwards."""
         guards.check_forward_first(self, self.y)
         dout = guards.as_last_dout(self, dout)
         return (self.y - self.t) * (dout / len(self.y))

@@ -1,4 +1,4 @@
-"""The chain: forward calls the layers in the order in which they stand, backward in reverse."""
+"""The chain: predict calls forward of layer after layer, gradient calls backward in reverse."""
 
 from collections.abc import MutableMapping
 
@@ -25,13 +25,13 @@ class Network:
         self.layers = layers
         self.lastLayer = lastLayer
         self._params = Params(self)
-        self.params.owners()  # looks at the whole chain, and refuses one that can't work
+        self._params.owners()  # looks at the whole chain, and refuses one that can't work
 
     def predict(self, x):
         """Scores (N, C) for x (N, D)."""
         x = guards.call_named("x", guards.as_floats, x, self.dtype)
         for name, layer in self.layers.items():
-            x = guards.forward(name, layer, x)  # layer.forward(x), its errors headed by its name
+            x = guards.forward(name, layer, x)  # x = layer.forward(x)
         return x
 
     def loss(self, x, t):
@@ -66,9 +66,9 @@ class Network:
         dout = guards.backward("lastLayer", self.lastLayer)
         first = next(iter(self.layers))
         for name, layer in reversed(self.layers.items()):
-            # dout = layer.backward(dout); but nobody needs the dx of the first layer
+            # dout = layer.backward(dout), where the first layer may leave out its dx
             dout = guards.backward(name, layer, dout, need_dx=name != first)
-        return {  # for each key, for instance W1, what its layer has left, for instance dW
+        return {  # for W1 the dW that the first layer which learns has left, and so on
             key: guards.as_gradient(name, layer, param_name)
             for key, (name, layer, param_name) in self.params.owners().items()
         }
@@ -77,7 +77,7 @@ class Network:
         """dL/dparameter by central differences, in float64: slow, and sure. Keyed as params."""
         guards.check_float64(self)
         x = guards.as_floats(x, self.dtype)
-        return {  # param is changed in place, and is the very array that its layer computes with
+        return {  # the loss needs no argument: param is its layer's own array, changed in place
             key: differences.numerical_gradient(lambda _: self.loss(x, t), param)
             for key, param in self.params.items()
         }
@@ -110,7 +110,7 @@ class Network:
             return getattr(layer, param_name).dtype  # that of the first, which all share
         return np.dtype(np.float64)
 
-    def __setattr__(self, name, value):  # for network.W1 = ... would silently change nothing
+    def __setattr__(self, name, value):  # network.W1 = ... would silently change nothing
         guards.refuse_useless(self, name, value)
         super().__setattr__(name, value)
 
@@ -133,9 +133,8 @@ class Params(MutableMapping):
 
     Keys are the layer's own name for the parameter and its number among the layers that learn:
     W1, b1, W2, b2, ... Reading gives the layer's array itself, so that changing it in place, as
-    params["W1"] -= step does, trains the layer; writing copies the values into that array, after
-    checking key, shape and numbers. So a layer never computes with other values than the window
-    shows, and params["W1"] = other.params["W1"] never makes two networks share one.
+    params["W1"] -= step does, trains the layer; writing copies the values into that array, if key,
+    shape and numbers fit. So two networks never come to share an array.
     """
 
     __slots__ = ("_network", "_owners", "_seen")  # no others: params.W1 = ... is an error
@@ -146,8 +145,7 @@ class Params(MutableMapping):
 
     def owners(self):
         """{"W1": (name of the layer, layer, "W"), ...} in the order of the chain."""
-        # To look for them, and guard all, takes too long for a training loop. So only when
-        # something has changed: if an item of this list isn't the one it was.
+        # To look for them, and guard all, takes too long for each update: only after a change.
         state = guards.state_of(self._network.layers)
         if len(state) != len(self._seen) or any(a is not b for a, b in zip(state, self._seen)):
             self._owners = self._find_owners()
@@ -176,12 +174,12 @@ class Params(MutableMapping):
         return getattr(layer, name)
 
     def __setitem__(self, key, values):
-        if values is not self[key]:  # params[key] -= step assigns the same array, already changed
+        if values is not self[key]:  # params[key] -= step has changed it, and assigns it itself
             self.update({key: values})
 
     def update(self, values=(), /, **more):
         """Write several, or none of them if one doesn't fit."""
-        fitting = {  # all are checked and copied before any is written: they may be each other's
+        fitting = {  # copied before any is written, so that W1 and W2 can be swapped
             key: guards.call_named(f"params[{key!r}]", guards.as_values, new, self[key]).copy()
             for key, new in dict(values, **more).items()
         }

@@ -1,8 +1,8 @@
 """What a gradient check found: its figures, a table to read, and the likely causes in words.
 
-a, n       what backprop says of the entries compared, and what the differences say
-kink, bug  True for the entries that lie at a kink; for those where backprop is wrong
-noise      how far rounding alone may put a and n apart
+a, n         what backprop says of the entries compared, and what the differences say
+kink, wrong  True for the entries that lie at a kink; for those that disagree otherwise
+noise        how far rounding alone may put a and n apart
 """
 
 import math
@@ -40,7 +40,7 @@ class GradientReport(dict):
         """Take in a failed report on a layer's x, under another name."""
         self[name], self.ok = report["x"], False
         self.failed.append(name)
-        self.causes += [name + cause.removeprefix("x") for cause in report.causes]  # "x: every ..."
+        self.causes += [name + cause.removeprefix("x") for cause in report.causes]  # "x: every..."
 
     def suspect(self, layer, fault):
         self.suspects.append(layer)
@@ -81,8 +81,8 @@ class ArrayCheck:
     checked, kinks : how many; how many of them lie at a kink, and are left out of what follows
                      (none are looked for any more once a bug is found)
     mean_abs_diff  : mean of |backprop - numerical|: the book's figure
-    max_rel_error  : largest |a - n| / (max(|a|, |n|) + noise / tolerance), which the tolerance is
-                     for
+    max_rel_error  : largest |a - n| / (max(|a|, |n|) + noise / tolerance), which is below the
+                     tolerance just where the judge agrees
     worst_index    : the entry with the largest difference, of those that disagree if any do
     backprop, numerical : the two values there
     ok             : False if an entry disagrees
@@ -90,11 +90,11 @@ class ArrayCheck:
     entries        : places in x.flat of those compared; all_backprop, all_numerical at each
     """
 
-    def __init__(self, shape, entries, a, n, kink, bug, tolerance, noise):
-        self.shape, self.ok = shape, not bug.any()
+    def __init__(self, shape, entries, a, n, kink, wrong, tolerance, noise):
+        self.shape, self.ok = shape, not wrong.any()
         self.checked, self.kinks = len(entries), int(kink.sum())
 
-        entries, a, n, bug = entries[~kink], a[~kink], n[~kink], bug[~kink]
+        entries, a, n, wrong = entries[~kink], a[~kink], n[~kink], wrong[~kink]
         self.entries, self.all_backprop, self.all_numerical = entries, a, n
         diff, size = np.abs(a - n), np.maximum(np.abs(a), np.abs(n))
         self.unclear = self.ok and not (size > noise).any()
@@ -103,10 +103,9 @@ class ArrayCheck:
         self.max_rel_error = self.backprop = self.numerical = math.nan
         if len(entries):
             self.mean_abs_diff = float(diff.mean())
-            # This is below the tolerance where diff < tolerance * size + noise, the judge's rule.
             with np.errstate(invalid="ignore"):  # should backprop say inf
                 self.max_rel_error = float((diff / (size + noise / tolerance)).max())
-            worst = np.argmax(diff if self.ok else diff * bug)
+            worst = np.argmax(diff if self.ok else diff * wrong)
             self.worst_index = index_of(entries[worst], shape)
             self.backprop, self.numerical = float(a[worst]), float(n[worst])
 
@@ -170,7 +169,7 @@ def _likeness(name, report, gradients, N, dout):
             (N, f"{N} times what it should be, the batch size: is a division by N missing?"),
             (1 / N, f"1/{N} of what it should be, {N} the batch size: divided twice?"),
         ]
-        if np.ndim(dout) == 0 and dout:
+        if dout is not None and dout.ndim == 0 and dout != 0:
             words = f"what it should be for a dout of 1, got {dout:.6g}: is dout ignored?"
             known.append((1 / dout, words))
         near = [words for value, words in known if math.isclose(factor, value, rel_tol=1e-5)]
