@@ -13,9 +13,9 @@ __all__ = ["load_arrays", "save_arrays", "write_whole"]
 
 
 def write_whole(path, content):
-    """Write content (bytes) to path: all of it, or raise OSError and leave the old file whole.
+    """Write content (bytes) to path, or raise OSError and leave the old file whole.
 
-    The bytes go to a file beside it first, which is then renamed: at once, or not at all.
+    The bytes go to a file beside it, which is then renamed: at once, or not at all.
     """
     path = Path(os.path.realpath(os.path.expanduser(path)))  # not a link, but what it leads to
     existed = os.path.exists(path)

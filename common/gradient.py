@@ -21,8 +21,8 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     samples   : how many entries of each array to look at, half of them where backprop isn't zero;
                 None for every one
     tolerance : the largest relative error that counts as agreement
-    rng       : numpy Generator or seed for dout and the choice of entries; by default the same
-                at every call
+    rng       : numpy Generator or seed for dout and the choice of entries, always the same one
+                by default
 
     A difference needs one number, so L = sum(out * dout) with a random dout. Then dL/dout = dout,
     and backward(dout) must return dL/dx and leave dL/dW. (In a plain sum errors could cancel.) The
@@ -80,14 +80,13 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     """Does backprop agree with central differences in every parameter? A GradientReport.
 
     network : a Network in float64; its parameters are unchanged afterwards
-    x, t    : a few samples, as for network.loss; three are plenty, but with one alone nothing
-              shows whether backprop divides by the batch size
+    x, t    : a few samples, as for network.loss; three are plenty, but one alone can't show
+              whether backprop divides by the batch size
     samples, tolerance and rng are those of check_layer.
 
     The report has each parameter by its key, and "lastLayer" too if the dx of that one is wrong.
     If any disagree, each layer is then checked alone, in 50 entries of each array.
-    TypeError or ValueError for what can't be checked: float32, a gradient that is missing or of
-    another shape, a forward that draws random numbers, a chain that writes into x, t or parameters.
+    TypeError or ValueError as there, and for a chain that writes into x, t or parameters.
     """
     guards.check_network(network)
     options = guards.checked_options(samples, tolerance, rng)

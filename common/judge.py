@@ -2,8 +2,8 @@
 
 f, x, i, h   as in differences: the function, the array, the entry of x.flat, the step
 a, n         what backprop says of an entry (analytic), and what the difference says (numerical)
-kink         a place where f bends and has no derivative, as Relu at 0: backprop says 0 on one side
-             and 1 on the other, and a difference across it says something between
+kink         a place without derivative, as Relu has at 0: backprop says 0 on one side and 1 on the
+             other, and a difference across it something between
 
 Where the two disagree, smaller steps are tried, and
 

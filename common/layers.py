@@ -17,9 +17,8 @@ need: the arrays themselves, so leave them alone in between. No layer writes int
 A layer that learns names its parameters in `param_names`, and backward leaves the gradient
 of parameter W in dW. Nothing else makes a class a layer: there is no base class.
 
-A wrong shape is a ValueError, a wrong type a TypeError, backward before forward a RuntimeError.
-Affine and SoftmaxWithLoss refuse nan and inf in x too. If x is finite and the result isn't, they
-raise FloatingPointError.
+A wrong shape or nan in x is a ValueError, a wrong type a TypeError, backward before forward a
+RuntimeError, and a result beyond all floats a FloatingPointError.
 """
 
 import math

@@ -30,7 +30,7 @@ class GradientReport(dict):
         self.suspects, self.causes = [], []
 
     def __bool__(self):
-        """ok, and not all unclear: True only if something was really seen to agree."""
+        """True only if something was really seen to agree."""
         return self.ok and not all(check.unclear for check in self.values())
 
     def __missing__(self, name):
@@ -56,8 +56,8 @@ class GradientReport(dict):
         if kinks := sum(check.kinks for check in self.values()):
             entries = "1 entry" if kinks == 1 else f"{kinks:,} entries"
             lines.append(
-                f"Left out: {entries} where backprop jumps within a step, as at a kink of Relu, "
-                "and is right on both sides."
+                f"Left out: {entries} where backprop jumps within a step, as at a kink of Relu: "
+                "a difference across it says nothing."
             )
         if unclear := [name for name, check in self.items() if check.unclear]:
             lines.append(
@@ -81,8 +81,8 @@ class ArrayCheck:
     checked, kinks : how many; how many of them lie at a kink, and are left out of what follows
                      (none are looked for any more once a bug is found)
     mean_abs_diff  : mean of |backprop - numerical|: the book's figure
-    max_rel_error  : largest |a - n| / (max(|a|, |n|) + noise / tolerance), which is below the
-                     tolerance just where the judge agrees
+    max_rel_error  : largest |a - n| / (max(|a|, |n|) + noise / tolerance), for the tolerance (a
+                     smaller step, where it was needed, may have more)
     worst_index    : the entry with the largest difference, of those that disagree if any do
     backprop, numerical : the two values there
     ok             : False if an entry disagrees
