@@ -53,13 +53,13 @@ class Judge:
         watched = tqdm(entries.tolist(), desc=name, disable=None, delay=1, leave=False)
         a, n = gradient[entries], np.array([central_difference(self.f, x, i, H) for i in watched])
         error = np.abs(a - n)
-        wrong = ~(error < self.allowed(a, n, H))  # nan agrees with nothing
-        kink = np.zeros_like(wrong)
-        for k in sorted(np.flatnonzero(wrong), key=lambda k: -error[k]):
-            n[k], kink[k], wrong[k] = self.look_closer(name, x, entries[k], a[k], n[k])
-            if wrong[k]:  # the worst is enough
+        disagrees = ~(error < self.allowed(a, n, H))  # nan agrees with nothing
+        kink, bug = np.zeros((2, len(a)), bool)
+        for k in sorted(np.flatnonzero(disagrees), key=lambda k: -error[k]):
+            n[k], kink[k], bug[k] = self.look_closer(name, x, entries[k], a[k], n[k])
+            if bug[k]:  # one proof is enough
                 break
-        return ArrayCheck(x.shape, entries, a, n, kink, wrong, self.tolerance, self.rounding / H)
+        return ArrayCheck(x.shape, entries, a, n, kink, bug, self.tolerance, self.rounding / H)
 
     def allowed(self, a, n, h):
         """The largest |a - n| that counts as agreement. The difference divides rounding by h."""

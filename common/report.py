@@ -1,7 +1,7 @@
 """What a gradient check found: its figures, a table to read, and the likely causes in words.
 
 a, n         what backprop says of the entries compared, and what the differences say
-kink, wrong  True for the entries that lie at a kink; for those that disagree otherwise
+kink, bug    True for the entries that lie at a kink; for the one that proves a bug, if any
 noise        how far rounding alone may put a and n apart
 """
 
@@ -83,18 +83,18 @@ class ArrayCheck:
     mean_abs_diff  : mean of |backprop - numerical|: the book's figure
     max_rel_error  : largest |a - n| / (max(|a|, |n|) + noise / tolerance), for the tolerance (a
                      smaller step, where it was needed, may have more)
-    worst_index    : the entry with the largest difference, of those that disagree if any do
+    worst_index    : the entry with the largest difference, or the one that proves a bug
     backprop, numerical : the two values there
-    ok             : False if an entry disagrees
+    ok             : False if there is a bug
     unclear        : True if all that was seen is at a kink or smaller than rounding
     entries        : places in x.flat of those compared; all_backprop, all_numerical at each
     """
 
-    def __init__(self, shape, entries, a, n, kink, wrong, tolerance, noise):
-        self.shape, self.ok = shape, not wrong.any()
+    def __init__(self, shape, entries, a, n, kink, bug, tolerance, noise):
+        self.shape, self.ok = shape, not bug.any()
         self.checked, self.kinks = len(entries), int(kink.sum())
 
-        entries, a, n, wrong = entries[~kink], a[~kink], n[~kink], wrong[~kink]
+        entries, a, n, bug = entries[~kink], a[~kink], n[~kink], bug[~kink]
         self.entries, self.all_backprop, self.all_numerical = entries, a, n
         diff, size = np.abs(a - n), np.maximum(np.abs(a), np.abs(n))
         self.unclear = self.ok and not (size > noise).any()
@@ -105,7 +105,7 @@ class ArrayCheck:
             self.mean_abs_diff = float(diff.mean())
             with np.errstate(invalid="ignore"):  # should backprop say inf
                 self.max_rel_error = float((diff / (size + noise / tolerance)).max())
-            worst = np.argmax(diff if self.ok else diff * wrong)
+            worst = np.argmax(diff if self.ok else bug)
             self.worst_index = index_of(entries[worst], shape)
             self.backprop, self.numerical = float(a[worst]), float(n[worst])
 

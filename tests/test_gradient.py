@@ -1104,6 +1104,21 @@ def test_a_kink_is_left_out_though_the_difference_is_furthest_off_there():
     assert not check.ok and check.kinks == 1 and check.worst_index != (4,)
 
 
+def test_the_worst_entry_is_one_that_proves_a_bug():
+    """f = |x0 - 1| + 2 |x1 - 1|, within a step of both kinks; backprop says 2 and 2 for 1 and 2.
+
+    By a step of 1e-4 the differences are 0.5 and 0.8. So the first seems off by 1.5, the second by
+    1.2; but the second is a kink, and the first is off by 1.
+    """
+    x = np.array([1 + 5e-5, 1 + 4e-5])
+    judge = Judge(
+        lambda: abs(x[0] - 1) + 2 * abs(x[1] - 1), lambda: {"x": np.full(2, 2.0)}, None, 1e-6, None
+    )
+    check = judge.report({"x": x}, 1)["x"]
+    assert not check.ok and check.worst_index == (0,)
+    assert check.backprop == 2 and check.numerical == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     "slope, factor",
     [(1e8, 1.001), (1, 1 + 2e-8), (1, 1 + 1.6e-9)],
