@@ -1892,15 +1892,17 @@ def test_a_heap_of_kinks_raises_no_alarm():
 
 
 @pytest.mark.parametrize(
-    "places, weights",
+    "x, places, weights",
     [
-        ([0, -1.07e-10, 2.89e-10], [-0.7, -0.9, -1.2]),
-        ([0, 3.85e-10, -3.57e-10], [1.4, 1.4, 1.3]),
-        ([0, 6.43e-10, 3.31e-10, 4.62e-9], [-0.3, -1.8, 1.0, -0.8]),
+        (0, [0, -1.07e-10, 2.89e-10], [-0.7, -0.9, -1.2]),
+        (0, [0, 3.85e-10, -3.57e-10], [1.4, 1.4, 1.3]),
+        (0, [0, 6.43e-10, 3.31e-10, 4.62e-9], [-0.3, -1.8, 1.0, -0.8]),
+        (1e7, [0, -4.098e-08, -1.5088e-07], [84.1, 16.2, -16.8]),
+        (1e7, [0, -2.794e-08, -1.863e-09], [-4.2, -11.8, 12.2]),
     ],
 )
-def test_a_kink_that_rounding_has_scattered_is_no_bug(places, weights):
-    report = check_layer(Crumpled(np.array(places), np.array(weights)), np.array([0.0]))
+def test_a_kink_that_rounding_has_scattered_is_no_bug(x, places, weights):
+    report = check_layer(Crumpled(x + np.array(places), np.array(weights)), np.array([float(x)]))
     assert report.ok and report["x"].kinks == 1
 
 
