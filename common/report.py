@@ -169,7 +169,7 @@ def _likeness(name, report, gradients, N, dout):
             (N, f"{N} times what it should be, the batch size: is a division by N missing?"),
             (1 / N, f"1/{N} of what it should be, {N} the batch size: divided twice?"),
         ]
-        if dout is not None and dout.ndim == 0 and dout != 0:
+        if dout is not None and dout.ndim == 0:
             words = f"what it should be for a dout of 1, got {dout:.6g}: is dout ignored?"
             known.append((1 / dout, words))
         near = [words for value, words in known if math.isclose(factor, value, rel_tol=1e-5)]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ch05.two_layer_net import TwoLayerNet
-from dataset.mnist import load_mnist
+from dataset.mnist import CHUNK, load_mnist
 
 # Damage to any file
 
@@ -237,6 +237,20 @@ def test_what_gzip_does_not_allow_or_the_header_does_not_promise_is_refused(
     (folder / name).unlink()
     (folder / f"{name}.gz").write_bytes(pack(CONTENT[name]))
     with pytest.raises(ValueError, match=f"{name}.gz: .*{words}"):
+        read(folder)
+
+
+@pytest.mark.parametrize("more", [b"", b"\0"])
+def test_data_that_fill_whole_chunks_are_read_to_their_end_too(folder, more):
+    """Of 6,250 images, 4,900,000 bytes: behind the last could stand more, or a wrong checksum."""
+    content = struct.pack(">4I", 0x803, 6250, 28, 28) + bytes(6250 * 784)
+    assert (len(content) - 16) % CHUNK == 0
+    packed = gzip.compress(content + more, 1)
+    if not more:
+        packed = packed[:-8] + b"\1" + packed[-7:]  # the checksum, and the length
+    (folder / IMAGES).unlink()
+    (folder / f"{IMAGES}.gz").write_bytes(packed)
+    with pytest.raises(ValueError, match="got more" if more else "CRC check failed"):
         read(folder)
 
 
