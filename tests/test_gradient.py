@@ -1404,6 +1404,19 @@ def test_tiny_weights_raise_no_alarm():
     assert report.ok and [check.kinks for check in report.values()] == [0] * 4
 
 
+@pytest.mark.parametrize("seed", [262, 975, 1145])
+def test_many_kinks_within_a_step_raise_no_alarm(seed):
+    """Scores are about 1e-7, so a step of 1e-4 in b1 crosses nearly every kink there is."""
+    rng = np.random.default_rng(seed)
+    layers = OrderedDict(Affine1=Affine.random(3, 5, 0.01, rng=rng))
+    layers["Affine2"] = Affine.random(5, 5, 0.01, rng=rng)
+    layers["Leaky"] = LeakyRelu()
+    layers["Leaky"].param_names = ()
+    layers["Affine3"] = Affine.random(5, 2, 0.01, rng=rng)
+    x = 1e-3 * rng.uniform(-1, 1, (3, 3))
+    assert check_gradient(Network(layers, SoftmaxWithLoss()), x, [0, 1, 0]).ok
+
+
 def test_numbers_that_cancel_on_their_way_out_raise_no_alarm():
     """1 + 1e-8 x - 1 rounds as 1 does, not as 1e-8 does."""
 
