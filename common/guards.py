@@ -277,7 +277,7 @@ def state_of(layers):
         # How many attributes: a first backward adds dW, so that a forgotten param_names shows.
         state += [name, layer, names, len(getattr(layer, "__dict__", ()))]
         if isinstance(names, (tuple, list)):
-            state += [getattr(layer, name, None) for name in names]
+            state += [getattr(layer, str(name), None) for name in names]
     return state
 
 
@@ -299,7 +299,7 @@ def names_of_params(layer):
         return ()
     if isinstance(names, str):
         raise TypeError(f'expected param_names as a tuple, got {names!r}; write ("{names}",)')
-    if not isinstance(names, (tuple, list)):
+    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"expected param_names as a tuple of names, got {names!r}")
     for name in names:
         if not hasattr(layer, name):

@@ -119,12 +119,12 @@ class Network:
         for name, layer, param_name in self.params.owners().values():
             counts[name] += getattr(layer, param_name).size
         lines = [f"{type(self).__name__}: {sum(counts.values()):,} parameters, {self.dtype}"]
-        chain = [*self.layers.items(), ("lastLayer", self.lastLayer)]
-        wide = max(len(str(name)) for name, _ in chain)
-        wider = max(len(repr(layer)) for _, layer in chain)
-        for name, layer in chain:
-            count = f"{counts[name]:10,}" if counts.get(name) else ""
-            lines.append(f"  {name!s:{wide}}  {layer!r:{wider}}  {count}".rstrip())
+        chain = [(str(name), repr(layer), counts[name]) for name, layer in self.layers.items()]
+        chain.append(("lastLayer", repr(self.lastLayer), 0))
+        wide, wider = (max(len(row[column]) for row in chain) for column in (0, 1))
+        for name, layer, count in chain:
+            number = f"{count:10,}" if count else ""
+            lines.append(f"  {name:{wide}}  {layer:{wider}}  {number}".rstrip())
         return "\n".join(lines)
 
 

@@ -240,6 +240,8 @@ MISTAKES = [
      "Relu1: expected param_names, since the layer keeps W and dW, got none"),
     ("a number for names", "Affine1.param_names = 5; net.predict(x)", TypeError,
      "Affine1: expected param_names as a tuple of names, got 5"),
+    ("numbers for names", "Affine1.param_names = (1, 2); net.predict(x)", TypeError,
+     "Affine1: expected param_names as a tuple of names, got (1, 2)"),
     ("two parameters by one key", "net.layers['Affine1'] = eleventh = Textbooks(); "
      "eleventh.W1, eleventh.param_names = eleventh.W, ('W1',); layers = dict(net.layers); "
      "layers |= {f'A{i}': Affine(np.eye(3), np.zeros(3)) for i in range(9)}; net.layers = layers; "

@@ -988,6 +988,11 @@ def test_networks_introduce_themselves():
     assert repr(MultiLayerNet(2, [], 2, dtype="f4")).startswith(
         "MultiLayerNet: 6 parameters, float32"
     )
+    layers = OrderedDict(lastLayer=Affine.random(2, 2, 1, rng=0))
+    assert repr(Network(layers, SoftmaxWithLoss())).splitlines()[1:] == [
+        "  lastLayer  Affine(2 -> 2)              6",
+        "  lastLayer  SoftmaxWithLoss()",
+    ]
 
 
 # Mistakes
