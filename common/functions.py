@@ -6,13 +6,13 @@
 
 Labels come in three forms: class numbers of shape (N,), one-hot rows (N, C), which say the same,
 and rows of probabilities (N, C), which may also say "a 4, or perhaps a 9".
+
+guards.as_floats(x) is x as floats, or an error that says how to mend it; the other guards likewise.
 """
 
 import numpy as np
 
-from common import (
-    guards,
-)  # guards.as_floats(x) is x as floats, or an error that says how to mend it
+from common import guards
 
 __all__ = ["sigmoid", "softmax", "log_softmax", "cross_entropy_error"]
 

@@ -69,10 +69,10 @@ def _try_out_layer(layer, arrays, rng):
     kind, trial = guards.kind(layer), arrays | {"x": _shuffled(arrays["x"], rng)}
     with guards.untouched(kind, trial):
         out = layer.forward(trial["x"])
-        guards.check_output(layer, out)
-        dout = rng.standard_normal(np.shape(out))
-        with guards.untouched(kind, {"dout": dout}):
-            layer.backward(dout)
+    guards.check_output(layer, out)
+    trial["dout"] = rng.standard_normal(np.shape(out))
+    with guards.untouched(kind, trial):
+        layer.backward(trial["dout"])
     return np.asarray(rng.standard_normal(np.shape(out)))
 
 
@@ -108,12 +108,13 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
 def _try_out_network(network, x, t, rng):
     """Pass other data through all layers, likewise."""
-    x, t = _shuffled(x, rng), t.copy()
-    with contextlib.suppress(Exception):  # what fails here fails in the real pass, and is told
-        t = _other_labels(t, network.predict(x.copy()).shape[1])
-    with guards.untouched("backprop", {**network.params, "x": x, "t": t}):
-        with contextlib.suppress(Exception):
-            network.gradient(x, t)
+    trial = {**network.params, "x": _shuffled(x, rng)}
+    # What fails here fails in the real pass, and is told.
+    with guards.untouched("backprop", trial), contextlib.suppress(Exception):
+        t = _other_labels(t, network.predict(trial["x"]).shape[1])
+    trial["t"] = t.copy()
+    with guards.untouched("backprop", trial), contextlib.suppress(Exception):
+        network.gradient(trial["x"], trial["t"])
 
 
 def _scores_and_size(network, x):
@@ -134,7 +135,8 @@ class _LastLayer:
     def forward(self, x):
         # Other data first, as above; a layer that refuses them is let off.
         with contextlib.suppress(Exception):
-            self.last.forward(-x, _other_labels(self.t, x.shape[1]))
+            other = _shuffled(x, np.random.default_rng(0))
+            self.last.forward(other, _other_labels(self.t, x.shape[1]))
         return self.last.forward(x, self.t)
 
     def backward(self, dout):

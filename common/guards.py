@@ -7,7 +7,6 @@ works, skip this file: as_floats(x) is x, and forward(name, layer, x) is layer.f
 
 import contextlib
 import copy
-import functools
 import inspect
 import itertools
 import math
@@ -58,7 +57,7 @@ def as_labels(t, N, C):
     if N == 0:
         raise ValueError("expected at least one sample, got an empty batch")
     if t.shape == (N, C):
-        t = as_floats(t)
+        t = as_floats(t, np.float64)
         if not is_probabilities(t):
             raise ValueError(
                 "expected rows of t to be one-hot or probabilities (0 or more, summing to 1), "
@@ -135,15 +134,10 @@ def backward(name, layer, *dout, need_dx=True):
     if need_dx:
         dx = call_named(name, layer.backward, *dout)
         return returned(name, "backward to return dx", dx)
-    # The function behind the method, which is one for all layers of a class.
-    function = getattr(layer.backward, "__func__", layer.backward)
-    options = {"need_dx": False} if takes_need_dx(function) else {}
+    code = getattr(layer.backward, "__code__", None)  # of which inspect would take longer to tell
+    arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ()
+    options = {"need_dx": False} if "need_dx" in arguments else {}
     return call_named(name, layer.backward, *dout, **options)
-
-
-@functools.lru_cache  # since inspect is slow
-def takes_need_dx(function):
-    return "need_dx" in inspect.signature(function).parameters
 
 
 def returned(name, what, result):
@@ -510,10 +504,12 @@ def check_output(layer, out):
 def untouched(owner, arrays):
     """Within it, arrays must be left as they are. If they aren't, they are put right."""
     given = copy.deepcopy(arrays)
-    yield
-    written = [name for name, array in arrays.items() if (array != given[name]).any()]
-    for name in written:
-        arrays[name][...] = given[name]
+    try:
+        yield
+    finally:
+        written = [name for name, array in arrays.items() if (array != given[name]).any()]
+        for name in written:
+            arrays[name][...] = given[name]
     if written:
         raise ValueError(
             f"{owner}: expected {' and '.join(written)} to be left as given, got a write into "

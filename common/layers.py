@@ -168,8 +168,9 @@ class SoftmaxWithLoss:
     def forward(self, x, t):
         x = guards.as_scores(x)
         t = guards.as_labels(t, *x.shape)
-        if t.ndim == 1:
-            t = np.eye(x.shape[1])[t]  # class numbers as one-hot rows
+        if t.ndim == 1:  # class numbers, as one-hot rows
+            numbers, t = t, np.zeros(x.shape)
+            t[np.arange(len(x)), numbers] = 1
         t = t.astype(x.dtype, copy=False)  # (N, C)
         log_y = log_softmax(x)  # (N, C)
         loss = -float((t * log_y).sum()) / len(x)

@@ -579,6 +579,88 @@ def test_a_layer_that_writes_into_what_it_was_given_is_refused(kind, by):
         check_layer(layer, x)
 
 
+class StartsFromItsData(Affine):
+    """Sets b at the first forward, and never again."""
+
+    def forward(self, x):
+        if self.x is None:
+            self.b[...] = -np.dot(x, self.W).mean(axis=0)
+        return super().forward(x)
+
+
+def test_a_parameter_that_is_written_once_is_noticed_and_put_right():
+    layer = StartsFromItsData.random(4, 3, 1, rng=0)
+    network = Network(OrderedDict(Affine1=layer), SoftmaxWithLoss())
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    with pytest.raises(ValueError, match="^backprop: expected b1 to be left as given, got a write"):
+        check_gradient(network, x, [0, 1, 2])
+    assert layer.b.tolist() == [0, 0, 0]
+    layer.x = None
+    with pytest.raises(ValueError, match="^StartsFromItsData: expected b to be left as given"):
+        check_layer(layer, x)
+    assert layer.b.tolist() == [0, 0, 0]
+
+
+def test_a_layer_that_writes_into_two_things_has_its_parameters_put_right():
+    class Both(Affine):
+        def forward(self, x):
+            self.W *= 0.5
+            return super().forward(x)
+
+        def backward(self, dout):
+            dout *= 0
+            return super().backward(dout)
+
+    layer = Both(np.ones((4, 3)), np.zeros(3))
+    with pytest.raises(ValueError, match="^Both: expected W to be left as given"):
+        check_layer(layer, np.ones((2, 4)))
+    assert (layer.W == 1).all()
+
+
+def test_a_layer_that_fails_after_it_has_written_has_its_parameters_put_right():
+    class Fails(Affine):
+        def forward(self, x):
+            self.W *= 0.5
+            raise ArithmeticError("in the middle")
+
+    layer = Fails(np.ones((4, 3)), np.zeros(3))
+    with pytest.raises(ArithmeticError):
+        check_layer(layer, np.ones((2, 4)))
+    assert (layer.W == 1).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_float32_are_labels_for_a_check(seed):
+    """They sum to 1 only within 6e-8, which is much for a check in float64."""
+    network, rng = TwoLayerNet(6, 5, 10, 1.0, rng=seed), np.random.default_rng(seed)
+    x = rng.standard_normal((3, 6))
+    y = np.exp(network.predict(x))
+    t = (y / y.sum(axis=1, keepdims=True)).astype(np.float32)  # so that y - t is next to nothing
+    report = check_gradient(network, x, t)
+    assert report.ok, report
+
+
+class Likelihood:
+    """-mean(t log x + (1 - t) log(1 - x)), for x between 0 and 1."""
+
+    def forward(self, x, t):
+        assert (x > 0).all() and (x < 1).all()
+        self.x, self.t = x, t
+        return -np.mean(t * np.log(x) + (1 - t) * np.log(1 - x))
+
+    def backward(self, dout=1):
+        return dout * (self.x - self.t) / (self.x * (1 - self.x)) / self.x.size
+
+
+def test_a_last_layer_that_takes_probabilities_gets_such_to_show_a_stale_cache():
+    network = Network(OrderedDict(Affine1=Affine.random(4, 2, 1, rng=0)), Likelihood())
+    network.layers["Sigmoid1"] = Sigmoid()
+    x, t = np.random.default_rng(0).standard_normal((3, 4)), np.array([[0, 1.0], [1, 0], [1, 0]])
+    assert check_gradient(network, x, t).ok
+    plant(stale("x", behind=False), network, "lastLayer")
+    assert check_gradient(network, x, t).suspects[-1] == "lastLayer"
+
+
 class ClearsNegatives(Relu):
     """A Relu that works in the array it was given."""
 

@@ -36,10 +36,14 @@ def test_class_numbers_are_copied_since_backward_will_need_them(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["?", "i8", "u1", "f4", "f8"])
-def test_rows_may_have_any_dtype(dtype):
+def test_rows_of_any_dtype_become_float64(dtype):
     rows = as_labels(np.array([[0, 1], [1, 0]], dtype), 2, 2)
-    assert rows.dtype == (dtype if dtype in ("f4", "f8") else "f8")
-    assert rows.tolist() == [[0, 1], [1, 0]]
+    assert rows.dtype == np.float64 and rows.tolist() == [[0, 1], [1, 0]]
+
+
+def test_rows_sum_to_1_as_nearly_as_float64_can():
+    t = np.random.default_rng(0).dirichlet(np.ones(5), 100).astype(np.float32)
+    assert np.abs(as_labels(t, 100, 5).sum(axis=1) - 1).max() < 1e-15
 
 
 @pytest.mark.parametrize("t", [[0, 2], [0.0, 2.0], (0, 2)])

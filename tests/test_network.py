@@ -1,5 +1,6 @@
 """The chain, its window onto the parameters, and the two networks that are built of it."""
 
+import functools
 import inspect
 import pickle
 from collections import OrderedDict
@@ -374,6 +375,11 @@ def by_keyword(self, dout, scale=1, *, need_dx=True):
     return dout if need_dx else None
 
 
+@functools.wraps(by_keyword)
+def wrapped(self, dout):
+    return dout
+
+
 def local(self, dout):
     need_dx = self.digit
     return need_dx * dout
@@ -386,13 +392,34 @@ def local_beside_a_keyword(self, dout, *, scale=1):
 
 @pytest.mark.parametrize(
     "backward, spared",
-    [(by_keyword, [(2, True), (1, False)]), (local, []), (local_beside_a_keyword, [])],
+    [
+        (by_keyword, [(2, True), (1, False)]),
+        (wrapped, []),
+        (local, []),
+        (local_beside_a_keyword, []),
+    ],
 )
 def test_only_a_backward_with_the_argument_need_dx_is_asked_to_spare_it(backward, spared):
     record = []
     kind = type("Own", (Recorder,), {"backward": backward})
     chain(a=kind(1, record), b=kind(2, record)).gradient([[0.0, 1]], [0])
     assert record[2:] == spared  # after the two of forward
+
+
+def test_the_first_layers_backward_may_be_any_callable():
+    network = by_hand()
+    right = network.gradient(X, [0, 1])
+    layer = network.layers["Affine1"]
+    backward = layer.backward
+
+    class Unhashable(list):
+        def __call__(self, dout):
+            return backward(dout)
+
+    for other in (Unhashable(), functools.partial(backward, need_dx=True), lambda d: backward(d)):
+        layer.backward = other
+        for key, gradient in network.gradient(X, [0, 1]).items():
+            np.testing.assert_array_equal(gradient, right[key])
 
 
 def test_the_chain_is_checked_when_it_changes_and_not_at_every_update(monkeypatch):
