@@ -652,12 +652,14 @@ class Likelihood:
         return dout * (self.x - self.t) / (self.x * (1 - self.x)) / self.x.size
 
 
-def test_a_last_layer_that_takes_probabilities_gets_such_to_show_a_stale_cache():
+@pytest.mark.parametrize("kept", ["x", "t"])
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_last_layer_that_takes_probabilities_gets_such_to_show_a_stale_cache(kept, behind):
     network = Network(OrderedDict(Affine1=Affine.random(4, 2, 1, rng=0)), Likelihood())
     network.layers["Sigmoid1"] = Sigmoid()
     x, t = np.random.default_rng(0).standard_normal((3, 4)), np.array([[0, 1.0], [1, 0], [1, 0]])
     assert check_gradient(network, x, t).ok
-    plant(stale("x", behind=False), network, "lastLayer")
+    plant(stale(kept, behind), network, "lastLayer")
     assert check_gradient(network, x, t).suspects[-1] == "lastLayer"
 
 
