@@ -52,7 +52,10 @@ def save_arrays(path, arrays):
 
 
 def load_arrays(path, like):
-    """{key: array} from a .npz file; ValueError unless keys and shapes are those of `like`."""
+    """{key: array} from a .npz file; ValueError unless keys and shapes are those of `like`.
+
+    FileNotFoundError for no file.
+    """
     path, expected = Path(os.path.expanduser(path)), dict(like)
     arrays = read_arrays(path, most=sum(array.size for array in expected.values()))
     differences = [f"{key} is not in the network" for key in arrays if key not in expected]

@@ -52,7 +52,7 @@ def as_floats(x, dtype=None):
 
 
 def as_labels(t, N, C):
-    """Labels for N samples, C classes: class numbers as integers (N,), or rows as floats (N, C)."""
+    """Labels for N samples, C classes: class numbers, integers (N,), or rows, float64 (N, C)."""
     t = as_numbers(t, "labels t as numbers")
     if N == 0:
         raise ValueError("expected at least one sample, got an empty batch")

@@ -157,7 +157,8 @@ class SoftmaxWithLoss:
     dS/dx_j = (1 / sum(exp(x))) exp(x_j) = y_j, hence y_j - t_j; the mean divides it by N.
 
     t is class numbers (N,), one-hot rows or rows of probabilities (N, C). The loss comes from
-    log_softmax, which is exact however unlikely the right class. Keeps y, and t as rows.
+    log_softmax, which is exact however unlikely the right class. Keeps y, and t as rows, divided by
+    their sums, which may be off 1 by 0.001.
     """
 
     def __init__(self):

@@ -90,7 +90,10 @@ class Network:
         files.save_arrays(path, self.params)
 
     def load(self, path):
-        """Read what save wrote, all of it or, with a ValueError that says what differs, nothing."""
+        """Read what save wrote, all of it or, with a ValueError that says what differs, nothing.
+
+        FileNotFoundError for no file.
+        """
         self.params.update(files.load_arrays(path, like=self.params))
 
     @property
@@ -135,6 +138,8 @@ class Params(MutableMapping):
     W1, b1, W2, b2, ... Reading gives the layer's array itself, so that changing it in place, as
     params["W1"] -= step does, trains the layer; writing copies the values into that array, if key,
     shape and numbers fit. So two networks never come to share an array.
+    KeyError for another key; ValueError for a wrong shape, nan or inf; TypeError for what isn't
+    numbers, or for taking a parameter away.
     """
 
     __slots__ = ("_network", "_owners", "_seen")  # no others: params.W1 = ... is an error
