@@ -34,12 +34,15 @@ may reach, it pays from N = 4 R / 3 B on: some 107 samples at 10 Gbit/s (B = 1.2
 
 import io
 import os
+import signal
 import sys
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 
-__all__ = ["DataParallel", "together", "world"]
+from common.threads import limit
+
+__all__ = ["DataParallel", "end", "together", "world"]
 
 LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
 
@@ -47,7 +50,7 @@ LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
 def world():
     """The communicator of all ranks if mpiexec started this process, else None.
 
-    mpi4py is imported only then. ImportError, with the way to mend it, if it isn't there.
+    mpi4py is imported only then. ImportError, with the way to install it, if it isn't there.
     """
     if not any(os.environ.get(name, "1") not in ("", "0", "1") for name in LAUNCHERS):
         return None
@@ -58,21 +61,52 @@ def world():
             "expected mpi4py, since mpiexec started this, got none; "
             'install it by: python -m pip install -e ".[mpi]"'
         ) from None
-    return MPI.COMM_WORLD if MPI.COMM_WORLD.size > 1 else None
+    if MPI.COMM_WORLD.size == 1:
+        return None
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends all ranks at once
+    return MPI.COMM_WORLD
 
 
 def together(parse, argv, comm):
-    """parse(argv) on every rank; where one refuses its options, rank 0 says why, and all end."""
-    args, said = None, io.StringIO()
-    sys.stdout = sys.stdout if comm.rank == 0 else open(os.devnull, "w")
-    with suppress(SystemExit), redirect_stderr(said):
-        args = parse(argv)
-    refusals = dict.fromkeys(comm.allgather(said.getvalue()))
-    if args is None or any(refusals):
-        if comm.rank == 0:
-            sys.stderr.write("".join(refusals))
-        sys.exit(2 if any(refusals) else 0)  # 0 after --help
+    """parse(argv) on every rank; if one refuses its options, rank 0 says why, and all end.
+
+    Then the ranks on one machine share its cores among their threads.
+    """
+    if comm is None:
+        return parse(argv)
+    from mpi4py import MPI
+
+    args, status, said, printed = None, None, io.StringIO(), io.StringIO()
+    try:
+        with redirect_stderr(said), redirect_stdout(printed):
+            args = parse(argv)
+    except SystemExit as stop:  # a refusal, or --help
+        status = stop.code
+    answers = comm.allgather((said.getvalue(), status))
+    if comm.rank == 0:
+        sys.stderr.write("".join(dict.fromkeys(text for text, _ in answers)))
+        sys.stdout.write(printed.getvalue())
+    stops = [status for _, status in answers if status is not None]
+    if stops:
+        sys.exit(max(stops))
+    ranks_here = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    limit(max(1, _cores(ranks_here) // ranks_here.size))
     return args
+
+
+def _cores(comm):
+    """How many cores these ranks may use together."""
+    if not hasattr(os, "sched_getaffinity"):  # only Linux tells which
+        return os.cpu_count()
+    return len(set().union(*comm.allgather(os.sched_getaffinity(0))))
+
+
+def end(status):
+    """Where this is a rank of several and it failed, let its exit end the others too."""
+    if "mpi4py.MPI" in sys.modules and status:
+        from mpi4py.run import set_abort_status
+
+        set_abort_status(status)
 
 
 class DataParallel:
@@ -89,6 +123,10 @@ class DataParallel:
     @property
     def params(self):
         return self.network.params
+
+    @property
+    def lastLayer(self):
+        return self.network.lastLayer
 
     def predict(self, x):
         return self.network.predict(x)

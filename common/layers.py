@@ -1,189 +1,137 @@
-"""The bricks: layers that know their own forward and backward.
+"""The layers: each knows its forward and its backward.
 
-    N      batch size, the number of samples that pass through together
-    D, M   number of inputs and of outputs of a layer
-    x      what comes into forward, shape (N, D), one row a sample
-    out    what forward returns
-    t      teacher labels: the answers that the network should give
-    L      the loss, one number; every gradient is one of L
-    dout   dL/dout, what comes into backward: of the shape of out
-    dx     dL/dx, what backward returns: of the shape of x
-    dW     dL/dW for a parameter W: of the shape of W
+N    : batch size, the number of samples that go through together, one in each row
+D, M : number of inputs and of outputs of a layer
+x    : input of forward, (N, D)           dx   : dL/dx, what backward returns, (N, D)
+out  : output of forward, (N, M)          dout : dL/dout, input of backward, (N, M)
+W    : a parameter                        dW   : dL/dW, in the shape of W
+t    : labels, the right answers          L    : the loss, one number
 
-backward is the chain rule, dL/dx = dL/dout dout/dx: given dL/dout by the layer after it, a layer
-returns dL/dx, which is dL/dout to the layer before it. forward(x) keeps what backward(dout) will
-need: the arrays themselves, so leave them alone in between. No layer writes into its x or dout.
+Every gradient is a gradient of L, and has the shape of its array. By the chain rule dL/dx is
+dL/dout dout/dx. The next layer passes in dL/dout; this one returns dL/dx, which is dL/dout for the
+layer before.
 
-A layer that learns names its parameters in `param_names`, and backward leaves the gradient
-of parameter W in dW. Nothing else makes a class a layer: there is no base class.
+forward keeps what backward will need. backward leaves the gradient of self.W in self.dW. That is
+how a parameter is recognised: a layer learns what it keeps a gradient of. Any class with these two
+methods is a layer. The base class Layer only answers mistakes; your own layers don't need it.
 
-A wrong shape or nan in x is a ValueError, a wrong type a TypeError, backward before forward a
-RuntimeError, and a result beyond all floats a FloatingPointError.
+like(dout, out) is dout, or an error if its shape isn't that of out.
 """
-
-import math
 
 import numpy as np
 
-from common import guards
 from common.functions import log_softmax, sigmoid
+from common.mistakes import Layer, as_floats, as_parameters, as_rows, initial_std, label_rows, like
 
 __all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 
 
-class Affine:
+class Affine(Layer):
     """out = x W + b, with W of shape (D, M) and b of shape (M,).
 
-    Written out, out[n, m] = b[m] + sum of x[n, d] W[d, m] over d. So x[n, d] reaches L through
-    out[n, m] for every m, each with the slope W[d, m], and the slopes of several ways add up:
-    dx[n, d] = sum of dout[n, m] W[d, m] over m.
-    Likewise W[d, m] reaches L through out[n, m] for every n: dW[d, m] = sum of x[n, d] dout[n, m]
-    over n, and db[m] = sum of dout[n, m] over n. As products of matrices:
+    Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] W[d, m].
 
+    x[n, d] is part of out[n, m] for every m, with the slope W[d, m]. The slopes add up:
+    dx[n, d] = sum over m of dout[n, m] W[d, m].
+    W[d, m] is part of out[n, m] for every sample n, with the slope x[n, d]:
+    dW[d, m] = sum over n of x[n, d] dout[n, m], and likewise db[m] = sum over n of dout[n, m].
+
+    As products of matrices:
     dx = dout W^T                      (N, D)
     dW = x^T dout                      (D, M)
     db = sum of dout over the batch    (M,)
 
-    W and b are the arrays given, which training will change: to start from another layer's, pass
-    W.copy(). The layer computes in the dtype of W and converts x and dout to it. Keeps x.
+    Images (N, 1, 28, 28) are flattened to (N, 784), and dx gets their shape back. W and b are the
+    arrays given, not copies; training changes them.
     """
 
-    param_names = ("W", "b")
-
     def __init__(self, W, b):
-        self.W = guards.as_floats(W)
-        self.b = guards.as_floats(b, self.W.dtype)
-        guards.check_affine(self)
-        self.dW = None
-        self.db = None
-        self.x = None
+        self.W, self.b = as_parameters(W, b)
+        self.dW = self.db = None
 
     @classmethod
     def random(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
-        """An Affine as it stands before training: W = weight_init_std * normal draws, b = 0.
+        """An Affine before training: W = weight_init_std * normal draws, and b = 0.
 
-        weight_init_std : a number; or "he" for sqrt(2 / input_size), before Relu (He et al., 2015),
-              or "xavier" for sqrt(1 / input_size), before Sigmoid (after Glorot and Bengio, 2010):
-              they keep numbers from growing or dying out from layer to layer
-        rng : a numpy Generator or a seed; None draws from numpy's global state, which
-              np.random.seed sets
+        weight_init_std : a number; "he" for sqrt(2 / input_size), before Relu (He et al., 2015);
+                          "xavier" for sqrt(1 / input_size), before Sigmoid (Glorot, Bengio, 2010)
+        rng : a NumPy Generator or a seed; None uses NumPy's global state (np.random.seed)
         """
-        guards.check_start(input_size, output_size, weight_init_std, dtype)
-        named = {"he": math.sqrt(2 / input_size), "xavier": math.sqrt(1 / input_size)}
-        std = named.get(weight_init_std, weight_init_std)
-        draws = np.random if rng is None else np.random.default_rng(rng)  # both draw normals
-        W = std * draws.standard_normal((input_size, output_size))  # (D, M)
+        std = initial_std(input_size, output_size, weight_init_std, dtype)
+        draws = np.random if rng is None else np.random.default_rng(rng)
+        W = std * draws.standard_normal((input_size, output_size))
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
-    @np.errstate(over="ignore", invalid="ignore")  # the guard says it in better words than numpy
     def forward(self, x):
-        x = guards.as_batch(self, x)
-        out = np.dot(x, self.W)  # (N, D) (D, M) -> (N, M)
-        out += self.b
-        guards.check_finite(self, x, out)
-        self.x = x
-        return out
+        self.x, self.x_shape = as_rows(x, self.W), np.shape(x)  # (N, D)
+        self.out = np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M)
+        return self.out
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db and returns dx, or None if need_dx is False.
-
-        That saves time in the first layer of a network: nobody needs the gradient of the pixels.
-        """
-        guards.check_forward_first(self, self.x)
-        dout = guards.as_dout(self, dout, (len(self.x), self.W.shape[1]), self.W.dtype)
+        """Sets dW and db, and returns dx. With need_dx=False it saves that product."""
+        dout = like(dout, self.out)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
-        return np.dot(dout, self.W.T) if need_dx else None  # (N, M) (M, D) -> (N, D)
+        if need_dx:
+            return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D)
+
+    backward.can_skip_dx = True  # tells Network that it may pass need_dx=False
 
     def __repr__(self):
         return "Affine({} -> {})".format(*self.W.shape)
 
 
-class Relu:
-    """out = max(x, 0), elementwise, for an x of any shape.
+class Relu(Layer):
+    """out = max(x, 0) for each entry, in an array of any shape.
 
-    dx = dout where x > 0, else 0 (at x = 0 too, where there is no derivative), in dout's dtype.
-    Keeps mask, which is True where x > 0.
+    dx = dout where x > 0, and 0 elsewhere. At x = 0 there is no derivative; 0 is used.
     """
-
-    def __init__(self):
-        self.mask = None
 
     def forward(self, x):
-        x = guards.as_floats(x)
-        self.mask = x > 0
-        return np.maximum(x, 0)
+        self.out = np.maximum(as_floats(x), 0)
+        return self.out
 
     def backward(self, dout):
-        guards.check_forward_first(self, self.mask)
-        return guards.as_dout(self, dout, self.mask.shape) * self.mask
-
-    def __repr__(self):
-        return "Relu()"
+        return like(dout, self.out) * (self.out > 0)
 
 
-class Sigmoid:
-    """out = 1 / (1 + exp(-x)), elementwise, for an x of any shape.
+class Sigmoid(Layer):
+    """out = 1 / (1 + exp(-x)) for each entry, in an array of any shape.
 
-    dx = dout * out * (1 - out), for the derivative of out is exp(-x) / (1 + exp(-x))^2, and
-    exp(-x) / (1 + exp(-x)) is 1 - out. Keeps out.
+    The derivative is exp(-x) / (1 + exp(-x))^2. As exp(-x) / (1 + exp(-x)) = 1 - out, that is
+    out (1 - out), and dx = dout out (1 - out).
     """
-
-    def __init__(self):
-        self.out = None
 
     def forward(self, x):
         self.out = sigmoid(x)
         return self.out
 
     def backward(self, dout):
-        guards.check_forward_first(self, self.out)
-        dout = guards.as_dout(self, dout, self.out.shape, self.out.dtype)
-        return dout * (self.out * (1 - self.out))
-
-    def __repr__(self):
-        return "Sigmoid()"
+        return like(dout, self.out) * self.out * (1 - self.out)
 
 
-class SoftmaxWithLoss:
-    """The last layer: scores x of shape (N, C) and labels t in, the loss L out.
+class SoftmaxWithLoss(Layer):
+    """The last layer: takes scores x (N, C) and labels t, and returns the loss L.
 
-    y = softmax(x)                            (N, C)
-    L = mean over the batch of -sum(t log y)  a float
-    dx = dout * (y - t) / N                   (N, C)
+    y = softmax(x)                               (N, C)
+    L = mean over the batch of -sum(t log(y))    a float
+    dx = dout (y - t) / N                        (N, C)
 
-    Why dx is so short: the loss of one sample is -sum(t_j log y_j), where log y_j = x_j - S with
-    S = log(sum(exp(x))). As the t_j add up to 1, that is S - sum(t_j x_j). By the chain rule
-    dS/dx_j = (1 / sum(exp(x))) exp(x_j) = y_j, hence y_j - t_j; the mean divides it by N.
+    Why dx is so short: take one sample, and call S = log(sum(exp(x))). Then log(y_j) = x_j - S. As
+    the t_j sum to 1, the loss -sum(t_j log(y_j)) is S - sum(t_j x_j). The derivative of S with
+    respect to x_j is exp(x_j) / sum(exp(x)) = y_j, so that of the loss is y_j - t_j. The mean
+    divides it by N.
 
-    t is class numbers (N,), one-hot rows or rows of probabilities (N, C). The loss comes from
-    log_softmax, which is exact however unlikely the right class. Keeps y, and t as rows, divided by
-    their sums, which may be off 1 by 0.001.
+    t is class numbers (N,), one-hot rows or probabilities (N, C), and is kept as rows. The loss is
+    computed from log_softmax, which is exact where y is too small for a float.
     """
 
-    def __init__(self):
-        self.y = None
-        self.t = None
-
-    @np.errstate(invalid="ignore", under="ignore")  # 0 * -inf, from scores too far apart
     def forward(self, x, t):
-        x = guards.as_scores(x)
-        t = guards.as_labels(t, *x.shape)
-        if t.ndim == 1:  # class numbers, as one-hot rows
-            numbers, t = t, np.zeros(x.shape)
-            t[np.arange(len(x)), numbers] = 1
-        t = t.astype(x.dtype, copy=False)  # (N, C)
         log_y = log_softmax(x)  # (N, C)
-        loss = -float((t * log_y).sum()) / len(x)
-        guards.check_loss(loss, x.dtype)
-        self.y, self.t = np.exp(log_y), t
-        return loss + 0.0  # turns -0.0 into 0.0
+        self.y, self.t = np.exp(log_y), label_rows(t, log_y)
+        self.loss = float(np.vdot(self.t, -log_y)) / len(log_y)  # vdot: the sum of products
+        return self.loss
 
     def backward(self, dout=1):
-        """dx, for dout = dL/dL = 1 unless the loss is scaled afterwards."""
-        guards.check_forward_first(self, self.y)
-        dout = guards.as_last_dout(self, dout)
-        return (self.y - self.t) * (dout / len(self.y))
-
-    def __repr__(self):
-        return "SoftmaxWithLoss()"
+        """dx. dout is dL/dL = 1, unless you scale the loss."""
+        return (self.y - self.t) * (float(like(dout, self.loss)) / len(self.y))

@@ -1,12 +1,14 @@
-"""The digits: 60,000 handwritten ones to train on, 10,000 to test with, from the four files.
+"""MNIST: 60,000 handwritten digits to train on and 10,000 to test with, from four files.
 
-The files are in the IDX format: a header of big-endian 32-bit numbers (a magic number that
-says bytes and how many dimensions, then the length of each), and the data after it.
+The files are in the IDX format: a header of 32-bit numbers, the highest byte first, and then the
+data, a byte each. The header is a magic number, 0x800 + the number of dimensions, and the
+dimensions: N, 28, 28 for images and N for labels.
 """
 
 import gzip
 import math
 import os
+import struct
 import zlib
 from pathlib import Path
 
@@ -20,107 +22,104 @@ FILES = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-CLASSES = 10
-CHUNK = 100_000  # bytes read at once
 
 
 def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=None):
     """(x_train, t_train), (x_test, t_test): images and labels, for training and for testing.
 
-    normalize     : images as float32 in [0, 1], that is pixel / 255; else as uint8
+    normalize     : images as float32 from 0 to 1, that is pixel / 255; else as uint8
     flatten       : images as (N, 784), else as (N, 1, 28, 28)
     one_hot_label : labels as float32 rows (N, 10), else as class numbers (N,), uint8
-    data_dir      : folder with four files named like MNIST's, gzipped (.gz) or not, for
-                    instance Fashion-MNIST; by default MNIST itself, which lies beside this file
+    data_dir      : a folder with four files named like MNIST's, for instance Fashion-MNIST; each
+                    may be gzipped or not, have ".idx" for "-idx", and lie in a folder of its name.
+                    None reads MNIST itself, which lies beside this file
 
-    The arrays are the caller's own. FileNotFoundError for a missing file, ValueError for one
-    that isn't what its name says, OSError for one that can't be read; each names the file.
-    TypeError for other things than True or False, such as "False", which would count as true.
+    You may write into the arrays. FileNotFoundError for a missing file, ValueError for one that
+    holds something else, OSError for one that can't be read; TypeError for an option that isn't
+    True or False, such as "False", which would count as true.
     """
     options = {"normalize": normalize, "flatten": flatten, "one_hot_label": one_hot_label}
     for name, value in options.items():
         if value not in (True, False):
             raise TypeError(f"expected {name} as True or False, got {value!r}")
     folder = Path(__file__).parent if data_dir is None else Path(os.path.expanduser(data_dir))
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder}: expected a folder with the four MNIST files, got "
-            f"{'a file' if folder.exists() else 'nothing there'}; check the path"
-        )
-    sets = []
-    for part in ("train", "test"):
-        images_file = _find(folder, FILES[f"{part}_images"])
-        labels_file = _find(folder, FILES[f"{part}_labels"])
-        images = _read_idx(images_file, (None, 28, 28))
-        labels = _read_idx(labels_file, (None,))
-        if len(images) != len(labels):
-            raise ValueError(
-                f"{labels_file}: expected {len(images)} labels, one for each image in "
-                f"{images_file.name}, got {len(labels)}; take both from one source"
-            )
-        if labels.max() >= CLASSES:
-            raise ValueError(
-                f"{labels_file}: expected labels 0 to {CLASSES - 1}, got {labels.max()}; "
-                "the file is damaged or belongs to another data set"
-            )
-        N = len(images)
-        x = images.reshape(N, 784) if flatten else images.reshape(N, 1, 28, 28)
-        if normalize:
-            x = x.astype(np.float32)
-            x /= 255
-        t = np.eye(CLASSES, dtype=np.float32)[labels] if one_hot_label else labels
-        sets.append((x, t))
-    return tuple(sets)
+    return tuple(_load_set(folder, part, **options) for part in ("train", "test"))
+
+
+def _load_set(folder, part, normalize, flatten, one_hot_label):
+    x = _read_idx(_find(folder, FILES[f"{part}_images"]), (28, 28))
+    path = _find(folder, FILES[f"{part}_labels"])
+    t = _read_idx(path, ())
+    _check(path, "as many labels as images,", len(x), len(t))
+    if t.max() > 9:
+        raise ValueError(f"{path}: expected labels 0 to 9, got {t.max()}; download it again")
+    x = x.reshape(len(x), 784) if flatten else x.reshape(len(x), 1, 28, 28)
+    if normalize:
+        x = x.astype(np.float32)
+        x /= 255
+    return x, np.eye(10, dtype=np.float32)[t] if one_hot_label else t
 
 
 def _find(folder, name):
-    """The file of that name in the folder, gzipped or not."""
-    for path in (folder / f"{name}.gz", folder / name):
-        if path.is_file():
+    """The path to that file, under any name that it may have: the first that may hold data."""
+    names = [each + gz for each in (name, name.replace("-idx", ".idx")) for gz in (".gz", "")]
+    paths = [folder / each for each in names]
+    paths = [path / each for path in paths for each in names] + paths  # inside folders first
+    found = {path: _not_data(path) for path in paths if path.exists()}
+    for path in found:
+        if not found[path]:
             return path
-        if path.exists():
-            kind = "folder" if path.is_dir() else "device"
-            raise ValueError(f"{path}: expected a file, got a {kind} of that name")
-    raise FileNotFoundError(
-        f"{folder / name}.gz: expected this file (or the same without .gz), got nothing there; "
-        "all four files belong in one folder, see dataset/README.md"
-    )
+    for path in found:
+        raise ValueError(f"{path}: expected a file of images or labels, got {found[path]}")
+    came = _not_data(folder) or "a file; check the path"
+    raise FileNotFoundError(f"{folder}: expected a folder with {name} or {name}.gz, got {came}")
+
+
+def _not_data(path):
+    """What lies at path, in words, if it can't be data; "" if it may be."""
+    if path.is_dir():
+        held = ", ".join(sorted(os.listdir(path))[:9]) or "nothing"
+        return f"a folder that holds {held}; put the file in it"
+    if not path.is_file():
+        return "a device" if path.exists() else "nothing there; check the path"
+    with open(path, "rb") as file:
+        head = file.read(100)
+    if head.startswith(b"PK"):
+        return "a ZIP archive; unpack it"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "a web page (HTML), not data; download it again"
+    return "" if head else "an empty file; download it again"
 
 
 def _read_idx(path, shape):
-    """The uint8 array in an IDX file. `shape` says the dimensions that are known, None for any.
-
-    Not much more is read than the header promises, so that no file can fill the memory.
-    """
+    """The array (N, *shape) in an IDX file. If it begins with bytes 1f 8b, it is gzipped."""
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            return _read_idx_stream(file, shape)
-    except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
-        raise ValueError(
-            f"{path}: {error}; the file is damaged or not what its name says, get it anew"
-        ) from None
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            return _read_stream(path, gzip.GzipFile(fileobj=file) if packed else file, shape)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: expected whole data, got: {error}; download it again") from None
     except OSError as error:
-        raise OSError(f"{path}: expected to read this file, got: {error.strerror}") from None
+        raise OSError(f"{path}: expected a file that can be read, got: {error}") from None
 
 
-def _read_idx_stream(file, shape):
-    ndim = len(shape)
-    header = file.read(4 * (1 + ndim))
-    words = np.frombuffer(header[: len(header) // 4 * 4], dtype=">u4").tolist()
-    magic, dims = words[:1], words[1:]
-    if magic != [0x0800 + ndim]:
-        came = magic[0] if magic else "an empty file"
-        raise ValueError(f"expected magic number {0x0800 + ndim} at the head, got {came}")
-    unlike = any(want not in (None, got) for want, got in zip(shape, dims))
-    if len(dims) != ndim or unlike or 0 in dims:
-        known = " x ".join("N" if length is None else str(length) for length in shape)
-        came = " x ".join(map(str, dims)) or "nothing"
-        raise ValueError(f"expected dimensions {known}, got {came}")
-    size = math.prod(dims)
-    data = bytearray()
-    while len(data) <= size and (chunk := file.read(CHUNK)):  # to the end, where the checksum is
-        data += chunk
-    if len(data) != size:
-        came = "more" if len(data) > size else f"only {len(data)}"
-        raise ValueError(f"expected {size} bytes of data, as the header says, got {came}")
-    return np.frombuffer(data, dtype=np.uint8).reshape(dims)  # a bytearray: writable
+def _read_stream(path, file, shape):
+    header = file.read(8 + 4 * len(shape))
+    _check(path, "bytes of header:", 8 + 4 * len(shape), len(header))
+    magic, N, *rest = struct.unpack(f">{2 + len(shape)}I", header)
+    _check(path, "magic number", 0x801 + len(shape), magic)
+    _check(path, "dimensions", (max(N, 1), *shape), (N, *rest))
+    size, data = N * math.prod(shape), bytearray()  # a bytearray can be written, so the array can
+    # Read in pieces, since the header may promise more than there is, and no further than that;
+    # but to the end, where gzip compares the checksum.
+    while len(data) <= size and (piece := file.read(100_000)):
+        data += piece
+    _check(path, "bytes of data:", size, "more" if len(data) > size else len(data))
+    return np.frombuffer(data, np.uint8).reshape(N, *shape)
+
+
+def _check(path, what, expected, got):
+    if got != expected:
+        hint = "download it again, or is it another file?"
+        raise ValueError(f"{path}: expected {what} {expected}, got {got}; {hint}")

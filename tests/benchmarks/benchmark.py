@@ -1,27 +1,29 @@
-"""Fast and lean, side by side: one run that measures this library and its peers in turn.
+"""How fast and how lean, beside others: one run that measures this library and its peers in turn.
 
-    python -m pip install -e ".[bench]"
-    python tests/benchmarks/benchmark.py            all rows, a quarter of an hour
-    python tests/benchmarks/benchmark.py a e        these rows only
+    python -m pip install -e ".[bench,mpi]"
+    python tests/benchmarks/benchmark.py            all rows, some twenty minutes
+    python tests/benchmarks/benchmark.py a d        these rows only
 
-    a  the whole training job: 10,000 updates of 784-50-10 and 17 evaluations on 70,000 digits
+    a  the training job of the chapter, on one thread and on two
     b  one update at hidden 50, 500, 2000 x batch 1, 10, 100, 1000, 10000
     c  one update at 2, 5, 10, 20 layers of 100 units, batch 100
-    d  the gradient check of 784-50-10 on 3 images, for each evaluation of the loss
+    d  the gradient check of 784-50-10 on 3 images
     e  load_mnist, beside gunzip alone
     f  peak memory of whole training processes
-    m  the share of Allreduce in an update, by two processes (needs the extra [mpi])
+    g  the training beside two busy processes, with the threads that `train` chooses and with all
+    m  two processes beside one (needs the extra [mpi])
 
-A machine is never quiet for long, so times are only compared within one round: in a round each
-peer works in turn, and what is printed is the median over the rounds of a peer's time, the range
-of the middle half, and the median of its ratio to this library in the same round. Before a row
-is timed, all peers must have come to the same losses. A peer that isn't installed is left out.
+A machine is never quiet for long. So times are only compared within a round: in a round each peer
+works in turn, and what is printed is the median over the rounds of its time, and the median of its
+ratio to this library in the same round. In a row all peers have the same number of threads. Before
+a row is timed, all must have come to the same losses. A target is printed as met or missed. A peer
+that isn't installed is left out.
 """
 
 import argparse
+import contextlib
 import gzip
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
@@ -32,14 +34,19 @@ from pathlib import Path
 
 import numpy as np
 import peers
+from threadpoolctl import threadpool_limits
 
+from ch05.train_neuralnet import train
 from ch05.two_layer_net import TwoLayerNet
-from common.gradient import check_gradient
+from common.check import check_gradient
+from common.gradient import numerical_gradient
+from common.threads import LARGE
 from dataset.mnist import FILES, load_mnist
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 NEEDS = {"ScikitLearn": "sklearn", "Torch": "torch"}
+OURS = peers.LayerByLayer.name
 TIMED = ("LayerByLayer", "LayerByLayer64", "ScikitLearn", "Torch", "Floor")  # in rows b and c
 
 
@@ -47,9 +54,8 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("rows", nargs="*", default=list("abcdefm"), choices=list("abcdefm"))
+    parser.add_argument("rows", nargs="*", default=list("fabcdegm"), choices=list("abcdefgm"))
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each row (default: 7)")
-    parser.add_argument("--plot", default="benchmark.png", help="the picture of rows b and c")
     args = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")  # it wants more epochs than one update
 
@@ -61,66 +67,68 @@ def main():
         else:
             found.append(peer)
     print(f"{os.cpu_count()} cores, numpy {np.__version__}, medians of {args.rounds} rounds")
-    curves = {}
-    if "f" in args.rows:  # first: a process counts the size of the one that started it
-        memory(found)
-    if "a" in args.rows:
-        whole_job(found, args.rounds)
-    if "b" in args.rows:
-        curves |= update_by_size([p for p in found if p.__name__ in TIMED], args.rounds)
-    if "c" in args.rows:
-        curves |= update_by_depth([p for p in found if p.__name__ in TIMED], args.rounds)
-    if "d" in args.rows:
-        gradient_check(args.rounds)
-    if "e" in args.rows:
-        loading(args.rounds)
-    if "m" in args.rows:
-        allreduce_share()
-    if curves:
-        draw(curves, args.plot)
-        print(f"\npicture written to {args.plot}")
+    timed = [peer for peer in found if peer.__name__ in TIMED]
+    rows = {
+        "a": lambda: training_job(found, args.rounds),
+        "b": lambda: update_by_size(timed, args.rounds),
+        "c": lambda: update_by_depth(timed, args.rounds),
+        "d": lambda: gradient_check(args.rounds),
+        "e": lambda: loading(args.rounds),
+        "f": lambda: memory(found),
+        "g": lambda: busy_machine(args.rounds),
+        "m": lambda: two_processes(args.rounds),
+    }
+    for row in args.rows:
+        rows[row]()
 
 
-# The rows.
+# The rows
 
 
-def whole_job(found, rounds):
-    train_set, test_set = load_mnist()
+def training_job(found, rounds):
+    (x_train, t_train), test_set = load_mnist()
     sizes = (784, 50, 10)
     weights = peers.start_weights(sizes)
-    agree(found, sizes, weights, *train_set, batch=100)
+    agree(found, sizes, weights, x_train, t_train, batch=100)
 
     def job(peer_class):
         peer = peer_class(sizes, weights)
-        sets = peer.data(*train_set), peer.data(*test_set)
-        return lambda: peers.training_job(peer, *sets)
+        sets = peer.data(x_train, t_train), peer.data(*test_set)
+        return lambda: peers.training_job(peer, *sets, iters=2400)
 
-    # Each round starts anew, with a fresh peer: a job changes the weights it is given.
-    table("a  the whole training job", in_turn({p.name: lambda p=p: job(p) for p in found}, rounds))
+    times = {}
+    for threads in (1, 2):
+        with all_threads(threads):
+            title = f"a  the training job, 2,400 updates and 4 evaluations, {threads} thread(s)"
+            times[threads] = in_turn({p.name: lambda p=p: job(p) for p in found}, rounds)
+            table(title, times[threads])
+            ours = ratio(times[threads], OURS, peers.Floor.name)
+            target(f"{OURS} / products alone", ours, most=1.45)
+            copied = ratio(times[threads], peers.Copied.name, OURS)
+            target(f"{peers.Copied.name} / {OURS}", copied, least=2.8)
+    if any(peer is peers.Torch for peer in found):
+        best = [np.median(np.array(times[threads]["PyTorch"])) for threads in (1, 2)]
+        better = 1 + int(np.argmin(best))
+        against = np.array(times[better]["PyTorch"]) / np.array(times[1][OURS])
+        words = f"PyTorch with {better} thread(s) / {OURS} with 1"
+        target(words, float(np.median(against)), least=1.6)
 
 
 def update_by_size(found, rounds):
-    curves = {}
     for hidden in (50, 500, 2000):
         for batch in (1, 10, 100, 1000, 10000):
             title = f"b  one update of 784-{hidden}-10, batch {batch}"
             times = one_update(found, (784, hidden, 10), batch, rounds, title)
-            for name, seconds in times.items():
-                curve = curves.setdefault(f"784-{hidden}-10: update by batch size", {})
-                curve.setdefault(name, []).append((batch, np.median(seconds)))
-    return curves
+            if "PyTorch" in times:
+                target(f"{OURS} / PyTorch", ratio(times, OURS, "PyTorch"), most=1.05)
 
 
 def update_by_depth(found, rounds):
-    curves = {}
     for depth in (2, 5, 10, 20):
         sizes = (784, *[100] * (depth - 1), 10)
         title = f"c  one update of {depth} layers of 100 units, batch 100"
         times = one_update(found, sizes, 100, rounds, title)
-        for name, seconds in times.items():
-            curve = curves.setdefault("100 units a layer, batch 100: update by depth", {})
-            curve.setdefault(name, []).append((depth, np.median(seconds)))
-    return curves
+        print(f"   {OURS} / products alone: {ratio(times, OURS, peers.Floor.name):.2f}")
 
 
 def one_update(found, sizes, batch, rounds, title):
@@ -134,46 +142,43 @@ def one_update(found, sizes, batch, rounds, title):
         data = peer.data(x, t)
         return lambda: peer.update(*data, 1e-4)
 
-    makers = {p.name: lambda p=p: updates(p) for p in found}
-    times = in_turn(makers, rounds, least=0.05, once=True)
-    table(title, times)
+    largest = max(W.size for W, _ in weights)
+    threads = 1 if batch * largest < LARGE else os.cpu_count()  # as `train` chooses
+    with all_threads(threads):
+        makers = {p.name: lambda p=p: updates(p) for p in found}
+        times = in_turn(makers, rounds, least=0.05, once=True)
+    table(f"{title}, {threads} thread(s)", times)
     return times
 
 
 def gradient_check(rounds):
-    (x, t), _ = load_mnist()
-    x, t = x[:3].astype(np.float64), t[:3]
-    sizes = (784, 50, 10)
-    weights = peers.start_weights(sizes)
-    network = TwoLayerNet(*sizes, rng=0)
-    network.params.update({"W1": weights[0][0], "W2": weights[1][0]})
-    copy, one_hot = peers.Copied(sizes, weights), np.eye(10)[t]
-    W1, W2 = (W for W, _ in weights)
-    W1_out, W2_out = np.empty((3, 50)), np.empty((3, 10))
-
-    def products():
-        np.dot(np.dot(x, W1, out=W1_out), W2, out=W2_out)
-
-    def usual_check():
-        for param in (copy.W[0], copy.b[0], copy.W[1], copy.b[1]):
-            for index in np.ndindex(param.shape):
-                value = param[index]
-                param[index] = value + 1e-4
-                above = copy.loss(x, one_hot)
-                param[index] = value - 1e-4
-                (above - copy.loss(x, one_hot)) / 2e-4
-                param[index] = value
-
-    evaluations = 2 * sum(param.size for param in network.params.values())
-    makers = {
-        "layer-by-layer": lambda: lambda: check_gradient(network, x, t),
-        "the usual copy": lambda: usual_check,
-        "products alone": lambda: lambda: [products() for _ in range(evaluations)],
+    (x_train, t_train), _ = load_mnist()
+    x, t, one_hot = x_train[:3], t_train[:3], np.eye(10)[t_train[:3]]
+    weights = peers.start_weights((784, 50, 10))
+    network, book = TwoLayerNet(784, 50, 10, rng=0), peers.Book(weights)
+    for i, (W, b) in enumerate(weights, start=1):
+        network.params.update({f"W{i}": W, f"b{i}": b})
+    assert abs(network.loss(x, t) - book.loss(x, one_hot)) < 1e-5
+    W1, part = network.params["W1"], slice(200, 240)
+    loss = {
+        OURS: lambda: lambda: numerical_gradient(lambda _: network.loss(x, t), W1[part]),
+        "the book's way": lambda: (
+            lambda: peers.book_gradient(lambda _: book.loss(x, one_hot), book.params["W1"][part])
+        ),
     }
-    times = in_turn(makers, rounds)
-    for name in times:
-        times[name] = [seconds / evaluations for seconds in times[name]]
-    table("d  the gradient check, for each evaluation of the loss", times)
+    with all_threads(1):
+        times = in_turn(loss, 5 * rounds)
+        for name in times:
+            times[name] = [seconds / (2 * W1[part].size) for seconds in times[name]]
+        table("d  an evaluation of the loss in numerical_gradient, 1 thread", times)
+        target(f"{OURS} / the book's way", ratio(times, OURS, "the book's way"), most=1.1)
+        whole = {
+            OURS: lambda: lambda: check_gradient(network, x, t),
+            "the book's way": lambda: lambda: book.numerical_gradient(x, one_hot),
+        }
+        times = in_turn(whole, rounds)
+    table("d  the whole check", times)
+    target(f"{OURS} / the book's way", ratio(times, OURS, "the book's way"), most=1.1)
 
 
 def loading(rounds):
@@ -188,10 +193,8 @@ def loading(rounds):
 def memory(found):
     """Each job in a process of its own, which is asked for its peak when it has ended."""
     print("\nf  peak memory of the whole training process")
-    script = [ROOT / "ch05" / "train_neuralnet.py", "--no-plot"]
-    commands = {"ch05/train_neuralnet.py": script}
-    for peer in found:
-        commands[peer.name] = [HERE / "peers.py", peer.__name__]
+    commands = {OURS: [ROOT / "ch05" / "train_neuralnet.py", "--no-plot", "--iters", "1300"]}
+    commands |= {p.name: [HERE / "peers.py", p.__name__] for p in found if p is not found[0]}
     for name, command in commands.items():
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         process = subprocess.Popen([sys.executable, *map(str, command)], **quiet)
@@ -201,25 +204,81 @@ def memory(found):
         print(f"   {name:24}  {usage.ru_maxrss * kilo / 1e6:6.0f} MB")
 
 
-def allreduce_share():
-    """Two processes of this machine on one batch: how much of an update is Allreduce?"""
-    print("\nm  the share of Allreduce in an update, two processes, batch 100")
+def busy_machine(rounds):
+    """The updates of `train` beside two processes that never rest, and without them."""
+    train_set, test_set = load_mnist()
+    small = (test_set[0][:100], test_set[1][:100])  # hardly any evaluation
+
+    def updates():
+        network = TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0)
+        return lambda: train(network, train_set, small, iters_num=599, rng=0)
+
+    def updates_on_all():
+        network = TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0)
+
+        def run():
+            os.environ["OPENBLAS_NUM_THREADS"] = "0"  # a number that a user has set: stays as it is
+            try:
+                train(network, train_set, small, iters_num=599, rng=0)
+            finally:
+                del os.environ["OPENBLAS_NUM_THREADS"]
+
+        return run
+
+    makers = {"threads as chosen": updates, "all threads": updates_on_all}
+    quiet = in_turn(makers, rounds)
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        beside = in_turn(makers, rounds)
+    finally:
+        for process in busy:
+            process.kill()
+    table("g  599 updates, nothing beside", quiet)
+    table("g  599 updates, beside two busy processes", beside)
+    pace = np.median(quiet["threads as chosen"]) / np.median(beside["threads as chosen"])
+    target("pace beside them, of the pace without", float(pace), least=0.5)
+
+
+def two_processes(rounds):
+    """The whole script in one process and in two: the seconds that it says its updates took."""
     mpiexec = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if mpiexec is None or importlib.util.find_spec("mpi4py") is None:
-        print("   left out, since mpiexec or mpi4py is not installed")
+        print("\nm  left out, since mpiexec or mpi4py is not installed")
         return
-    # One thread each: two processes share two cores.
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    command = [mpiexec, "-n", "2", sys.executable, HERE / "allreduce.py"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    for hidden, (update, allreduce) in json.loads(done.stdout).items():
-        print(
-            f"   784-{hidden}-10: update {units(update)}, of it Allreduce {units(allreduce)}, "
-            f"{allreduce / update:.0%}"
-        )
+    script = [sys.executable, str(ROOT / "ch05" / "train_neuralnet.py"), "--no-plot"]
+    jobs = {
+        "784-50-10, batch 100": ["--iters", "1500"],
+        "784-1000-10, batch 100": ["--hidden", "1000", "--iters", "200"],
+        "784-1000-10, batch 1000": ["--hidden", "1000", "--batch-size", "1000", "--iters", "60"],
+    }
+    for title, options in jobs.items():
+        times = {"one process": [], "two processes": []}
+        for _ in range(max(3, rounds // 2)):
+            for name, launcher in zip(times, ([], [mpiexec, "-n", "2"])):
+                done = subprocess.run(
+                    [*launcher, *script, *options], capture_output=True, text=True, check=True
+                )
+                words = done.stderr.replace(",", "").split()
+                times[name].append(float(words[words.index("in") + 1]))
+        table(f"m  {title}", times)
 
 
-# Measuring.
+# Measuring
+
+
+@contextlib.contextmanager
+def all_threads(number):
+    """NumPy's products and PyTorch on that many threads."""
+    with threadpool_limits(number):
+        torch = sys.modules.get("torch")
+        before = torch.get_num_threads() if torch else None
+        if torch:
+            torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(before)
 
 
 def agree(found, sizes, weights, x, t, batch, updates=5):
@@ -258,17 +317,27 @@ def in_turn(makers, rounds, least=0.0, once=False):
     return times
 
 
+def ratio(times, name, other):
+    """The median over the rounds of one peer's time divided by the other's."""
+    return float(np.median(np.array(times[name]) / np.array(times[other])))
+
+
 def table(title, times):
     print(f"\n{title}")
-    reference = np.array(next(iter(times.values())))
+    first = next(iter(times))
     for name, seconds in times.items():
         low, middle, high = np.percentile(seconds, [25, 50, 75])
-        ratio = np.median(np.array(seconds) / reference)
         print(
             f"   {name:24}  {units(middle):>9}  ({units(low):>9} to {units(high):>9})"
-            f"  {ratio:6.2f} times"
+            f"  {ratio(times, name, first):6.2f} times"
         )
     sys.stdout.flush()
+
+
+def target(words, figure, least=None, most=None):
+    met = figure >= least if most is None else figure <= most
+    wanted = f"at least {least}" if most is None else f"at most {most}"
+    print(f"   {words}: {figure:.2f}, {wanted}: {'met' if met else 'MISSED'}", flush=True)
 
 
 def units(seconds):
@@ -277,43 +346,6 @@ def units(seconds):
             return f"{seconds * factor:.2f} {unit}"
     return f"{seconds * 1e6:.1f} us"
 
-
-def draw(curves, path):
-    """Time against size, a panel for each network of rows b and c, a line for each peer."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, NullLocator
-
-    figure = Figure(figsize=(10, 4 * ((len(curves) + 1) // 2)), layout="constrained")
-    panels = figure.subplots((len(curves) + 1) // 2, 2, squeeze=False)
-    for axes, (title, lines) in zip(panels.flat, curves.items()):
-        for (name, points), (marker, line, color) in zip(lines.items(), STYLES):
-            sizes, seconds = zip(*points)
-            style = {"marker": marker, "linestyle": line, "color": color, "label": name}
-            axes.loglog(sizes, np.array(seconds) * 1e3, **style)
-        by = title.rpartition(" ")[2]
-        axes.set(title=title, xlabel="layers" if by == "depth" else "samples in a batch")
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_minor_locator(NullLocator())
-        axes.grid(alpha=0.3)
-    for axes in panels[:, 0]:
-        axes.set_ylabel("milliseconds for one update")
-    for axes in panels.flat[len(curves) :]:
-        axes.set_visible(False)
-    panels[0, 0].legend()
-    figure.savefig(path, dpi=100)
-
-
-# Colours that colour-blind readers can tell apart; markers for those who print in grey.
-STYLES = [
-    ("o", "-", "#0072B2"),
-    ("s", "-", "#56B4E9"),
-    ("^", "--", "#E69F00"),
-    ("D", "--", "#D55E00"),
-    ("", ":", "black"),
-]
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""The same network five times over: this library, what a reader would move to, and the floor.
+"""The same network several times over: this library, what a reader would move to, and the floor.
 
 Every peer starts from the same weights and does the same work:
 
@@ -53,8 +53,9 @@ class LayerByLayer:
 
     def update(self, x, t, rate):
         grad = self.network.gradient(x, t)
-        for key, param in self.network.params.items():
-            param -= rate * grad[key]
+        params = self.network.params
+        for key in params:
+            params[key] -= rate * grad[key]
 
 
 class LayerByLayer64(LayerByLayer):
@@ -221,6 +222,73 @@ class Floor:
             np.dot(xs[i].T, xs[i + 1], out=self.dW[i])
             if i:  # the first layer's dx is nobody's business
                 np.dot(xs[i + 1], self.W[i].T, out=xs[i])
+
+
+class BookAffine:
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+
+    def forward(self, x):
+        self.original_x_shape = x.shape
+        self.x = x.reshape(x.shape[0], -1)
+        return np.dot(self.x, self.W) + self.b
+
+
+class BookRelu:
+    def forward(self, x):
+        self.mask = x <= 0
+        out = x.copy()
+        out[self.mask] = 0
+        return out
+
+
+class BookLast:
+    def forward(self, x, t):
+        x = x.T
+        x = x - np.max(x, axis=0)
+        self.y, self.t = (np.exp(x) / np.sum(np.exp(x), axis=0)).T, t
+        numbers = t.argmax(axis=1)
+        self.loss = -np.sum(np.log(self.y[np.arange(len(t)), numbers] + 1e-7)) / len(t)
+        return self.loss
+
+
+class Book:
+    """A loss and a numerical gradient in the book's way: layers, one-hot labels, + 1e-7, nditer."""
+
+    def __init__(self, weights):
+        (W1, b1), (W2, b2) = ((W.copy(), b.copy()) for W, b in weights)
+        self.params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
+        self.layers = OrderedDict(
+            Affine1=BookAffine(W1, b1), Relu1=BookRelu(), Affine2=BookAffine(W2, b2)
+        )
+        self.lastLayer = BookLast()
+
+    def loss(self, x, t):
+        for layer in self.layers.values():
+            x = layer.forward(x)
+        return self.lastLayer.forward(x, t)
+
+    def numerical_gradient(self, x, t):
+        return {
+            key: book_gradient(lambda _: self.loss(x, t), param)
+            for key, param in self.params.items()
+        }
+
+
+def book_gradient(f, x):
+    grad = np.zeros_like(x)
+    entries = np.nditer(x, flags=["multi_index"], op_flags=["readwrite"])
+    while not entries.finished:
+        place = entries.multi_index
+        value = x[place]
+        x[place] = float(value) + 1e-4
+        above = f(x)
+        x[place] = value - 1e-4
+        below = f(x)
+        grad[place] = (above - below) / (2 * 1e-4)
+        x[place] = value
+        entries.iternext()
+    return grad
 
 
 PEERS = [LayerByLayer, LayerByLayer64, Copied, ScikitLearn, Torch, Floor]

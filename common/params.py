@@ -1,0 +1,114 @@
+"""What a network learns: the arrays that its layers keep a gradient of.
+
+A layer learns the array a if it keeps da beside it: self.W and self.dW, for instance. The key of a
+parameter is its name and a number, which counts the layers that learn: W1, b1, W2, b2, ...
+"""
+
+import numbers
+from typing import NamedTuple
+
+import numpy as np
+
+from common import mistakes
+
+__all__ = ["Params", "find_parameters", "learnt"]
+
+DATA = ("x", "out", "y", "t")  # a layer may keep dx or dout too: these aren't learnt
+
+
+class Parameter(NamedTuple):
+    """Where a parameter is found: getattr(layer, name)."""
+
+    layer_name: str
+    layer: object
+    name: str
+
+    @property
+    def array(self):
+        return getattr(self.layer, self.name)
+
+
+def learnt(layer):
+    """The names of a layer's parameters. Before the first backward, da may be None."""
+    kept = getattr(layer, "__dict__", {})
+    return [
+        name
+        for name in kept
+        if "d" + name in kept
+        and name not in DATA
+        and isinstance(kept["d" + name], (type(None), np.ndarray, numbers.Number))
+    ]
+
+
+def find_parameters(layers):
+    """{"W1": Parameter, ...} in the order of the chain."""
+    mistakes.check_chain(layers)
+    parameters, number = {}, 0
+    for layer_name, layer in layers.items():
+        for held in mistakes.layers_within(layer):
+            mistakes.check_held(layer_name, held, learnt(held))
+        names = learnt(layer)
+        number += bool(names)
+        for name in names:
+            parameters[f"{name}{number}"] = Parameter(layer_name, layer, name)
+    mistakes.check_parameters(parameters.values())
+    return parameters
+
+
+class Params(dict):
+    """The parameters of a network, {"W1": array, ...}: the layers' own arrays.
+
+    params["W1"] -= step changes the layer's array in place. params["W1"] = new copies new into it,
+    if key, shape and numbers are right. So both train the layer, and two networks never share an
+    array. To add or remove a key, add or remove a layer.
+
+    copy() gives a dict of copies. pickle, copy.deepcopy and np.save keep a plain dict of arrays.
+    KeyError for another key, ValueError for a wrong shape, nan or inf, TypeError for what isn't
+    numbers, RuntimeError if the layer has another array by now.
+    """
+
+    __slots__ = ("_parameters",)
+
+    def __init__(self, layers):
+        self._parameters = find_parameters(layers)
+        super().__init__((key, found.array) for key, found in self._parameters.items())
+
+    def __setitem__(self, key, values):
+        self.update({key: values})
+
+    def update(self, values=(), /, **more):
+        """Write several, or none of them if one is refused."""
+        values = dict(values, **more)
+        new = {key: mistakes.as_values(key, value, self) for key, value in values.items()}
+        for key in new:
+            mistakes.check_current(key, self[key], self._parameters[key])
+        for key, value in new.items():
+            if value is not self[key]:  # params[key] -= step has changed it already
+                self[key][...] = value
+
+    def copy(self):
+        """{key: copy of the array}: the values as they are now."""
+        return {key: array.copy() for key, array in self.items()}
+
+    __copy__ = copy
+
+    def __reduce__(self):  # for pickle and copy.deepcopy
+        return dict, (dict(self),)
+
+    def __missing__(self, key):
+        mistakes.no_such_key(self, key)
+
+    def __ior__(self, values):
+        self.update(values)
+        return self
+
+    def setdefault(self, key, default=None):
+        return self[key]
+
+    def _refuse(self, *args):
+        mistakes.no_removal()
+
+    __delitem__ = pop = popitem = clear = _refuse
+
+    def __repr__(self):
+        return f"Params({', '.join(f'{key} {array.shape}' for key, array in self.items())})"

@@ -1,0 +1,41 @@
+"""How many threads NumPy's matrix products run on."""
+
+import contextlib
+import os
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+__all__ = ["LARGE", "limit", "threads_for"]
+
+# Multiplications in the largest product from which on two threads are worth it. Below, one thread
+# takes less than a third longer where nothing else runs, and much less where something does.
+LARGE = 50_000_000
+
+SET_BY_USER = {  # the variables that each library reads
+    "openblas": ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS"),
+    "mkl": ("MKL_NUM_THREADS", "OMP_NUM_THREADS"),
+    "blis": ("BLIS_NUM_THREADS", "OMP_NUM_THREADS"),
+}
+
+
+def threads_for(params, batch_size):
+    """In a with statement: one thread for products of small matrices, all for large ones.
+
+    Threads that share a small product wait for each other longer than they work, above all beside
+    other programs. A number that the user has set stays.
+    """
+    largest = max((array.size for array in params.values()), default=0)
+    return limit(1) if batch_size * largest < LARGE else contextlib.nullcontext()
+
+
+def limit(threads):
+    """At most so many threads for NumPy's products, from now to the end of a with statement.
+
+    The number only becomes smaller, and stays as it is if an environment variable sets it.
+    """
+    libraries = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    names = {name for info in libraries for name in SET_BY_USER.get(info["internal_api"], ())}
+    if any(os.environ.get(name) for name in names):
+        return contextlib.nullcontext()
+    threads = min([threads, *(info["num_threads"] for info in libraries)])
+    return threadpool_limits(threads, user_api="blas")

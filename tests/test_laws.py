@@ -1,0 +1,447 @@
+"""What holds for every network and every batch, on inputs that hypothesis makes up."""
+
+import math
+from collections import OrderedDict
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ch05.multi_layer_net import MultiLayerNet
+from common.functions import cross_entropy_error, log_softmax, sigmoid, softmax
+from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from common.network import Network
+
+FLOATS = [np.float32, np.float64]
+FORMS = ["numbers", "one-hot", "probabilities"]
+SEEDS = st.integers(0, 2**32)
+
+
+# Arrays in memory
+
+
+def in_rows(array):
+    return np.array(array, order="C")
+
+
+def in_columns(array):
+    return np.array(array, order="F")
+
+
+def strided(array):
+    """Every second entry along each axis. Between them stands what nobody may read."""
+    wide = np.full([2 * length for length in array.shape], 99, array.dtype)
+    view = wide[tuple(slice(1, None, 2) for _ in array.shape)]
+    view[...] = array
+    return view
+
+
+def reversed_in_memory(array):
+    backwards = tuple(slice(None, None, -1) for _ in array.shape)
+    return array[backwards].copy()[backwards]
+
+
+def unaligned(array):
+    """Begins at a byte where no number of its size usually begins."""
+    odd = np.frombuffer(bytearray(array.nbytes + 1), np.uint8)[1:]
+    view = odd.view(array.dtype).reshape(array.shape)
+    view[...] = array
+    return view
+
+
+LAYOUTS = st.sampled_from([in_rows, in_columns, strided, reversed_in_memory, unaligned])
+
+
+def locked(array):
+    """An attempt to write into it raises."""
+    array.setflags(write=False)
+    return array
+
+
+# Networks and batches
+
+
+def labels(rng, form, N, C):
+    """t in one of its forms, and the same as rows."""
+    if form == "probabilities":
+        rows = rng.dirichlet(np.ones(C), size=N)
+        return rows, rows
+    numbers = rng.integers(C, size=N)
+    rows = np.eye(C)[numbers]
+    return (numbers if form == "numbers" else rows), rows
+
+
+class Case:
+    """A network with a batch: x, t, and t as rows.
+
+    Weights are halves from -1 to 1, inputs are whole numbers, times a power of 2 that may be tiny.
+    So no sum before the first Sigmoid is rounded, in either dtype: with six inputs and four layers
+    255 grows to 5,300,000 halves of halves at most. Those are 23 bits, and float32 has 24. So
+    rounding never decides on which side of a Relu's kink an entry falls, or which of two equal
+    scores is the highest.
+    """
+
+    def __init__(self, draw, dtypes=FLOATS, activations=("relu", "relu", "sigmoid")):
+        rng = np.random.default_rng(draw(SEEDS))
+        self.dtype = draw(st.sampled_from(dtypes))
+        self.activation = draw(st.sampled_from(activations))
+        self.N = N = draw(st.integers(1, 9))
+        self.sizes = D, *hidden, C = draw(st.lists(st.integers(1, 6), min_size=2, max_size=5))
+        self.network = MultiLayerNet(D, hidden, C, self.activation, dtype=self.dtype)
+        params = self.network.params.values()
+        for param in params:
+            param[...] = rng.integers(-2, 3, param.shape) / 2
+
+        kind = draw(st.sampled_from(["bytes", "whole", "zeros", "tiny"]))
+        if kind == "bytes":
+            self.x = rng.integers(256, size=(N, D), dtype=np.uint8)
+        else:
+            self.x = rng.integers(-8, 9, size=(N, D)).astype(self.dtype) * (kind != "zeros")
+        self.unit = 1
+        if kind == "tiny":  # denormal. A bias would swallow them, and order would matter
+            self.unit = 16 * float(np.finfo(self.dtype).smallest_subnormal)
+            self.x *= self.unit
+            for param in params:
+                param[...] *= param.ndim == 2
+        self.t, self.rows = labels(rng, draw(st.sampled_from(FORMS)), N, C)
+
+    def __repr__(self):
+        return (
+            f"<{self.sizes}, {self.activation}, {np.dtype(self.dtype)}; "
+            f"x {self.x.tolist()}, t {self.t.tolist()}>"
+        )
+
+
+cases = st.composite(Case)
+
+
+@st.composite
+def chains(draw):
+    """Layers in any order, with a batch of images or rows, and the formula of the loss."""
+    rng = np.random.default_rng(draw(SEEDS))
+    layers, formulas, params = OrderedDict(), [], []
+    shape = draw(st.sampled_from([(1,), (4,), (1, 2, 2), (2, 3)]))
+    x, units = rng.standard_normal((draw(st.integers(1, 5)), *shape)), math.prod(shape)
+    for kind in [*draw(st.lists(st.sampled_from(list(FORMULAS)), max_size=6)), Affine]:
+        arrays = []
+        if kind is Affine:
+            D, units = units, draw(st.integers(1, 5))
+            arrays = [rng.standard_normal((D, units)), rng.standard_normal(units)]
+        layers[f"{kind.__name__}{len(layers)}"] = kind(*arrays)
+        formulas.append((FORMULAS[kind], len(arrays)))
+        params += arrays
+    t, rows = labels(rng, draw(st.sampled_from(FORMS)), len(x), units)
+
+    def formula(params):
+        out, rest = x, list(params)
+        for each, count in formulas:
+            out = each(out, *rest[:count])
+            rest = rest[count:]
+        return softmax_loss(out, rows)
+
+    return Network(layers, SoftmaxWithLoss()), x, t, formula
+
+
+FORMULAS = {
+    Affine: lambda x, W, b: anp.dot(anp.reshape(x, (len(x), -1)), W) + b,
+    Relu: lambda x: anp.where(x > 0, x, 0),
+    Sigmoid: lambda x: anp.exp(-anp.logaddexp(0, -x)),
+}
+
+
+def softmax_loss(x, rows):
+    x = x - anp.max(x, axis=1, keepdims=True)
+    return -anp.sum(rows * (x - anp.log(anp.sum(anp.exp(x), axis=1, keepdims=True)))) / len(x)
+
+
+# How far rounding reaches
+
+
+def rounding(case):
+    """How far scores, loss and each gradient may be from the exact ones: running error analysis.
+
+    To first order, by Higham, Accuracy and Stability of Numerical Algorithms, chapter 3: a sum
+    of n products is off by at most n eps times the sum of their absolute values, and what the
+    factors were off before is carried along. exp, log and division are off by a few eps.
+    """
+    eps = float(np.finfo(case.dtype).eps)
+    size, off = np.abs(case.x.astype(np.float64)), np.zeros(case.x.shape)  # of x, and its error
+    exact, steps = True, []
+    for layer in case.network.layers.values():
+        if isinstance(layer, Affine):
+            W = np.abs(layer.W.astype(np.float64))
+            steps.append((layer, size, off))
+            size = size @ W + np.abs(layer.b)
+            off = off @ W + (0 if exact else (len(W) + 1) * eps * size)
+        elif isinstance(layer, Sigmoid):
+            exact, off = False, off / 4 + 8 * eps  # its slope is 1/4 at most
+            size = np.ones_like(size)
+            steps.append((layer, size, off))
+    N, C = size.shape
+    scores, spread = off, float(np.ptp(case.network.predict(case.x)))
+    worst = 2 * off.max(axis=1, keepdims=True)  # by which a score is off against another
+    loss = worst.mean() + (N * C + C + 8) * eps * (1 + spread + np.log(C))
+    size = np.full((N, C), 1 / N)  # of dscores = (y - t) / N
+    off = size * (worst + (C + 8) * eps)
+    gradients = []
+    for layer, x, x_off in reversed(steps):
+        if isinstance(layer, Affine):
+            dW = x_off.T @ size + x.T @ off + N * eps * x.T @ size
+            gradients += [off.sum(axis=0) + N * eps * size.sum(axis=0), dW]
+            W = np.abs(layer.W.astype(np.float64))
+            size, off = size @ W.T, off @ W.T + (W.shape[1] + 1) * eps * size @ W.T
+        else:  # out (1 - out), which is 1/4 at most, is off by as much as out
+            size, off = size / 4, off / 4 + size * (x_off + 3 * eps)
+    return scores, loss, *reversed(gradients)
+
+
+def results(network, x, t):
+    return network.predict(x), network.loss(x, t), *network.gradient(x, t).values()
+
+
+def assert_close(got, want, off, dtype):
+    """Equal, if both may be off by so much, and what is below the smallest number is lost."""
+    lost = 100 * float(np.finfo(dtype).smallest_subnormal)
+    assert np.shape(got) == np.shape(want)
+    apart = np.abs(np.asarray(got, np.float64) - np.asarray(want, np.float64))
+    assert (apart <= 2 * off + lost).all(), f"{got} and {want} are apart by more than {2 * off}"
+
+
+def assert_all_close(case, got, want, times=1):
+    for mine, other, off in zip(got, want, rounding(case), strict=True):
+        assert_close(mine, other, times * off, case.dtype)
+
+
+# Networks
+
+
+@given(cases(dtypes=[np.float64]))
+def test_gradients_are_those_of_autograd(case):
+    def scores(params):
+        x, pairs = case.x.astype(np.float64), list(zip(params[::2], params[1::2]))
+        for W, b in pairs[:-1]:
+            x = FORMULAS[Relu if case.activation == "relu" else Sigmoid](anp.dot(x, W) + b)
+        return anp.dot(x, pairs[-1][0]) + pairs[-1][1]
+
+    def loss(params):
+        return softmax_loss(scores(params), case.rows)
+
+    params = list(case.network.params.copy().values())
+    want = scores(params), loss(params), *autograd.grad(loss)(params)
+    assert_all_close(case, results(case.network, case.x, case.t), want)
+
+
+@given(chains())
+def test_any_chain_of_layers_agrees_with_autograd(chain):
+    network, x, t, formula = chain
+    params = list(network.params.copy().values())
+    assert network.loss(x, t) == pytest.approx(formula(params), rel=1e-11, abs=1e-14)
+    gradients = network.gradient(x, t)
+    assert list(gradients) == list(network.params)
+    for got, want in zip(gradients.values(), autograd.grad(formula)(params), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+
+
+@given(cases())
+def test_a_loss_is_finite_and_never_negative(case):
+    loss = case.network.loss(case.x, case.t)
+    assert type(loss) is float and 0 <= loss < np.inf
+    assert case.network.predict(case.x).dtype == case.dtype
+    for gradient in case.network.gradient(case.x, case.t).values():
+        assert gradient.dtype == case.dtype and np.isfinite(gradient).all()
+
+
+@given(cases(), st.sampled_from([np.uint8, np.int64, np.float32, np.float64]), SEEDS)
+def test_the_three_forms_of_t_agree(case, t_dtype, seed):
+    network, x, C = case.network, case.x, case.sizes[-1]
+    numbers, one_hot = labels(np.random.default_rng(seed), "numbers", case.N, C)
+    want, accuracy = results(network, x, numbers), network.accuracy(x, numbers)
+    for t in (numbers.astype(t_dtype), one_hot.astype(t_dtype)):
+        assert_all_close(case, results(network, x, t), want)
+        assert network.accuracy(x, t) == accuracy
+    softer = one_hot / 2 + 1 / 2 / C  # the highest entry is the same
+    assert network.accuracy(x, softer) == accuracy
+
+
+@given(cases(), LAYOUTS)
+def test_nothing_is_written_into(case, layout):
+    network = case.network
+    before = network.params.copy()
+    for lock in (np.asarray, locked):
+        x, t = lock(layout(case.x)), lock(layout(case.t))
+        network.accuracy(x, t), results(network, x, t)
+        assert x.tobytes() == case.x.tobytes() and t.tobytes() == case.t.tobytes()
+        for key, param in network.params.items():
+            assert param.tobytes() == before[key].tobytes()
+
+
+@given(cases(), st.data())
+def test_no_result_depends_on_where_numbers_lie_in_memory(case, data):
+    network, x, t = case.network, case.x, case.t
+    want, accuracy = results(network, x, t), network.accuracy(x, t)
+    for name, layer in network.layers.items():
+        if isinstance(layer, Affine):
+            W, b = (data.draw(LAYOUTS)(array) for array in (layer.W, layer.b))
+            network.layers[name] = Affine(W, b)
+    x, t = data.draw(LAYOUTS)(x), data.draw(LAYOUTS)(t)
+    assert_all_close(case, results(network, x, t), want)
+    if case.activation == "relu":  # else rounding may choose between two scores that are equal
+        assert network.accuracy(x, t) == accuracy
+
+
+@given(cases())
+def test_a_batch_is_the_mean_of_its_samples(case):
+    network, N = case.network, case.N
+    samples = [(case.x[n : n + 1], case.t[n : n + 1]) for n in range(N)]
+    scores, *others = zip(*(results(network, *sample) for sample in samples), strict=True)
+    want = np.concatenate(scores), *(np.mean(other, axis=0) for other in others)
+    # The mean of the samples' results is rounded as often as that of the batch, hence 2.
+    assert_all_close(case, results(network, case.x, case.t), want, times=2)
+    if case.activation == "relu":
+        right = sum(network.accuracy(*sample) for sample in samples)
+        assert network.accuracy(case.x, case.t) == pytest.approx(right / N, rel=1e-15)
+
+
+@given(cases(), st.data())
+def test_the_order_of_the_samples_changes_only_the_order_of_the_scores(case, data):
+    order = data.draw(st.permutations(range(case.N)))
+    network, x, t = case.network, case.x, case.t
+    scores, *others = results(network, x, t)
+    assert_all_close(case, results(network, x[order], t[order]), (scores[order], *others))
+    if case.activation == "relu":
+        assert network.accuracy(x[order], t[order]) == network.accuracy(x, t)
+
+
+@given(cases(dtypes=[np.float32]))
+def test_float32_agrees_with_float64_to_its_own_precision(case):
+    D, *hidden, C = case.sizes
+    double = MultiLayerNet(D, hidden, C, case.activation)
+    double.params = case.network.params  # halves, which both dtypes hold exactly
+    want = results(double, case.x, case.t)
+    assert_all_close(case, results(case.network, case.x, case.t), want)
+    if case.activation == "relu":
+        assert case.network.accuracy(case.x, case.t) == double.accuracy(case.x, case.t)
+
+
+@given(cases(activations=["relu"]))
+def test_scores_and_accuracy_are_exact_where_no_sum_is_rounded(case):
+    # In Python's whole numbers, which know no rounding: in units of 1/2, then 1/4, ...
+    x, unit = [[int(value / case.unit) for value in row] for row in case.x.tolist()], 1
+    for layer in case.network.layers.values():
+        if isinstance(layer, Relu):
+            x = [[max(value, 0) for value in row] for row in x]
+            continue
+        unit *= 2
+        W, b = (2 * layer.W).astype(int).T.tolist(), (unit * layer.b).astype(int).tolist()
+        x = [[sum(map(int.__mul__, row, w)) + c for w, c in zip(W, b)] for row in x]
+    np.testing.assert_array_equal(case.network.predict(case.x), np.array(x) * (case.unit / unit))
+    right = [row.index(max(row)) for row in x] == case.rows.argmax(axis=1)  # of equals, the first
+    assert case.network.accuracy(case.x, case.t) == right.sum() / case.N
+
+
+# The last layer and the functions
+
+
+@st.composite
+def scores_and_labels(draw):
+    """Scores to +-10,000, denormals among them, and labels for them: (x, t, t as rows)."""
+    dtype = draw(st.sampled_from(FLOATS))
+    N, C = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    elements = st.floats(-1e4, 1e4, width=np.dtype(dtype).itemsize * 8)
+    x = draw(arrays(dtype, (N, C), elements=elements))
+    return x, *labels(np.random.default_rng(draw(SEEDS)), draw(st.sampled_from(FORMS)), N, C)
+
+
+@given(scores_and_labels(), st.sampled_from([1, -2.5, 0.125]), LAYOUTS)
+def test_the_last_layer_is_exact_however_far_scores_are_apart(batch, dout, layout):
+    x, t, rows = batch
+    N, C = x.shape
+    eps = float(np.finfo(x.dtype).eps)
+    layer, mine, my_t = SoftmaxWithLoss(), locked(layout(x)), locked(layout(t))
+    loss = layer.forward(mine, my_t)
+    # Scores are 20,000 apart at most, and the subtraction rounds that far off. C terms are added
+    # up for the total, and N C of them for the loss. float32 rounds rows t too.
+    exact = x.astype(np.float64)
+    spread = np.ptp(exact, axis=1).max()
+    off = eps * (N * C + C + 8) * (spread + 1)
+    assert 0 <= loss <= np.log(C) + spread + off
+    assert_close(loss, softmax_loss(exact, rows), off, x.dtype)
+    # A difference of scores that is off by eps times itself makes a y that is off by
+    # y log(1/y) eps, less than eps. The rest are sum, quotient, y - t and dout / N.
+    off = eps * abs(dout) * (C + 8) / N
+    dx = layer.backward(dout)
+    assert_close(dx, dout * autograd.grad(softmax_loss)(exact, rows), off, x.dtype)
+    # Each row of y, and of t, sums to 1: what one class gains, others lose.
+    np.testing.assert_allclose(dx.sum(axis=1), 0, atol=3 * off)
+    assert mine.tobytes() == x.tobytes() and my_t.tobytes() == t.tobytes()
+
+
+@given(st.sampled_from(FLOATS), st.sampled_from(FORMS), SEEDS)
+def test_a_shift_of_all_scores_of_a_row_changes_nothing(dtype, form, seed):
+    # In steps of 1/512 no sum is rounded: 20,000 * 512 is less than 2^24, so float32 holds it.
+    rng = np.random.default_rng(seed)
+    N, C = rng.integers(1, 7, size=2)
+    steps, shift = (rng.integers(-10_000 * 512, 10_000 * 512, s) for s in [(N, C), (N, 1)])
+    x, shifted = ((s / 512).astype(dtype) for s in (steps, steps + shift))
+    for function in (softmax, log_softmax):
+        np.testing.assert_array_equal(function(shifted), function(x))
+    t, _ = labels(rng, form, N, C)
+    layer, other = SoftmaxWithLoss(), SoftmaxWithLoss()
+    assert layer.forward(shifted, t) == other.forward(x, t)
+    np.testing.assert_array_equal(layer.backward(), other.backward())
+
+
+@given(scores_and_labels(), LAYOUTS)
+def test_functions_leave_arguments_alone_and_ignore_their_layout(batch, layout):
+    x, t, _ = batch
+    eps = float(np.finfo(x.dtype).eps)
+    for function in (sigmoid, softmax, log_softmax):
+        mine = locked(layout(x))
+        out = function(mine)
+        assert mine.tobytes() == x.tobytes() and out.dtype == x.dtype
+        # Loops along memory and across it may round exp differently, and sums of C of them.
+        off = 8 * x.shape[1] * eps
+        np.testing.assert_allclose(out, function(x), rtol=off, atol=off)
+    y = np.full_like(x, 1 / x.shape[1])
+    mine, my_t = locked(layout(y)), locked(layout(t))
+    # Where every class is as likely as any other, each right one costs log C.
+    off = 10 * x.size * eps
+    assert cross_entropy_error(mine, my_t) == pytest.approx(np.log(x.shape[1]), rel=off, abs=off)
+    assert mine.tobytes() == y.tobytes() and my_t.tobytes() == t.tobytes()
+
+
+@given(scores_and_labels(), st.data())
+def test_softmax_gives_probabilities_in_the_order_of_the_scores(batch, data):
+    x, t, rows = batch
+    N, C = x.shape
+    eps = float(np.finfo(x.dtype).eps)
+    y, log_y = softmax(x), log_softmax(x)
+    assert (y >= 0).all() and (y <= 1).all() and (log_y <= 0).all() and np.isfinite(log_y).all()
+    np.testing.assert_allclose(y.sum(axis=1), 1, atol=2 * C * eps)
+    np.testing.assert_allclose(np.exp(log_y), y, atol=2 * (C + 8) * eps)
+    np.testing.assert_array_equal(y.max(axis=1), y[np.arange(N), x.argmax(axis=1)])
+    order = data.draw(st.permutations(range(C)))
+    np.testing.assert_allclose(softmax(x[:, order]), y[:, order], rtol=4 * C * eps, atol=1e-44)
+    if (y[rows > 0] > 1e-30).all():  # where no probability is lost, both say the same
+        off = eps * (2e4 + N * C * 100)
+        assert_close(cross_entropy_error(y, t), SoftmaxWithLoss().forward(x, t), off, x.dtype)
+
+
+@given(st.sampled_from(FLOATS), st.data())
+def test_sigmoid_rises_from_0_to_1_and_turns_about_its_middle(dtype, data):
+    eps = float(np.finfo(dtype).eps)
+    elements = st.floats(-1e4, 1e4, width=np.dtype(dtype).itemsize * 8)
+    x = np.sort(data.draw(arrays(dtype, 12, elements=elements)))
+    y = sigmoid(x)
+    assert (y >= 0).all() and (y <= 1).all()
+    assert (np.diff(y) >= -2 * eps).all()
+    np.testing.assert_allclose(y + sigmoid(-x), 1, atol=4 * eps)
+    want = 0.5 + np.tanh(x.astype(np.float64) / 2) / 2
+    np.testing.assert_allclose(y, want, atol=4 * eps)
+    layer = Sigmoid()
+    layer.forward(x)
+    np.testing.assert_allclose(layer.backward(np.ones_like(x)), want * (1 - want), atol=8 * eps)

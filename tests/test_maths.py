@@ -1,0 +1,656 @@
+"""Functions and layers: numbers worked on paper, published figures, and derivatives by autograd.
+
+An expected number stands beside its arithmetic. log(3), say, is a score whose exp is 3.
+"""
+
+import copy
+import math
+import tracemalloc
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import common.functions
+import common.layers
+from common.functions import cross_entropy_error, log_softmax, sigmoid, softmax
+from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from common.mistakes import as_floats
+
+log, parametrize = np.log, pytest.mark.parametrize
+
+
+def read_only(array, order="K"):
+    array = np.array(array, order=order)
+    array.setflags(write=False)
+    return array
+
+
+@parametrize(
+    "module, names",
+    [
+        (common.functions, "sigmoid log_softmax softmax cross_entropy_error"),
+        (common.layers, "Affine Relu Sigmoid SoftmaxWithLoss"),
+    ],
+)
+def test_import_star_gives_what_the_chapter_names(module, names):
+    given = {}
+    exec(f"from {module.__name__} import *", given)
+    assert sorted(given.keys() - {"__builtins__"}) == sorted(names.split())
+
+
+# sigmoid
+
+
+def test_sigmoid_by_hand():
+    # exp(-log 3) = 1/3, and 1 / (1 + 1/3) = 3/4. The others likewise.
+    x = [[0, log(3), -log(3)], [log(9), -log(9), log(99)]]
+    assert_allclose(sigmoid(x), [[1 / 2, 3 / 4, 1 / 4], [9 / 10, 1 / 10, 99 / 100]], rtol=1e-15)
+
+
+@parametrize("dtype", [np.float32, np.float64])
+def test_sigmoid_of_huge_numbers_is_exact_without_a_warning(dtype):
+    big = np.finfo(dtype).max
+    x = np.array([-big, -1e30, -1000, 1000, 1e30, big], dtype)
+    assert_array_equal(sigmoid(x), [0, 0, 0, 1, 1, 1])
+    # exp(x) / (1 + exp(x)) with exp(x) = 1e-30: the sum is 1 in floats, and no digit is lost.
+    x = np.array([-30 * log(10)], dtype)
+    assert_allclose(sigmoid(x), [1e-30], rtol=100 * np.finfo(dtype).eps)
+
+
+@parametrize("shape", [(), (3,), (2, 3), (2, 1, 4), (0, 3)])
+def test_sigmoid_takes_any_shape(shape):
+    out = sigmoid(np.zeros(shape))
+    assert out.shape == shape and (out == 0.5).all()
+
+
+# softmax and log_softmax
+
+P = np.array([[1 / 8, 2 / 8, 5 / 8], [3 / 10, 3 / 10, 4 / 10]])
+SCORES = log([[1.0, 2, 5], [3, 3, 4]])  # exp sums to 8 and to 10, so softmax gives P
+
+
+def test_softmax_by_hand():
+    assert_allclose(softmax(SCORES), P, rtol=1e-15)
+    assert_allclose(log_softmax(SCORES), log(P), rtol=1e-14)
+    assert_allclose(log_softmax(SCORES[0]), log(P[0]), rtol=1e-14)  # one sample
+
+
+@parametrize(
+    "scores, printed",
+    [
+        ([0.3, 2.9, 4.0], [0.01821127, 0.24519181, 0.73659691]),
+        ([1010, 1000, 990], [9.99954600e-01, 4.53978686e-05, 2.06106005e-09]),
+    ],
+)
+def test_softmax_of_one_sample_gives_the_textbooks_figures(scores, printed):
+    assert_allclose(softmax(scores), printed, rtol=5e-7)
+
+
+def test_softmax_goes_along_the_last_axis():
+    # 1, 3 (sum 4); 1, 1 (sum 2); 4, 1 (sum 5); 1, 9 (sum 10): a stack of two batches.
+    x = log([[[1, 3], [1, 1]], [[4, 1], [1, 9]]])
+    want = np.array([[[1 / 4, 3 / 4], [1 / 2, 1 / 2]], [[4 / 5, 1 / 5], [1 / 10, 9 / 10]]])
+    assert_allclose(softmax(x), want, rtol=1e-14)
+    assert_allclose(log_softmax(x), log(want), rtol=1e-14)
+
+
+@parametrize("shift", [-1e4, 1e4, [[1e4], [-1e4]]])
+def test_a_shift_of_a_row_drops_out(shift):
+    # Beside 1e4, 12 digits of the scores are left.
+    assert_allclose(softmax(SCORES + shift), P, rtol=1e-11)
+    assert_allclose(log_softmax(SCORES + shift), log(P), rtol=1e-11)
+
+
+def test_log_softmax_never_takes_log_of_0():
+    # log(exp(-1e4) / (1 + exp(-1e4))) = -1e4 - log(1 + exp(-1e4)) = -1e4 - 0
+    assert_array_equal(log_softmax([0, -1e4]), [0, -1e4])
+    assert_array_equal(softmax([[1e4, -1e4, 0]]), [[1, 0, 0]])
+
+
+@parametrize("function", [softmax, log_softmax])
+def test_there_may_be_no_samples_but_not_no_classes(function):
+    assert function(np.zeros((0, 3))).shape == (0, 3)
+    for shape in [(2, 0), (0,), ()]:
+        with pytest.raises(ValueError):
+            function(np.zeros(shape))
+
+
+# cross_entropy_error
+
+HALVES = np.array([[1 / 2, 1 / 2, 0], [0, 1 / 4, 3 / 4]])
+# -(1/2 log 1/8 + 1/2 log 2/8) = (3 log 2 + 2 log 2) / 2 = 5/2 log 2 in the first row,
+# -(1/4 log 3/10 + 3/4 log 4/10) in the second; then the mean of the two.
+LOSS_OF_HALVES = (5 / 2 * log(2) - log(0.3) / 4 - 3 / 4 * log(0.4)) / 2
+
+
+@parametrize(
+    "y, t, want",
+    [
+        (P, [0, 2], log(20) / 2),  # (-log 1/8 - log 4/10) / 2 = log(8 * 10/4) / 2
+        (P, [[1, 0, 0], [0, 0, 1]], log(20) / 2),
+        (P, HALVES, LOSS_OF_HALVES),
+        (P[0], 1, log(4)),  # one sample: -log 2/8
+        (P[0], [1], log(4)),
+        (P[0], [0, 1, 0], log(4)),
+        (P[0], HALVES[0], 5 / 2 * log(2)),
+        ([[1e-30, 1]], [0], 30 * log(10)),  # + 1e-7, as often used, would make it 7 log(10)
+        ([[1, 0]], [1], math.inf),
+        ([[1, 0]], [[0, 1]], math.inf),
+        ([[1, 0]], [[1, 0]], 0),  # 0 log 0 counts as 0, not as nan
+        ([[1, 0]], [0], 0),
+    ],
+)
+def test_cross_entropy_by_hand(y, t, want):
+    loss = cross_entropy_error(y, t)
+    assert type(loss) is float and loss == pytest.approx(want, rel=1e-14)
+
+
+# All functions
+
+FUNCTIONS = parametrize("function", [sigmoid, softmax, log_softmax])
+e = math.e
+OF_0_AND_1 = {
+    sigmoid: [1 / 2, e / (1 + e)],
+    softmax: [1 / (1 + e), e / (1 + e)],
+    log_softmax: [-log(1 + e), 1 - log(1 + e)],
+}
+
+
+@FUNCTIONS
+@parametrize("came, stays", [("f4", "f4"), ("f8", "f8"), ("i8", "f8"), ("u1", "f8"), ("f2", "f8")])
+def test_floats_keep_their_dtype_and_other_numbers_become_float64(function, came, stays):
+    out = function(np.array([0, 1], came))  # in unsigned bytes 0 - 1 would be 255
+    assert out.dtype == stays
+    assert_allclose(out, OF_0_AND_1[function], rtol=1e-6 if came == "f4" else 1e-14)
+    assert sigmoid(np.array(1, came)).dtype == sigmoid(np.dtype(came).type(1)).dtype == stays
+
+
+@FUNCTIONS
+@parametrize("x", [["a"], [1j], [None], None, "x", [np.datetime64("2020-01-01")]], ids=str)
+def test_what_is_no_real_number_is_refused(function, x):
+    with pytest.raises(TypeError):
+        function(x)
+
+
+@FUNCTIONS
+def test_functions_write_into_nothing_and_return_arrays_of_their_own(function):
+    x = read_only([[1.0, -2, 3], [0, 5, -1]])  # an attempt to write would raise
+    assert not np.may_share_memory(function(x), x)
+    for t in ([0, 2], [0.0, 2.0], [[1, 0, 0], [0, 0, 1]], HALVES):
+        cross_entropy_error(read_only(P), read_only(t))
+
+
+def test_as_floats_copies_only_what_must_be_converted():
+    for dtype, other in [("f4", "f8"), ("f8", "f4")]:
+        x = np.ones(3, dtype)
+        assert as_floats(x) is x and as_floats(x, x.dtype) is x
+        assert as_floats(x, np.dtype(other)).dtype == other and x.dtype == dtype
+        assert as_floats([1, 2], np.dtype(dtype)).dtype == dtype
+    swapped = as_floats(np.array([1.5, -2], ">f4"))  # bytes in the other order
+    assert swapped.dtype.isnative and swapped.tolist() == [1.5, -2]
+
+
+# Affine
+
+X = np.array([[1.0, 2], [3, 4], [5, 6]])  # (N, D) = (3, 2)
+W = np.array([[1.0, 0, -1], [2, 1, 0]])  # (D, M) = (2, 3)
+B = np.array([10.0, 20, 30])
+# 1*1 + 2*2 + 10    1*0 + 2*1 + 20    1*(-1) + 2*0 + 30
+# 3*1 + 4*2 + 10    3*0 + 4*1 + 20    3*(-1) + 4*0 + 30
+# 5*1 + 6*2 + 10    5*0 + 6*1 + 20    5*(-1) + 6*0 + 30
+OUT = [[15, 22, 29], [21, 24, 27], [27, 26, 25]]
+
+DOUT = np.array([[1.0, 0, 2], [0, -1, 1], [3, 1, 0]])  # (N, M)
+# dx = dout W^T:  1*1 + 0*0 + 2*(-1)    1*2 + 0*1 + 2*0
+#                 0*1 - 1*0 + 1*(-1)    0*2 - 1*1 + 1*0
+#                 3*1 + 1*0 + 0*(-1)    3*2 + 1*1 + 0*0
+AFFINE_DX = [[-1, 2], [-1, -1], [3, 7]]
+# dW = x^T dout:  1*1 + 3*0 + 5*3    1*0 + 3*(-1) + 5*1    1*2 + 3*1 + 5*0
+#                 2*1 + 4*0 + 6*3    2*0 + 4*(-1) + 6*1    2*2 + 4*1 + 6*0
+DW = [[16, 2, 5], [20, 2, 8]]
+DB = [4, 0, 3]  # 1 + 0 + 3    0 - 1 + 1    2 + 1 + 0: the sum over the batch, not its mean
+
+
+def affine(dtype=np.float64):
+    return Affine(W.astype(dtype), B.astype(dtype))
+
+
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize("came", ["f2", "f4", "f8", "i1", "i8"])
+def test_affine_by_hand_in_the_dtype_of_W_whatever_comes(dtype, came):
+    layer = affine(dtype)
+    out = layer.forward(X.astype(came))
+    dx = layer.backward(DOUT.astype(came))
+    for got, want in [(out, OUT), (dx, AFFINE_DX), (layer.dW, DW), (layer.db, DB)]:
+        assert got.dtype == dtype
+        assert_array_equal(got, want)
+
+
+def test_affine_takes_a_batch_of_one():
+    layer = affine()
+    assert_array_equal(layer.forward(X[1:2]), OUT[1:2])
+    assert_array_equal(layer.backward(DOUT[1:2]), AFFINE_DX[1:2])
+    assert_array_equal(layer.dW, [[0, -3, 3], [0, -4, 4]])  # 3 and 4 times (0, -1, 1)
+    assert_array_equal(layer.db, [0, -1, 1])
+
+
+@parametrize("shape", [(3, 1, 2, 1), (3, 2, 1), (3, 1, 1, 2)])
+def test_affine_takes_images_and_dx_has_their_shape(shape):
+    layer = affine()
+    assert_array_equal(layer.forward(X.reshape(shape)), OUT)
+    assert_array_equal(layer.backward(DOUT), np.reshape(AFFINE_DX, shape))
+    assert_array_equal(layer.dW, DW)
+
+
+def test_affine_without_dx_leaves_the_same_gradients():
+    layer = affine()
+    layer.forward(X)
+    assert layer.backward(DOUT, need_dx=False) is None
+    assert_array_equal(layer.dW, DW)
+    assert_array_equal(layer.db, DB)
+
+
+def test_affine_uses_the_arrays_it_is_given():
+    mine_W, mine_b, x = W.copy(), B.copy(), X.copy()
+    layer = Affine(mine_W, mine_b)
+    assert layer.W is mine_W and layer.b is mine_b and layer.dW is None and layer.db is None
+    mine_b += 1  # what a training step does
+    assert_array_equal(layer.forward(x), np.add(OUT, 1))
+    assert layer.x is x
+
+
+def test_affine_makes_floats_of_one_dtype_of_its_parameters():
+    layer = Affine([[1, 0, -1], [2, 1, 0]], [10, 20, 30])
+    assert layer.W.dtype == layer.b.dtype == np.float64
+    assert_array_equal(layer.forward(X.tolist()), OUT)
+    assert Affine(W.astype(np.float32), B).b.dtype == np.float32
+    assert Affine(W, B.astype(np.float32)).b.dtype == np.float64
+
+
+def test_gradients_of_one_backward_stay_when_the_next_comes():
+    layer = affine()
+    layer.forward(X)
+    layer.backward(DOUT)
+    dW, db = layer.dW, layer.db
+    layer.forward(2 * X)
+    layer.backward(-DOUT)
+    assert_array_equal(dW, DW)
+    assert_array_equal(db, DB)
+
+
+def test_a_refused_x_leaves_what_forward_had_kept():
+    layer = affine()
+    layer.forward(X)
+    with pytest.raises(ValueError):
+        layer.forward(np.zeros((2, 5)))
+    assert_array_equal(layer.backward(DOUT), AFFINE_DX)
+
+
+# Affine.random
+
+
+@parametrize("dtype", [np.float32, np.float64])
+def test_random_weights_are_std_times_the_draws_that_everyone_knows(dtype):
+    # np.random.seed(0); np.random.randn(3) gives 1.76405235, 0.40015721, 0.97873798.
+    np.random.seed(0)
+    layer = Affine.random(1, 3, 0.01, dtype=dtype)
+    assert_allclose(layer.W, [[0.0176405235, 0.0040015721, 0.0097873798]], rtol=2e-7)
+    assert_array_equal(layer.b, [0, 0, 0])
+    assert layer.W.dtype == layer.b.dtype == dtype
+
+
+def test_random_takes_a_seed_or_a_generator_and_leaves_the_global_state():
+    want = 0.5 * np.random.default_rng(7).standard_normal((3, 4))
+    generator = np.random.default_rng(7)
+    np.random.seed(0)
+    assert_array_equal(Affine.random(3, 4, 0.5, rng=7).W, want)
+    assert_array_equal(Affine.random(3, 4, 0.5, rng=generator).W, want)
+    assert (Affine.random(3, 4, 0.5, rng=generator).W != want).all()  # the stream goes on
+    assert np.random.standard_normal() == pytest.approx(1.76405235, abs=5e-9)  # seed 0's first
+
+
+@parametrize(
+    "std, D, want",  # sqrt(2 / 200) = 1/10, sqrt(2 / 800) = sqrt(1 / 400) = 1/20
+    [("he", 200, 1 / 10), ("he", 800, 1 / 20), ("xavier", 400, 1 / 20), (0, 9, 0), (2, 9, 2)],
+)
+def test_random_stds(std, D, want):
+    draws = np.random.default_rng(0).standard_normal((D, 5))
+    assert_allclose(Affine.random(D, 5, std, rng=0).W, want * draws, rtol=1e-14)
+
+
+# Relu and Sigmoid
+
+
+def test_relu_by_hand():
+    layer = Relu()
+    out = layer.forward(np.array([[1.0, -2, 0], [-0.5, 3, 1e-300]]))
+    assert_array_equal(out, [[1, 0, 0], [0, 3, 1e-300]])
+    dx = layer.backward(np.array([[1.0, 2, 3], [4, -5, 6]]))
+    assert_array_equal(dx, [[1, 0, 0], [0, -5, 6]])  # at x = 0 it is 0
+    assert_array_equal(layer.forward([-np.inf, np.inf]), [0, np.inf])
+    assert layer.forward(np.array([0, 255], np.uint8)).dtype == np.float64
+
+
+def test_sigmoid_layer_by_hand():
+    # out is 3/4, 1/4, 1/2, 9/10, and out (1 - out) is 3/16, 3/16, 1/4, 9/100.
+    layer = Sigmoid()
+    out = layer.forward([[log(3), -log(3)], [0, log(9)]])
+    assert_allclose(out, [[3 / 4, 1 / 4], [1 / 2, 9 / 10]], rtol=1e-15)
+    assert_allclose(layer.backward([[16, -32], [3, 200]]), [[3, -6], [3 / 4, 18]], rtol=1e-14)
+    layer.forward([-1e4, 1e4])  # flat there
+    assert_array_equal(layer.backward([1, 1]), [0, 0])
+
+
+# SoftmaxWithLoss
+
+NUMBERS = np.array([2, 0])
+ONE_HOT = np.array([[0, 0, 1], [1, 0, 0]])
+# -(log 5/8 + log 3/10) / 2 = log(8/5 * 10/3) / 2
+LOSS = log(16 / 3) / 2
+# (y - t) / 2: 1 is taken from y at class 2 in the first row, at class 0 in the second.
+DX = np.array([[1 / 16, 2 / 16, -3 / 16], [-7 / 20, 3 / 20, 4 / 20]])
+# 1/8 - 1/2 = -3/8    1/4 - 1/2 = -1/4    5/8 - 0
+# 3/10 - 0    3/10 - 1/4 = 1/20    4/10 - 3/4 = -7/20, all of them over N = 2
+DX_OF_HALVES = np.array([[-3 / 16, -1 / 8, 5 / 16], [3 / 20, 1 / 40, -7 / 40]])
+
+
+@parametrize(
+    "t, loss, dx",
+    [
+        (NUMBERS, LOSS, DX),
+        (NUMBERS.tolist(), LOSS, DX),
+        (ONE_HOT, LOSS, DX),
+        (ONE_HOT.astype(float), LOSS, DX),
+        (HALVES, LOSS_OF_HALVES, DX_OF_HALVES),
+    ],
+    ids=["numbers", "a list", "one-hot", "one-hot floats", "probabilities"],
+)
+def test_softmax_with_loss_by_hand(t, loss, dx):
+    layer = SoftmaxWithLoss()
+    got = layer.forward(SCORES, t)
+    assert type(got) is float and got == layer.loss == pytest.approx(loss, rel=1e-14)
+    assert_allclose(layer.y, P, rtol=1e-14)
+    assert_array_equal(layer.t, HALVES if dx is DX_OF_HALVES else ONE_HOT)
+    assert_allclose(layer.backward(), dx, rtol=1e-14)
+    for dout in (-3, 0.5, np.float32(2), np.array(4.0), 0):
+        assert_allclose(layer.backward(dout=dout), float(dout) * dx, rtol=1e-14)
+
+
+@parametrize("dtype", ["?", "i1", "i8", "u1", "u8", "f2", "f4", "f8"])
+@parametrize("x_dtype", [np.float32, np.float64])
+def test_labels_may_have_any_dtype(dtype, x_dtype):
+    # Equal scores: y is 1/2 everywhere, and the loss log 2. Shape (2,) is numbers, (2, 2) is rows.
+    for t in ([1, 0], [[0, 1], [1, 0]]):
+        layer = SoftmaxWithLoss()
+        loss = layer.forward(np.zeros((2, 2), x_dtype), np.array(t, dtype))
+        assert loss == pytest.approx(log(2), rel=1e-7)
+        assert layer.y.dtype == layer.t.dtype == x_dtype
+        assert layer.t.tolist() == [[0, 1], [1, 0]]
+
+
+@parametrize("dout", [1, 1.0, np.float64(1), np.array(1.0)], ids=repr)
+def test_the_last_layer_stays_in_float32(dout):
+    layer = SoftmaxWithLoss()
+    layer.forward(SCORES.astype(np.float32), NUMBERS)
+    dx = layer.backward(dout)
+    assert dx.dtype == np.float32
+    assert_allclose(dx, DX, rtol=1e-6)
+
+
+def test_labels_may_change_after_forward():
+    for t in (NUMBERS.copy(), ONE_HOT.copy(), ONE_HOT.astype(float)):
+        layer = SoftmaxWithLoss()
+        layer.forward(SCORES, t)
+        t[...] = 1
+        assert_allclose(layer.backward(), DX, rtol=1e-14)
+
+
+def test_rows_that_nearly_sum_to_1_have_the_gradient_of_their_loss():
+    # They are divided by their sum, 0.9996. With y = (1/2, 1/2) the loss is log 2 then.
+    layer = SoftmaxWithLoss()
+    assert layer.forward([[0, 0]], [[0.7, 0.2996]]) == pytest.approx(log(2), rel=1e-12)
+    want = [[0.5 - 0.7 / 0.9996, 0.5 - 0.2996 / 0.9996]]
+    assert_allclose(layer.backward(), want, rtol=1e-12)
+
+
+def test_float32_rows_sum_to_1_as_nearly_as_float64_can():
+    t = np.random.default_rng(0).dirichlet(np.ones(5), 100).astype(np.float32)
+    layer = SoftmaxWithLoss()
+    layer.forward(np.zeros((100, 5)), t)
+    assert np.abs(layer.t.sum(axis=1) - 1).max() < 1e-15
+
+
+@parametrize("dtype", [np.float32, np.float64])
+@parametrize(
+    "t, want",
+    [
+        ([1, 1], 1e4),  # (2e4 + 0) / 2: log(exp(1e4) + exp(-1e4)) is 1e4 in floats
+        ([0, 1], 0),
+        ([[1, 0], [0, 1]], 0),
+        ([[0.5, 0.5], [0, 1]], 0.5e4),  # (2e4 / 2 + 0) / 2
+    ],
+)
+def test_scores_far_apart_have_an_exact_loss(dtype, t, want):
+    layer = SoftmaxWithLoss()
+    assert layer.forward(np.array([[1e4, -1e4], [-1e4, 1e4]], dtype), t) == want
+    if t == [1, 1]:
+        assert_array_equal(layer.backward(), [[0.5, -0.5], [0, 0]])
+
+
+def test_the_loss_has_no_small_constant():
+    # -log(exp(-30) / (1 + exp(-30))) = 30 + log(1 + exp(-30)). With y + 1e-7 it would be 16.
+    small = np.log1p(np.exp(-30))
+    assert SoftmaxWithLoss().forward([[0, -30]], [1]) == pytest.approx(30 + small, rel=1e-15)
+    assert SoftmaxWithLoss().forward([[0, -30]], [0]) == pytest.approx(small, abs=2.3e-16)
+
+
+@parametrize("t", [[0], [[1, 0]]], ids=str)
+def test_a_loss_of_0_is_not_printed_as_minus_0(t):
+    assert str(SoftmaxWithLoss().forward([[1e4, 0]], t)) == "0.0"
+    assert str(cross_entropy_error([[1, 0]], t)) == "0.0"
+
+
+@parametrize("C", [1, 2, 10, 1000])
+def test_equal_scores_cost_log_C(C):
+    loss = SoftmaxWithLoss().forward(np.full((5, C), 7.0), np.zeros(5, int))
+    assert loss == pytest.approx(log(C), rel=1e-14)
+
+
+def test_the_last_layer_takes_memory_for_its_scores_and_no_more():
+    """200,000 scores in float32 are 0.8 MB. A table of classes by classes would take 160 GB."""
+    scores, layer = np.zeros((1, 200_000), np.float32), SoftmaxWithLoss()
+    tracemalloc.start()
+    try:
+        layer.forward(scores, [7])
+        layer.backward()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 10 * scores.nbytes
+
+
+# Against autograd, on random numbers
+
+
+def softmax_loss(x, t):
+    x = x - anp.max(x, axis=1, keepdims=True)
+    return -anp.sum(t * (x - anp.log(anp.sum(anp.exp(x), axis=1, keepdims=True)))) / len(x)
+
+
+FORMULAS = {
+    Affine: lambda x, W, b: anp.dot(anp.reshape(x, (len(x), -1)), W) + b,
+    Relu: lambda x: anp.where(x > 0, x, 0),
+    Sigmoid: lambda x: 1 / (1 + anp.exp(-x)),
+}
+
+
+@parametrize("shape", [(1, 1), (1, 5), (7, 1), (4, 6), (5, 1, 28, 28), (2, 3, 4)])
+@parametrize("kind", FORMULAS)
+def test_layers_agree_with_autograd(kind, shape):
+    rng = np.random.default_rng(len(shape) + sum(shape))
+    arrays, D = [rng.standard_normal(shape)], math.prod(shape[1:])
+    if kind is Affine:
+        arrays += [rng.standard_normal((D, 3)), rng.standard_normal(3)]
+    layer, formula = kind(*arrays[1:]), FORMULAS[kind]
+    out = layer.forward(arrays[0])
+    assert_allclose(out, formula(*arrays), rtol=1e-13, atol=1e-13)
+    dout = rng.standard_normal(out.shape)
+    got = [layer.backward(dout)]
+    got += [layer.dW, layer.db] if kind is Affine else []
+    for i, gradient in enumerate(got):
+        want = autograd.grad(lambda *a: anp.sum(dout * formula(*a)), i)(*arrays)
+        assert gradient.shape == want.shape
+        assert_allclose(gradient, want, rtol=1e-12, atol=1e-13)
+
+
+@parametrize("shape", [(1, 2), (1, 8), (8, 2), (5, 3), (4, 1)])
+def test_the_last_layer_agrees_with_autograd(shape):
+    rng = np.random.default_rng(sum(shape))
+    x, t = 3 * rng.standard_normal(shape), rng.dirichlet(np.ones(shape[1]), size=shape[0])
+    layer = SoftmaxWithLoss()
+    assert layer.forward(x, t) == pytest.approx(softmax_loss(x, t), rel=1e-13)
+    want = -2.5 * autograd.grad(softmax_loss)(x, t)
+    assert_allclose(layer.backward(-2.5), want, rtol=1e-11, atol=1e-14)
+
+
+# What holds for every layer
+
+CASES = {
+    "Affine": (affine, [X], DOUT),
+    "Affine, images": (affine, [X.reshape(3, 1, 2, 1)], DOUT),
+    "Relu": (Relu, [DOUT - 0.5], DOUT),
+    "Sigmoid": (Sigmoid, [X], X),
+    "SoftmaxWithLoss, numbers": (SoftmaxWithLoss, [SCORES, NUMBERS], np.array(2.0)),
+    "SoftmaxWithLoss, one-hot": (SoftmaxWithLoss, [SCORES, ONE_HOT], np.array(2.0)),
+    "SoftmaxWithLoss, rows": (SoftmaxWithLoss, [SCORES, HALVES], np.array(2.0)),
+}
+EVERY_LAYER = parametrize("make, arguments, dout", CASES.values(), ids=CASES)
+
+
+@EVERY_LAYER
+@parametrize("order", ["C", "F"])
+def test_no_layer_writes_into_what_it_is_given(make, arguments, dout, order):
+    layer = make()
+    if make is affine:
+        layer.W.setflags(write=False)
+        layer.b.setflags(write=False)
+    for change in (read_only, np.array):  # a locked array raises; one without a lock must be equal
+        given = [change(a, order=order) for a in (*arguments, dout)]
+        layer.forward(*given[:-1])
+        layer.backward(given[-1])
+        for now, before in zip(given, (*arguments, dout), strict=True):
+            assert_array_equal(now, before)
+
+
+@EVERY_LAYER
+def test_backward_may_be_called_again_and_returns_an_array_of_its_own(make, arguments, dout):
+    layer = make()
+    out = layer.forward(*arguments)
+    dx = layer.backward(dout)
+    for array in (*arguments, dout):
+        assert not np.may_share_memory(dx, array)
+        assert not np.may_share_memory(np.asarray(out), array)
+    once = dx.copy()
+    dx += 1
+    assert_array_equal(layer.backward(dout), once)
+    assert once.any() and (once != dx).all()
+
+
+@EVERY_LAYER
+def test_backward_honours_dout_and_belongs_to_the_last_forward(make, arguments, dout):
+    layer, fresh = make(), make()
+    layer.forward(*(a[:1] for a in arguments))
+    layer.forward(*arguments)
+    fresh.forward(*arguments)
+    assert_array_equal(layer.backward(-4 * dout), -4 * fresh.backward(dout))
+
+
+@EVERY_LAYER
+def test_backward_before_forward_is_refused(make, arguments, dout):
+    with pytest.raises(AttributeError, match=type(make()).__name__):
+        make().backward(dout)
+
+
+@EVERY_LAYER
+def test_a_deep_copy_of_a_layer_knows_its_forward(make, arguments, dout):
+    layer = make()
+    layer.forward(*arguments)
+    assert_array_equal(copy.deepcopy(layer).backward(dout), layer.backward(dout))
+    assert not hasattr(copy.deepcopy(make()), "out")
+
+
+@EVERY_LAYER
+@parametrize("shape", [(3,), (1, 3), (3, 1), (2, 2), (3, 4), (1, 3, 3), (2, 3)])
+def test_a_dout_of_another_shape_is_refused(make, arguments, dout, shape):
+    layer = make()
+    layer.forward(*arguments)
+    for wrong in (np.ones(shape), None):  # NumPy would stretch some of these shapes
+        with pytest.raises(ValueError):
+            layer.backward(wrong)
+
+
+@parametrize(
+    "t",
+    [
+        *[[0, 3], [0, -1], [0, 0.5], [0, np.nan], [0, np.inf], [0, 1e30]],  # no class numbers
+        *[[[0], [1]], [[0, 1]], [0], [0, 1, 2], 1, [[1, 0], [0, 1]]],  # other shapes
+        *[[[1, 1, 0], [1, 0, 0]], [[2, -1, 0], [1, 0, 0]], [[0, 0, 0], [1, 0, 0]]],
+        *[[[np.nan, 0, 1], [1, 0, 0]], [[1 / 3, 1 / 3, 0.33], [1, 0, 0]]],  # a sum of 0.9967
+    ],
+    ids=str,
+)
+def test_what_cant_be_labels_is_refused(t):
+    with pytest.raises(ValueError):
+        SoftmaxWithLoss().forward(SCORES, t)
+    with pytest.raises(ValueError):
+        cross_entropy_error(P, t)
+
+
+REFUSED = {
+    "x for Affine": (
+        lambda shape: affine().forward(np.zeros(shape)),
+        [(), (2,), (3,), (2, 5), (3, 3), (1, 3), (0, 3), (3, 1, 4), (3, 2, 2)],
+    ),
+    "W and b": (
+        lambda shapes: Affine(*map(np.ones, shapes)),
+        [((2, 3), (2,)), ((2, 3), (1, 3)), ((2, 3), ()), ((3,), (3,)), ((0, 3), (3,))],
+    ),
+    "scores": (
+        lambda x: SoftmaxWithLoss().forward(x, [0, 0]),
+        [[0.0, 1], np.zeros((2, 2, 1)), 0.0, np.zeros((0, 2)), [[0, np.nan]] * 2],
+    ),
+    "probabilities": (
+        lambda y: cross_entropy_error(y, [0]),
+        [[[1.0, 2.0]], [[1.5, -0.5]], [[0.4, 0.4]], [[np.nan, 1]], 1.0, [[[1.0]]]],
+    ),
+    "sizes": (
+        lambda sizes: Affine.random(*sizes, 0.01),
+        [(0, 3), (2, -1), (2.0, 3), ("2", 3), (2, None), (True, 3)],
+    ),
+    "std": (
+        lambda std: Affine.random(2, 3, std),
+        [-1, np.nan, np.inf, None, "glorot", 1j, [0.01]],
+    ),
+}
+
+
+@parametrize("call, arguments", REFUSED.values(), ids=REFUSED)
+def test_what_doesnt_fit_is_a_value_error(call, arguments):
+    for argument in arguments:
+        with pytest.raises(ValueError):
+            call(argument)
+
+
+@parametrize("dtype", [np.float16, np.int64, complex])
+def test_random_refuses_other_dtypes(dtype):
+    with pytest.raises(TypeError):
+        Affine.random(2, 3, 0.01, dtype=dtype)
+
+
+def test_layers_introduce_themselves():
+    layers = Affine(np.zeros((784, 50)), np.zeros(50)), Relu(), Sigmoid(), SoftmaxWithLoss()
+    want = ["Affine(784 -> 50)", "Relu()", "Sigmoid()", "SoftmaxWithLoss()"]
+    assert [repr(layer) for layer in layers] == want
