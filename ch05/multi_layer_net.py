@@ -10,6 +10,7 @@ if not __package__:  # imported from inside ch05/: let `common` be found beside 
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from common.mistakes import check_hidden_sizes, short
 from common.network import Network
 
 __all__ = ["MultiLayerNet"]
@@ -41,13 +42,9 @@ class MultiLayerNet(Network):
         dtype=np.float64,
         rng=None,
     ):
+        check_hidden_sizes(hidden_size_list)
         if not isinstance(activation, str) or activation not in ACTIVATIONS:
-            raise ValueError(f'expected activation "relu" or "sigmoid", got {activation!r}')
-        if not isinstance(hidden_size_list, (list, tuple, np.ndarray)):
-            raise TypeError(
-                f"expected hidden_size_list as a list of sizes, got {hidden_size_list!r}; "
-                "for one hidden layer of 50 units pass [50]"
-            )
+            raise ValueError(f'expected activation "relu" or "sigmoid", got {short(activation)}')
         rng = rng if rng is None else np.random.default_rng(rng)  # one stream for all draws
         Activation = ACTIVATIONS[activation]
         sizes = [input_size, *hidden_size_list, output_size]

@@ -10,6 +10,7 @@ if not __package__:  # imported from inside ch05/: let `common` be found beside 
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.layers import Affine, Relu, SoftmaxWithLoss
+from common.mistakes import check_count
 from common.network import Network
 
 __all__ = ["TwoLayerNet"]
@@ -36,6 +37,7 @@ class TwoLayerNet(Network):
         dtype=np.float64,
         rng=None,
     ):
+        check_count("hidden_size", hidden_size)
         rng = rng if rng is None else np.random.default_rng(rng)  # one stream for all draws
         start = {"weight_init_std": weight_init_std, "dtype": dtype, "rng": rng}
         layers = OrderedDict()

@@ -3,6 +3,10 @@
 x : scores, shape (N, C): N samples in rows, C classes in columns
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), probabilities (N, C)
+
+What comes from common.mistakes checks and converts. as_floats(x) is x as an array of floats, and
+label_rows(t, y) is t as rows (N, C). A wrong label, such as 10 when the classes are 0 to 9, is a
+ValueError.
 """
 
 import numpy as np
@@ -15,18 +19,19 @@ __all__ = ["sigmoid", "log_softmax", "softmax", "cross_entropy_error"]
 def sigmoid(x):
     """1 / (1 + exp(-x)) for each entry, in an array of any shape.
 
-    For x < 0 the same number is computed as exp(x) / (1 + exp(x)), so that exp can't overflow: in
-    one formula, exp(min(x, 0)) / (1 + exp(-|x|)).
+    For x < 0 it is computed as exp(x) / (1 + exp(x)), which is the same number, so that exp can't
+    overflow.
     """
     x = as_floats(x)
-    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))  # above is exp(0) = 1 if x >= 0
 
 
 def log_softmax(x):
-    """log(softmax(x)) = x - log(sum(exp(x))), along the last axis: (..., C) -> (..., C).
+    """log(softmax(x)) = x - log(sum(exp(x))), where the sum is that of a row.
 
-    The largest score of each row is subtracted first, so that exp can't overflow. This changes
-    nothing: exp(x - m) = exp(x) / exp(m), and exp(m) cancels in softmax.
+    First the largest score m of each row is subtracted from the row, so that exp can't overflow.
+    That makes x and log(sum(exp(x))) both smaller by m, so m cancels. The last axis of x is that of
+    the classes.
     """
     x = as_scores(x)
     x = x - x.max(axis=-1, keepdims=True)
@@ -34,18 +39,19 @@ def log_softmax(x):
 
 
 def softmax(x):
-    """exp(x) / sum(exp(x)), along the last axis: scores (..., C) -> probabilities (..., C)."""
-    return np.exp(log_softmax(x))
+    """exp(x) / sum(exp(x)), where the sum is that of a row: probabilities from scores."""
+    return np.exp(log_softmax(x))  # which can't overflow
 
 
 def cross_entropy_error(y, t):
-    """The mean over the batch of -sum(t * log(y)): a float. For one sample, y is (C,).
+    """The mean over the batch of -sum(t * log(y)), a float.
 
-    With class numbers this is -log(p), where p is the probability of the right class. Nothing is
-    added to y: if p is 0, the error is inf.
+    For class numbers that is the mean of -log(y of the right class). The book adds 1e-7 to y. Here
+    nothing is added: if y of the right class is 0, the error is inf. For one sample y may be (C,),
+    and t a class number or (C,).
     """
-    y, t = as_probabilities(y, t)
+    y, t = as_probabilities(y, t)  # makes one sample a row, and refuses scores
     t = label_rows(t, y)
-    counts = t > 0  # elsewhere 0 * log(0) would be nan, and should be 0
+    used = t > 0  # the other terms are 0, also where log(y) is -inf
     with np.errstate(divide="ignore"):  # log(0) = -inf is right here
-        return float(np.sum(t[counts] * -np.log(y[counts]))) / len(y)
+        return float(np.sum(t[used] * -np.log(y[used]))) / len(y)

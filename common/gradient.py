@@ -1,25 +1,26 @@
-"""The numerical gradient: found by trying, without a derivative. Slow, and sure."""
+"""The numerical gradient: computed without derivatives, by changing x a little."""
 
 import numpy as np
 
-from common.mistakes import check_difference, check_differentiable, check_left, one_number
+from common.mistakes import check_difference, check_function, check_unwritten, one_number
 
 __all__ = ["central_difference", "numerical_gradient"]
 
 
 def numerical_gradient(f, x):
-    """df/dx for each entry of x, by central differences: (f(x + h) - f(x - h)) / 2h, h = 1e-4.
+    """df/dx for each entry of x, by central differences: (f(x + h) - f(x - h)) / 2h with h = 1e-4.
 
-    f : is called as f(x), with one entry of x changed in place, and returns one number. It may
-        ignore its argument and use x itself, but not a copy made before: all slopes would be 0
-    x : float64 array of any shape. It is as before afterwards, even if f raises
+    f : takes x, with one entry changed in place, and returns one number. It may also read the same
+        array from outside, but not a copy: a copy never changes, and every slope would be 0
+    x : float64 array of any shape. It gets its old values back, even if f raises
 
-    Returns an array of the shape of x. Its error is about h^2 = 1e-8, by Taylor's series (with a
-    difference to one side it would be h), and eps / h = 2e-12 from rounding.
-    TypeError if x isn't float64 or f doesn't return one number; ValueError for a read-only x, an x
-    or f(x) that isn't finite, and an f that writes into x.
+    Returns an array of the shape of x. For a smooth f the error is about h^2 = 1e-8, and that from
+    rounding about 1e-12. Across a kink, a corner as Relu has at 0, the result is wrong.
+
+    TypeError if x isn't float64, or f doesn't return one number. ValueError if x is read-only, if x
+    or f(x) isn't finite, or if f writes into x.
     """
-    check_differentiable(x, "x")
+    check_function(f, x)
     grad = np.zeros_like(x)
     for i in range(x.size):
         grad.flat[i] = central_difference(f, x, i, 1e-4)
@@ -27,16 +28,16 @@ def numerical_gradient(f, x):
 
 
 def central_difference(f, x, i, h):
-    """(f(x + h) - f(x - h)) / 2h, where h is added to entry i of x.flat only."""
+    """(f(x + h) - f(x - h)) / 2h, where only entry i of x.flat is moved by h."""
     value = x.item(i)
     try:
         x.flat[i] = value + h
         above = one_number(f(x))
-        check_left(x, i, value + h)
+        check_unwritten(x, i, value + h)  # f itself must not change x
         x.flat[i] = value - h
         below = one_number(f(x))
-        check_left(x, i, value - h)
+        check_unwritten(x, i, value - h)
     finally:
         x.flat[i] = value
     check_difference(below, above, x, i, h)
-    return (above - below) / ((value + h) - (value - h))  # nearly 2h: x + h and x - h are rounded
+    return (above - below) / ((value + h) - (value - h))  # 2h, as it was rounded

@@ -1,21 +1,22 @@
 """The layers: each knows its forward and its backward.
 
 N    : batch size, the number of samples that go through together, one in each row
-D, M : number of inputs and of outputs of a layer
-x    : input of forward, (N, D)           dx   : dL/dx, what backward returns, (N, D)
-out  : output of forward, (N, M)          dout : dL/dout, input of backward, (N, M)
+D, M : number of inputs and of outputs of a layer; C : number of classes
+x    : input of forward, (N, D)           dx   : dL/dx, what backward returns, in the shape of x
+out  : output of forward, (N, M)          dout : dL/dout, input of backward, in the shape of out
 W    : a parameter                        dW   : dL/dW, in the shape of W
 t    : labels, the right answers          L    : the loss, one number
 
-Every gradient is a gradient of L, and has the shape of its array. By the chain rule dL/dx is
-dL/dout dout/dx. The next layer passes in dL/dout; this one returns dL/dx, which is dL/dout for the
-layer before.
+dL/dx says how much L changes for a small change of each entry of x. backward is the chain rule: it
+takes dL/dout and returns dL/dx. As x is the out of the layer before, dx is the dout of that layer.
+forward comes first, and keeps what backward will need.
 
-forward keeps what backward will need. backward leaves the gradient of self.W in self.dW. That is
-how a parameter is recognised: a layer learns what it keeps a gradient of. Any class with these two
-methods is a layer. The base class Layer only answers mistakes; your own layers don't need it.
+A layer learns W if it has self.W and self.dW; self.a and self.da likewise. backward leaves dL/dW in
+self.dW; before that it is None. Any class with forward and backward is a layer. It needs no base
+class: Layer only gives clearer error messages.
 
-like(dout, out) is dout, or an error if its shape isn't that of out.
+as_floats, as_rows and so on check an argument and convert it. like(dout, out) is dout, if it has
+the shape of out.
 """
 
 import numpy as np
@@ -29,14 +30,19 @@ __all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 class Affine(Layer):
     """out = x W + b, with W of shape (D, M) and b of shape (M,).
 
-    Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] W[d, m].
+    Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    x[n, d] is part of out[n, m] for every m, with the slope W[d, m]. The slopes add up:
-    dx[n, d] = sum over m of dout[n, m] W[d, m].
-    W[d, m] is part of out[n, m] for every sample n, with the slope x[n, d]:
-    dW[d, m] = sum over n of x[n, d] dout[n, m], and likewise db[m] = sum over n of dout[n, m].
+    x[n, d] is part of M outputs, out[n, m] for every m, each time with the factor W[d, m]. W[d, m]
+    is part of N outputs, out[n, m] for every n, each time with the factor x[n, d]. b[m] is part of
+    N outputs too, with the factor 1. By the chain rule each output passes on its dout times that
+    factor, and what comes from all of them adds up:
+
+    dx[n, d] = sum over m of dout[n, m] * W[d, m]
+    dW[d, m] = sum over n of x[n, d] * dout[n, m]
+    db[m] = sum over n of dout[n, m]
 
     As products of matrices:
+
     dx = dout W^T                      (N, D)
     dW = x^T dout                      (D, M)
     db = sum of dout over the batch    (M,)
@@ -51,31 +57,32 @@ class Affine(Layer):
 
     @classmethod
     def random(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
-        """An Affine before training: W = weight_init_std * normal draws, and b = 0.
+        """An Affine (D, M) before training: W = weight_init_std * normal random numbers, b = 0.
 
-        weight_init_std : a number; "he" for sqrt(2 / input_size), before Relu (He et al., 2015);
-                          "xavier" for sqrt(1 / input_size), before Sigmoid (Glorot, Bengio, 2010)
+        weight_init_std : a number; "he" for sqrt(2 / D), for a layer that Relu follows (He et al.,
+                          2015); "xavier" for sqrt(1 / D), for Sigmoid (simplified, as in the book)
         rng : a NumPy Generator or a seed; None uses NumPy's global state (np.random.seed)
         """
         std = initial_std(input_size, output_size, weight_init_std, dtype)
-        draws = np.random if rng is None else np.random.default_rng(rng)
-        W = std * draws.standard_normal((input_size, output_size))
+        random = np.random if rng is None else np.random.default_rng(rng)
+        W = std * random.standard_normal((input_size, output_size))
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
     def forward(self, x):
-        self.x, self.x_shape = as_rows(x, self.W), np.shape(x)  # (N, D)
+        self.x = as_rows(x, self.W)  # (N, D)
+        self.x_shape = np.shape(x)
         self.out = np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M)
         return self.out
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx. With need_dx=False it saves that product."""
+        """Sets dW and db, and returns dx. With need_dx=False, dx isn't computed."""
         dout = like(dout, self.out)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
-            return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D)
+            return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> shape of x
 
-    backward.can_skip_dx = True  # tells Network that it may pass need_dx=False
+    backward.can_skip_dx = True  # tells Network that need_dx is taken; your layers can do without
 
     def __repr__(self):
         return "Affine({} -> {})".format(*self.W.shape)
@@ -92,14 +99,14 @@ class Relu(Layer):
         return self.out
 
     def backward(self, dout):
-        return like(dout, self.out) * (self.out > 0)
+        return like(dout, self.out) * (self.out > 0)  # out > 0 exactly where x > 0
 
 
 class Sigmoid(Layer):
     """out = 1 / (1 + exp(-x)) for each entry, in an array of any shape.
 
-    The derivative is exp(-x) / (1 + exp(-x))^2. As exp(-x) / (1 + exp(-x)) = 1 - out, that is
-    out (1 - out), and dx = dout out (1 - out).
+    The derivative of out is exp(-x) / (1 + exp(-x))^2 = out * [exp(-x) / (1 + exp(-x))]. The factor
+    in brackets is 1 - out. So dx = dout * out * (1 - out).
     """
 
     def forward(self, x):
@@ -113,25 +120,29 @@ class Sigmoid(Layer):
 class SoftmaxWithLoss(Layer):
     """The last layer: takes scores x (N, C) and labels t, and returns the loss L.
 
-    y = softmax(x)                               (N, C)
-    L = mean over the batch of -sum(t log(y))    a float
-    dx = dout (y - t) / N                        (N, C)
+    y = softmax(x)                                 (N, C)
+    L = mean over the batch of -sum(t * log(y))    a float
+    dx = dout * (y - t) / N                        (N, C)
 
-    Why dx is so short: take one sample, and call S = log(sum(exp(x))). Then log(y_j) = x_j - S. As
-    the t_j sum to 1, the loss -sum(t_j log(y_j)) is S - sum(t_j x_j). The derivative of S with
-    respect to x_j is exp(x_j) / sum(exp(x)) = y_j, so that of the loss is y_j - t_j. The mean
-    divides it by N.
+    Why dx is so short: take one sample, and let S = log(sum over k of exp(x_k)). Then
+    log(y_k) = x_k - S. So the loss of the sample, -(sum over k of t_k * (x_k - S)), is
+    S - (sum over k of t_k * x_k), as the t_k sum to 1.
+    Its derivative with respect to x_j has two parts. That of S is exp(x_j) / (sum over k of
+    exp(x_k)) = y_j, since log(u) has the derivative 1 / u. That of the sum is t_j. Together: y_j -
+    t_j. The mean over N samples divides it by N.
 
     t is class numbers (N,), one-hot rows or probabilities (N, C), and is kept as rows. The loss is
-    computed from log_softmax, which is exact where y is too small for a float.
+    computed from log_softmax, so it is right even where y is too small for a float.
     """
 
     def forward(self, x, t):
         log_y = log_softmax(x)  # (N, C)
-        self.y, self.t = np.exp(log_y), label_rows(t, log_y)
-        self.loss = float(np.vdot(self.t, -log_y)) / len(log_y)  # vdot: the sum of products
+        self.y = np.exp(log_y)
+        self.t = label_rows(t, log_y)  # (N, C)
+        self.loss = float(np.vdot(self.t, -log_y)) / len(log_y)  # vdot(a, b) is sum(a * b)
         return self.loss
 
     def backward(self, dout=1):
         """dx. dout is dL/dL = 1, unless you scale the loss."""
-        return (self.y - self.t) * (float(like(dout, self.loss)) / len(self.y))
+        dout = float(like(dout, self.loss))  # one number
+        return (self.y - self.t) * (dout / len(self.y))

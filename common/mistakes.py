@@ -20,7 +20,23 @@ FLOATS = (np.float32, np.float64)
 
 
 def kind(thing):
-    return type(thing).__name__
+    name = thing.__name__ if isinstance(thing, type) else type(thing).__name__
+    return f"the class {name}; write {name}(...)" if isinstance(thing, type) else name
+
+
+class Repr(reprlib.Repr):
+    """The same in NumPy 1 and 2: a number as a number, an array by its shape."""
+
+    def repr1(self, x, level):
+        if isinstance(x, np.ndarray) and x.ndim:
+            return f"an array of shape {x.shape}"
+        return super().repr1(x.item() if isinstance(x, (np.generic, np.ndarray)) else x, level)
+
+
+def short(thing):
+    """repr(thing) in one line of 80 characters at most."""
+    text = " ".join(Repr().repr(thing).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 # Numbers and labels
@@ -47,13 +63,10 @@ def as_floats(x, dtype=None):
 
 
 def is_finite(x):
-    """False if x is None, or has nan or inf in it.
-
-    The product of x with itself is then nan or inf too, and one product is fast. Large numbers may
-    overflow in it, so look again.
-    """
+    """False if x is None, or has nan or inf in it."""
     if x is None:
         return False
+    # One product is fast, and shows nan and inf. Large numbers may overflow in it, so look again.
     return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(as_numbers(x)).all())
 
 
@@ -80,26 +93,24 @@ def label_rows(t, y):
         hint = "; for a single sample pass x.reshape(1, -1)" if y.ndim == 1 else ""
         raise ValueError(f"expected scores (N, C) of one sample or more, got {y.shape}{hint}")
     N, C = y.shape
+    one = "; the network has 1 output, and two classes need two" if C == 1 else ""
     if t.shape == (N,):
         rows = t[:, np.newaxis] == np.arange(C)  # True where the class is, once in each row
         if np.count_nonzero(rows) < N:
-            raise ValueError(
-                f"expected class numbers 0 to {C - 1}, got {t[~rows.any(axis=1)][0]}; the network "
-                f"has {C} output{'s' * (C > 1)}, and the first class is 0"
-            )
+            expected = f"class numbers 0 to {C - 1}" if C > 1 else "only class number 0"
+            hint = one or f"; the network has {C} outputs, and the first class is 0"
+            raise ValueError(f"expected {expected}, got {t[~rows.any(axis=1)][0]}{hint}")
         return rows.astype(y.dtype)
     if t.shape == (N, C):
         sums = t.sum(axis=1, dtype=np.float64, keepdims=True)
         if not ((t >= 0).all() and (np.abs(sums - 1) < 1e-3).all()):
-            raise ValueError(
-                "expected rows of t to be one-hot or probabilities (0 or more, summing to 1), got "
-                "other numbers; to make rows sum to 1: t / t.sum(axis=1, keepdims=True)"
-            )
+            expected = "rows of t to be one-hot or probabilities (0 or more, summing to 1)"
+            hint = one or "; to make rows sum to 1, pass t / t.sum(axis=1, keepdims=True)"
+            raise ValueError(f"expected {expected}, got other numbers{hint}")
         return (t / sums).astype(y.dtype)
-    hint = "; pass t.ravel()" if t.size == N else "; pass t.T" if t.shape == (C, N) else ""
-    raise ValueError(
-        f"expected t of shape ({N},) for class numbers or ({N}, {C}) for rows, got {t.shape}{hint}"
-    )
+    hint = "; pass t.ravel()" if t.size == N else "; pass t.T" if t.shape == (C, N) else one
+    expected = f"t of shape ({N},) for class numbers or ({N}, {C}) for rows"
+    raise ValueError(f"expected {expected}, got {t.shape}{hint}")
 
 
 def as_probabilities(y, t):
@@ -109,8 +120,7 @@ def as_probabilities(y, t):
         y, t = y[np.newaxis], np.reshape(t, 1 if np.size(t) == 1 else (1, -1))
     if not ((y >= 0).all() and (np.abs(y.sum(axis=-1) - 1) < 1e-3).all()):
         raise ValueError(
-            "expected y as rows of probabilities (0 or more, summing to 1), got other numbers; "
-            "from scores, pass softmax(scores)"
+            "expected y as rows of probabilities, got other numbers; use softmax(scores)"
         )
     return y, t
 
@@ -129,35 +139,36 @@ class Layer:
 
 
 def like(dout, out):
-    """dout as an array in the dtype of out, if it has the shape of out.
-
-    NumPy would stretch (broadcast) another shape, and the mistake would go unseen.
-    """
+    """dout in the dtype of out, if it has its shape. NumPy would stretch others (broadcast)."""
     out = np.asarray(out)
     if dout is None or np.shape(dout) != out.shape:
         came = None if dout is None else np.shape(dout)
-        raise ValueError(
-            f"expected dout of shape {out.shape}, as the layer's output has, got {came}; dout is "
-            "the dx of the next layer"
-        )
+        hint = "; dout is the dx of the next layer" if out.ndim else "; it is one number here"
+        if out.shape[1:] == (1,) and came == (len(out), len(out)):  # of (N, 1) and (N,)
+            hint = f"; for scores of shape {out.shape} pass t.reshape(-1, 1)"
+        raise ValueError(f"expected dout of shape {out.shape}, as out has, got {came}{hint}")
     return np.asarray(dout, out.dtype)
 
 
 def as_parameters(W, b):
-    """W and b of an Affine as float arrays of one dtype."""
     W = as_floats(W)
     b = as_floats(b, W.dtype)
     if W.ndim != 2 or W.size == 0 or b.shape != W.shape[1:]:
-        hint = "; to make a layer from sizes, use Affine.random" if W.ndim == 0 else ""
-        raise ValueError(
-            f"expected W of shape (D, M) and b of shape (M,), got {W.shape} and {b.shape}{hint}"
-        )
+        came = f"{W.shape} and {b.shape}" + ("" if W.ndim else "; for sizes, use Affine.random")
+        raise ValueError(f"expected W of shape (D, M) and b of shape (M,), got {came}")
     return W, b
 
 
 def check_count(name, n):
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"expected {name} as a whole number from 1 up, got {reprlib.repr(n)}")
+        raise ValueError(f"expected {name} as a whole number from 1 up, got {short(n)}")
+
+
+def check_hidden_sizes(sizes):
+    if not isinstance(sizes, (list, tuple, np.ndarray)):
+        raise TypeError(f"expected hidden_size_list as a list such as [50], got {short(sizes)}")
+    for i, size in enumerate(sizes):
+        check_count(f"hidden_size_list[{i}]", size)
 
 
 def initial_std(input_size, output_size, std, dtype):
@@ -169,9 +180,8 @@ def initial_std(input_size, output_size, std, dtype):
     if isinstance(std, str) and std in ("he", "xavier"):
         return math.sqrt((2 if std == "he" else 1) / input_size)
     if not isinstance(std, numbers.Real) or not 0 <= std < math.inf:
-        came = reprlib.repr(std)
         raise ValueError(
-            f'expected weight_init_std as a number from 0 up, "he" or "xavier", got {came}'
+            f'expected weight_init_std as a number, "he" or "xavier", got {short(std)}'
         )
     return std
 
@@ -186,12 +196,14 @@ def as_rows(x, W):
     hint = ""
     if x.size == D:
         hint = "; for a single sample pass x.reshape(1, -1)"
-    elif x.ndim == 3 and x.size in (3 * D, 4 * D):
-        hint = "; make a picture in colour grey: x[..., :3].mean(axis=-1).reshape(1, -1)"
+    elif x.ndim > 2 and x.shape[-1] in (3, 4) and x[..., 0].size % D == 0:
+        hint = f"; make colours grey: x[..., :3].mean(axis=-1).reshape(-1, {D})"
     elif x.ndim == 1:
         hint = "; are x and t swapped?"
     elif x.ndim == 2 and len(x) == D:
         hint = "; samples are rows, so perhaps pass x.T"
+    elif D == 784 and x.ndim in (2, 3) and min(x.shape[:2]) >= 28:
+        hint = "; if it is a picture, from_photo in dataset/photo.py makes a row of it"
     raise ValueError(f"expected x of shape (N, {D}), got {x.shape}{hint}")
 
 
@@ -216,10 +228,8 @@ class blame:
         if not isinstance(error, Exception):
             return
         if self.x is None:
-            raise TypeError(
-                f"{self.name}: expected an array, got None from the layer called before; does its "
-                "forward or backward end without return?"
-            ) from None
+            came = "None from the layer called before; does its method end without return?"
+            raise TypeError(f"{self.name}: expected an array, got {came}") from None
         check_is_layer(self.name, self.layer, last=self.name == "lastLayer")
         if not error.args:
             error.args = (f"{self.name}: {kind(error)}",)
@@ -230,50 +240,55 @@ class blame:
 
 
 def check_is_layer(name, layer, last=False):
-    """A TypeError for what can't be a layer. The last one takes labels too."""
-    takes = {"forward": ("x", "t") if last else ("x",), "backward": ("dout",)}
-    for method, arguments in takes.items():
-        function, came = getattr(layer, method, None), None
-        if isinstance(layer, type):
-            came = f"the class {layer.__name__}; write {layer.__name__}(...)"
-        elif callable(function):
-            came = misfit(function, method, arguments, last)
-        else:
-            near = difflib.get_close_matches(method, dir(layer), n=1)
-            came = f"{kind(layer)}{f' with {near[0]}; did you mean {method}?' if near else ''}"
-        if came:
+    for method, takes in (("forward", "xt" if last else "x"), ("backward", ["dout"])):
+        if came := why_not_layer(layer, method, takes):
             start = f"{name}: expected" if name else "expected"
-            raise TypeError(f"{start} a layer with {method}({', '.join(arguments)}), got {came}")
+            raise TypeError(f"{start} a layer with {method}({', '.join(takes)}), got {came}")
 
 
-def misfit(function, method, arguments, last):
-    """Why function(*arguments) can't be called; None if it can."""
-    try:
-        signature = inspect.signature(function)
-        signature.bind(*arguments)
-    except ValueError:  # a function written in C may have no signature
+def why_not_layer(layer, method, takes):
+    """What came instead of a layer whose method takes these arguments; None if it is one."""
+    function = getattr(layer, method, None)
+    if isinstance(layer, type) or not callable(function):
+        near = difflib.get_close_matches(method, set(dir(layer)) - {method}, n=1)
+        return kind(layer) + (f" with {near[0]}; did you mean {method}?" if near else "")
+    if can_take(function, takes):
         return None
+    names, hint = inspect.signature(function).parameters, ""
+    plain = getattr(function, "__func__", function)  # with self, if that is there
+    if can_take(plain, takes) and "self" not in inspect.signature(plain).parameters:
+        names, hint = inspect.signature(plain).parameters, "; is self missing?"
+    elif "train_flg" in names:
+        hint = "; let it look at self.train_flg"
+    elif method == "forward" and can_take(function, "xt" if takes == "x" else "x"):
+        hint = f"; does it belong in {'lastLayer' if takes == 'x' else 'layers'}?"
+    return f"{method}({', '.join(names)}){hint}"
+
+
+def can_take(function, arguments):
+    try:
+        inspect.signature(function).bind(*arguments)
     except TypeError:
-        written = inspect.signature(getattr(function, "__func__", function))
-        if inspect.ismethod(function) and next(iter(written.parameters), "") != "self":
-            return f"{method}{written}; is self missing?"
-        place = "`layers`" if last else "lastLayer"
-        hint = f"; does it belong in {place}?" if method == "forward" else ""
-        return f"{method}{signature}{hint}"
+        return False
+    except ValueError:  # a function written in C may have no signature
+        return True
+    return True
 
 
 def why_not_finite(layers, x):
     """The error for a chain that made nan, inf or None of a finite x: it names the first layer."""
     for name, layer in layers.items():
-        x = layer.forward(x)
-        if x is None:
-            return TypeError(f"{name}: expected forward to return an array, got None; no return?")
+        x = check_returned(name, layer.forward(x))
         if not is_finite(x):
-            return FloatingPointError(
-                f"{name}: expected finite numbers, got nan or inf: the parameters have grown too "
-                "large; train with a smaller learning rate"
-            )
+            came = "nan or inf; train with a smaller learning rate"
+            return FloatingPointError(f"{name}: expected finite numbers, got {came}")
     return FloatingPointError("expected finite scores, got nan or inf")
+
+
+def check_returned(name, out):
+    if out is None:
+        raise TypeError(f"{name}: expected forward to return an array, got None; no return?")
+    return out
 
 
 def as_loss(loss):
@@ -282,23 +297,18 @@ def as_loss(loss):
         came = "None; no return?" if loss is None else f"shape {np.shape(loss)}; return its mean"
         raise TypeError(f"lastLayer: expected forward to return one number, got {came}")
     if not math.isfinite(loss):
-        raise FloatingPointError(
-            f"lastLayer: expected a finite loss, got {loss}: the scores are too far apart; train "
-            "with a smaller learning rate"
-        )
+        came = f"{loss}; train with a smaller learning rate"
+        raise FloatingPointError(f"lastLayer: expected a finite loss, got {came}")
     return loss
 
 
 def can_skip_dx(layer):
-    """True if the layer's backward bears the mark that Affine's does.
-
-    A wrapper made by functools.wraps bears a copy of the mark, but may not take need_dx.
-    """
-    backward = layer.backward
+    """True if the layer's backward bears the mark that Affine's does."""
+    backward = layer.backward  # a wrapper by functools.wraps has the mark, but perhaps no need_dx
     return getattr(backward, "can_skip_dx", False) and not hasattr(backward, "__wrapped__")
 
 
-def in_batches(network, x, size):
+def predict_in_batches(network, x, size):
     """The scores for x, `size` samples at a time. Layers with a train_flg have it False meanwhile.
 
     Warns if the scores of a sample depend on the other samples, or on chance.
@@ -311,41 +321,65 @@ def in_batches(network, x, size):
     try:
         for layer in flagged:
             layer.train_flg = False
-        try:
-            scores = [network.predict(x[i : i + size]) for i in range(0, len(x), size)]
-        except ValueError:
-            network.predict(x)  # so that the error speaks of all of x
-            raise
+        scores = [network.predict(x[i : i + size]) for i in range(0, len(x), size)]
         first, alone = scores[0][:2], network.predict(x[:2])
+    except ValueError:
+        network.predict(x)  # so that the error speaks of all of x
+        raise
     finally:
         for layer, flag in zip(flagged, flags):
             layer.train_flg = flag
     if not np.allclose(first, alone, rtol=1e-2, atol=1e-2 * np.abs(first).max()):
         warnings.warn(
-            "expected the scores of a sample to depend on nothing else, got others for the first "
-            "two samples alone than in their batch; let a layer that works differently in training "
-            "look at self.train_flg, which accuracy sets to False",
+            "expected a sample's scores to depend on nothing else, got others in a batch than for "
+            "two samples alone; let a layer that works differently in training look at "
+            "self.train_flg, which accuracy sets to False",
             stacklevel=3,
         )
     return np.concatenate(scores)
 
 
+class NotBuilt:
+    """Python asks it for network.layers or network.lastLayer as long as nobody has set that."""
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, network, owner):
+        came = f"no {self.name}; leave self.params out, since a layer brings its own parameters"
+        start = f"{owner.__name__}: expected super().__init__(layers, lastLayer) first"
+        raise AttributeError(f"{start}, got {came}")
+
+
+def check_attribute(network, name, value, learnt):
+    """Refuse network.name = value where it can't work, or would change nothing."""
+    if name == "layers":
+        check_chain(value, filled=False)  # the book fills it afterwards
+        for layer_name, layer in value.items():
+            check_is_layer(layer_name, layer)
+    elif name == "lastLayer":
+        check_is_layer(name, value, last=True)
+        check_held(name, value, learnt)
+    elif name.replace("_", "").lower() == "lastlayer":
+        raise AttributeError(f"expected network.lastLayer = ..., got network.{name} = ...")
+    elif name[-1:].isdigit() and name in network.params:
+        raise AttributeError(f"expected network.params['{name}'] = ..., got network.{name} = ...")
+
+
 # Parameters
 
 
-def check_chain(layers):
+def check_chain(layers, filled=True):
     """No layer at all, or one in two places?"""
     if not hasattr(layers, "items"):
         raise TypeError(f"expected layers as an OrderedDict of name: layer, got {kind(layers)}")
-    if not layers:
-        raise ValueError("expected at least one layer, got none")
+    if filled and not layers:
+        raise ValueError("expected at least one layer in network.layers, got none")
     places = {}
     for name, layer in layers.items():
         if id(layer) in places:
-            raise ValueError(
-                f"{name}: expected a layer of its own, got that of {places[id(layer)]} again; a "
-                "layer keeps one forward for its backward, so make a second one"
-            )
+            came = f"that of {places[id(layer)]} again; make a second one"
+            raise ValueError(f"{name}: expected a layer of its own, got {came}")
         places[id(layer)] = name
 
 
@@ -357,13 +391,11 @@ def layers_within(layer):
             yield from (each for each in held if hasattr(each, "backward"))
 
 
-def check_held(layer_name, held, names):
+def check_held(place, layer, names):
+    """The parameters of lastLayer, or of a layer that another layer holds, are never trained."""
     if names:
-        raise TypeError(
-            f"{layer_name}: expected parameters in the layer itself, got {names[0]} in a "
-            f"{kind(held)} that it holds, which would never be trained; put that into "
-            "network.layers"
-        )
+        came = f"{names[0]}, which would never be trained; put it into network.layers"
+        raise TypeError(f"{place}: expected no parameters in {kind(layer)}, got {came}")
 
 
 def check_parameters(parameters):
@@ -373,10 +405,8 @@ def check_parameters(parameters):
         array, start = found.array, f"{found.layer_name}: expected parameter {found.name}"
         if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
             came = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else kind(array)
-            raise TypeError(
-                f"{start} as a NumPy array of floats, got {came}; if it isn't learnt, give "
-                f"d{found.name} another name"
-            )
+            hint = f"if it isn't learnt, give d{found.name} another name"
+            raise TypeError(f"{start} as a NumPy array of floats, got {came}; {hint}")
         if not array.flags.writeable:
             raise ValueError(f"{start} in an array that can be written, got a read-only one")
         dtype = dtype or array.dtype
@@ -384,34 +414,29 @@ def check_parameters(parameters):
             raise TypeError(f"{start} in {dtype} like those before it, got {array.dtype}")
         arrays = by_base.setdefault(id(array if array.base is None else array.base), [])
         if any(np.shares_memory(array, other) for other in arrays):
-            raise ValueError(
-                f"{start} in an array of its own, got one that another parameter uses; pass a copy"
-            )
+            raise ValueError(f"{start} in an array of its own, got one in use; pass a copy")
         arrays.append(array)
 
 
-def check_same(before, after):
-    """A parameter that appeared in backward would give other parameters other keys."""
+def check_gradients(before, after):
+    """After backward: has each parameter a gradient of its shape, and has none appeared?
+
+    One that appeared in backward would give others another key.
+    """
     if before.keys() != after.keys():
         known = {(found.layer_name, found.name) for found in before.values()}
         for found in after.values():
             if (found.layer_name, found.name) not in known:
                 delattr(found.layer, f"d{found.name}")  # or the next call would take it as known
                 check_seen_before(found.layer_name, found.name)
+    for name, layer, each in before.values():
+        check_gradient_shape(name, each, getattr(layer, f"d{each}"), getattr(layer, each).shape)
 
 
 def check_seen_before(layer_name, name):
-    raise TypeError(
-        f"{layer_name}: expected d{name} before backward too, got it only afterwards; if {name} is "
-        f"learnt, write self.d{name} = None in __init__, and if not, call it grad_{name}"
-    )
-
-
-def gradient_of(found):
-    """The gradient that backward left for a parameter."""
-    gradient = getattr(found.layer, f"d{found.name}")
-    check_gradient_shape(found.layer_name, found.name, gradient, found.array.shape)
-    return gradient
+    came = f"it only afterwards; write self.d{name} = None in __init__"
+    hint = f"or, if {name} isn't learnt, call it grad_{name}"
+    raise TypeError(f"{layer_name}: expected d{name} before backward too, got {came}, {hint}")
 
 
 def check_gradient_shape(layer_name, name, gradient, shape):
@@ -424,94 +449,46 @@ def check_gradient_shape(layer_name, name, gradient, shape):
         came = f"dtype {dtype}"
     elif came == shape[::-1]:
         came = f"{came}, the transpose"
-    raise ValueError(
-        f"{layer_name}: expected backward to compute d{name} of shape {shape}, got {came}"
-    )
+    start = f"{layer_name}: expected backward to compute"
+    raise ValueError(f"{start} d{name} of shape {shape}, got {came}")
 
 
-def as_values(key, values, params):
+def as_values(key, values, params, parameters):
     """A copy of values, to be written into params[key] (a copy, so that W1 and W2 can swap)."""
-    array, start = params[key], f"params[{key!r}]: expected"
+    array, start = params[key], f"params[{key!r}]"
+    if getattr(parameters[key].layer, parameters[key].name, None) is not array:
+        came = "an older one; read network.params again"
+        raise RuntimeError(f"{start}: expected the array that its layer has now, got {came}")
     if values is array:
         return array
-    try:
-        with np.errstate(over="ignore"):  # what is beyond float32 becomes inf, and is refused
-            new = np.array(as_numbers(values), array.dtype)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"params[{key!r}]: {error}") from None
+    values = as_numbers(values, f"{start} as an array of real numbers")
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes inf, and is refused
+        new = np.array(values, array.dtype)
     if new.shape != array.shape:
         hint = "; pass its .T" if new.T.shape == array.shape else ""
-        raise ValueError(f"{start} shape {array.shape}, got {new.shape}{hint}")
+        raise ValueError(f"{start}: expected shape {array.shape}, got {new.shape}{hint}")
     if not is_finite(new):
-        raise ValueError(
-            f"{start} finite numbers, got nan or inf; in training, try a smaller learning rate"
-        )
+        came = "nan or inf; in training, try a smaller learning rate"
+        raise ValueError(f"{start}: expected finite numbers, got {came}")
     return new
 
 
-def check_current(key, array, found):
-    if getattr(found.layer, found.name, None) is not array:
-        raise RuntimeError(
-            f"params[{key!r}]: expected the array that the layer has now, got an older one; read "
-            "network.params again"
-        )
-
-
 def no_such_key(params, key):
-    raise KeyError(
-        f"expected one of {', '.join(params) or 'no keys'}, got {key!r}; a layer brings its own "
-        "parameters, so adding it to network.layers is enough"
-    )
+    hint = "a layer brings its own parameters, so adding it to network.layers is enough"
+    raise KeyError(f"expected one of {short([*params])}, got {short(key)}; {hint}")
 
 
 def no_removal():
-    raise TypeError(
-        "expected params to keep its keys, got a removal; a parameter belongs to its layer, so "
-        "remove the layer from network.layers"
-    )
+    hint = "to remove a parameter, remove its layer from network.layers"
+    raise TypeError(f"expected params to keep its keys, got a removal; {hint}")
 
 
 def check_keys(values, params):
-    keys = ", ".join(params)
+    expected = f"expected params as a dict with the keys {short([*params])}"
     if not hasattr(values, "keys"):
-        raise TypeError(f"expected params as a dict with the keys {keys}, got {kind(values)}")
+        raise TypeError(f"{expected}, got {kind(values)}")
     if set(values) != set(params):
-        came = ", ".join(map(str, values)) or "none"
-        raise ValueError(
-            f"expected params with the keys {keys}, got {came}; to set some, call params.update"
-        )
-
-
-def check_attribute(network, name, value):
-    """Refuse network.name = value where it can't work, or would change nothing."""
-    if name == "layers":
-        check_chain(value)
-        for layer_name, layer in value.items():
-            check_is_layer(layer_name, layer)
-    elif name == "lastLayer":
-        check_is_layer(name, value, last=True)
-    elif name.replace("_", "").lower() == "lastlayer":
-        raise AttributeError(f"expected network.lastLayer = ..., got network.{name} = ...")
-    elif name == "params" or name[-1:].isdigit() and name in network.params:
-        check_built(network)
-        if name != "params":
-            raise AttributeError(f"expected network.params[{name!r}] = ..., got network.{name} = ")
-
-
-def check_built(network):
-    if "lastLayer" not in vars(network):
-        raise AttributeError(
-            f"{kind(network)}: expected super().__init__(layers, lastLayer) before anything else, "
-            "got a network without layers; params are found in them, and aren't set here"
-        )
-
-
-def check_last(names):
-    if names:
-        raise TypeError(
-            f"lastLayer: expected a layer without parameters, got one that keeps d{names[0]}; a "
-            "layer that learns belongs in `layers`"
-        )
+        raise ValueError(f"{expected}, got {short([*values])}; to set some, call params.update")
 
 
 def float_dtype(network, array):
@@ -525,42 +502,40 @@ def float_dtype(network, array):
 
 def check_float64(network):
     if network.dtype != np.float64:
-        raise TypeError(
-            f"expected a float64 network, got {network.dtype}, whose rounding would hide a step of "
-            "1e-4; build it with dtype=np.float64"
-        )
+        raise TypeError(f"expected a network with dtype=np.float64, got {network.dtype}")
+
+
+def check_function(f, x):
+    if not callable(f):
+        raise TypeError(f"expected f as a function, got {kind(f)}; write lambda x: before it")
+    check_differentiable(x, "x")
 
 
 def check_differentiable(x, name):
     if not isinstance(x, np.ndarray) or x.dtype != np.float64:
         came = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else kind(x)
-        raise TypeError(
-            f"expected {name} as a float64 array, in which a step of 1e-4 isn't lost, got {came}; "
-            "pass np.array(..., dtype=np.float64)"
-        )
+        raise TypeError(f"expected {name} as an array with dtype=np.float64, got {came}")
     if not x.flags.writeable:
         raise ValueError(f"expected {name} in an array that can be written, got a read-only one")
     lost = x[~(np.abs(x) < 1e10)]
     if lost.size:
-        raise ValueError(
-            f"expected numbers below 1e10 in {name}, or a step of 1e-4 is lost, got {lost[0]}"
-        )
+        raise ValueError(f"expected numbers below 1e10 in {name}, or h is lost, got {lost[0]}")
 
 
-def one_number(result):
+def one_number(result, what="f(x)"):
     """What f returned, as a float."""
     if isinstance(result, float):  # np.float64 is one too
         return result
-    value = np.asarray(result)
-    if value.ndim != 0 or value.dtype.kind not in "iuf" or value.dtype.itemsize < 8:
-        came = str(value.dtype) if value.dtype.kind == "f" else reprlib.repr(result)
-        if value.ndim:
-            came = f"shape {value.shape}; np.sum(...) makes one number of it"
-        raise TypeError(f"expected f(x) to return one number in float64, got {came}")
+    what = f"{what} to be one number in float64"
+    value = as_numbers(result, what)
+    if value.ndim:
+        raise TypeError(f"expected {what}, got shape {value.shape}; add it up by np.sum(...)")
+    if value.dtype.kind == "b" or value.dtype.itemsize < 8:
+        raise TypeError(f"expected {what}, got {value.dtype}")
     return float(value)
 
 
-def check_left(x, i, value):
+def check_unwritten(x, i, value):
     if x.item(i) != value:
         raise ValueError("expected f to leave x as it is, got a write into it; compute on x.copy()")
 
@@ -568,21 +543,15 @@ def check_left(x, i, value):
 def check_difference(below, above, x, i, h):
     if not math.isfinite(above - below):
         place = [int(at) for at in np.unravel_index(i, x.shape)]
-        raise ValueError(
-            f"expected f(x) to be finite, got {below} and {above} where x{place} is "
-            f"{x.item(i) - h} and {x.item(i) + h}"
-        )
+        came = f"{below} and {above} where x{place} is {x.item(i) - h} and {x.item(i) + h}"
+        raise ValueError(f"expected f(x) to be finite, got {came}")
 
 
 def check_options(samples, tolerance, rng):
-    """The options of a check, if they mean something."""
     if samples is not None:
         check_count("samples", samples)
     if not isinstance(tolerance, numbers.Real) or not 1e-9 <= tolerance < 1:
-        raise ValueError(
-            f"expected tolerance between 1e-9 and 1, got {tolerance!r}; with steps of 1e-4 smaller "
-            "errors can't be told from rounding"
-        )
+        raise ValueError(f"expected tolerance between 1e-9 and 1, got {short(tolerance)}")
     # Not 0 by default, with which x may have been made too: dout must differ from it.
     rng = np.random.default_rng(784_50_10 if rng is None else rng)
     return {"samples": samples, "tolerance": tolerance, "rng": rng}
@@ -590,49 +559,36 @@ def check_options(samples, tolerance, rng):
 
 def check_network(network):
     """The params of any object that can be checked like a network."""
-    came = f"{kind(network)} without "
-    if isinstance(network, type):
-        came = f"the class {network.__name__}; write {network.__name__}(...)"
-        lacks = [""]
-    else:
-        lacks = [name for name in ("params", "loss", "gradient") if not hasattr(network, name)]
-    if lacks:
-        raise TypeError(
-            f"expected a network with params, loss(x, t) and gradient(x, t), got {came}{lacks[0]}"
-        )
+    lacks = [name for name in ("params", "loss", "gradient") if not hasattr(network, name)]
+    if isinstance(network, type) or lacks:
+        came = kind(network) + (f" without {lacks[0]}" if lacks else "")
+        expected = "a network with params, loss(x, t) and gradient(x, t)"
+        raise TypeError(f"expected {expected}, got {came}")
     params = network.params
     if not hasattr(params, "items") or not params:
         came = "none" if hasattr(params, "items") else kind(params)
-        raise ValueError(
-            f"expected params as a dict of one array or more, got {came}; a layer learns the array "
-            "a if it keeps da beside it, so write self.da = None in its __init__"
-        )
+        hint = "a layer learns a if it keeps da, so write self.da = None in its __init__"
+        raise ValueError(f"expected params as a dict of one array or more, got {came}; {hint}")
     for key, array in params.items():
         check_differentiable(array, f"params[{key!r}]")
     return dict(params)
 
 
 def check_output(name, out):
-    if out is None:
-        raise TypeError(f"{name}: expected forward to return an array, got None; no return?")
-    out = np.asarray(out)
+    out = np.asarray(check_returned(name, out))
     if out.dtype in (np.float16, np.float32):
-        raise TypeError(
-            f"{name}: expected forward to return float64 for float64, got {out.dtype}, whose "
-            "rounding would hide the differences"
-        )
+        came = f"{out.dtype}, whose rounding would hide the differences"
+        raise TypeError(f"{name}: expected forward to return float64 for float64, got {came}")
     return out
 
 
 def check_repeatable(first, second):
-    first, second = one_number(first), one_number(second)
+    first, second = one_number(first, "the loss"), one_number(second, "the loss")
     if not math.isfinite(first):
         raise ValueError(f"expected finite outputs, got a sum of {first}; pass other numbers")
     if first != second:
-        raise ValueError(
-            f"expected the same outputs for the same x, got sums of {first} and {second}; a layer "
-            "that draws random numbers must keep them during a check, and none may write into x"
-        )
+        came = f"sums of {first} and {second}; hold random numbers fixed, and don't write into x"
+        raise ValueError(f"expected the same outputs for the same x, got {came}")
 
 
 @contextlib.contextmanager
@@ -646,10 +602,7 @@ def unwritten(owner, arrays):
         for name in written:
             arrays[name][...] = given[name]
     if written:
-        raise ValueError(
-            f"{owner}: expected {' and '.join(written)} to be left as given, got a write; compute "
-            "new arrays instead"
-        )
+        raise ValueError(f"{owner}: expected {written[0]} left as given, got a write; use a copy")
 
 
 # Training
@@ -657,26 +610,21 @@ def unwritten(owner, arrays):
 
 def check_training(network, iters_num, batch_size, learning_rate):
     if isinstance(network, type):
-        name = network.__name__
-        raise TypeError(f"expected a network, got the class {name}; write {name}(...)")
+        raise TypeError(f"expected a network, got {kind(network)}")
     check_count("iters_num", iters_num)
     check_count("batch_size", batch_size)
     if not isinstance(learning_rate, numbers.Real) or not 0 < learning_rate < math.inf:
-        raise ValueError(f"expected learning_rate as a number above 0, got {learning_rate!r}")
+        raise ValueError(f"expected learning_rate as a number above 0, got {short(learning_rate)}")
 
 
 def as_set(name, pair):
     """A pair (x, t) as arrays of equal length."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise TypeError(f"expected {name} as a pair (x, t), got {kind(pair)}")
-    try:
-        x, t = map(as_numbers, pair)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from None
+    x, t = (as_numbers(each, f"{name} as arrays of real numbers") for each in pair)
     if x.ndim < 2 or x.shape[:1] != t.shape[:1] or x.size == 0:
-        raise ValueError(
-            f"expected {name} as N samples x, (N, D), and N labels t, got {x.shape} and {t.shape}"
-        )
+        expected = f"{name} as N samples x, (N, D), and N labels t"
+        raise ValueError(f"expected {expected}, got {x.shape} and {t.shape}")
     return x, t
 
 
@@ -688,10 +636,8 @@ def check_scale(**sets):
     for name, x in sets.items():
         size = float(np.sqrt(np.mean(np.square(x[:1000], dtype=np.float64))))
         if size > 7 or 0 < size < 0.02:
-            warnings.warn(
-                f"expected {name} with numbers of about 1, for which networks start, got numbers "
-                f"of about {size:.2g}, up to {x.max():.4g}; for pixels pass normalize=True to "
-                "load_mnist, or divide them by 255",
-                stacklevel=3,
-            )
+            came = f"numbers of about {size:.3g}, up to {x.max():.4g}"
+            hint = "divide pixels by 255, or pass normalize=True to load_mnist"
+            hint = hint if size > 1 else "were they divided by 255 twice?"
+            warnings.warn(f"expected {name} to be of about 1, got {came}; {hint}", stacklevel=3)
             return

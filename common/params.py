@@ -11,7 +11,7 @@ import numpy as np
 
 from common import mistakes
 
-__all__ = ["Params", "find_parameters", "learnt"]
+__all__ = ["Params", "describe", "find_parameters", "learnt"]
 
 DATA = ("x", "out", "y", "t")  # a layer may keep dx or dout too: these aren't learnt
 
@@ -26,6 +26,10 @@ class Parameter(NamedTuple):
     @property
     def array(self):
         return getattr(self.layer, self.name)
+
+    @property
+    def gradient(self):
+        return getattr(self.layer, "d" + self.name)
 
 
 def learnt(layer):
@@ -55,6 +59,18 @@ def find_parameters(layers):
     return parameters
 
 
+def describe(network):
+    """A network in lines: its layers, and how many parameters each has."""
+    sizes = {name: 0 for name in network.layers}
+    for found in find_parameters(network.layers).values():
+        sizes[found.layer_name] += found.array.size
+    lines = [f"{type(network).__name__}: {sum(sizes.values()):,} parameters, {network.dtype}"]
+    for name, layer in network.layers.items():
+        count = f"{sizes[name]:,}" if sizes[name] else ""
+        lines.append(f"  {name:10} {layer!r:22} {count:>10}".rstrip())
+    return "\n".join([*lines, f"  lastLayer  {network.lastLayer!r}"])
+
+
 class Params(dict):
     """The parameters of a network, {"W1": array, ...}: the layers' own arrays.
 
@@ -79,9 +95,7 @@ class Params(dict):
     def update(self, values=(), /, **more):
         """Write several, or none of them if one is refused."""
         values = dict(values, **more)
-        new = {key: mistakes.as_values(key, value, self) for key, value in values.items()}
-        for key in new:
-            mistakes.check_current(key, self[key], self._parameters[key])
+        new = {key: mistakes.as_values(key, values[key], self, self._parameters) for key in values}
         for key, value in new.items():
             if value is not self[key]:  # params[key] -= step has changed it already
                 self[key][...] = value

@@ -35,7 +35,9 @@ def start(ranks, *command, cwd, **variables):
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | variables
     command = [MPIEXEC, "-n", ranks, sys.executable, *command]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(list(map(str, command)), cwd=cwd, env=environment, **pipes)
+    return subprocess.Popen(
+        list(map(str, command)), cwd=cwd, env=environment, start_new_session=True, **pipes
+    )
 
 
 def finish(process):
@@ -152,7 +154,7 @@ def test_ctrl_c_ends_them_all(tmp_path, data):
     options = f"--data {data} --batch-size 20 --iters 1000000 --save w.npz --no-plot".split()
     process = start(2, TRAIN, *options, cwd=tmp_path)
     assert process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it, to the ranks too
     status, _, err = finish(process)
     assert status != 0 and "Traceback" not in err
     TwoLayerNet(784, 50, 10).load(tmp_path / "w.npz")

@@ -1,18 +1,20 @@
 """Nothing gives a silent wrong answer: mistakes of beginners, and the sentence that answers each.
 
 A row says what was done, as a line in a notebook or as options in a terminal, which error comes,
-and what it says: what was expected, what came, and, where it can be known, how to mend it.
-The table WORKS holds what looks like a mistake and simply works, with the value worked by hand.
+and what it says: what was expected, what came, and, where it can be known, how to mend it. What
+stands before the last semicolon of a row is no mistake yet. The table WORKS holds what looks like a
+mistake and simply works, with the value worked by hand.
 """
 
 import inspect
 import os
+import warnings
 
 import numpy as np
 import pytest
 
 from ch05 import gradient_check, train_neuralnet
-from common.layers import Relu, SoftmaxWithLoss
+from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network
 
 
@@ -32,44 +34,8 @@ class Column:
         raise KeyError(place)
 
 
-class Forgetful(Relu):
-    """A Relu that lets every dout through."""
-
-    def backward(self, dout):
-        return dout
-
-
-class NoReturn(Relu):
-    """A Relu whose forward or backward does its work and returns nothing."""
-
-    def __init__(self, method):
-        work = getattr(super(), method)
-
-        def without_return(array):
-            work(array)
-
-        setattr(self, method, without_return)
-
-
-class NoLoss(SoftmaxWithLoss):
-    """A last layer whose forward or backward returns nothing."""
-
-    def __init__(self, method):
-        super().__init__()
-        setattr(self, method, lambda *_: None)
-
-
-class NanLoss(SoftmaxWithLoss):
-    def forward(self, x, t):
-        super().forward(x, t)
-        return np.nan
-
-    def backward(self, dout=1):
-        return np.zeros_like(super().backward(dout))
-
-
 class Textbooks:
-    """A layer as the textbook has it: nothing says that W is to be learnt."""
+    """A layer as the textbook has it."""
 
     def __init__(self):
         self.W, self.x, self.dW = np.eye(3), None, None
@@ -83,33 +49,65 @@ class Textbooks:
         return dout @ self.W.T
 
 
-class Late(Textbooks):
-    """The same, but dW is there only after backward."""
+class SquaredError:
+    """A loss of one's own, which doesn't look at shapes."""
 
-    def __init__(self):
-        self.W = np.eye(3)
+    def forward(self, x, t):
+        self.difference = x - t
+        return np.mean(self.difference**2)
+
+    def backward(self, dout=1):
+        return dout * 2 * self.difference / self.difference.size
 
 
-class Overflowing(Relu):
-    def forward(self, x):
-        return super().forward(x) + np.inf
+class Ones:
+    """A class of one's own: loss = sum(x W), whose gradient is a column of sums in each column."""
+
+    def __init__(self, factor=1):
+        self.params, self.factor = {"W": np.eye(3)}, factor
+
+    def loss(self, x, t):
+        return float(np.sum(x @ self.params["W"]))
+
+    def gradient(self, x, t):
+        return {"W": self.factor * np.repeat(x.sum(axis=0)[:, np.newaxis], 3, axis=1)}
 
 
-class Unbuilt(Network):
-    def __init__(self):
-        pass
+class Book(Network):
+    """With the textbook's __init__, which fills an empty OrderedDict."""
+
+    def __init__(self, params=False, layers=True, lastLayer=True):
+        if params:
+            self.params = {}
+            self.params["W1"] = np.eye(3)
+        self.layers = {}
+        if layers:
+            self.layers["Affine1"] = Affine(np.eye(3), np.zeros(3))
+            self.layers["Relu1"] = Relu()
+            self.layers["Affine2"] = Affine(np.eye(3), np.array([0.0, 1, 0]))
+        if lastLayer:
+            self.lastLayer = SoftmaxWithLoss()
+
+
+def mine(base=object, **methods):
+    """A layer, of a class Mine with these methods."""
+    return type("Mine", (base,), methods)()
 
 
 # The cells above the mistake. The network's scores are x + (0, 1, 0), which is easy to foretell;
-# of the last sample they say class 0, where t says 1.
+# of the last sample they say class 0, where t says 1. The scores of `line` are sums of three.
 CELLS = """
+import copy
+import pickle
 import numpy as np
 from collections import OrderedDict
+from PIL import Image
 from ch05.multi_layer_net import MultiLayerNet
-from ch05.train_neuralnet import History, plot_history, train
+from ch05.train_neuralnet import History, train
 from ch05.two_layer_net import TwoLayerNet
+from common.check import check_gradient, check_layer
 from common.functions import cross_entropy_error, log_softmax, sigmoid, softmax
-from common.gradient import check_gradient, check_layer, numerical_gradient
+from common.gradient import numerical_gradient
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.network import Network
 from dataset.mnist import load_mnist
@@ -117,393 +115,491 @@ from dataset.mnist import load_mnist
 net = TwoLayerNet(3, 3, 3, rng=0)
 net.params = {"W1": np.eye(3), "b1": [0, 0, 0], "W2": np.eye(3), "b2": [0, 1, 0]}
 Affine1 = net.layers["Affine1"]
-x = np.array([[3.0, 0, 0], [0, 3, 0], [0, 0, 3], [3, 0, 0]])
-t = np.array([0, 1, 2, 1])
+line = Network(OrderedDict(Affine1=Affine(np.ones((3, 1)), [0])), SquaredError())
+deep = MultiLayerNet(3, [3] * 20, 3, rng=0)
+reader = TwoLayerNet(784, 5, 10, rng=0)
+x = np.tile([[3.0, 0, 0], [0, 3, 0], [0, 0, 3], [3, 0, 0]], (times, 1))
+t = np.tile([0, 1, 2, 1], times)
 rows = np.eye(3)[t]
 digits = x, t
 """
+OURS = [Column, Textbooks, SquaredError, Ones, Book, mine]
 
 
-def notebook():
-    classes = [Column, Forgetful, NoReturn, NoLoss, NanLoss, Textbooks, Late, Overflowing, Unbuilt]
-    cells = {each.__name__: each for each in classes}
+def notebook(times=1):
+    cells = {each.__name__: each for each in OURS} | {"times": times}
     exec(CELLS, cells)
     return cells
 
 
 F32 = "TwoLayerNet(3, 3, 3, dtype=np.float32, rng=0)"
 AFFINE = "Affine(np.eye(3), np.zeros(3))"
-NOT_NUMBERS = "expected an array of real numbers"
-CLASSES = "expected class numbers 0 to 2"
-LABELS = "expected t of shape (4,) for class numbers or (4, 3) for rows"
-NPZ = "expected a .npz file with weights of this network, as save writes it, got something else"
+NUMBERS = "expected an array of real numbers, got"
+CLASSES = "expected class numbers 0 to 2, got"
+LABELS = "expected t of shape (4,) for class numbers or (4, 3) for rows, got"
+ROWS = "expected rows of t to be one-hot or probabilities (0 or more, summing to 1), got other"
+PIXELS = "Affine1: expected x of shape (N, 784), got"
+COUNT = "as a whole number from 1 up, got"
+OWN = "; leave self.params out, since a layer brings its own parameters"
+ENOUGH = "; a layer brings its own parameters, so adding it to network.layers is enough"
+ONE = "one number in float64, got"
+NPZ = "expected a .npz file"
 
 MISTAKES = [
     # Labels
-    ("labels 1 to 3", "net.loss(x, t + 1)", ValueError, f"lastLayer: {CLASSES}, got 3; the first"),
-    ("labels -1 to 1", "net.gradient(x, t - 1)", ValueError, f"lastLayer: {CLASSES}, got -1; the"),
-    ("labels 1 to 3, judged", "net.accuracy(x, t + 1)", ValueError, f"{CLASSES}, got 3; the first"),
-    ("halves as labels", "net.loss(x, t / 2)", ValueError, f"{CLASSES}, got 0.5"),
-    ("nan as a label", "net.loss(x, [0, 1, np.nan, 0])", ValueError, f"{CLASSES}, got nan"),
-    ("a label too large for ints", "net.loss(x, t * 1e30)", ValueError, f"{CLASSES}, got 1e+30"),
-    ("a column of labels", "net.loss(x, t.reshape(-1, 1))", ValueError,
-     f"lastLayer: {LABELS}, got (4, 1); pass t.ravel()"),
-    ("a column, judged", "net.accuracy(x, t[:, None])", ValueError, "got (4, 1); pass t.ravel()"),
-    ("one row of labels", "net.loss(x, t[np.newaxis])", ValueError, "got (1, 4); pass t.ravel()"),
-    ("rows transposed", "net.loss(x, rows.T)", ValueError, f"{LABELS}, got (3, 4); pass t.T"),
-    ("one-hot of another width", "net.loss(x, np.eye(10)[t])", ValueError, "got (4, 10)"),
-    ("one label too few", "net.gradient(x, t[:3])", ValueError, f"lastLayer: {LABELS}, got (3,)"),
-    ("one label too few, judged", "net.accuracy(x, t[:3])", ValueError, f"{LABELS}, got (3,)"),
-    ("one label for one sample", "net.loss(x[:1], t[0])", ValueError, "shape (1,)", "got ()"),
-    ("rows that sum to 2", "net.loss(x, 2 * rows)", ValueError, "one-hot or probabilities", "got"),
-    ("scores as labels", "net.accuracy(x, net.predict(x))", ValueError, "probabilities", "got"),
-    ("labels as strings", "net.loss(x, t.astype(str))", TypeError,
-     "lastLayer: expected labels t as numbers, got dtype <U", "pass np.array(..., float)"),
-    ("labels as objects", "net.loss(x, t.astype(object))", TypeError, "got dtype object; if these"),
-    ("labels as complex numbers", "net.loss(x, t * 1j)", TypeError, "got dtype complex128"),
-    ("no labels", "net.loss(x, None)", TypeError, "expected labels t as numbers, got NoneType"),
-    ("ragged labels", "net.loss(x, [[1, 2], [3]])", ValueError, "labels t", "unequal length"),
-    ("masked labels", "net.loss(x, np.ma.masked_equal(t, 2))", ValueError,
-     "lastLayer: expected labels t as numbers, got some masked; fill them in, or leave them out"),
+    ("net.loss(x, t + 1)", ValueError,
+     f"lastLayer: {CLASSES} 3; the network has 3 outputs, and the first class is 0"),
+    ("net.gradient(x, t - 1)", ValueError, f"lastLayer: {CLASSES} -1; the"),
+    ("net.accuracy(x, t + 1)", ValueError, f"{CLASSES} 3; the network"),
+    ("net.loss(x, t / 2)", ValueError, f"{CLASSES} 0.5"),
+    ("net.loss(x, np.where(t == 2, np.nan, t))", ValueError, f"{CLASSES} nan"),
+    ("net.loss(x, t * 1e30)", ValueError, f"{CLASSES} 1e+30"),
+    ("net.loss(x, np.random.rand(len(x)))", ValueError, f"{CLASSES} 0."),
+    ("net.loss(x, t.reshape(-1, 1))", ValueError, f"lastLayer: {LABELS} (4, 1); pass t.ravel()"),
+    ("net.accuracy(x, t[:, None])", ValueError, "got (4, 1); pass t.ravel()"),
+    ("net.loss(x, t[np.newaxis])", ValueError, "got (1, 4); pass t.ravel()"),
+    ("net.loss(x, rows.T)", ValueError, f"{LABELS} (3, 4); pass t.T"),
+    ("net.loss(x, np.eye(10)[t])", ValueError, "got (4, 10)"),
+    ("net.gradient(x, t[:-1])", ValueError, f"lastLayer: {LABELS} (3,)"),
+    ("net.accuracy(x, t[:-1])", ValueError, f"{LABELS} (3,)"),
+    ("net.loss(x[:1], t[0])", ValueError, "shape (1,)", "got ()"),
+    ("net.loss(x, 2 * rows)", ValueError,
+     f"lastLayer: {ROWS} numbers; to make rows sum to 1, pass t / t.sum(axis=1, keepdims=True)"),
+    ("net.loss(x, np.random.rand(*x.shape))", ValueError, ROWS, "keepdims=True)"),
+    ("net.gradient(x, np.random.randn(*x.shape))", ValueError, ROWS),
+    ("net.accuracy(x, np.zeros(x.shape))", ValueError, ROWS),
+    ("train(net, (x, np.random.rand(*x.shape)), digits)", ValueError, f"lastLayer: {ROWS}",
+     "t / t.sum(axis=1, keepdims=True)"),
+    ("net.accuracy(x, net.predict(x))", ValueError, ROWS),
+    ("net.loss(x, t.astype(str))", TypeError,
+     "lastLayer: expected labels t as numbers, got dtype <U", "; convert it with np.array(..., f"),
+    ("net.loss(x, t.astype(object))", TypeError, "got dtype object; convert"),
+    ("net.loss(x, t * 1j)", TypeError, "got dtype complex128"),
+    ("net.loss(x, None)", TypeError, "expected labels t as numbers, got NoneType"),
+    ("net.loss(x, [[1, 2], [3]])", ValueError, "labels t", "unequal length"),
+    ("two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0)", ValueError,
+     "lastLayer: expected only class number 0, got True; the network has 1 output, and two "
+     "classes need two"),
+    ("two = TwoLayerNet(3, 4, 1); two.accuracy(x, t // 2)", ValueError,
+     "class number 0, got 1; the network has 1 output, and two classes need two"),
+    ("two = TwoLayerNet(3, 4, 1); two.gradient(x, t[:, None] // 2)", ValueError, ROWS,
+     "1 output, and two classes need two"),
+    ("two = TwoLayerNet(3, 4, 1); two.loss(x, rows[:, :2])", ValueError,
+     "(4, 1) for rows, got (4, 2); the network has 1 output, and two classes need two"),
+    ("two = TwoLayerNet(3, 4, 2); two.loss(x, 2 * (t > 0) - 1)", ValueError,
+     "expected class numbers 0 to 1, got -1; the network has 2 outputs"),
     # Samples
-    ("one sample", "net.predict(x[0])", ValueError,
-     "Affine1: expected x of shape (N, 3), got (3,); for a single sample pass x[np.newaxis]"),
-    ("one sample, judged", "net.accuracy(x[0], t[:1])", ValueError, "Affine1:", "x[np.newaxis]"),
-    ("x transposed", "net.predict(x.T)", ValueError, "(N, 3), got (3, 4); samples are rows", "x.T"),
-    ("images not flattened", "net.predict(x.reshape(4, 1, 3, 1))", ValueError,
-     "Affine1: expected x of shape (N, 3), got (4, 1, 3, 1); flatten", "x.reshape(len(x), -1)"),
-    ("x with a pixel too few", "net.predict(x[:, :2])", ValueError, "(N, 3), got (4, 2)"),
-    ("x and t swapped", "net.loss(t, x)", ValueError, "Affine1: expected x of shape (N, 3), got"),
-    ("x twice", "net.gradient(x, x[:, :2])", ValueError, f"lastLayer: {LABELS}, got (4, 2)"),
-    ("no samples", "net.loss(x[:0], t[:0])", ValueError, "at least one sample, got an empty batch"),
-    ("no samples, judged", "net.accuracy([], [])", ValueError, "at least one", "an empty batch"),
-    ("no samples that pass a mask", "net.gradient(x[t > 2], t[t > 2])", ValueError, "empty batch"),
-    ("accuracy of scores", "net.accuracy(np.c_[net.predict(x), t], t)", ValueError,
+    ("net.predict(x[0])", ValueError,
+     "Affine1: expected x of shape (N, 3), got (3,); for a single sample pass x.reshape(1, -1)"),
+    ("net.accuracy(x[0], t[:1])", ValueError, "Affine1:", "x.reshape(1, -1)"),
+    ("net.predict(x.T)", ValueError, "(N, 3), got (3, 4); samples are rows", "x.T"),
+    ("net.predict(x[:, :2])", ValueError, "(N, 3), got (4, 2)"),
+    ("net.loss(t, x)", ValueError,
+     "Affine1: expected x of shape (N, 3), got (4,); are x and t swapped?"),
+    ("net.gradient(x, x[:, :2])", ValueError, f"lastLayer: {LABELS} (4, 2)"),
+    ("net.loss(x[:0], t[:0])", ValueError, "of one sample or more, got (0, 3)"),
+    ("net.accuracy([], [])", ValueError, "at least one", "an empty batch"),
+    ("net.gradient(x[t > 2], t[t > 2])", ValueError, "got (0, 3)"),
+    ("net.accuracy(np.c_[net.predict(x), t], t)", ValueError,
      "Affine1: expected x of shape (N, 3), got (4, 4)"),
-    ("a mask for x only", "net.loss(x[t > 0], t)", ValueError, "expected t of shape (3,)", "(4,)"),
-    ("nan in x", "net.loss(np.where(x > 0, np.nan, x), t)", ValueError,
-     "Affine1: expected finite numbers in x, got nan at x[0, 0]"),
-    ("inf in x, judged", "net.accuracy(x - np.inf, t)", ValueError, "Affine1:", "got -inf at x[0,"),
-    ("x as objects", "net.predict(x.astype(object))", TypeError,
-     f"x: {NOT_NUMBERS}, got dtype object; if these are numbers, pass np.array(..., float)"),
-    ("x as strings, judged", "net.accuracy(x.astype(str), t)", TypeError, f"x: {NOT_NUMBERS}, got"),
-    ("x as complex numbers", "net.gradient(x + 0j, t)", TypeError, "got dtype complex128"),
-    ("x as dates", "net.predict(np.zeros((2, 3), 'M8[s]'))", TypeError, "got dtype datetime64[s]"),
-    ("x forgotten", "net.predict(None)", TypeError, f"x: {NOT_NUMBERS}, got NoneType"),
-    ("the name of x", "net.predict('x')", TypeError, f"x: {NOT_NUMBERS}, got str"),
-    ("a generator of samples", "net.predict(row for row in x)", TypeError, "got generator"),
-    ("a ragged x", "net.predict([[1, 2, 3], [4]])", ValueError,
-     "x: ", "got rows of unequal length"),
-    ("a ragged x, judged", "net.accuracy([[1, 2], [3]], t)", ValueError, "rows of unequal length"),
-    ("a masked x", "net.gradient(np.ma.masked_equal(x, 0), t)", ValueError,
-     f"x: {NOT_NUMBERS}, got some masked; fill them in, or leave them out"),
-    ("a masked x, judged", "net.accuracy(np.ma.masked_equal(x, 0), t)", ValueError, "some masked"),
+    ("net.loss(x[t > 0], t)", ValueError, "expected t of shape (3,)", "(4,)"),
+    ("net.loss(np.where(x > 0, np.nan, x), t)", ValueError,
+     "expected finite numbers in x, got nan at x[0, 0]"),
+    ("net.accuracy(x - np.inf, t)", ValueError, "got -inf at x[0, 0]"),
+    ("big = np.ones((1500, 3)); big[1200, 1] = np.nan; net.accuracy(big, np.zeros(1500))",
+     ValueError, "got nan at x[1200, 1]"),
+    ("net.predict(x.astype(object))", TypeError,
+     f"{NUMBERS} dtype object; convert it with np.array(..., float)"),
+    ("net.accuracy(x.astype(str), t)", TypeError, f"{NUMBERS} dtype <U"),
+    ("net.gradient(x + 0j, t)", TypeError, "got dtype complex128"),
+    ("net.predict(np.zeros((2, 3), 'M8[s]'))", TypeError, "got dtype datetime64[s]"),
+    ("net.predict(None)", TypeError, f"{NUMBERS} NoneType"),
+    ("net.predict('x')", TypeError, f"{NUMBERS} str"),
+    ("net.predict(row for row in x)", TypeError, "got generator"),
+    ("net.predict([[1, 2, 3], [4]])", ValueError, f"{NUMBERS} rows of unequal"),
+    ("net.accuracy([[1, 2], [3]], t)", ValueError, "rows of unequal length"),
+    # A picture of one's own
+    ("reader.predict(np.zeros((28, 28)))", ValueError,
+     f"{PIXELS} (28, 28); for a single sample pass x.reshape(1, -1)"),
+    ("reader.accuracy(np.zeros((28, 28)), [3])", ValueError, "(1, -1)"),
+    ("reader.predict(np.zeros((28, 28, 1)))", ValueError, "(1, -1)"),
+    ("reader.predict(Image.new('L', (28, 28)))", ValueError,
+     f"{PIXELS} (28, 28); for a single sample pass x.reshape(1, -1)"),
+    ("reader.predict(np.zeros((28, 28, 3), np.uint8))", ValueError,
+     f"{PIXELS} (28, 28, 3); make colours grey: x[..., :3].mean(axis=-1).reshape(-1, 784)"),
+    ("reader.predict(np.zeros((28, 28, 4)))", ValueError, "grey"),
+    ("reader.predict(Image.new('RGB', (28, 28)))", ValueError, "grey"),
+    ("reader.loss(np.zeros((5, 28, 28, 3)), [0] * 5)", ValueError,
+     f"{PIXELS} (5, 28, 28, 3); make colours grey: x[..., :3].mean(axis=-1).reshape(-1, 784)"),
+    ("reader.predict(np.zeros((100, 80)))", ValueError,
+     f"{PIXELS} (100, 80); if it is a picture, from_photo in dataset/photo.py makes a row of it"),
+    ("reader.predict(np.zeros((100, 80, 3)))", ValueError, "photo"),
+    ("reader.predict(Image.new('L', (280, 280)))", ValueError, "photo"),
+    ("reader.predict('digit.png')", TypeError, f"{NUMBERS} str"),
     # Parameters
-    ("a key misspelt", "net.params['w1']", KeyError, "expected one of W1, b1, W2, b2, got 'w1'"),
-    ("a key that isn't there", "net.params['W3'] = np.eye(3)", KeyError,
-     "W1, b1, W2, b2, got 'W3'"),
-    ("a layer's name as key", "net.params['Affine1']", KeyError,
-     "expected one of", "got 'Affine1'"),
-    ("one number for W1", "net.params['W1'] = 0", ValueError,
-     "params['W1']: expected shape (3, 3)"),
-    ("a bias with two axes", "net.params['b1'] = np.zeros((1, 3))", ValueError,
+    ("net.params['w1']", KeyError, f"expected one of ['W1', 'b1', 'W2', 'b2'], got 'w1'{ENOUGH}"),
+    ("deep.params['w1']", KeyError, "'W3', 'b3', ...], got 'w1'"),
+    ("net.params['W3'] = np.eye(3)", KeyError, f"got 'W3'{ENOUGH}"),
+    ("net.params['W3'] += 1", KeyError, f"got 'W3'{ENOUGH}"),
+    ("net.params['Affine1']", KeyError, "got 'Affine1'"),
+    ("net.params[tuple(x.ravel())]", KeyError, "got (3.0, 0.0, 0.0, 0.0, 3.0, 0.0, ...); a layer"),
+    ("net.params['W1'] = 0", ValueError, "params['W1']: expected shape (3, 3), got ()"),
+    ("net.params['b1'] = np.zeros((1, 3))", ValueError,
      "params['b1']: expected shape (3,), got (1, 3)"),
-    ("W1 from strings", "net.params['W1'] = 'W1'", TypeError,
-     f"params['W1']: {NOT_NUMBERS}, got str"),
-    ("W1 with nan", "net.params['W1'] = x[:3] / 0 * 0", ValueError,
+    ("wide = TwoLayerNet(3, 5, 2); wide.params['W1'] = np.ones((5, 3))", ValueError,
+     "params['W1']: expected shape (3, 5), got (5, 3); pass its .T"),
+    ("net.params['W1'] = 'W1'", TypeError,
+     "expected params['W1'] as an array of real numbers, got str"),
+    ("net.params['W1'] = [[1, 2], [3]]", ValueError, "params['W1']", "unequal length"),
+    ("net.params['W1'] = np.eye(3) * np.nan", ValueError,
      "params['W1']: expected finite numbers, got nan or inf", "a smaller learning rate"),
-    ("W1 masked", "net.params['W1'] = np.ma.masked_equal(np.eye(3), 0)", ValueError, "some masked"),
-    ("params deleted", "net.params.clear()", TypeError, "take the layer out of `layers`"),
-    ("the second of an update", "net.params.update(W1=x[:3], b2=[1, 2])", ValueError,
+    ("del net.params['W1']", TypeError, "got a removal", "remove its layer from"),
+    ("net.params.clear()", TypeError,
+     "expected params to keep its keys, got a removal; to remove a parameter, remove its layer"),
+    ("net.params.update(W1=x[:3], b2=[1, 2])", ValueError,
      "params['b2']: expected shape (3,), got (2,)"),
-    ("a misspelt key in an update", "net.params.update(W1=x[:3], B1=[1, 2, 3])", KeyError, "'B1'"),
-    ("params with keys missing", "net.params = {'W1': np.eye(3)}", ValueError,
-     "expected params with the keys W1, b1, W2, b2, got W1; to set some, call params.update"),
-    ("params emptied", "net.params = {}", ValueError, "expected params with the keys", "got none"),
-    ("a parameter as an attribute", "net.W1 = np.eye(3)", AttributeError,
+    ("net.params.update(W1=x[:3], B1=[1, 2, 3])", KeyError, "'B1'"),
+    ("old = net.params; Affine1.W = np.ones((3, 3)); old['W1'] = np.eye(3)", RuntimeError,
+     "params['W1']: expected the array that its layer has now, got an older one; read "
+     "network.params again"),
+    ("net.params = {'W1': np.eye(3)}", ValueError,
+     "as a dict with the keys ['W1', 'b1', 'W2', 'b2'], got ['W1']; to set some, call "
+     "params.update"),
+    ("net.params = deep.params", ValueError, "'W3', 'b3', ...]; to"),
+    ("net.params = {}", ValueError, "with the keys ['W1'", "got []; to set some"),
+    ("net.W1 = np.eye(3)", AttributeError,
      "expected network.params['W1'] = ..., got network.W1 = ..."),
-    ("a key as an attribute", "net.params.W1 = np.eye(3)", AttributeError, "no attribute 'W1'"),
-    ("params from a list", "net.params = [1, 2, 3, 4]", TypeError,
-     "expected params as a dict with the keys W1, b1, W2, b2, got list"),
-    ("params from nothing", "net.params = None", TypeError, "got NoneType"),
-    ("read-only weights", "Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] = x[:3]",
-     ValueError, "params['W1']: expected an array that can be written, got a read-only one"),
-    ("one bad array of two", "net.layers['Affine2'].W = np.broadcast_to(1.0, (3, 3)); "
-     "net.params.update(W1=x[:3], W2=x[:3])", ValueError, "params['W2']: expected an array that"),
-    # Layers and chains
-    ("the textbook's Affine", "net.layers['Affine1'] = Textbooks(); net.predict(x)", TypeError,
-     "Affine1: expected param_names, since the layer keeps W and dW, got none",
-     'write param_names = ("W",) in the class, or ()'),
-    ("a check of the textbook's Affine", "check_layer(Late(), x)", TypeError,
-     "expected param_names, since the layer keeps W and dW, got none"),
-    ("a gradient that nobody names", "net.layers['Relu1'] = Late(); net.gradient(x, t)", TypeError,
-     "Relu1: expected param_names, since the layer keeps W and dW, got none"),
-    ("a number for names", "Affine1.param_names = 5; net.predict(x)", TypeError,
-     "Affine1: expected param_names as a tuple of names, got 5"),
-    ("numbers for names", "Affine1.param_names = (1, 2); net.predict(x)", TypeError,
-     "Affine1: expected param_names as a tuple of names, got (1, 2)"),
-    ("two parameters by one key", "net.layers['Affine1'] = eleventh = Textbooks(); "
-     "eleventh.W1, eleventh.param_names = eleventh.W, ('W1',); layers = dict(net.layers); "
-     "layers |= {f'A{i}': Affine(np.eye(3), np.zeros(3)) for i in range(9)}; net.layers = layers; "
-     "net.predict(x)", ValueError, "A8: expected one parameter by the key W11, got two"),
-    ("a parameter by the name of the input", "relu = Relu(); relu.x, relu.param_names = x, ('x',); "
-     "check_layer(relu, x)", ValueError, "Relu: expected one parameter by the key x, got two"),
-    ("a parameter that isn't there", "a = Affine1; a.param_names = ('V',); check_layer(a, x)",
-     TypeError, "expected an attribute V, as param_names says, got none"),
-    ("a complex gradient", "Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, "
-     "db=x[0]); net.gradient(x, t)", ValueError,
+    ("net.params.W1 = np.eye(3)", AttributeError, "no attribute 'W1'"),
+    ("net.params = [1, 2, 3, 4]", TypeError, "['W1', 'b1', 'W2', 'b2'], got list"),
+    ("net.params = None", TypeError, "got NoneType"),
+    ("Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] = x[:3]", ValueError,
+     "Affine1: expected parameter W in an array that can be written, got a read-only"),
+    ("net.layers['Affine2'].W = np.broadcast_to(1.0, (3, 3)); net.params.update(W1=x[:3], "
+     "W2=x[:3])", ValueError, "Affine2: expected parameter W in an"),
+    # Layers
+    ("net.layers['Relu1'] = late = Textbooks(); del late.dW; net.gradient(x, t)", TypeError,
+     "Relu1: expected dW before backward too, got it only afterwards; write self.dW = None in "
+     "__init__, or, if W isn't learnt, call it grad_W"),
+    ("late = Textbooks(); del late.dW; check_layer(late, x)", TypeError,
+     "Textbooks: expected dW be"),
+    ("Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, db=x[0]); "
+     "net.gradient(x, t)", ValueError,
      "Affine1: expected backward to compute dW of shape (3, 3), got dtype complex128"),
-    ("labels inside the chain", "net.layers['Softmax'] = SoftmaxWithLoss(); net.predict(x)",
-     TypeError, "Softmax: expected forward(x), got forward(x, t); does it belong in lastLayer?"),
-    ("a check of the last layer", "check_layer(SoftmaxWithLoss(), x)", TypeError,
-     "expected forward(x), got forward(x, t)", "lastLayer?"),
-    ("a last layer without labels", "net.lastLayer = Relu()", TypeError,
-     "lastLayer: expected forward(x, t), got forward(x); does it belong in `layers`?"),
-    ("a check of a backward without return", "check_layer(NoReturn('backward'), x)", ValueError,
-     "NoReturn: expected backward to compute dx of shape (4, 3), got nothing; no return?"),
-    ("a check of no parameters", "check_gradient(Network({'a': Relu()}, SoftmaxWithLoss()), x, t)",
-     ValueError, "expected a network with parameters, got one without", "param_names"),
-    ("a name in small letters", "net.layers['relu1'] = Sigmoid(); net.predict(x)", ValueError,
-     "relu1: expected names that differ in more than capitals, got Relu1 too; to replace",
-     "layers['Relu1'] = ..."),
-    ("a name with a capital", "net.layers = {'relu1': Relu(), 'Relu1': Relu()}; net.predict(x)",
-     ValueError, "Relu1: expected names that differ in more than capitals, got relu1 too"),
-    ("lastLayer with a capital", "net.LastLayer = SoftmaxWithLoss()", AttributeError,
-     "expected network.lastLayer = ..., got network.LastLayer = ..."),
-    ("a last layer that learns", "net.lastLayer = Affine(np.eye(3), np.zeros(3))", TypeError,
-     "lastLayer: expected a layer without parameters", "belongs in `layers`"),
-    ("a loss without return", "net.lastLayer = NoLoss('forward'); net.loss(x, t)", TypeError,
-     "lastLayer: expected forward to return out, got None; no return?"),
-    ("a last backward without return", "net.lastLayer = NoLoss('backward'); net.gradient(x, t)",
-     TypeError, "lastLayer: expected backward to return dx, got None; no return?"),
-    ("a network never built", "Unbuilt().predict(x)", AttributeError,
-     "Unbuilt: expected super().__init__(layers, lastLayer) before anything else, got"),
-    ("params before the chain", "Unbuilt().params = {}", AttributeError, "expected super()"),
-    ("nan in the second thousand", "big = np.ones((1500, 3)); big[1200, 1] = np.nan; "
-     "net.accuracy(big, np.zeros(1500))", ValueError, "Affine1:", "got nan at x[1200, 1]"),
-    ("lastLayer misspelt", "net.lastlayer = SoftmaxWithLoss()", AttributeError,
+    ("net.layers['Affine1'] = a = Affine(np.ones((3, 2)), [0, 0]); net.layers['Affine2'] = "
+     "Affine(np.ones((2, 3)), [0, 0, 0]); a.backward = lambda dout: vars(a).update(dW=np.ones((2, "
+     "3)), db=a.b); net.gradient(x, t)", ValueError,
+     "Affine1: expected backward to compute dW of shape (3, 2), got (2, 3), the transpose"),
+    ("Affine1.backward = lambda dout: dout; net.gradient(x, t)", ValueError,
+     "Affine1: expected backward to compute dW of shape (3, 3), got nothing"),
+    ("net.layers['Relu1'] = mine(Relu, forward=lambda x: x); net.predict(x)", TypeError,
+     "Relu1: expected a layer with forward(x), got forward(x); is self missing?"),
+    ("net.layers['Relu1'] = mine(Relu, backward=lambda dout: dout); net.gradient(x, t)", TypeError,
+     "Relu1: expected a layer with backward(dout), got backward(dout); is self missing?"),
+    ("net.lastLayer = mine(SoftmaxWithLoss, forward=lambda x, t: 0.0)", TypeError,
+     "lastLayer: expected a layer with forward(x, t), got forward(x, t); is self missing?"),
+    ("check_layer(mine(Relu, forward=lambda x: x), x)", TypeError, "is self missing?"),
+    ("net.layers['Relu1'] = mine(foward=lambda self, x: x); net.predict(x)", TypeError,
+     "Relu1: expected a layer with forward(x), got Mine with foward; did you mean forward?"),
+    ("net.layers['Relu1'] = mine(forward=lambda self, x: x, backwards=lambda self, dout: dout); "
+     "net.gradient(x, t)", TypeError,
+     "expected a layer with backward(dout), got Mine with backwards; did you mean backward?"),
+    ("net.layers['Relu1'] = mine(Forward=lambda self, x: x); net.predict(x)", TypeError,
+     "got Mine with Forward; did you mean forward?"),
+    ("check_layer(mine(foward=lambda self, x: x), x)", TypeError, "did you mean forward?"),
+    ("net.layers['Relu1'] = mine(Relu, forward=lambda self: x); net.predict(x)", TypeError,
+     "Relu1: expected a layer with forward(x), got forward()"),
+    ("net.layers['Relu1'] = mine(Relu, forward=lambda self, x, train_flg: x); net.predict(x)",
+     TypeError, "with forward(x), got forward(x, train_flg); let it look at self.train_flg"),
+    ("net.layers['Softmax'] = SoftmaxWithLoss(); net.predict(x)", TypeError,
+     "Softmax: expected a layer with forward(x), got forward(x, t); does it belong in lastLayer?"),
+    ("check_layer(SoftmaxWithLoss(), x)", TypeError, "with forward(x), got forward(x, t)",
+     "lastLayer?"),
+    ("net.lastLayer = Relu()", TypeError,
+     "lastLayer: expected a layer with forward(x, t), got forward(x); does it belong in layers?"),
+    ("check_layer(mine(Relu, backward=lambda *_: None), x)", ValueError,
+     "Mine: expected backward to compute dx of shape (4, 3), got nothing; no return?"),
+    ("net.layers['Relu1'] = mine(Relu, forward=lambda *_: None); net.predict(x)", TypeError,
+     "Affine2: expected an array, got None from the layer called before; does its method end "
+     "without return?"),
+    ("net.layers['Z'] = mine(Relu, forward=lambda *_: None); net.predict(x)", TypeError,
+     "Z: expected forward to return an array, got None; no return?"),
+    ("net.layers['Relu1'] = mine(Relu, backward=lambda *_: None); net.gradient(x, t)", TypeError,
+     "Affine1: expected an array, got None from the layer called before"),
+    ("check_layer(mine(Relu, forward=lambda *_: None), x)", TypeError,
+     "Mine: expected forward to return an array, got None; no return?"),
+    ("net.lastLayer = mine(SoftmaxWithLoss, forward=lambda self, x, t: None); net.loss(x, t)",
+     TypeError, "lastLayer: expected forward to return one number, got None; no return?"),
+    ("net.lastLayer = mine(SoftmaxWithLoss, backward=lambda self, dout=1: None); net.gradient(x, "
+     "t)", TypeError, "Affine2: expected an array, got None from the layer called before"),
+    ("line.gradient(x, t)", ValueError,
+     "Affine1: expected dout of shape (4, 1), as out has, got (4, 4); for scores of shape (4, 1) "
+     "pass t.reshape(-1, 1)"),
+    ("train(line, digits, digits, batch_size=5)", ValueError,
+     "got (5, 5); for scores of shape (5, 1) pass t.reshape(-1, 1)"),
+    ("net.lastLayer = mine(SquaredError, forward=lambda self, x, t: (x - t)**2); net.loss(x, x)",
+     TypeError,
+     "lastLayer: expected forward to return one number, got shape (4, 3); return its mean"),
+    ("net.lastLayer = SquaredError(); net.loss(x, x[:, :2])", ValueError, "lastLayer: ",
+     "(4,3) (4,2)"),
+    ("line.accuracy(x, t / 2)", ValueError, "expected only class number 0"),
+    ("net.lastLayer = Affine(np.eye(3), np.zeros(3))", TypeError,
+     "lastLayer: expected a layer with forward(x, t), got forward(x); does it belong in layers?"),
+    ("last = SoftmaxWithLoss(); last.c, last.dc = np.ones(3), None; net.lastLayer = last",
+     TypeError,
+     "lastLayer: expected no parameters in SoftmaxWithLoss, got c, which would never be trained; "
+     "put it into network.layers"),
+    (f"net.layers['Relu1'].inner = {AFFINE}; net.gradient(x, t)", TypeError,
+     "Relu1: expected no parameters in Affine, got W, which would never be trained; put it into"),
+    ("Affine1.b = 0; net.gradient(x, t)", TypeError,
+     "Affine1: expected parameter b as a NumPy array of floats, got int; if it isn't learnt, give "
+     "db another name"),
+    ("Affine1.b = np.zeros((len(x), 3)); net.gradient(x, t)", ValueError,
+     "Affine1: expected backward to compute db of shape (4, 3), got (3,)"),
+    ("Affine1.W = np.eye(3, dtype=int); net.loss(x, t)", TypeError,
+     "Affine1: expected parameter W as a NumPy array of floats, got dtype int"),
+    ("Affine1.W = Affine1.W.tolist(); net.loss(x, t)", TypeError, "got list"),
+    ("Affine1.W = Affine1.W.astype('f4'); net.gradient(x, t)", TypeError,
+     "Affine1: expected parameter b in float32 like those before it, got float64"),
+    ("Relu().backward(x)", AttributeError,
+     "Relu has no out; forward keeps it, so call forward first"),
+    ("net.lastLayer.backward()", AttributeError,
+     "SoftmaxWithLoss has no ", "; forward keeps it, so call forward first"),
+    (f"a = {AFFINE}; a.forward(x); a.backward(x.T)", ValueError,
+     "expected dout of shape (4, 3), as out has, got (3, 4); dout is the dx of the next layer"),
+    ("r = Relu(); r.forward(x); r.backward(1)", ValueError,
+     "expected dout of shape (4, 3), as out has, got ()"),
+    ("net.loss(x, t); net.lastLayer.backward(x)", ValueError,
+     "expected dout of shape (), as out has, got (4, 3); it is one number here"),
+    ("Affine(3, 4)", ValueError,
+     "expected W of shape (D, M) and b of shape (M,), got () and (); for sizes, use Affine.random"),
+    ("Affine(np.zeros(3), np.eye(3))", ValueError, "got (3,) and (3, 3)"),
+    # The chain
+    ("net.lastlayer = SoftmaxWithLoss()", AttributeError,
      "expected network.lastLayer = ..., got network.lastlayer = ..."),
-    ("a forward without return", "net.layers['Relu1'] = NoReturn('forward'); net.predict(x)",
-     TypeError, "Relu1: expected forward to return out, got None; no return?"),
-    ("a backward without return", "net.layers['Relu1'] = NoReturn('backward'); net.gradient(x, t)",
-     TypeError, "Relu1: expected backward to return dx, got None; no return?"),
-    ("a check of a forward without return", "check_layer(NoReturn('forward'), x)", TypeError,
-     "NoReturn: expected forward to return an array, got None"),
-    ("a comma forgotten", "Affine1.param_names = ('slope'); del net.layers['Relu1']; net.dtype",
-     TypeError, "Affine1: expected param_names as a tuple, got 'slope'", '("slope",)'),
-    ("a chain without layers", "net.layers = OrderedDict(); net.predict(x)", ValueError,
-     "expected at least one layer, got an empty chain"),
-    ("a check of a network as a layer", "check_layer(net, x)", TypeError,
-     "expected a layer with forward(), got TwoLayerNet"),
-    ("a check of a layer as a network", "check_gradient(Relu(), x, t)", TypeError,
-     "expected a network with loss(), got Relu"),
-    ("brackets forgotten", "net.layers['Relu1'] = Sigmoid; net.predict(x)", TypeError,
-     "Relu1: expected a layer with forward(), got the class Sigmoid; write Sigmoid(...)"),
-    ("a function as layer", "net.layers['Relu1'] = np.tanh; net.predict(x)", TypeError,
-     "Relu1: expected a layer with forward(), got ufunc"),
-    ("brackets forgotten at the end", "net.lastLayer = SoftmaxWithLoss", TypeError,
-     "lastLayer: expected a layer with forward(), got the class", "write SoftmaxWithLoss(...)"),
-    ("no last layer", "net.lastLayer = None", TypeError, "lastLayer: expected a layer", "got None"),
-    ("layers in a list", "net.layers = [Relu()]", TypeError,
-     "expected layers as an OrderedDict of name -> layer, got list"),
-    ("a chain from a list", "Network([Relu()], SoftmaxWithLoss())", TypeError, "got list"),
-    ("a chain of nothing", "Network({}, SoftmaxWithLoss())", ValueError, "got an empty chain"),
-    ("a chain emptied", "net.layers.clear(); net.predict(x)", ValueError, "got an empty chain"),
-    ("a layer twice", "net.layers['Again'] = Affine1; net.predict(x)", ValueError,
-     "Again: expected a layer of its own, got the one that stands at Affine1 too"),
-    ("W shared by two layers", "net.layers['A'] = Affine(Affine1.W, [0] * 3); net.predict(x)",
-     ValueError, "A: expected parameter W in an array of its own", "pass a copy"),
-    ("float32 among float64", "net.layers['A'] = Affine(np.eye(3, dtype='f4'), [0] * 3); net.dtype",
-     TypeError, "A: expected parameter W in float64 like Affine1's W, got float32"),
-    ("a layer that doesn't fit", "net.layers['A'] = Affine(np.eye(2), [0, 0]); net.predict(x)",
-     ValueError, "A: expected x of shape (N, 2), got (4, 3)"),
-    ("a bias of one number", "Affine1.b = 0; net.loss(x, t)", TypeError,
-     "Affine1: expected parameter b as a numpy array of floats, got int"),
-    ("a bias for each sample", "Affine1.b = np.zeros((4, 3)); net.loss(x, t)", ValueError,
-     "Affine1: expected W of shape (D, M) and b of shape (M,), got (3, 3) and (4, 3)"),
-    ("W in ints", "Affine1.W = np.eye(3, dtype=int); net.loss(x, t)", TypeError,
-     "Affine1: expected parameter W as a numpy array of floats, got dtype int"),
-    ("W as a list", "Affine1.W = Affine1.W.tolist(); net.loss(x, t)", TypeError, "got list"),
-    ("W in float32", "Affine1.W = Affine1.W.astype('f4'); net.loss(x, t)", TypeError,
-     "Affine1: expected parameter b in float32 like Affine1's W, got float64"),
-    ("backward before forward", "Relu().backward(x)", RuntimeError,
-     "Relu: expected forward before backward, got backward first"),
-    ("backward of a last layer first", "net.lastLayer.backward()", RuntimeError,
-     "expected forward"),
-    ("dout transposed", f"a = {AFFINE}; a.forward(x); a.backward(x.T)", ValueError,
-     "Affine: expected dout of shape (4, 3), as its output has, got (3, 4); dout is the dx"),
-    ("one number as dout", "r = Relu(); r.forward(x); r.backward(1)", ValueError,
-     "Relu: expected dout of shape (4, 3), as its output has, got ()"),
-    ("dout of the last layer", "net.loss(x, t); net.lastLayer.backward(x)", ValueError,
-     "SoftmaxWithLoss: expected dout as one number", "got shape (4, 3)"),
-    ("sizes for arrays", "Affine(3, 4)", ValueError, "Affine: expected W of shape (D, M) and b of",
-     "got () and (); from sizes, Affine.random makes a layer"),
-    ("W and b swapped", "Affine(np.zeros(3), np.eye(3))", ValueError, "got (3,) and (3, 3)"),
+    ("net.LastLayer = SoftmaxWithLoss()", AttributeError,
+     "expected network.lastLayer = ..., got network.LastLayer = ..."),
+    ("net.layers['Relu1'] = Sigmoid; net.predict(x)", TypeError,
+     "Relu1: expected a layer with forward(x), got the class Sigmoid; write Sigmoid(...)"),
+    ("net.layers = OrderedDict(a=Sigmoid)", TypeError, "a: expected a"),
+    ("net.lastLayer = SoftmaxWithLoss", TypeError, "lastLayer: expected a layer",
+     "got the class SoftmaxWithLoss; write SoftmaxWithLoss(...)"),
+    ("net.layers['Relu1'] = np.tanh; net.predict(x)", TypeError,
+     "Relu1: expected a layer with forward(x), got ufunc"),
+    ("net.lastLayer = None", TypeError, "lastLayer: expected a layer", "NoneType"),
+    ("net.layers = [Relu()]", TypeError,
+     "expected layers as an OrderedDict of name: layer, got list"),
+    ("Network([Relu()], SoftmaxWithLoss())", TypeError, "got list"),
+    ("empty = Network({}, SoftmaxWithLoss()); empty.loss(x, t)", ValueError,
+     "expected at least one layer in network.layers, got none"),
+    ("net.layers = OrderedDict(); net.predict(x)", ValueError, "got none"),
+    ("net.layers.clear(); net.gradient(x, t)", ValueError, "got none"),
+    ("net.layers['Again'] = Affine1; net.gradient(x, t)", ValueError,
+     "Again: expected a layer of its own, got that of Affine1 again; make a second one"),
+    ("net.layers['A'] = Affine(Affine1.W, [0] * 3); net.gradient(x, t)", ValueError,
+     "A: expected parameter W in an array of its own, got one in use; pass a copy"),
+    ("net.layers['A'] = Affine(np.eye(3, dtype='f4'), [0] * 3); net.gradient(x, t)", TypeError,
+     "A: expected parameter W in float64 like those before it, got float32"),
+    ("net.layers['A'] = Affine(np.eye(2), [0, 0]); net.predict(x)", ValueError,
+     "A: expected x of shape (N, 2), got (4, 3)"),
+    ("Network.__new__(Network).predict(x)", AttributeError,
+     f"Network: expected super().__init__(layers, lastLayer) first, got no layers{OWN}"),
+    ("Network.__new__(Network).gradient(x, t)", AttributeError, "Network: "),
+    ("train(Network.__new__(Network), digits, digits)", AttributeError, "Network: "),
+    ("repr(Network.__new__(Network))", AttributeError, "Network: expected sup"),
+    ("Network.__new__(Network).params = {}", AttributeError, "Network: expected sup"),
+    ("Book(params=True)", AttributeError,
+     f"Book: expected super().__init__(layers, lastLayer) first, got no layers{OWN}"),
+    ("Book(layers=False).loss(x, t)", ValueError, "at least"),
+    ("Book(lastLayer=False).loss(x, t)", AttributeError,
+     "Book: expected super().__init__(layers, lastLayer) first, got no lastLayer"),
     # Building a network
-    ("a size as float", "TwoLayerNet(3, 50.0, 3)", ValueError,
-     "Affine: expected sizes as whole numbers from 1 up, got 3 inputs and 50.0 outputs"),
-    ("a list for one size", "TwoLayerNet(3, [50], 3)", ValueError, "whole numbers", "[50] outputs"),
-    ("no outputs", "TwoLayerNet(3, 3, 0)", ValueError, "from 1 up, got 3 inputs and 0 outputs"),
-    ("a string for std", "TwoLayerNet(3, 3, 3, '0.01')", ValueError,
-     'expected weight_init_std as a number from 0 up, "he" or "xavier", got \'0.01\''),
-    ("True for std", "TwoLayerNet(3, 3, 3, True)", ValueError, "weight_init_std", "got True"),
-    ("ints", "TwoLayerNet(3, 3, 3, dtype=int)", TypeError,
-     "expected dtype float32 or float64, got"),
-    ("one size for a list", "MultiLayerNet(3, 50, 3)", TypeError,
-     "expected hidden_size_list as a list of sizes, got 50;", "pass [50]"),
-    ("a set for a list", "MultiLayerNet(3, {5}, 3)", TypeError, "as a list of sizes, got {5};"),
-    ("a class for a name", "MultiLayerNet(3, [3], 3, Relu)", ValueError,
+    ("TwoLayerNet(3, 50.0, 3)", ValueError, f"expected hidden_size {COUNT} 50.0"),
+    ("TwoLayerNet(784, 50, '10')", ValueError, f"output_size {COUNT} '10'"),
+    ("TwoLayerNet('784', 50, 10)", ValueError, f"input_size {COUNT} '7"),
+    ("TwoLayerNet((28, 28), 50, 10)", ValueError, f"input_size {COUNT} (28"),
+    ("TwoLayerNet(x, 50, 10)", ValueError, f"input_size {COUNT} an array of shape"),
+    ("TwoLayerNet(3, [50], 3)", ValueError, f"hidden_size {COUNT} [50]"),
+    ("TwoLayerNet(3, [9] * 99, 3)", ValueError, "[9, 9, 9, 9, 9, 9, ..."),
+    ("TwoLayerNet(3, 3, 0)", ValueError, f"expected output_size {COUNT} 0"),
+    ("MultiLayerNet(3, [50, '60'], 3)", ValueError, f"expected hidden_size_list[1] {COUNT} '60'"),
+    ("MultiLayerNet(3, np.array([50.0]), 3)", ValueError,
+     f"expected hidden_size_list[0] {COUNT} 50.0"),
+    ("MultiLayerNet(3, [50], 10.0)", ValueError, f"output_size {COUNT} 10.0"),
+    ("MultiLayerNet(3, 50, 3)", TypeError,
+     "expected hidden_size_list as a list such as [50], got 50"),
+    ("MultiLayerNet(784, 50, 100, 10)", TypeError, "a list such as [50], got 50"),
+    ("MultiLayerNet(3, {5}, 3)", TypeError, "such as [50], got {5}"),
+    ("MultiLayerNet(3, [3], 3, Relu)", ValueError,
      'expected activation "relu" or "sigmoid", got <class'),
+    ("TwoLayerNet(3, 3, 3, '0.01')", ValueError,
+     'expected weight_init_std as a number, "he" or "xavier", got \'0.01\''),
+    ("TwoLayerNet(3, 3, 3, -1)", ValueError, "weight_init_std", "got -1"),
+    ("TwoLayerNet(3, 3, 3, dtype=int)", TypeError, "expected dtype float32 or float64, got int"),
     # The maths
-    ("softmax of one number", "softmax(5)", ValueError,
-     "expected scores of shape (..., C), got ()"),
-    ("softmax of nan", "softmax([1, np.nan])", ValueError,
-     "expected finite scores, got nan or inf"),
-    ("log_softmax of inf", "log_softmax([1, -np.inf])", ValueError, "expected finite scores, got"),
-    ("sigmoid of a string", "sigmoid('1')", TypeError, f"{NOT_NUMBERS}, got str"),
-    ("softmax of masked scores", "softmax(np.ma.masked_equal(x, 0))", ValueError, "some masked"),
-    ("scores for y", "cross_entropy_error(x, t)", ValueError,
-     "expected y as rows of probabilities", "got other numbers; from scores, pass softmax(scores)"),
+    ("softmax(5)", ValueError, "expected scores of shape (N, C), got ()"),
+    ("softmax([1, np.nan])", ValueError, "finite numbers in x, got nan at x[1]"),
+    ("log_softmax([1, -np.inf])", ValueError, "got -inf at x[1]"),
+    ("sigmoid('1')", TypeError, f"{NUMBERS} str"),
+    ("cross_entropy_error(x, t)", ValueError,
+     "expected y as rows of probabilities, got other numbers; use softmax(scores)"),
     # Differences
-    ("differences in ints", "numerical_gradient(np.sum, np.array([1, 2]))", TypeError,
-     "expected x as a float64 array", "got an array of int", "pass np.array(x, dtype=np.float64)"),
-    ("differences in float32", "numerical_gradient(np.sum, x.astype('f4'))", TypeError,
-     "expected x as a float64 array", "got an array of float32"),
-    ("differences in a list", "numerical_gradient(np.sum, [1.0, 2.0])", TypeError, "got list"),
-    ("differences in params", "numerical_gradient(lambda W: 1.0, net.params)", TypeError,
-     "got Params"),
-    ("f without return", "numerical_gradient(lambda x: None, x)", TypeError,
-     "expected f(x) to return one number in float64, got None"),
-    ("f that returns a list", "numerical_gradient(lambda x: [1.0], x)", TypeError, "got [1.0]"),
-    ("f that returns an array", "numerical_gradient(lambda x: x[:1, 0] ** 2, x)", TypeError,
-     "expected f(x) to return one number in float64, got array([8.99"),
-    ("f that returns 1j", "numerical_gradient(lambda x: 1j, x)", TypeError, "got 1j"),
-    ("f that returns nan", "numerical_gradient(lambda x: np.nan, x)", ValueError,
-     "expected f(x) to be finite, got nan and nan where the entry (0, 0) of x is 2.9999 and 3.00"),
-    ("nan under the step", "numerical_gradient(np.sum, x * np.nan)", ValueError,
-     "expected numbers below 1e10 in x", "got nan"),
-    ("f that returns a truth", "numerical_gradient(lambda x: x.sum() > 0, x)", TypeError,
-     "expected f(x) to return one number in float64, got"),
-    ("f in float32, in an array", "numerical_gradient(lambda x: np.array(x.sum(), 'f4'), x)",
-     TypeError, "expected f(x) to return one number in float64, got float32"),
-    ("differences in a masked array", "numerical_gradient(np.sum, np.ma.masked_equal(x, 0))",
-     TypeError, "expected x as a float64 array", "got MaskedArray"),
-    ("a check with masked labels", "check_gradient(net, x, np.ma.masked_equal(t, 2))", ValueError,
-     "expected labels t as numbers, got some masked"),
-    ("a check of what overflows", "check_layer(Overflowing(), x)", ValueError,
-     "expected finite outputs, got a sum of", "pass other numbers"),
-    ("f in float32", "numerical_gradient(lambda x: x.sum(dtype='f4'), x)", TypeError,
-     "expected f(x) to return one number", "float32"),
-    ("f that writes into x", "numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x)", ValueError,
-     "expected f to leave x as it is"),
-    ("a read-only x", "numerical_gradient(np.sum, np.broadcast_to(1.0, 3))", ValueError,
-     "expected x to be writable, got a read-only array; pass a copy"),
-    ("differences in a float32 net", f"{F32}.numerical_gradient(x, t)", TypeError,
-     "expected a float64 network, got float32", "build it with dtype=np.float64"),
-    ("a check in float32", f"check_gradient({F32}, x, t)", TypeError,
-     "expected a float64 network, got float32"),
-    ("a check of one sample", "check_gradient(net, x[0], t[0])", ValueError, "x[np.newaxis]"),
-    ("a check with swapped data", "check_gradient(net, t, x)", ValueError,
-     "Affine1: expected x of"),
-    ("a check of 0 entries", "check_gradient(net, x, t, samples=0)", ValueError,
-     "expected samples as a whole number from 1 up, got 0"),
-    ("samples as a string", "check_layer(Relu(), x, samples='10')", ValueError, "got '10'"),
-    ("samples as a truth", "check_gradient(net, x, t, samples=True)", ValueError, "got True"),
-    ("a tolerance as a string", "check_gradient(net, x, t, tolerance='1e-6')", ValueError,
+    ("numerical_gradient(np.sum, np.array([1, 2]))", TypeError,
+     "expected x as an array with dtype=np.float64, got an array of int"),
+    ("numerical_gradient(np.sum, x.astype('f4'))", TypeError,
+     "expected x as an array with dtype=np.float64, got an array of float32"),
+    ("numerical_gradient(np.sum, [1.0, 2.0])", TypeError, "got list"),
+    ("numerical_gradient(lambda W: 1.0, net.params)", TypeError, "got Params"),
+    ("numerical_gradient(net.loss(x, t), net.params['W1'])", TypeError,
+     "expected f as a function, got float; write lambda x: before it"),
+    ("numerical_gradient(x, np.sum)", TypeError, "f as a function, got ndarray"),
+    ("numerical_gradient(lambda x: None, x)", TypeError, f"expected f(x) to be {ONE} NoneType"),
+    ("numerical_gradient(lambda x: [1.0], x)", TypeError,
+     f"expected f(x) to be {ONE} shape (1,); add it up by np.sum(...)"),
+    ("numerical_gradient(lambda x: x[0]**2 + x[1]**2, np.ones((2, 324)))", TypeError,
+     f"expected f(x) to be {ONE} shape (324,); add it up by np.sum(...)"),
+    ("numerical_gradient(lambda x: x**2, x)", TypeError, "got shape (4, 3); add"),
+    ("numerical_gradient(lambda x: 'a' * 5000, x)", TypeError, "got str"),
+    ("numerical_gradient(lambda x: {0: x}, x)", TypeError, "got dict"),
+    ("numerical_gradient(lambda x: [[1], [2, 3]], x)", ValueError,
+     f"expected f(x) to be {ONE} rows of unequal length"),
+    ("numerical_gradient(lambda x: 1j, x)", TypeError, f"{ONE} complex"),
+    ("numerical_gradient(lambda x: x.sum() > 0, x)", TypeError, "got bool"),
+    ("numerical_gradient(lambda x: np.nan, x)", ValueError,
+     "expected f(x) to be finite, got nan and nan where x[0, 0] is 2.9999 and 3.0001"),
+    ("numerical_gradient(lambda x: x.sum(dtype='f4'), x)", TypeError,
+     f"expected f(x) to be {ONE} float32"),
+    ("numerical_gradient(lambda x: np.array(x.sum(), 'f4'), x)", TypeError, "got float32"),
+    ("numerical_gradient(np.sum, x * np.nan)", ValueError,
+     "expected numbers below 1e10 in x, or h is lost, got nan"),
+    ("numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x.copy())", ValueError,
+     "expected f to leave x as it is, got a write into it; compute on x.copy()"),
+    ("numerical_gradient(np.sum, np.broadcast_to(1.0, 3))", ValueError,
+     "expected x in an array that can be written, got a read-only one"),
+    (f"{F32}.numerical_gradient(x, t)", TypeError,
+     "expected a network with dtype=np.float64, got float32"),
+    # Checks
+    (f"check_gradient({F32}, x, t)", TypeError,
+     "expected params['W1'] as an array with dtype=np.float64, got an array of float32"),
+    ("check_gradient(net, x[0], t[0])", ValueError, "x.reshape(1, -1)"),
+    ("check_gradient(net, t, x)", ValueError, "are x and t swapped?"),
+    ("check_gradient(net, x, t, samples=0)", ValueError, f"expected samples {COUNT} 0"),
+    ("check_layer(Relu(), x, samples='10')", ValueError, "got '10'"),
+    ("check_gradient(net, x, t, samples=True)", ValueError, "got True"),
+    ("check_gradient(net, x, t, tolerance='1e-6')", ValueError,
      "expected tolerance between 1e-9 and 1, got '1e-6'"),
-    ("a check with a huge weight", "Affine1.b = np.full(3, 1e13); check_gradient(net, x, t)",
-     ValueError, "expected numbers below 1e10 in params['b1']", "got 10000000000000.0"),
-    ("a check of read-only weights", "Affine1.W = np.broadcast_to(1.0, (3, 3)); "
-     "check_gradient(net, x, t)", ValueError, "expected params['W1'] to be writable"),
-    ("a check of a loss for each sample", "net.lastLayer.forward = lambda *both: "
-     "[SoftmaxWithLoss.forward(net.lastLayer, *both)]; check_gradient(net, x, t)", TypeError,
-     "expected f(x) to return one number"),
-    ("a check of strings", "check_gradient(net, x.astype(str), t)", TypeError,
-     f"{NOT_NUMBERS}, got"),
-    ("a check of complex numbers", "check_layer(Relu(), x + 0j)", TypeError, f"{NOT_NUMBERS}, got"),
-    ("a check of masked ones", "check_layer(Relu(), np.ma.masked_equal(x, 0))", ValueError,
-     "masked"),
-    ("a check of a class", "check_layer(Relu, x)", TypeError,
-     "expected a layer", "got the class Relu; write Relu(...)"),
-    ("a check of a class of networks", "check_gradient(TwoLayerNet, x, t)", TypeError,
-     "expected a network", "got the class TwoLayerNet; write TwoLayerNet(...)"),
-    ("a check without tolerance", "check_gradient(net, x, t, tolerance=0)", ValueError,
-     "expected tolerance between 1e-9 and 1, got 0"),
-    ("a layer that doesn't fit x", f"check_layer({AFFINE}, x[0])", ValueError, "x[np.newaxis]"),
+    ("check_gradient(net, x, t, tolerance=0)", ValueError, "got 0"),
+    ("Affine1.b = np.full(3, 1e13); check_gradient(net, x, t)", ValueError,
+     "expected numbers below 1e10 in params['b1']", "got 10000000000000.0"),
+    ("Affine1.W = np.broadcast_to(1.0, (3, 3)); check_gradient(net, x, t)", ValueError,
+     "Affine1: expected parameter W in an array that can"),
+    ("net.lastLayer = mine(SquaredError, forward=lambda self, x, t: (x - t)**2); "
+     "check_gradient(net, x, x)", TypeError,
+     "lastLayer: expected forward to return one number, got shape (4, 3)"),
+    ("check_gradient(net, x.astype(str), t)", TypeError, f"{NUMBERS} dtype <"),
+    ("check_layer(Relu(), x + 0j)", TypeError, f"{NUMBERS} dtype co"),
+    ("inf = mine(forward=lambda self, x: x + np.inf, backward=lambda self, dout: dout); "
+     "check_layer(inf, x)", ValueError,
+     "expected finite outputs, got a sum of", "pass other numbers"),
+    ("draw = mine(forward=lambda self, x: x + np.random.randn(), backward=lambda self, dout: dout); "
+     "check_layer(draw, x)", ValueError, "expected the same outputs for the same x, got sums of",
+     "; hold random numbers fixed, and don't write into x"),
+    ("check_layer(Relu, x)", TypeError,
+     "expected a layer with forward(x), got the class Relu; write Relu(...)"),
+    ("check_gradient(TwoLayerNet, x, t)", TypeError, "expected a network",
+     "got the class TwoLayerNet; write TwoLayerNet(...)"),
+    ("check_layer(net, x)", TypeError, "expected a layer with forward(x), got TwoLayerNet"),
+    ("check_gradient(Relu(), x, t)", TypeError,
+     "expected a network with params, loss(x, t) and gradient(x, t), got Relu without params"),
+    ("check_gradient(Network({'a': Relu()}, SoftmaxWithLoss()), x, t)", ValueError,
+     "expected params as a dict of one array or more, got none; a layer learns a if it keeps da, "
+     "so write self.da = None in its __init__"),
+    ("own = Ones(); own.gradient = lambda x, t: None; check_gradient(own, x, t)", TypeError,
+     "expected gradient(x, t) to return a dict", "got NoneType"),
+    ("own = Ones(); own.loss = lambda x, t: None; check_gradient(own, x, t)", TypeError,
+     f"expected the loss to be {ONE} NoneType"),
+    ("own = Ones(); own.params = [np.eye(3)]; check_gradient(own, x, t)", ValueError,
+     "expected params as a dict", "got list"),
+    (f"check_layer({AFFINE}, x[0])", ValueError, "x.reshape(1, -1)"),
     # Data and files
-    ("a word for False", "load_mnist(True, False, 'no')", TypeError,
+    ("load_mnist(True, False, 'no')", TypeError,
      "expected one_hot_label as True or False, got 'no'"),
-    ("a folder for normalize", "load_mnist('data')", TypeError, "expected normalize as", "'data'"),
-    ("no such folder", "load_mnist(data_dir='~/none')", FileNotFoundError,
-     "/none: expected a folder with the four MNIST files, got nothing there; check the path"),
-    ("a file for a folder", "load_mnist(data_dir='text')", FileNotFoundError,
-     "text: expected a folder"),
-    ("an empty folder", "load_mnist(data_dir='folder')", FileNotFoundError,
-     "train-images-idx3-ubyte.gz: expected this file", "got nothing there"),
-    ("saved to a folder", "net.save('folder')", OSError,
-     "folder: expected to write a file, got a folder"),
-    ("saved to a device", "net.save('pipe')", OSError,
-     "pipe: expected to write a file, got a device"),
-    ("saved in no folder", "net.save('none/w.npz')", OSError,
-     "w.npz: expected to write", "No such file"),
-    ("saved to None", "net.save(None)", TypeError, "str", "os.PathLike", "NoneType"),
-    ("nan saved", "Affine1.W = x[:3] * np.nan; net.save('w.npz')", ValueError,
+    ("load_mnist('data')", TypeError, "expected normalize as", "'data'"),
+    ("load_mnist(data_dir='~/none')", FileNotFoundError, "/none: expected a folder with",
+     "got nothing there; check the path"),
+    ("load_mnist(data_dir='text')", FileNotFoundError, "text: expected a folder with",
+     "got a file"),
+    ("load_mnist(data_dir='folder')", FileNotFoundError, "folder: expected",
+     "train-images-idx3-ubyte"),
+    ("net.save('folder')", OSError, "folder: expected to write a file, got a folder"),
+    ("net.save('pipe')", OSError, "pipe: expected to write a file, got a device"),
+    ("net.save('none/w.npz')", OSError, "w.npz: expected to write", "No such file"),
+    ("net.save(None)", TypeError, "str", "os.PathLike", "NoneType"),
+    ("Affine1.W = x[:3] * np.nan; net.save('w.npz')", ValueError,
      "expected finite parameters, got nan or inf in W1; not saved"),
-    ("loaded from nowhere", "net.load('none.npz')", FileNotFoundError,
-     "none.npz: expected a file of weights, got none"),
-    ("loaded from None", "net.load(None)", TypeError, "str", "os.PathLike", "NoneType"),
-    ("loaded from a folder", "net.load('folder')", ValueError,
-     f"folder: {NPZ} (", "Is a directory"),
-    ("loaded from a text", "net.load('text')", ValueError, f"text: {NPZ} (File is not a zip file)"),
-    ("loaded from an array", "np.save('x.npy', x); net.load('x.npy')", ValueError, f"x.npy: {NPZ}"),
-    ("loaded from arrays", "np.savez('x.npz', x); net.load('x.npz')", ValueError,
-     "x.npz: expected weights of this network, got others: arr_0 is not in the network; W1 is"),
-    ("another network's weights", "TwoLayerNet(3, 4, 3).save('w.npz'); net.load('w.npz')",
-     ValueError, "w.npz: expected weights of this network, got others: W1 has shape (3, 4), not"),
-    ("a larger network's weights", "TwoLayerNet(99, 9, 3).save('w.npz'); net.load('w.npz')",
-     ValueError, f"w.npz: {NPZ}", "too many for this network"),
-    ("loaded from a pipe", "net.load('pipe')", ValueError, f"pipe: {NPZ} (a pipe)"),
-    ("no such person's file", "net.load('~nobody-here/w.npz')", FileNotFoundError, "w.npz"),
+    ("net.load('none.npz')", FileNotFoundError, "none.npz: expected a file of weights, got none"),
+    ("net.load('~nobody-here/w.npz')", FileNotFoundError, "w.npz"),
+    ("net.load(None)", TypeError, "str", "os.PathLike", "NoneType"),
+    ("net.load('folder')", ValueError, f"folder: {NPZ}", "Is a directory"),
+    ("net.load('text')", ValueError, f"text: {NPZ}", "not a zip file"),
+    ("np.save('x.npy', x); net.load('x.npy')", ValueError, f"x.npy: {NPZ}"),
+    ("np.savez('x.npz', x); net.load('x.npz')", ValueError,
+     "x.npz: expected the weights of this network, got others: arr_0 is not in the network; W1 is"),
+    ("TwoLayerNet(3, 4, 3).save('w.npz'); net.load('w.npz')", ValueError,
+     "w.npz: expected the weights of this network, got others: W1 has shape (3, 4), no"),
+    # FAILS NOW: the sentence lists every key, 1,067 characters.
+    ("deep.save('w.npz'); net.load('w.npz')", ValueError,
+     "w.npz: expected the weights of this network, got others: W3 is not in the network"),
     # Training
-    ("a label too large at the end", "train(net, (x, t + [0, 0, 0, 2]), digits)", ValueError,
-     "train_set: expected class numbers 0 to 2, got 3"),
-    ("a loss of nan", "net.lastLayer = NanLoss(); train(net, digits, digits)", FloatingPointError,
-     "update 0: expected a finite loss, got nan"),
-    ("x for the set", "train(net, x, t)", TypeError,
-     "expected train_set as a pair (x, t), got ndarray"),
-    ("no test set", "train(net, digits, None)", TypeError,
-     "test_set as a pair (x, t), got NoneType"),
-    ("x and t of the test set swapped", "train(net, digits, (t, x))", ValueError,
-     "test_set: expected samples x of shape (N, D), N > 0, and N labels t, got (4,) and (4, 3)"),
-    ("two x, two t", "train(net, (x, x), (t, t))", ValueError,
-     "train_set: lastLayer: expected rows of t to be one-hot"),
-    ("a longer x", "train(net, (x, t[:3]), digits)", ValueError,
-     "train_set: expected samples x of shape (N, D), N > 0, and N labels t, got (4, 3) and (3,)"),
-    ("nothing to learn", "train(net, (x[:0], t[:0]), digits)", ValueError,
-     "train_set:", "got (0, 3)"),
-    ("images for training", "train(net, (x.reshape(4, 1, 3), t), digits)", ValueError,
-     "train_set: Affine1: expected x of shape (N, 3), got (1, 1, 3); flatten"),
-    ("a class for the network", "train(TwoLayerNet, digits, digits)", TypeError,
+    ("train(net, (x, t + 1), digits)", ValueError, f"{CLASSES} 3"),
+    ("net.lastLayer = mine(SoftmaxWithLoss, forward=lambda self, x, t: np.nan); train(net, "
+     "digits, digits)", FloatingPointError,
+     "update 0: lastLayer: expected a finite loss, got nan; train with a smaller learning rate"),
+    ("train(net, x, t)", TypeError, "expected train_set as a pair (x, t), got ndarray"),
+    ("train(net, digits, None)", TypeError, "test_set as a pair (x, t), got NoneType"),
+    ("train(net, digits, (t, x))", ValueError,
+     "expected test_set as N samples x, (N, D), and N labels t, got (4,) and (4, 3)"),
+    ("train(net, (x, x), (t, t))", ValueError, "test_set as N samples x", "(4,)"),
+    ("train(net, (x, t[:-1]), digits)", ValueError,
+     "expected train_set as N samples x, (N, D), and N labels t, got (4, 3) and (3,)"),
+    ("train(net, (x[0], t[0]), digits)", ValueError, "got (3,) and ()"),
+    ("train(net, (x[:0], t[:0]), digits)", ValueError, "train_set", "(0, 3)"),
+    ("train(net, (x.astype(str), t), digits)", TypeError,
+     "expected train_set as arrays of real numbers, got dtype <U"),
+    ("train(TwoLayerNet, digits, digits)", TypeError,
      "expected a network, got the class TwoLayerNet; write TwoLayerNet(...)"),
-    ("a rate as string", "train(net, digits, digits, learning_rate='0.1')", ValueError,
+    ("train(net, digits, digits, learning_rate='0.1')", ValueError,
      "expected learning_rate as a number above 0, got '0.1'"),
-    ("a negative rate", "train(net, digits, digits, learning_rate=-0.1)", ValueError, "got -0.1"),
-    ("a rate of zero", "train(net, digits, digits, learning_rate=0)", ValueError, "above 0, got 0"),
-    ("a rate of nan", "train(net, digits, digits, learning_rate=np.nan)", ValueError, "got nan"),
-    ("a list of rates", "train(net, digits, digits, learning_rate=[0.1])", ValueError, "got [0.1]"),
-    ("iters as float", "train(net, digits, digits, iters=1e4)", ValueError,
-     "expected iters as an int from 1 up, got 10000.0"),
-    ("no updates", "train(net, digits, digits, iters=0)", ValueError, "iters", "got 0"),
-    ("empty batches", "train(net, digits, digits, batch_size=0)", ValueError,
-     "expected batch_size as an int from 1 up, got 0"),
-    ("a batch of a string", "train(net, digits, digits, batch_size='9')", ValueError, "got '9'"),
-    ("a picture of nothing", "plot_history(History(1), [])", ValueError, "History of one", "empty"),
+    ("train(net, digits, digits, learning_rate=-0.1)", ValueError, "got -0.1"),
+    ("train(net, digits, digits, learning_rate=0)", ValueError, "above 0, got 0"),
+    ("train(net, digits, digits, learning_rate=np.nan)", ValueError, "got nan"),
+    ("train(net, digits, digits, learning_rate=[0.1])", ValueError, "got [0.1]"),
+    ("train(net, digits, digits, learning_rate=x)", ValueError, "an array of"),
+    ("train(net, digits, digits, iters_num=1e4)", ValueError,
+     f"expected iters_num {COUNT} 10000.0"),
+    ("train(net, digits, digits, iters_num=0)", ValueError, "iters_num", "got 0"),
+    ("train(net, digits, digits, batch_size=0)", ValueError, f"expected batch_size {COUNT} 0"),
+    ("train(net, digits, digits, batch_size='9')", ValueError, "got '9'"),
+    ("History(1).plot()", ValueError, "expected the history of one update"),
 ]  # fmt: skip
 
 
 def line(error):
     """The message of an error. (str of a KeyError puts quotes around it.)"""
     return error.args[0] if isinstance(error, KeyError) else str(error)
+
+
+def split(done):
+    """What comes before the mistake, and the mistake."""
+    before, _, last = done.rpartition("; ")
+    return before, last
+
+
+def state(cells):
+    """The network's layers, and copies of their arrays and of the data."""
+    net, arrays = cells["net"], [cells["x"], cells["t"]]
+    for layer in net.layers.values():
+        arrays += [vars(layer)[name] for name in "Wb" if name in vars(layer)]
+    return [*net.layers.items(), net.lastLayer], [np.array(array) for array in arrays]
 
 
 @pytest.fixture
@@ -517,67 +613,106 @@ def desk(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("done, error, words", [(d, e, w) for _, d, e, *w in MISTAKES],
+@pytest.mark.parametrize("done, error, words", [(d, e, w) for d, e, *w in MISTAKES],
                          ids=[row[0] for row in MISTAKES])  # fmt: skip
 def test_a_mistake_is_answered_in_one_sentence_and_changes_nothing(desk, done, error, words):
+    before, mistake = split(done)
+    for times in (1, 100):  # no sentence grows with the data
+        cells = notebook(times)
+        exec(before, cells)
+        chain, arrays = state(cells)
+        with np.errstate(invalid="ignore"), pytest.raises(error) as caught:
+            exec(mistake, cells)
+        message = line(caught.value)
+        assert type(caught.value) is error
+        assert times > 1 or [word for word in words if word not in message] == [], message
+        assert "\n" not in message and len(message.replace(str(desk), "")) <= 220
+        chain_now, arrays_now = state(cells)
+        assert chain_now == chain
+        for now, then in zip(arrays_now, arrays, strict=True):
+            np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("rate", ["1e300", "1e200"])
+def test_a_rate_too_large_stops_training_at_once_and_names_the_update(rate):
+    words = r"^update \d: (Affine\d|lastLayer): expected .*; train with a smaller learning rate$"
+    with pytest.raises(FloatingPointError, match=words):
+        exec(f"train(net, digits, digits, learning_rate={rate})", notebook())
+
+
+# What works, but not as meant
+
+ONCE = "train(net, {}, {}, iters_num=2, learning_rate=1e-12)"
+WIDE = "expected x_train to be of about 1, got numbers of about"
+WARNINGS = [
+    # x has one 3 in each row of three: the root of the mean of its squares is sqrt(3) = 1.73.
+    (ONCE.format('(x * 85, t)', '(x * 85, t)'), WIDE,
+     " 147, up to 255; divide pixels by 255, or pass normalize=True to load_mnist"),
+    (ONCE.format('(np.uint8(x * 85), t)', 'digits'), WIDE, " 147, up to 255;"),
+    (ONCE.format('digits', '(x * 85, t)'), "x_test", " 147,"),
+    (ONCE.format('((x * 85).tolist(), t)', 'digits'), WIDE, " 147, up to 255;"),
+    (ONCE.format('(x / 255, t)', 'digits'), WIDE,
+     " 0.00679, up to 0.01176; were they divided by 255 twice?"),
+    ("net.layers['Relu1'] = mine(Relu, forward=lambda self, x: x - x.mean(axis=0)); "
+     "net.accuracy(x, t)",
+     "expected a sample's scores to depend on nothing else, got others in a batch than for two "
+     "samples alone; let a layer", "look at self.train_flg, which accuracy sets to False"),
+    ("net.layers['Relu1'] = mine(Relu, forward=lambda self, x: x + np.random.randn(*x.shape)); "
+     "net.accuracy(x, t)", "self.train_flg"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("done, words", [(d, w) for d, *w in WARNINGS],
+                         ids=[row[0] for row in WARNINGS])  # fmt: skip
+def test_a_warning_comes_once_and_names_the_readers_line(done, words):
     cells = notebook()
-    params = list(cells["net"].params.values())
-    before = [param.copy() for param in params]
-    with np.errstate(invalid="ignore", divide="ignore"), pytest.raises(error) as caught:
-        exec(done, cells)
-    message = line(caught.value)
-    assert type(caught.value) is error
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        exec(compile(done, "a reader's cell", "exec"), cells)
+    assert [each.category for each in caught] == [UserWarning]
+    message = str(caught[0].message)
     assert [word for word in words if word not in message] == [], message
-    assert "\n" not in message and len(message.replace(str(desk), "")) <= 220
-    for param, old in zip(params, before):
-        np.testing.assert_array_equal(param, old)
-
-
-def test_each_row_has_a_name_of_its_own():
-    names = [row[0] for row in MISTAKES]
-    assert len(set(names)) == len(names)
-
-
-def test_a_rate_too_large_stops_training_at_once_and_names_the_update():
-    cells = notebook()
-    with pytest.raises(
-        FloatingPointError, match=r"^update \d: Affine.: expected a finite x W \+ b"
-    ):
-        exec("train(net, digits, digits, learning_rate=1e300)", cells)
+    assert "\n" not in message and len(message) <= 220
+    assert caught[0].filename == "a reader's cell"
 
 
 # In a terminal
 
 OPTIONS = [
-    ("train", "--hidden 50,100", "--hidden: expected a whole number from 1 up, got '50,100'"),
+    ("train", "--hidden 50,1e2", "--hidden: expected a whole number from 1 up, got '1e2'"),
     ("train", "--hidden=", "--hidden: expected a whole number from 1 up, got ''"),
     ("train", "--hidden", "--hidden: expected at least one argument"),
     ("train", "--iters 1e4", "--iters: expected a whole number from 1 up, got '1e4'"),
+    ("train", "--epochs 0", "--epochs: expected a whole number from 1 up, got '0'"),
     ("train", "--seed x", "--seed: expected a whole number from 0 up, got 'x'"),
-    ("train", "--learning-rate 0,1", "--learning-rate: expected a number above 0, got '0,1'"),
-    ("train", "--learning-rate inf", "--learning-rate: expected a number above 0, got 'inf'"),
+    ("train", "--learning-rate 0,1", "expected a number above 0, got '0,1'"),
+    ("train", "--lr inf", "expected a number above 0, got 'inf'"),
     ("train", "--dtype float16", "--dtype: invalid choice: 'float16' (choose from"),
     ("train", "--plot=", "--plot: expected a file, got the folder ."),
     ("train", "--plot w", "--plot: expected a name ending in .png, got w"),
-    ("train", "--save=", "--save: expected a file, got the folder ."),
+    # FAILS NOW, and the next too: an empty name is taken for none, and the training begins.
+    ("train", "--save= --iters 1 --no-plot", "--save: expected a file, got the folder ."),
     ("train", "--save folder", "--save: expected a file, got the folder folder"),
     ("train", "--save pipe", "--save: expected a file, got the device pipe"),
+    ("train", "--save none/w", "expected a folder that can be written, got none/w: No such"),
     ("train", "--save a.png --plot ./a.png", "--save and --plot: expected two files, got a.png"),
-    ("train", "--load=", ".: expected a .npz file with weights of this network"),
-    ("train", "--load a.png --no-plot", "a.png: expected a .npz file with weights of this network"),
+    ("train", "--load= --iters 1 --no-plot", f".: {NPZ}"),
+    ("train", "--load a.png --no-plot", f"a.png: {NPZ}"),
     ("train", "--load ~/w.npz", "w.npz: expected a file of weights, got none"),
-    ("train", "--data=", "train-images-idx3-ubyte.gz: expected this file"),
-    ("train", "--data text", "text: expected a folder with the four MNIST files, got a file"),
+    ("train", "--data=", "expected a folder with train-images-idx3-ubyte"),
+    ("train", "--data text", "text: expected a folder with", "got a file"),
     ("train", "--hidden 9000000000000", "Unable to allocate"),
-    ("train", "--batch_size 10", "unrecognized arguments: --batch_size 10"),
+    ("train", "--batch-sizes 10", "unrecognized arguments: --batch-sizes 10"),
     ("check", "--images 1.5", "--images: expected a whole number from 1 up, got '1.5'"),
     ("check", "--samples=", "--samples: expected a whole number from 1 up, got ''"),
     ("check", "--tolerance 0", "--tolerance: expected a number above 0, got '0'"),
     ("check", "--tolerance 1", "--tolerance: expected 1e-9 to 1, got 1"),
+    ("check", "--tolerance 1e-10", "--tolerance: expected 1e-9 to 1, got 1e-10"),
 ]
 
 
-@pytest.mark.parametrize("script, options, words", OPTIONS, ids=[row[1] for row in OPTIONS])
+@pytest.mark.parametrize("script, options, words", [(s, o, w) for s, o, *w in OPTIONS],
+                         ids=[row[1] for row in OPTIONS])  # fmt: skip
 def test_a_bad_option_is_answered_by_one_line(desk, capsys, script, options, words):
     (desk / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
     scripts = {"train": train_neuralnet, "check": gradient_check}
@@ -586,7 +721,7 @@ def test_a_bad_option_is_answered_by_one_line(desk, capsys, script, options, wor
         scripts[script].main(options.split())
     out, err = capsys.readouterr()
     assert (stop.value.code, out, err.count("\n")) == (2, "", 1)
-    assert words in err
+    assert [word for word in words if word not in err] == [], err
     assert sorted(desk.iterdir()) == files
 
 
@@ -597,59 +732,91 @@ def test_a_bad_option_is_answered_by_one_line(desk, capsys, script, options, wor
 # log(1 + e + e^3) - 3 and log(e^3 + e + 1) - 1.
 E1, E3, E4 = np.exp([1, 3, 4])
 LOSS = (3 * np.log(E3 + E1 + 1) + np.log(E4 + 2) - 11) / 4
+SCORES = [[3, 1, 0], [0, 4, 0], [0, 1, 3], [3, 1, 0]]
 
 WORKS = [
-    ("labels in a list", "net.loss(x, t.tolist())", LOSS),
-    ("labels in a tuple", "net.loss(x, tuple(t))", LOSS),
-    ("labels in a column of a table", "net.loss(x, Column([0, 1, 2, 1]))", LOSS),
-    ("labels as whole floats", "net.loss(x, t.astype(float))", LOSS),
-    ("labels in bytes", "net.loss(x, t.astype(np.uint8))", LOSS),
-    ("one-hot rows in ints", "net.loss(x, rows.astype(int))", LOSS),
-    ("one-hot rows in bools", "net.loss(x, rows > 0)", LOSS),
-    ("one-hot rows in lists", "net.loss(x, rows.tolist())", LOSS),
-    ("x in lists", "net.loss(x.tolist(), t)", LOSS),
-    ("x in ints", "net.loss(x.astype(int), t)", LOSS),
-    ("x in float32", "net.loss(x.astype('f4'), t)", LOSS),
-    ("x in another order", "net.loss(np.asfortranarray(x), t)", LOSS),
-    ("masked arrays without a mask", "net.loss(np.ma.array(x), np.ma.array(t))", LOSS),
-    ("accuracy of lists", "net.accuracy(x.tolist(), t.tolist())", 3 / 4),
-    ("accuracy with a mask of bools", "net.accuracy(x[t == 1], t[t == 1])", 1 / 2),
-    ("a batch of one", "net.accuracy(x[:1], t[:1])", 1),
-    ("images of 0 to 255", "net.predict(np.full((1, 3), 255, np.uint8))", [[255, 256, 255]]),
-    ("a parameter in a list", "net.params['b2'] = [1, 2, 3]; net.params['b2']", [1, 2, 3]),
-    ("two parameters swapped",
-     "b1, b2 = net.params['b1'], net.params['b2']; net.params.update(b1=b2, b2=b1); b1 - b2",
+    ("net.loss(x, t.tolist())", LOSS),
+    ("net.loss(x, tuple(t))", LOSS),
+    ("net.loss(x, Column([0, 1, 2, 1]))", LOSS),
+    ("net.loss(x, t.astype(float))", LOSS),
+    ("net.loss(x, t.astype(np.uint8))", LOSS),
+    ("net.loss(x, rows.astype(int))", LOSS),
+    ("net.loss(x, rows > 0)", LOSS),
+    ("net.loss(x, rows.tolist())", LOSS),
+    ("d = rows + 1e-9; net.loss(x, d / d.sum(1, keepdims=True))", LOSS),
+    ("net.loss(x.tolist(), t)", LOSS),
+    ("net.loss(x.astype(int), t)", LOSS),
+    ("net.loss(x.astype('f4'), t)", LOSS),
+    ("net.loss(np.asfortranarray(x), t)", LOSS),
+    ("net.loss(np.ma.array(x), np.ma.array(t))", LOSS),
+    ("net.accuracy(x.tolist(), t.tolist())", 3 / 4),
+    ("net.accuracy(x[t == 1], t[t == 1])", 1 / 2),
+    ("net.accuracy(x[:1], t[:1])", 1),
+    ("net.predict(np.full((1, 3), 255, np.uint8))", [[255, 256, 255]]),
+    ("net.predict(x.reshape(4, 1, 3, 1))", SCORES),
+    ("p = TwoLayerNet(4, 2, 2); p.params['b2'] = [1, 2]; p.predict([Image.new('L', (2, 2))])",
+     [[1, 2]]),
+    ("reader.params['b2'] = np.arange(10); reader.predict(np.zeros((28, 28)).reshape(1, "
+     "-1)).argmax()", 9),
+    ("reader.params['b2'] = np.arange(10); reader.predict(np.zeros((28, 28, 3))[..., "
+     ":3].mean(axis=-1).reshape(-1, 784)).argmax()", 9),
+    ("net.params['b2'] = [1, 2, 3]; net.params['b2']", [1, 2, 3]),
+    ("b1, b2 = net.params['b1'], net.params['b2']; net.params.update(b1=b2, b2=b1); b1 - b2",
      [0, 1, 0]),
-    ("a network of ints", "Affine([[1, 2]], [3, 4]).forward([[5]])", [[8, 14]]),
-    ("numpy's ints for sizes", "TwoLayerNet(*np.int64([3, 3, 3])).params['b1']", [0, 0, 0]),
-    ("a sum that is numpy's", "numerical_gradient(lambda x: np.array(7.0), x)", np.zeros((4, 3))),
-    ("a report as a condition", "bool(check_layer(Relu(), x - 1))", True),
-    ("a failed report as a condition", "bool(check_layer(Forgetful(), x - 1))", False),
-    ("one sample for cross entropy", "cross_entropy_error([0.5, 0.25, 0.25], 0)", np.log(2)),
-    ("weights in a file of any name", "net.save('w'); net.load('w'); net.loss(x, t)", LOSS),
-    ("a home in a path", "net.save('~/w.npz'); net.load('~/w.npz'); net.loss(x, t)", LOSS),
-    ("names of layers as ints", "repr(Network({1: Relu()}, SoftmaxWithLoss())).count('Relu')", 1),
-    ("more in a batch than in the set",
-     "train(net, digits, digits, iters=2, batch_size=9).iter_per_epoch", 1),
-    ("training with lists",
-     "train(net, (x.tolist(), t.tolist()), digits, iters=1, learning_rate=1e-12).test_acc_list",
+    ("np.array(net.params).item()['b2']", [0, 1, 0]),
+    ("np.save('w.npy', net.params); np.load('w.npy', allow_pickle=True).item()['b2']", [0, 1, 0]),
+    ("np.savez('w.npz', **net.params); np.load('w.npz')['b2']", [0, 1, 0]),
+    ("pickle.loads(pickle.dumps(net.params))['b2']", [0, 1, 0]),
+    ("type(pickle.loads(pickle.dumps(net.params))) is dict", True),
+    ("new = copy.deepcopy(net.params); new['b2'] += 1; net.params['b2']", [0, 1, 0]),
+    # 3 * 3 + 3 + 3 * 3 + 3 = 24 numbers of 8 bytes are 192 bytes; x alone would be 24,000.
+    ("net.accuracy(np.ones((1000, 3)), np.zeros(1000)); len(pickle.dumps(net.params)) < 1000",
+     True),
+    ("Book().loss(x, t)", LOSS),
+    ("Book().params['b2']", [0, 1, 0]),
+    ("net.layers['Affine1'] = Textbooks(); net.loss(x, t)", LOSS),
+    ("net.layers['Affine3'] = Affine(np.eye(3), [5, 0, 0]); net.params['b3']", [5, 0, 0]),
+    ("old = net.layers; net.layers = OrderedDict(); net.layers.update(old); net.loss(x, t)", LOSS),
+    ("flat = MultiLayerNet(3, [], 3); flat.params = {'W1': np.eye(3), 'b1': [0, 1, 0]}; "
+     "flat.loss(x, t)", LOSS),
+    ("Affine([[1, 2]], [3, 4]).forward([[5]])", [[8, 14]]),
+    ("TwoLayerNet(*np.int64([3, 3, 3])).params['b1']", [0, 0, 0]),
+    ("numerical_gradient(lambda x: np.array(7.0), x)", np.zeros((4, 3))),
+    # d/dx of the sum of x^2 is 2x.
+    ("numerical_gradient(lambda x: np.sum(x[0]**2 + x[1]**2), x[:2])", [[6, 0, 0], [0, 6, 0]]),
+    ("bool(check_layer(Relu(), x - 1))", True),
+    ("bool(check_layer(mine(Relu, backward=lambda self, dout: dout), x - 1))", False),
+    ("bool(check_gradient(Ones(), x, t))", True),
+    ("check_gradient(Ones(2), x, t).failed == ['W']", True),
+    ("cross_entropy_error([0.5, 0.25, 0.25], 0)", np.log(2)),
+    ("net.save('w'); net.load('w'); net.loss(x, t)", LOSS),
+    ("net.save('~/w.npz'); net.load('~/w.npz'); net.loss(x, t)", LOSS),
+    ("repr(Network({1: Relu()}, SoftmaxWithLoss())).count('Relu')", 1),
+    ("train(net, digits, digits, iters_num=2, batch_size=9).iter_per_epoch", 1),
+    ("train(net, (x.tolist(), t.tolist()), digits, iters_num=1, learning_rate=1e-12).test_acc_list",
      [3 / 4]),
-    ("training with columns of a table",
-     "train(net, (Column(x), Column(t)), digits, iters=1, learning_rate=1e-12).train_acc_list",
+    ("train(net, (Column(x), Column(t)), digits, iters_num=1, learning_rate=1e-12).train_acc_list",
      [3 / 4]),
+    ("train(net, (x.reshape(4, 1, 3), t), digits, iters_num=1, learning_rate=1e-12).train_acc_list",
+     [3 / 4]),
+    # The scores of `line` are 3 for each sample, so that its squared errors are (3 - 5)^2 = 4.
+    ("targets = np.full((4, 1), 5); train(line, (x, targets), (x, targets), iters_num=1, "
+     "learning_rate=1e-12).train_loss_list", [4]),
+    ("targets = np.full((4, 1), 5); train(line, (x, targets), (x, targets), "
+     "iters_num=1).train_acc_list", []),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("done, want", [row[1:] for row in WORKS], ids=[row[0] for row in WORKS])
+@pytest.mark.parametrize("done, want", WORKS, ids=[row[0] for row in WORKS])
 def test_what_simply_works(desk, done, want):
-    *before, last = done.split("; ")
+    before, last = split(done)
     cells = notebook()
-    exec("; ".join(before), cells)
+    exec(before, cells)
     np.testing.assert_allclose(eval(last, cells), want, rtol=1e-6, atol=1e-15)
 
 
 def test_every_public_name_stands_in_the_tables():
-    rows = " ".join(row[1] for row in MISTAKES + WORKS)
+    rows = " ".join(row[0] for row in MISTAKES + WARNINGS + WORKS)
     for name, thing in notebook().items():
         if inspect.isclass(thing) or inspect.isfunction(thing):
             assert name in rows

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from pathlib import Path
 
@@ -44,10 +45,11 @@ def start(*command, cwd, shell=None, **environment):
 
 def finish(process):
     """Its exit status, and what is left to read. A process that hangs is ended after a minute."""
-    try:
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    watch = threading.Timer(60, process.kill)
+    watch.start()
+    with process:  # communicate() would miss what readline() has put into its buffer
+        out, err = process.stdout and process.stdout.read(), process.stderr.read()
+    watch.cancel()
     assert "Traceback" not in err and "Exception ignored" not in err, err
     return process.returncode, out, err
 
