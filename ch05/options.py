@@ -53,7 +53,7 @@ def parse_training(argv):
     add("--show", action="store_true", help="show the picture in a window")
     args = parser.parse_args(argv)
 
-    args.save = args.save and writable(parser, "--save", args.save)
+    args.save = None if args.save is None else writable(parser, "--save", args.save)
     args.plot = None if args.no_plot else writable(parser, "--plot", args.plot)
     if args.save and args.plot and args.save.resolve() == args.plot.resolve():
         parser.error(f"arguments --save and --plot: expected two files, got {args.plot} for both")
@@ -64,7 +64,7 @@ def parse_training(argv):
             check_picture_kind(args.plot)
         if args.show:
             check_screen()
-        if args.load:
+        if args.load is not None:
             args.network.load(args.load)
         args.train_set, args.test_set = load_mnist(data_dir=args.data)
     except (ImportError, MemoryError, OSError, ValueError) as error:

@@ -56,8 +56,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     def backprop():
         gradients = network.gradient(x, t)
         if not hasattr(gradients, "get"):
-            keys, came = ", ".join(params), kind(gradients)
-            raise TypeError(f"expected gradient(x, t) to return a dict of {keys}, got {came}")
+            came = f"{kind(gradients)}; its keys must be those of params"
+            raise TypeError(f"expected gradient(x, t) to return a dict, got {came}")
         for key, array in params.items():
             mistakes.check_gradient_shape("gradient", key, gradients.get(key), array.shape)
         return gradients

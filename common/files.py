@@ -63,9 +63,9 @@ def load_arrays(path, expected):
         elif not (np.abs(arrays[key]) <= np.finfo(array.dtype).max).all():
             differences.append(f"{key} holds nan or numbers beyond {array.dtype}")
     if differences:
-        raise ValueError(
-            f"{path}: expected the weights of this network, got others: {'; '.join(differences)}"
-        )
+        more = f"; and {len(differences) - 4} more" if len(differences) > 4 else ""
+        came = "; ".join(differences[:4]) + more
+        raise ValueError(f"{path}: expected the weights of this network, got others: {came}")
     return arrays
 
 

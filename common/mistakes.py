@@ -342,13 +342,11 @@ def predict_in_batches(network, x, size):
 class NotBuilt:
     """Python asks it for network.layers or network.lastLayer as long as nobody has set that."""
 
-    def __set_name__(self, owner, name):
-        self.name = name
-
     def __get__(self, network, owner):
-        came = f"no {self.name}; leave self.params out, since a layer brings its own parameters"
         start = f"{owner.__name__}: expected super().__init__(layers, lastLayer) first"
-        raise AttributeError(f"{start}, got {came}")
+        came = "lastLayer" if "layers" in getattr(network, "__dict__", ()) else "layers"
+        hint = "leave self.params out, since a layer brings its own parameters"
+        raise AttributeError(f"{start}, got no {came}; {hint}")
 
 
 def check_attribute(network, name, value, learnt):

@@ -24,7 +24,7 @@ import pytest
 from ch05 import gradient_check, options, train_neuralnet
 from ch05.train_neuralnet import History, train
 from ch05.two_layer_net import TwoLayerNet
-from common.layers import Relu
+from common.layers import Relu, SoftmaxWithLoss
 from dataset.mnist import load_mnist
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -439,7 +439,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
         ("common.network", "Network", "gradient", 4, 130, 3, 3, True),
         ("common.network", "Network", "loss", 3, 130, 1, 1, True),  # in the gradient
         ("common.network", "Network", "loss", 4, 130, 1, 2, True),  # after it
-        ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
+        ("common.network", "Network", "accuracy", 5, 130, 1, 2, True),  # on the test digits
         ("os", "", "fsync", 2, 130, 1, 2, True),  # in saving, which then begins again
         ("ch05.options", "", "print_accuracies", 2, 130, 1, 2, True),
         ("ch05.options", "", "finish", 1, 130, 5, 5, False),
@@ -498,14 +498,16 @@ def test_ctrl_c_keeps_what_was_learnt(tmp_path, data, seed, shell):
     assert files(tmp_path) == ["w.npz"]
 
 
-@pytest.mark.parametrize("method, updates", [("gradient", 3), ("loss", 1), ("accuracy", 2)])
+@pytest.mark.parametrize("method, updates", [("gradient", 4), ("loss", 2), ("accuracy", 2)])
 def test_ctrl_c_in_a_notebook_returns_the_history(method, updates):
     network, calls = TwoLayerNet(4, 5, 3), []
     right = getattr(network, method)
 
     def press(*args):
         calls.append(args)
-        if len(calls) == 4:  # in an update, loss is called twice: by gradient, and after it
+        # loss is called twice an update, by gradient and after it; accuracy twice an epoch, and
+        # once before the first update.
+        if len(calls) == 5:
             signal.raise_signal(signal.SIGINT)
         return right(*args)
 
@@ -610,7 +612,13 @@ def test_gradient_check_fails_where_backprop_is_wrong(monkeypatch, capsys):
     assert gradient_check.main(["--samples", "10"]) == 1
     verdict = capsys.readouterr().out.split("\n\n", 1)[1]
     assert "W1" in verdict and "Relu1" in verdict and "W2" not in verdict
-    assert gradient_check.main(["--samples", "10", "--tolerance", "0.999"]) == 1
+
+
+@pytest.mark.parametrize("tolerance, status", [([], 1), (["--tolerance", "0.01"], 0)])
+def test_gradient_check_allows_the_error_that_is_asked_for(monkeypatch, tolerance, status):
+    right = SoftmaxWithLoss.backward
+    monkeypatch.setattr(SoftmaxWithLoss, "backward", lambda *args: right(*args) * 1.001)
+    assert gradient_check.main(["--samples", "10", *tolerance]) == status
 
 
 @pytest.mark.parametrize(
