@@ -243,7 +243,9 @@ def check_is_layer(name, layer, last=False):
     for method, takes in (("forward", "xt" if last else "x"), ("backward", ["dout"])):
         if came := why_not_layer(layer, method, takes):
             start = f"{name}: expected" if name else "expected"
-            raise TypeError(f"{start} a layer with {method}({', '.join(takes)}), got {came}")
+            raise TypeError(
+                f"{start} a layer with {method}({', '.join(takes)}), got {came}"
+            ) from None
 
 
 def why_not_layer(layer, method, takes):
