@@ -17,40 +17,29 @@ if not __package__:  # started as a file: let `common` be found beside ch05/
 import numpy as np
 
 from ch05 import data_parallel, options
-from common.mistakes import as_set, check_scale, check_training
+from common.mistakes import as_sets, check_training
 from common.threads import threads_for
 
 __all__ = ["History", "train"]
 
 
-def train(
-    network,
-    train_set,
-    test_set,
-    *,
-    iters_num=10000,
-    batch_size=100,
-    learning_rate=0.1,
-    rng=None,
-    on_epoch=None,
-):
+def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, learning_rate=0.1,
+          rng=None, on_epoch=None):  # fmt: skip
     """Gradient descent on random batches. Changes the network, and returns a History.
 
     train_set, test_set : pairs (x, t), as load_mnist returns them
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
-    on_epoch : is called with the History after each evaluation, which is once in an epoch of
-               len(x) // batch_size updates, after the first of them
+    on_epoch : is called with the History after the first update of each epoch
 
-    Ctrl-C ends the training; the History so far is returned. FloatingPointError, with the number of
-    the update, if the loss isn't finite any more.
+    Ctrl-C ends the training, and the History so far is returned. FloatingPointError, with the
+    number of the update, if the loss isn't finite any more.
     """
     check_training(network, iters_num, batch_size, learning_rate)
-    x_train, t_train = as_set("train_set", train_set)
-    x_test, t_test = as_set("test_set", test_set)
-    check_scale(x_train=x_train, x_test=x_test)
-    has_classes = options.has_classes(network, x_test, t_test)  # else there is no accuracy
+    (x_train, t_train), (x_test, t_test) = as_sets(train_set=train_set, test_set=test_set)
     train_size = len(x_train)
-    history = History(iter_per_epoch=max(train_size // batch_size, 1))
+    iter_per_epoch = max(train_size // batch_size, 1)
+    history = History(iter_per_epoch)
+    has_classes = options.has_classes(network, x_test, t_test)  # else there is no accuracy
     draws = np.random if rng is None else np.random.default_rng(rng)
 
     with threads_for(network.params, batch_size), options.progress_bar(iters_num) as bar:
@@ -68,7 +57,7 @@ def train(
                 loss = network.loss(x_batch, t_batch)
                 history.train_loss_list.append(loss)
 
-                if i % history.iter_per_epoch == 0:
+                if i % iter_per_epoch == 0:
                     if has_classes:
                         train_acc = network.accuracy(x_train, t_train)
                         test_acc = network.accuracy(x_test, t_test)

@@ -617,8 +617,14 @@ def check_training(network, iters_num, batch_size, learning_rate):
         raise ValueError(f"expected learning_rate as a number above 0, got {short(learning_rate)}")
 
 
+def as_sets(**pairs):
+    """Pairs (x, t) as arrays of equal length. Warns if x isn't of the size of inputs."""
+    sets = [as_set(name, pair) for name, pair in pairs.items()]
+    check_scale(**{f"x_{name.removesuffix('_set')}": x for name, (x, _) in zip(pairs, sets)})
+    return sets
+
+
 def as_set(name, pair):
-    """A pair (x, t) as arrays of equal length."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise TypeError(f"expected {name} as a pair (x, t), got {kind(pair)}")
     x, t = (as_numbers(each, f"{name} as arrays of real numbers") for each in pair)
@@ -639,5 +645,5 @@ def check_scale(**sets):
             came = f"numbers of about {size:.3g}, up to {x.max():.4g}"
             hint = "divide pixels by 255, or pass normalize=True to load_mnist"
             hint = hint if size > 1 else "were they divided by 255 twice?"
-            warnings.warn(f"expected {name} to be of about 1, got {came}; {hint}", stacklevel=3)
+            warnings.warn(f"expected {name} to be of about 1, got {came}; {hint}", stacklevel=4)
             return
