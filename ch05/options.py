@@ -39,8 +39,8 @@ def parse_training(argv):
     )
     add = parser.add_argument
     add_network(parser, "seed of the weights and the batches")
-    add("--iters", type=whole, default=10000, metavar="N", help="updates (10000)")
-    add("--epochs", type=whole, metavar="N", help="the same in epochs of 60,000 images")
+    add("--iters", type=whole, metavar="N", help="updates (10000)")
+    add("--epochs", type=whole, metavar="N", help="the same in epochs, of 60,000 images each")
     add("--batch-size", "--batch_size", type=whole, default=100, metavar="N", help="(100)")
     add("--learning-rate", "--learning_rate", "--lr", type=positive, default=0.1, metavar="RATE",
         help="step of an update (0.1)")  # fmt: skip
@@ -52,6 +52,8 @@ def parse_training(argv):
     add("--no-plot", action="store_true", help="draw no picture")
     add("--show", action="store_true", help="show the picture in a window")
     args = parser.parse_args(argv)
+    if args.iters and args.epochs:
+        parser.error("arguments --iters and --epochs: expected one of the two, got both")
 
     args.save = None if args.save is None else writable(parser, "--save", args.save)
     args.plot = None if args.no_plot else writable(parser, "--plot", args.plot)
@@ -65,12 +67,12 @@ def parse_training(argv):
         if args.show:
             check_screen()
         if args.load is not None:
-            args.network.load(args.load)
+            load(args.network, args.load)
         args.train_set, args.test_set = load_mnist(data_dir=args.data)
     except (ImportError, MemoryError, OSError, ValueError) as error:
         parser.error(str(error))
-    if args.epochs:
-        args.iters = args.epochs * max(len(args.train_set[0]) // args.batch_size, 1)
+    epoch = max(len(args.train_set[0]) // args.batch_size, 1)
+    args.iters = args.epochs * epoch if args.epochs else args.iters or 10000
     return args
 
 
@@ -108,6 +110,13 @@ def build_network(hidden, dtype, rng):
     if len(hidden) == 1:
         return TwoLayerNet(INPUT_SIZE, hidden[0], OUTPUT_SIZE, dtype=dtype, rng=rng)
     return MultiLayerNet(INPUT_SIZE, hidden, OUTPUT_SIZE, dtype=dtype, rng=rng)
+
+
+def load(network, path):
+    try:
+        network.load(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; is --hidden the same as when they were saved?") from None
 
 
 def natural(text, least=0):
@@ -214,37 +223,37 @@ def show_progress(bar, history):
 def print_accuracies(history):
     """A line of numbers to standard output, above the bar; before the first a header for people."""
     if len(history.test_acc_list) == 1:
-        tqdm.write("train  test    accuracy, once an epoch", file=sys.stderr)
+        tqdm.write("accuracy after the first update of each epoch:", file=sys.stderr)
+        tqdm.write("train  test", file=sys.stderr)
     tqdm.write(f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}", file=sys.stdout)
     sys.stdout.flush()
 
 
 def finish(args, history, seconds, accuracies):
-    """Write what was asked for, and say how the training went, on standard error."""
+    """Say how the training went, on standard error, and write what was asked for."""
     updates, loss = len(history.train_loss_list), history.train_loss_list[-100:]
-    plural, rate = "s" * (updates != 1), updates / seconds
-    lines = [
-        f"{updates:,} update{plural} in {seconds:.1f} s, {rate:,.0f} a second",
-        "accuracy {:.4f} on the training digits, {:.4f} on the test digits".format(*accuracies),
-    ]
-    if history.interrupted:
-        lines[0] = f"stopped by Ctrl-C after {lines[0]}"
+    stopped, plural = "stopped by Ctrl-C after " * history.interrupted, "s" * (updates != 1)
+    say(
+        f"{stopped}{updates:,} update{plural} in {seconds:.1f} s, {updates / seconds:,.0f} a second"
+    )
+    say("accuracy: training digits {:.4f}, test digits {:.4f}".format(*accuracies))
     if args.save and updates:
         args.network.save(args.save)
-        lines.append(f"weights written to {args.save}")
+        say(f"weights written to {args.save}")
     if args.plot and updates:
         path = args.plot
         if history.interrupted:  # the picture of a whole training stays
             path = path.with_name(f"{path.stem}-stopped{path.suffix}")
         write_whole(path, picture(history, path.suffix[1:]))
-        lines.append(f"picture written to {path}")
+        say(f"picture written to {path}")
     if updates >= 100 and (np.mean(loss) > math.log(OUTPUT_SIZE) - 0.01 or accuracies[0] < 0.2):
-        lines.append(
-            "it has learnt next to nothing: try a smaller --learning-rate, or more updates"
-        )
-    print(*lines, sep="\n", file=sys.stderr)
+        say("it has learnt next to nothing: try a smaller --learning-rate, or more updates")
     if args.show and updates:
         show(picture(history, "png"))
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
 
 
 def picture(history, kind):

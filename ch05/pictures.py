@@ -34,16 +34,15 @@ class Figure(matplotlib.figure.Figure):
         return content.getvalue()
 
 
-def draw_history(history, figure=None):
+def draw_history(history):
     """The loss by update, and the accuracies by epoch.
 
     history : has train_loss_list, and train_acc_list and test_acc_list, which may be empty
-    figure  : a figure to draw into, for instance plt.figure(); by default a new one
     """
     loss = np.array(history.train_loss_list, float)
     if len(loss) == 0:
         raise ValueError("expected the history of one update or more, got an empty one")
-    figure = figure or Figure(figsize=(9, 3.4), dpi=100, layout="constrained")
+    figure = Figure(figsize=(9, 3.4), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2)
     window = min(100, len(loss))
     smooth = np.convolve(loss, np.full(window, 1 / window), mode="valid")
@@ -283,7 +282,7 @@ def _heading(ax, title, width, height):
     lines = [
         ("→  forward: what a layer returns", BLUE),
         ("←  backward: the gradient of L with respect to that array, in its shape", ORANGE),
-        ("size: the mean of |entry|, and as a bar, where a step less is ten times less", "k"),
+        ("size: the mean of |entry|. A bar one step shorter: ten times smaller", "k"),
     ]
     for k, (text, color) in enumerate(lines):
         _text(ax, 0.15, height - 0.36 - 0.16 * k, text, -1, color, ha="left")

@@ -82,6 +82,9 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     A difference needs one number, so L = sum(out * dout) with a random dout. Then dL/dout is dout,
     backward(dout) must return dL/dx, and leave dL/dW in dW. (With a dout of ones errors could
     cancel.) The report has each parameter by its name, and the input as "x".
+
+    Give the parameters random numbers first: if all are 0 or 1, as they often start, a factor that
+    backward forgets can't be seen.
     """
     name, options = kind(layer), mistakes.check_options(samples, tolerance, rng)
     mistakes.check_is_layer(None, layer)
@@ -393,8 +396,15 @@ def likely_causes(report, N, dout=None):
 
 def _likeness(name, report, N, dout):
     check, a, n = report[name], report[name].a, report[name].n
-    if not np.isfinite(a).all() or _alike(a, n):
-        return  # nan, or a few entries off: nothing to name
+    if not np.isfinite(a).all():
+        return
+    if dout is None and np.abs(a - n).max() < 1e-4 * np.abs(n).max():
+        yield (
+            "all are nearly right; does the loss add a small number, such as 1e-7 to y, that "
+            "backward takes no notice of?"
+        )
+    if _alike(a, n):
+        return  # a few entries off: nothing to name
     if not n.any():
         yield "every difference is zero; does forward use it at all? Or does a later layer undo it?"
         return
@@ -412,7 +422,7 @@ def _likeness(name, report, N, dout):
             (1 / N, f"1/{N} of what it should be, {N} the batch size: divided twice?"),
         ]
         if dout is not None and dout.ndim == 0:
-            words = f"what it should be for a dout of 1, got {dout:.6g}: is dout ignored?"
+            words = f"what it should be if dout were 1, but it was {dout:.6g}: is dout ignored?"
             known.append((1 / dout, words))
         near = [words for value, words in known if math.isclose(factor, value, rel_tol=1e-5)]
         yield "every gradient is " + (" Or ".join(near) or f"{factor:.6g} times what it should be.")

@@ -109,6 +109,7 @@ def label_rows(t, y):
             raise ValueError(f"expected {expected}, got other numbers{hint}")
         return (t / sums).astype(y.dtype)
     hint = "; pass t.ravel()" if t.size == N else "; pass t.T" if t.shape == (C, N) else one
+    hint = "; pass t.reshape(1, -1)" if t.shape == (C,) and N == 1 else hint
     expected = f"t of shape ({N},) for class numbers or ({N}, {C}) for rows"
     raise ValueError(f"expected {expected}, got {t.shape}{hint}")
 
@@ -196,6 +197,8 @@ def as_rows(x, W):
     hint = ""
     if x.size == D:
         hint = "; for a single sample pass x.reshape(1, -1)"
+        if x.shape == (28, 28):
+            hint += ", for dark ink on white from_photo(x) of dataset/photo.py"
     elif x.ndim > 2 and x.shape[-1] in (3, 4) and x[..., 0].size % D == 0:
         hint = f"; make colours grey: x[..., :3].mean(axis=-1).reshape(-1, {D})"
     elif x.ndim == 1:
@@ -216,7 +219,7 @@ class blame:
     x is what the layer was given. If that is None, the layer called before returned nothing.
     """
 
-    __slots__ = ("name", "layer", "x")
+    called = "a layer"  # the name of the one that was called last
 
     def __init__(self, name, layer, x):
         self.name, self.layer, self.x = name, layer, x
@@ -226,10 +229,11 @@ class blame:
 
     def __exit__(self, _, error, traceback):
         if not isinstance(error, Exception):
+            blame.called = self.name
             return
         if self.x is None:
-            came = "None from the layer called before; does its method end without return?"
-            raise TypeError(f"{self.name}: expected an array, got {came}") from None
+            start = f"{blame.called}: expected forward or backward to return an array"
+            raise TypeError(f"{start}, got None; no return?") from None
         check_is_layer(self.name, self.layer, last=self.name == "lastLayer")
         if not error.args:
             error.args = (f"{self.name}: {kind(error)}",)
@@ -332,10 +336,11 @@ def predict_in_batches(network, x, size):
         for layer, flag in zip(flagged, flags):
             layer.train_flg = flag
     if not np.allclose(first, alone, rtol=1e-2, atol=1e-2 * np.abs(first).max()):
+        name = first_that_mixes(network.layers, as_finite(x[:size], network.dtype))
         warnings.warn(
-            "expected a sample's scores to depend on nothing else, got others in a batch than for "
-            "two samples alone; let a layer that works differently in training look at "
-            "self.train_flg, which accuracy sets to False",
+            f"{name}: expected the output for a sample to depend on nothing else, got another one "
+            "in a batch than alone; let forward look at self.train_flg, which accuracy sets to "
+            "False, as the guide ch05/README.md shows",
             stacklevel=3,
         )
     return np.concatenate(scores)
@@ -364,6 +369,15 @@ def check_attribute(network, name, value, learnt):
         raise AttributeError(f"expected network.lastLayer = ..., got network.{name} = ...")
     elif name[-1:].isdigit() and name in network.params:
         raise AttributeError(f"expected network.params['{name}'] = ..., got network.{name} = ...")
+
+
+def first_that_mixes(layers, x):
+    alone = x[:2]
+    for name, layer in layers.items():
+        x, alone = layer.forward(x), layer.forward(alone)
+        if not np.allclose(x[:2], alone, rtol=1e-2, atol=1e-2 * np.abs(alone).max()):
+            return name
+    return "network"
 
 
 # Parameters
@@ -474,7 +488,7 @@ def as_values(key, values, params, parameters):
 
 
 def no_such_key(params, key):
-    hint = "a layer brings its own parameters, so adding it to network.layers is enough"
+    hint = "adding a layer adds its parameters, and the number counts the layers that learn"
     raise KeyError(f"expected one of {short([*params])}, got {short(key)}; {hint}")
 
 
@@ -587,8 +601,8 @@ def check_repeatable(first, second):
     if not math.isfinite(first):
         raise ValueError(f"expected finite outputs, got a sum of {first}; pass other numbers")
     if first != second:
-        came = f"sums of {first} and {second}; hold random numbers fixed, and don't write into x"
-        raise ValueError(f"expected the same outputs for the same x, got {came}")
+        hint = "hold random numbers fixed (train_flg = False?), and don't write into x"
+        raise ValueError(f"expected the same output for the same x, got another; {hint}")
 
 
 @contextlib.contextmanager

@@ -67,7 +67,8 @@ def describe(network):
     lines = [f"{type(network).__name__}: {sum(sizes.values()):,} parameters, {network.dtype}"]
     for name, layer in network.layers.items():
         count = f"{sizes[name]:,}" if sizes[name] else ""
-        lines.append(f"  {name:10} {layer!r:22} {count:>10}".rstrip())
+        text = type(layer).__name__ if repr(layer).startswith("<") else repr(layer)
+        lines.append(f"  {name:10} {text:22} {count:>10}".rstrip())
     return "\n".join([*lines, f"  lastLayer  {network.lastLayer!r}"])
 
 

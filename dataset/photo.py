@@ -30,7 +30,8 @@ def _grey(picture):
         picture = picture.convert("RGBA")
     picture = np.asarray(picture)
     if picture.dtype.kind not in "buif":
-        raise TypeError(f"expected a picture as an array of numbers, got dtype {picture.dtype}")
+        came = f"dtype {picture.dtype}; from a file, pass plt.imread(path)"
+        raise TypeError(f"expected a picture as an array of numbers, got {came}")
     if picture.size == 0 or picture.shape[2:] not in [(), (3,), (4,)] or picture.ndim < 2:
         shapes = "(H, W), (H, W, 3) or (H, W, 4)"
         raise ValueError(f"expected a picture of shape {shapes}, got {picture.shape}")

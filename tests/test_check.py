@@ -1403,3 +1403,19 @@ def test_a_progress_bar_shows_in_a_terminal_after_a_second_and_is_gone_at_the_en
     check_layer(Slow(), np.linspace(1, 2, 14))
     *_, last_shown, end = terminal.getvalue().split("\r")
     assert "x:" in terminal.getvalue() and end == "" and last_shown.strip() == ""
+
+
+class BooksLast(SoftmaxWithLoss):
+    """Adds 1e-7 to y, as the textbook does against log(0); its backward takes no notice."""
+
+    def forward(self, x, t):
+        super().forward(x, t)
+        return -float(np.sum(self.t * np.log(self.y + 1e-7))) / len(self.y)
+
+
+def test_a_small_number_added_to_y_is_thought_of():
+    network = TwoLayerNet(5, 4, 10, 0.1, rng=0)
+    network.lastLayer = BooksLast()
+    x = np.random.default_rng(0).standard_normal((3, 5))
+    report = check_gradient(network, x, [0, 1, 2], tolerance=1e-7)
+    assert "b2" in report.failed and any("1e-7" in cause for cause in report.causes)

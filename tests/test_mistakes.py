@@ -141,7 +141,7 @@ ROWS = "expected rows of t to be one-hot or probabilities (0 or more, summing to
 PIXELS = "Affine1: expected x of shape (N, 784), got"
 COUNT = "as a whole number from 1 up, got"
 OWN = "; leave self.params out, since a layer brings its own parameters"
-ENOUGH = "; a layer brings its own parameters, so adding it to network.layers is enough"
+ENOUGH = "; adding a layer adds its parameters, and the number counts the layers that learn"
 ONE = "one number in float64, got"
 NPZ = "expected a .npz file"
 
@@ -242,7 +242,7 @@ MISTAKES = [
     ("net.params['W3'] = np.eye(3)", KeyError, f"got 'W3'{ENOUGH}"),
     ("net.params['W3'] += 1", KeyError, f"got 'W3'{ENOUGH}"),
     ("net.params['Affine1']", KeyError, "got 'Affine1'"),
-    ("net.params[tuple(x.ravel())]", KeyError, "got (3.0, 0.0, 0.0, 0.0, 3.0, 0.0, ...); a layer"),
+    ("net.params[tuple(x.ravel())]", KeyError, "got (3.0, 0.0, 0.0, 0.0, 3.0, 0.0, ...); adding a layer"),
     ("net.params['W1'] = 0", ValueError, "params['W1']: expected shape (3, 3), got ()"),
     ("net.params['b1'] = np.zeros((1, 3))", ValueError,
      "params['b1']: expected shape (3,), got (1, 3)"),
@@ -319,18 +319,17 @@ MISTAKES = [
     ("check_layer(mine(Relu, backward=lambda *_: None), x)", ValueError,
      "Mine: expected backward to compute dx of shape (4, 3), got nothing; no return?"),
     ("net.layers['Relu1'] = mine(Relu, forward=lambda *_: None); net.predict(x)", TypeError,
-     "Affine2: expected an array, got None from the layer called before; does its method end "
-     "without return?"),
+     "Relu1: expected forward or backward to return an array, got None; no return?"),
     ("net.layers['Z'] = mine(Relu, forward=lambda *_: None); net.predict(x)", TypeError,
      "Z: expected forward to return an array, got None; no return?"),
     ("net.layers['Relu1'] = mine(Relu, backward=lambda *_: None); net.gradient(x, t)", TypeError,
-     "Affine1: expected an array, got None from the layer called before"),
+     "Relu1: expected forward or backward to return an array, got None"),
     ("check_layer(mine(Relu, forward=lambda *_: None), x)", TypeError,
      "Mine: expected forward to return an array, got None; no return?"),
     ("net.lastLayer = mine(SoftmaxWithLoss, forward=lambda self, x, t: None); net.loss(x, t)",
      TypeError, "lastLayer: expected forward to return one number, got None; no return?"),
     ("net.lastLayer = mine(SoftmaxWithLoss, backward=lambda self, dout=1: None); net.gradient(x, "
-     "t)", TypeError, "Affine2: expected an array, got None from the layer called before"),
+     "t)", TypeError, "lastLayer: expected forward or backward to return an array, got None"),
     ("line.gradient(x, t)", ValueError,
      "Affine1: expected dout of shape (4, 1), as out has, got (4, 4); for scores of shape (4, 1) "
      "pass t.reshape(-1, 1)"),
@@ -501,8 +500,8 @@ MISTAKES = [
      "check_layer(inf, x)", ValueError,
      "expected finite outputs, got a sum of", "pass other numbers"),
     ("draw = mine(forward=lambda self, x: x + np.random.rand(), backward=lambda self, dout: dout); "
-     "check_layer(draw, x)", ValueError, "expected the same outputs for the same x, got sums of",
-     "; hold random numbers fixed, and don't write into x"),
+     "check_layer(draw, x)", ValueError, "expected the same output for the same x, got another",
+     "; hold random numbers fixed (train_flg = False?), and don't write into x"),
     ("check_layer(Relu, x)", TypeError,
      "expected a layer with forward(x), got the class Relu; write Relu(...)"),
     ("check_gradient(TwoLayerNet, x, t)", TypeError, "expected a network",
@@ -654,8 +653,8 @@ WARNINGS = [
      " 0.00679, up to 0.01176; were they divided by 255 twice?"),
     ("net.layers['Relu1'] = mine(Relu, forward=lambda self, x: x - x.mean(axis=0)); "
      "net.accuracy(x, t)",
-     "expected a sample's scores to depend on nothing else, got others in a batch than for two "
-     "samples alone; let a layer", "look at self.train_flg, which accuracy sets to False"),
+     "Relu1: expected the output for a sample to depend on nothing else, got another one in a "
+     "batch than alone; let forward", "look at self.train_flg, which accuracy sets to False"),
     ("net.layers['Relu1'] = mine(Relu, forward=lambda self, x: x + np.random.randn(*x.shape)); "
      "net.accuracy(x, t)", "self.train_flg"),
 ]  # fmt: skip

@@ -121,8 +121,10 @@ def test_it_runs_in_its_folder_and_shows_what_it_has_stored(project, stored, tmp
     for k in (1, 2, 3):
         assert "DISAGREES" in text(got[f"attempt-{k}"])
     assert text(got["attempt-5"]) == "ValueError"
-    for k in (1, 2, 3, 5):
-        assert "Backprop agrees" in text(got[f"solved-{k}"])
+    for k, checks in {1: 1, 2: 1, 3: 1, 5: 2}.items():
+        assert text(got[f"solved-{k}"]).count("Backprop agrees") == checks
+    a = re.search(r"^a2 +50 .* ok$", text(got["solved-5"]), re.MULTILINE)
+    assert a, "a slope for each of the 50 units of the network"
     assert "accuracy 0.1135" in text(got["solved-4"])  # of the test digits, 1,135 are ones
 
 
@@ -135,10 +137,11 @@ def test_it_starts_at_the_root_too(project, stored, tmp_path):
 def test_below_each_question_stands_code_and_then_the_answer(stored):
     kinds = []
     for cell in stored.cells:
-        marks = re.findall(r"\*\*(Before you run it|Answer)", cell.source)
-        kinds += ["code"] if cell.cell_type == "code" else marks
-    asked = re.findall("Before you run it (code )+Answer", " ".join(kinds))
-    assert len(asked) == kinds.count("Before you run it") == kinds.count("Answer") >= 10
+        marks = re.findall(r"\*\*(Before you run it:|Guess first:|Answer)", cell.source)
+        kinds += ["code"] if cell.cell_type == "code" else [mark.split()[0] for mark in marks]
+    asked = re.findall("(?:Before|Guess) (?:code )+Answer", " ".join(kinds))
+    questions = kinds.count("Before") + kinds.count("Guess")
+    assert len(asked) == questions == kinds.count("Answer") >= 10
 
 
 def test_what_it_has_stored_tells_the_reader_what_the_text_does(stored):
