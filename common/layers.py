@@ -71,7 +71,8 @@ class Affine(Layer):
     def forward(self, x):
         self.x = as_rows(x, self.W)  # (N, D)
         self.x_shape = np.shape(x)
-        self.out = np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M)
+        self.out = np.dot(self.x, self.W)  # (N, D) (D, M) -> (N, M)
+        self.out += self.b  # in every row
         return self.out
 
     def backward(self, dout, need_dx=True):

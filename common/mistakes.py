@@ -399,10 +399,13 @@ def check_chain(layers, filled=True):
 
 def layers_within(layer):
     """The layers that a layer holds, by themselves or in a list."""
+    found = []
     for value in getattr(layer, "__dict__", {}).values():
-        if type(value) is not np.ndarray:
-            held = value if type(value) in (list, tuple) else (value,)
-            yield from (each for each in held if hasattr(each, "backward"))
+        if type(value) is list or type(value) is tuple:
+            found += [each for each in value if hasattr(each, "backward")]
+        elif type(value) is not np.ndarray and hasattr(value, "backward"):
+            found.append(value)
+    return found
 
 
 def check_held(place, layer, names):
@@ -415,36 +418,44 @@ def check_held(place, layer, names):
 def check_parameters(parameters):
     """Parameters that can't be changed in place, of two dtypes, or two in one array?"""
     dtype, by_base = None, {}
-    for found in parameters:
-        array, start = found.array, f"{found.layer_name}: expected parameter {found.name}"
+    for layer_name, layer, name in parameters:
+        array = getattr(layer, name)
         if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
             came = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else kind(array)
-            hint = f"if it isn't learnt, give d{found.name} another name"
-            raise TypeError(f"{start} as a NumPy array of floats, got {came}; {hint}")
-        if not array.flags.writeable:
-            raise ValueError(f"{start} in an array that can be written, got a read-only one")
+            came += f"; if it isn't learnt, give d{name} another name"
+            refuse_parameter(TypeError, layer_name, name, "as a NumPy array of floats", came)
         dtype = dtype or array.dtype
-        if array.dtype != dtype:
-            raise TypeError(f"{start} in {dtype} like those before it, got {array.dtype}")
+        if array.dtype is not dtype and array.dtype != dtype:
+            expected = f"in {dtype} like those before it"
+            refuse_parameter(TypeError, layer_name, name, expected, array.dtype)
+        if not array.flags.writeable:
+            expected = "in an array that can be written"
+            refuse_parameter(ValueError, layer_name, name, expected, "a read-only one")
         arrays = by_base.setdefault(id(array if array.base is None else array.base), [])
-        if any(np.shares_memory(array, other) for other in arrays):
-            raise ValueError(f"{start} in an array of its own, got one in use; pass a copy")
+        if arrays and any(np.shares_memory(array, other) for other in arrays):
+            expected = "in an array of its own"
+            refuse_parameter(ValueError, layer_name, name, expected, "one in use; pass a copy")
         arrays.append(array)
 
 
-def check_gradients(before, after):
+def refuse_parameter(error, layer_name, name, expected, came):
+    raise error(f"{layer_name}: expected parameter {name} {expected}, got {came}")
+
+
+def check_gradients(parameters, layers, learnt):
     """After backward: has each parameter a gradient of its shape, and has none appeared?
 
-    One that appeared in backward would give others another key.
+    One that appeared only in backward would give others another key.
     """
-    if before.keys() != after.keys():
-        known = {(found.layer_name, found.name) for found in before.values()}
-        for found in after.values():
-            if (found.layer_name, found.name) not in known:
-                delattr(found.layer, f"d{found.name}")  # or the next call would take it as known
-                check_seen_before(found.layer_name, found.name)
-    for name, layer, each in before.values():
-        check_gradient_shape(name, each, getattr(layer, f"d{each}"), getattr(layer, each).shape)
+    known = {(name, each) for name, _, each in parameters.values()}
+    for layer_name, layer in layers.items():
+        for each in learnt(layer):
+            if (layer_name, each) not in known:
+                delattr(layer, f"d{each}")  # or the next call would take it as known
+                check_seen_before(layer_name, each)
+    for name, layer, each in parameters.values():
+        gradient, array = getattr(layer, f"d{each}"), getattr(layer, each)
+        check_gradient_shape(name, each, gradient, array.shape)
 
 
 def check_seen_before(layer_name, name):
@@ -454,6 +465,8 @@ def check_seen_before(layer_name, name):
 
 
 def check_gradient_shape(layer_name, name, gradient, shape):
+    if type(gradient) is np.ndarray and gradient.shape == shape and gradient.dtype.kind == "f":
+        return
     dtype, came = np.asarray(gradient).dtype, np.shape(gradient)
     if came == shape and dtype.kind in "biuf":
         return
@@ -469,10 +482,8 @@ def check_gradient_shape(layer_name, name, gradient, shape):
 
 def as_values(key, values, params, parameters):
     """A copy of values, to be written into params[key] (a copy, so that W1 and W2 can swap)."""
+    check_current(key, params[key], parameters[key])
     array, start = params[key], f"params[{key!r}]"
-    if getattr(parameters[key].layer, parameters[key].name, None) is not array:
-        came = "an older one; read network.params again"
-        raise RuntimeError(f"{start}: expected the array that its layer has now, got {came}")
     if values is array:
         return array
     values = as_numbers(values, f"{start} as an array of real numbers")
@@ -485,6 +496,12 @@ def as_values(key, values, params, parameters):
         came = "nan or inf; in training, try a smaller learning rate"
         raise ValueError(f"{start}: expected finite numbers, got {came}")
     return new
+
+
+def check_current(key, array, found):
+    if getattr(found.layer, found.name, None) is not array:
+        expected = f"params[{key!r}]: expected the array that its layer has now"
+        raise RuntimeError(f"{expected}, got an older one; read network.params again")
 
 
 def no_such_key(params, key):

@@ -73,7 +73,7 @@ class Network:
                         layer.backward(dout, need_dx=False)  # no layer before it needs dx
                     else:
                         dout = layer.backward(dout)
-        mistakes.check_gradients(parameters, find_parameters(self.layers))
+        mistakes.check_gradients(parameters, self.layers, learnt)
         return {key: found.gradient for key, found in parameters.items()}  # dW for "W1", ...
 
     def numerical_gradient(self, x, t):

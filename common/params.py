@@ -88,18 +88,20 @@ class Params(dict):
 
     def __init__(self, layers):
         self._parameters = find_parameters(layers)
-        super().__init__((key, found.array) for key, found in self._parameters.items())
+        super().__init__({key: found.array for key, found in self._parameters.items()})
 
     def __setitem__(self, key, values):
-        self.update({key: values})
+        if values is self[key]:  # params[key] -= step has changed it already
+            mistakes.check_current(key, values, self._parameters[key])
+        else:
+            self.update({key: values})
 
     def update(self, values=(), /, **more):
         """Write several, or none of them if one is refused."""
         values = dict(values, **more)
         new = {key: mistakes.as_values(key, values[key], self, self._parameters) for key in values}
         for key, value in new.items():
-            if value is not self[key]:  # params[key] -= step has changed it already
-                self[key][...] = value
+            self[key][...] = value
 
     def copy(self):
         """{key: copy of the array}: the values as they are now."""

@@ -9,7 +9,7 @@ __all__ = ["LARGE", "limit", "threads_for"]
 
 # Multiplications in the largest product from which on two threads are worth it. Below, one thread
 # takes less than a third longer where nothing else runs, and much less where something does.
-LARGE = 50_000_000
+LARGE = 15_000_000
 
 SET_BY_USER = {  # the variables that each library reads
     "openblas": ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS"),

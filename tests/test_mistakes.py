@@ -242,7 +242,7 @@ MISTAKES = [
     ("net.params['W3'] = np.eye(3)", KeyError, f"got 'W3'{ENOUGH}"),
     ("net.params['W3'] += 1", KeyError, f"got 'W3'{ENOUGH}"),
     ("net.params['Affine1']", KeyError, "got 'Affine1'"),
-    ("net.params[tuple(x.ravel())]", KeyError, "got (3.0, 0.0, 0.0, 0.0, 3.0, 0.0, ...); adding a layer"),
+    ("net.params[tuple(x.ravel())]", KeyError, "got (3.0, 0.0, 0.0, 0.0, 3.0, 0.0, ...); adding"),
     ("net.params['W1'] = 0", ValueError, "params['W1']: expected shape (3, 3), got ()"),
     ("net.params['b1'] = np.zeros((1, 3))", ValueError,
      "params['b1']: expected shape (3,), got (1, 3)"),
