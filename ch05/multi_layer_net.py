@@ -1,4 +1,4 @@
-"""The same bricks, stacked as high as you like: Affine, Relu, Affine, Relu, ..., Affine."""
+"""The chapter's network with any number of hidden layers: Affine, Relu, Affine, ..., Affine."""
 
 import sys
 from collections import OrderedDict

@@ -51,8 +51,9 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
 
                 grad = network.gradient(x_batch, t_batch)
                 params = network.params
-                for key in params:
-                    params[key] -= learning_rate * grad[key]
+                for key in params:  # W -= learning_rate * dW, without a third array
+                    grad[key] *= learning_rate
+                    params[key] -= grad[key]
 
                 loss = network.loss(x_batch, t_batch)
                 history.train_loss_list.append(loss)

@@ -219,7 +219,8 @@ class blame:
     x is what the layer was given. If that is None, the layer called before returned nothing.
     """
 
-    called = "a layer"  # the name of the one that was called last
+    __slots__ = ("name", "layer", "x")
+    called = ["a layer"]  # the name of the one that was called last
 
     def __init__(self, name, layer, x):
         self.name, self.layer, self.x = name, layer, x
@@ -229,10 +230,10 @@ class blame:
 
     def __exit__(self, _, error, traceback):
         if not isinstance(error, Exception):
-            blame.called = self.name
+            self.called[0] = self.name
             return
         if self.x is None:
-            start = f"{blame.called}: expected forward or backward to return an array"
+            start = f"{self.called[0]}: expected forward or backward to return an array"
             raise TypeError(f"{start}, got None; no return?") from None
         check_is_layer(self.name, self.layer, last=self.name == "lastLayer")
         if not error.args:
@@ -618,7 +619,7 @@ def check_repeatable(first, second):
     if not math.isfinite(first):
         raise ValueError(f"expected finite outputs, got a sum of {first}; pass other numbers")
     if first != second:
-        hint = "hold random numbers fixed (train_flg = False?), and don't write into x"
+        hint = "draw the same random numbers each time, and don't write into x"
         raise ValueError(f"expected the same output for the same x, got another; {hint}")
 
 

@@ -115,7 +115,7 @@ class Network:
 
     def __setattr__(self, name, value):
         """network.W1 = ..., for instance, wouldn't reach the layer, so it is an error."""
-        mistakes.check_attribute(self, name, value, learnt(value))
+        mistakes.check_attribute(self, name, value, [*learnt(value)])
         super().__setattr__(name, value)
 
     def __repr__(self):

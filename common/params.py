@@ -33,15 +33,12 @@ class Parameter(NamedTuple):
 
 
 def learnt(layer):
-    """The names of a layer's parameters. Before the first backward, da may be None."""
+    """The names of a layer's parameters, one after the other. Before backward da may be None."""
     kept = getattr(layer, "__dict__", {})
-    return [
-        name
-        for name in kept
-        if "d" + name in kept
-        and name not in DATA
-        and isinstance(kept["d" + name], (type(None), np.ndarray, numbers.Number))
-    ]
+    for name in kept:
+        if "d" + name in kept and name not in DATA:
+            if isinstance(kept["d" + name], (type(None), np.ndarray, numbers.Number)):
+                yield name
 
 
 def find_parameters(layers):
@@ -50,8 +47,8 @@ def find_parameters(layers):
     parameters, number = {}, 0
     for layer_name, layer in layers.items():
         for held in mistakes.layers_within(layer):
-            mistakes.check_held(layer_name, held, learnt(held))
-        names = learnt(layer)
+            mistakes.check_held(layer_name, held, [*learnt(held)])
+        names = [*learnt(layer)]
         number += bool(names)
         for name in names:
             parameters[f"{name}{number}"] = Parameter(layer_name, layer, name)

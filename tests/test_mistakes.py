@@ -501,7 +501,7 @@ MISTAKES = [
      "expected finite outputs, got a sum of", "pass other numbers"),
     ("draw = mine(forward=lambda self, x: x + np.random.rand(), backward=lambda self, dout: dout); "
      "check_layer(draw, x)", ValueError, "expected the same output for the same x, got another",
-     "; hold random numbers fixed (train_flg = False?), and don't write into x"),
+     "; draw the same random numbers each time, and don't write into x"),
     ("check_layer(Relu, x)", TypeError,
      "expected a layer with forward(x), got the class Relu; write Relu(...)"),
     ("check_gradient(TwoLayerNet, x, t)", TypeError, "expected a network",

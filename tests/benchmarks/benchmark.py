@@ -53,7 +53,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("rows", nargs="*", default=list("fabcdegm"), choices=list("abcdefgm"))
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="letters of rows (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each row (default: 7)")
     args = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")  # it wants more epochs than one update
@@ -77,7 +77,9 @@ def main():
         "g": lambda: busy_machine(args.rounds),
         "m": lambda: two_processes(args.rounds),
     }
-    for row in args.rows:
+    for row in args.rows or "fabcdegm":
+        if row not in rows:
+            parser.error(f"expected rows among {', '.join(rows)}, got {row}")
         rows[row]()
 
 

@@ -55,7 +55,8 @@ class LayerByLayer:
         grad = self.network.gradient(x, t)
         params = self.network.params
         for key in params:
-            params[key] -= rate * grad[key]
+            grad[key] *= rate
+            params[key] -= grad[key]
 
 
 class LayerByLayer64(LayerByLayer):
