@@ -10,7 +10,8 @@ difference across a kink mixes the slopes of both sides. So the check takes thre
 2. Where they don't, look closer, the worst entry first: with h = 1e-5 and 1e-6 at the same place.
    If they agree now, the larger step was too coarse. Most often it crossed a kink. No bug.
 3. If they still differ, x itself may lie at a kink. So look at x - 1e-5 and at x + 1e-5, with a
-   computed there. If backprop is right on both sides, it is a kink; else a bug.
+   computed there; if another kink lies just there, at 1e-6 to either side. If backprop is right on
+   both sides, it is a kink; else a bug.
 
 In steps 2 and 3 the error must also be at most half of what it was: a smaller step leaves more
 rounding, in which a bug in tiny gradients could hide. A gradient that is wrong at a single point
