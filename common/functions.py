@@ -4,9 +4,9 @@ x : scores, shape (N, C): N samples in rows, C classes in columns
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), probabilities (N, C)
 
-What comes from common.mistakes checks and converts. as_floats(x) is x as an array of floats, and
-label_rows(t, y) is t as rows (N, C). A wrong label, such as 10 when the classes are 0 to 9, is a
-ValueError.
+The functions from common.mistakes check and convert their arguments. as_floats(x) is x as an array
+of floats, and label_rows(t, y) is t as rows (N, C). A wrong label, such as 10 when the classes are
+0 to 9, is a ValueError.
 """
 
 import numpy as np
@@ -23,24 +23,24 @@ def sigmoid(x):
     overflow.
     """
     x = as_floats(x)
-    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))  # above is exp(0) = 1 if x >= 0
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))  # if x >= 0: exp(0) = 1 / ...
 
 
 def log_softmax(x):
     """log(softmax(x)) = x - log(sum(exp(x))), where the sum is that of a row.
 
     First the largest score m of each row is subtracted from the row, so that exp can't overflow.
-    That makes x and log(sum(exp(x))) both smaller by m, so m cancels. The last axis of x is that of
-    the classes.
+    Then x and log(sum(exp(x))) are both less by m, so m cancels. The last axis of x is that of the
+    classes.
     """
-    x = np.ascontiguousarray(as_scores(x).T)  # (C, N): NumPy is faster along the first axis
+    x = np.ascontiguousarray(as_scores(x).T)  # (C, N), which is faster, and back at the end
     x = x - x.max(axis=0)
     return (x - np.log(np.exp(x).sum(axis=0))).T
 
 
 def softmax(x):
     """exp(x) / sum(exp(x)), where the sum is that of a row: probabilities from scores."""
-    return np.exp(log_softmax(x))  # which can't overflow
+    return np.exp(log_softmax(x))  # log_softmax is 0 at most, so exp can't overflow
 
 
 def cross_entropy_error(y, t):
@@ -50,8 +50,8 @@ def cross_entropy_error(y, t):
     nothing is added: if y of the right class is 0, the error is inf. For one sample y may be (C,),
     and t a class number or (C,).
     """
-    y, t = as_probabilities(y, t)  # makes one sample a row, and refuses scores
+    y, t = as_probabilities(y, t)  # one sample becomes a row; scores are refused
     t = label_rows(t, y)
-    used = t > 0  # the other terms are 0, also where log(y) is -inf
+    used = t > 0  # the other terms are 0, but NumPy's 0 * log(0) would be nan
     with np.errstate(divide="ignore"):  # log(0) = -inf is right here
         return float(np.sum(t[used] * -np.log(y[used]))) / len(y)

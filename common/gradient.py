@@ -10,12 +10,12 @@ __all__ = ["central_difference", "numerical_gradient"]
 def numerical_gradient(f, x):
     """df/dx for each entry of x, by central differences: (f(x + h) - f(x - h)) / 2h with h = 1e-4.
 
-    f : takes x, with one entry changed in place, and returns one number. It may also read the same
-        array from outside, but not a copy: a copy never changes, and every slope would be 0
+    f : takes x, with one entry changed in place, and returns one number. It may ignore its argument
+        and read x itself, as Network does. If it reads a copy, every slope is 0
     x : float64 array of any shape. It gets its old values back, even if f raises
 
-    Returns an array of the shape of x. For a smooth f the error is about h^2 = 1e-8, and that from
-    rounding about 1e-12. Across a kink, a corner as Relu has at 0, the result is wrong.
+    Returns an array of the shape of x. If f is smooth and about 1, the error is about h^2 = 1e-8,
+    and that from rounding about 1e-12. Across a kink, such as Relu's at 0, the result is wrong.
 
     TypeError if x isn't float64, or f doesn't return one number. ValueError if x is read-only, if x
     or f(x) isn't finite, or if f writes into x.
@@ -40,4 +40,4 @@ def central_difference(f, x, i, h):
     finally:
         x.flat[i] = value
     check_difference(below, above, x, i, h)
-    return (above - below) / ((value + h) - (value - h))  # 2h, as it was rounded
+    return (above - below) / ((value + h) - (value - h))  # 2h, after rounding

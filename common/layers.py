@@ -7,16 +7,16 @@ out  : output of forward, (N, M)          dout : dL/dout, input of backward, in 
 W    : a parameter                        dW   : dL/dW, in the shape of W
 t    : labels, the right answers          L    : the loss, one number
 
-dL/dx says how much L changes for a small change of each entry of x. backward is the chain rule: it
-takes dL/dout and returns dL/dx. As x is the out of the layer before, dx is the dout of that layer.
+dL/dx says how fast L changes when an entry of x does. backward is the chain rule: it
+takes dL/dout and returns dL/dx. As x is the previous layer's out, dx is the dout of that layer.
 forward comes first, and keeps what backward will need.
 
 A layer learns W if it has self.W and self.dW; self.a and self.da likewise. backward leaves dL/dW in
 self.dW; before that it is None. Any class with forward and backward is a layer. It needs no base
 class: Layer only gives clearer error messages.
 
-as_floats, as_rows and so on check an argument and convert it. like(dout, out) is dout, if it has
-the shape of out.
+as_floats, as_rows and so on check an argument and convert it. like(dout, out) is dout if it has the
+shape of out, and else an error.
 """
 
 import numpy as np
@@ -76,14 +76,14 @@ class Affine(Layer):
         return self.out
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx. With need_dx=False, dx isn't computed."""
+        """Sets dW and db, and returns dx. The first layer of a network leaves dx out (need_dx)."""
         dout = like(dout, self.out)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
             return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> shape of x
 
-    backward.can_skip_dx = True  # tells Network that need_dx is taken; your layers can do without
+    backward.can_skip_dx = True  # for Network. Your layers need neither this nor need_dx
 
     def __repr__(self):
         return "Affine({} -> {})".format(*self.W.shape)
@@ -125,12 +125,14 @@ class SoftmaxWithLoss(Layer):
     L = mean over the batch of -sum(t * log(y))    a float
     dx = dout * (y - t) / N                        (N, C)
 
-    Why dx is so short: take one sample, and let S = log(sum over k of exp(x_k)). Then
-    log(y_k) = x_k - S. So the loss of the sample, -(sum over k of t_k * (x_k - S)), is
-    S - (sum over k of t_k * x_k), as the t_k sum to 1.
-    Its derivative with respect to x_j has two parts. That of S is exp(x_j) / (sum over k of
-    exp(x_k)) = y_j, since log(u) has the derivative 1 / u. That of the sum is t_j. Together: y_j -
-    t_j. The mean over N samples divides it by N.
+    Why dx is so short: take one sample, and let S = log(sum over k of exp(x_k)).
+
+    log(y_k) = x_k - S
+    loss = -(sum over k of t_k * (x_k - S)) = S - (sum over k of t_k * x_k), as the t_k sum to 1
+    dS/dx_j = exp(x_j) / (sum over k of exp(x_k)) = y_j, as log(u) has the derivative 1 / u
+    dloss/dx_j = y_j - t_j, as only the term k = j of the sum depends on x_j
+
+    The mean over N samples divides it by N.
 
     t is class numbers (N,), one-hot rows or probabilities (N, C), and is kept as rows. The loss is
     computed from log_softmax, so it is right even where y is too small for a float.
@@ -139,7 +141,7 @@ class SoftmaxWithLoss(Layer):
     def forward(self, x, t):
         log_y = log_softmax(x)  # (N, C)
         self.y = np.exp(log_y)
-        self.t = label_rows(t, log_y)  # (N, C)
+        self.t = label_rows(t, log_y)  # (N, C), in the shape and dtype of log_y
         self.loss = float(np.vdot(self.t, -log_y)) / len(log_y)  # vdot(a, b) is sum(a * b)
         return self.loss
 

@@ -20,8 +20,8 @@ class Network:
     x is a batch of N samples, (N, D) or images; t is labels in any form that lastLayer takes. The
     network computes in its own dtype, that of its parameters, and converts x to it.
 
-    with blame(name, layer, x): does nothing, unless there is an error. Then it puts the layer's
-    name before the message. x is what the layer was given.
+    with blame(name, layer, x): only acts on an error, and puts the layer's name before its message.
+    x is what the layer was given.
     """
 
     layers = lastLayer = mistakes.NotBuilt()  # an error, if a subclass forgets super().__init__
@@ -61,26 +61,26 @@ class Network:
 
     def gradient(self, x, t):
         """{"W1": dL/dW1, ...} by backpropagation: the dW, db, ... that the layers have computed."""
-        parameters = find_parameters(self.layers)  # {"W1": where it is, ...}
+        parameters = find_parameters(self.layers)  # {"W1": its layer and name, ...}
         self.loss(x, t)  # forward: each layer keeps what its backward needs
-        first = next(iter(self.layers))
+        first = next(iter(self.layers))  # its name
         with np.errstate(all="ignore"):
-            with blame("lastLayer", self.lastLayer, 1):
+            with blame("lastLayer", self.lastLayer, 1):  # 1 is dL/dL
                 dout = self.lastLayer.backward()
             for name, layer in reversed(self.layers.items()):
                 with blame(name, layer, dout):
-                    if name == first and mistakes.can_skip_dx(layer):
+                    if name == first and mistakes.can_skip_dx(layer):  # has need_dx
                         layer.backward(dout, need_dx=False)  # no layer before it needs dx
                     else:
                         dout = layer.backward(dout)
         mistakes.check_gradients(parameters, self.layers, learnt)
-        return {key: found.gradient for key, found in parameters.items()}  # dW for "W1", ...
+        return {key: found.gradient for key, found in parameters.items()}  # layer.dW for "W1"
 
     def numerical_gradient(self, x, t):
         """The same by central differences. The network must be in float64."""
         mistakes.check_float64(self)
         x = as_finite(x, self.dtype)
-        return {  # param is the layer's own array: loss sees what is changed in it
+        return {  # the lambda ignores its argument: param is the layer's own, so loss sees it change
             key: gradient.numerical_gradient(lambda _: self.loss(x, t), param)
             for key, param in self.params.items()
         }
