@@ -7,13 +7,13 @@ out  : output of forward, (N, M)          dout : dL/dout, input of backward, in 
 W    : a parameter                        dW   : dL/dW, in the shape of W
 t    : labels, the right answers          L    : the loss, one number
 
-dL/dx says how fast L changes when an entry of x does. backward is the chain rule: it
-takes dL/dout and returns dL/dx. As x is the previous layer's out, dx is the dout of that layer.
-forward comes first, and keeps what backward will need.
+dL/dx says how fast L changes when an entry of x does. backward is the chain rule: it takes dL/dout
+and returns dL/dx. As x is the previous layer's out, dx is the dout of that layer. forward comes
+first, and keeps what backward will need.
 
 A layer learns W if it has self.W and self.dW; self.a and self.da likewise. backward leaves dL/dW in
-self.dW; before that it is None. Any class with forward and backward is a layer. It needs no base
-class: Layer only gives clearer error messages.
+self.dW; before that it is None, so write self.dW = None in __init__. Any class with forward and
+backward is a layer. It needs no base class: Layer only gives clearer error messages.
 
 as_floats, as_rows and so on check an argument and convert it. like(dout, out) is dout if it has the
 shape of out, and else an error.

@@ -80,7 +80,7 @@ class Network:
         """The same by central differences. The network must be in float64."""
         mistakes.check_float64(self)
         x = as_finite(x, self.dtype)
-        return {  # the lambda ignores its argument: param is the layer's own, so loss sees it change
+        return {  # the lambda takes no notice of its argument: loss sees param change
             key: gradient.numerical_gradient(lambda _: self.loss(x, t), param)
             for key, param in self.params.items()
         }
