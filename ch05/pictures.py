@@ -186,6 +186,7 @@ def _short(number):
 
 
 def _cut(text, room):
+    text = str(text)
     return text if len(text) <= room else text[: room - 1] + "…"
 
 

@@ -39,7 +39,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     train_size = len(x_train)
     iter_per_epoch = max(train_size // batch_size, 1)
     history = History(iter_per_epoch)
-    has_classes = options.has_classes(network, x_test, t_test)  # else there is no accuracy
+    sets = (x_train, t_train), (x_test, t_test)
+    has_classes = all(options.has_classes(network, x, t) for x, t in sets)  # else no accuracy
     draws = np.random if rng is None else np.random.default_rng(rng)
 
     with threads_for(network.params, batch_size), options.progress_bar(iters_num) as bar:
@@ -51,9 +52,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
 
                 grad = network.gradient(x_batch, t_batch)
                 params = network.params
-                for key in params:  # W -= learning_rate * dW, without a third array
-                    grad[key] *= learning_rate
-                    params[key] -= grad[key]
+                for key in params:
+                    params[key] -= learning_rate * grad[key]
 
                 loss = network.loss(x_batch, t_batch)
                 history.train_loss_list.append(loss)

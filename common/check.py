@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from common import mistakes
 from common.gradient import central_difference
-from common.mistakes import as_floats, as_numbers, kind
+from common.mistakes import as_finite, as_numbers, kind
 from common.params import learnt
 from common.threads import threads_for
 
@@ -45,12 +45,13 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     tolerance : the largest relative error that counts as agreement
     rng       : NumPy Generator or seed for what is drawn; by default always the same
 
-    Parameters are as before afterwards. TypeError or ValueError for what can't be checked: float32,
+    Parameters are as before afterwards; what else a layer keeps, such as a running mean, may not
+    be. TypeError or ValueError for what can't be checked: float32,
     random numbers in the chain, a gradient with another shape, a write into x, t or a parameter.
     """
     params = mistakes.check_network(network)
     options = mistakes.check_options(samples, tolerance, rng)
-    x = as_floats(x, np.float64).copy()
+    x = as_finite(x, np.float64).copy()
     t = as_numbers(t, "labels t as numbers").copy()
     _try_other_batch(network, params, x, t, options["rng"])
 
@@ -89,7 +90,8 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     """
     name, options = kind(layer), mistakes.check_options(samples, tolerance, rng)
     mistakes.check_is_layer(None, layer)
-    x = as_floats(x, np.float64).copy()
+    mistakes.check_hides_none(name, layer, learnt)
+    x = as_finite(x, np.float64).copy()
     arrays = {each: getattr(layer, each) for each in learnt(layer)} | {"x": x}
     for each, array in arrays.items():
         mistakes.check_differentiable(array, f"{name}'s {each}")

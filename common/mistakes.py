@@ -398,15 +398,30 @@ def check_chain(layers, filled=True):
         places[id(layer)] = name
 
 
-def layers_within(layer):
-    """The layers that a layer holds, by themselves or in a list."""
-    found = []
-    for value in getattr(layer, "__dict__", {}).values():
-        if type(value) is list or type(value) is tuple:
-            found += [each for each in value if hasattr(each, "backward")]
-        elif type(value) is not np.ndarray and hasattr(value, "backward"):
-            found.append(value)
-    return found
+def kept_by(layer):
+    """{name: value} of a layer's own attributes."""
+    kept = getattr(layer, "__dict__", None)
+    if kept is None:
+        slots = getattr(type(layer), "__slots__", ())
+        kept = {name: getattr(layer, name) for name in slots if hasattr(layer, name)}
+    return kept
+
+
+def check_hides_none(layer_name, layer, learnt):
+    """Are all parameters in the layer itself, where they are found?"""
+    kept = kept_by(layer)
+    if "grads" in kept and "params" in kept:
+        came = "them in the lists params and grads; write self.W and self.dW, for instance"
+        raise TypeError(f"{layer_name}: expected parameters by their names, got {came}")
+    for value in kept.values():
+        kept_type, held = type(value), ()
+        if kept_type is list or kept_type is tuple or kept_type is dict:
+            held = value.values() if kept_type is dict else value
+        elif kept_type is not np.ndarray:
+            held = (value,)
+        for each in held:
+            if hasattr(each, "backward"):
+                check_held(layer_name, each, [*learnt(each)])
 
 
 def check_held(place, layer, names):
@@ -421,7 +436,7 @@ def check_parameters(parameters):
     dtype, by_base = None, {}
     for layer_name, layer, name in parameters:
         array = getattr(layer, name)
-        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+        if not isinstance(array, np.ndarray) or array.dtype not in FLOATS:
             came = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else kind(array)
             came += f"; if it isn't learnt, give d{name} another name"
             refuse_parameter(TypeError, layer_name, name, "as a NumPy array of floats", came)
@@ -481,12 +496,9 @@ def check_gradient_shape(layer_name, name, gradient, shape):
     raise ValueError(f"{start} d{name} of shape {shape}, got {came}")
 
 
-def as_values(key, values, params, parameters):
+def as_values(key, values, array):
     """A copy of values, to be written into params[key] (a copy, so that W1 and W2 can swap)."""
-    check_current(key, params[key], parameters[key])
-    array, start = params[key], f"params[{key!r}]"
-    if values is array:
-        return array
+    start = f"params[{key!r}]"
     values = as_numbers(values, f"{start} as an array of real numbers")
     with np.errstate(over="ignore"):  # what is beyond float32 becomes inf, and is refused
         new = np.array(values, array.dtype)
@@ -499,8 +511,10 @@ def as_values(key, values, params, parameters):
     return new
 
 
-def check_current(key, array, found):
-    if getattr(found.layer, found.name, None) is not array:
+def check_current(key, params, found, layers):
+    """Has the layer been replaced since params were found, or its array?"""
+    layer = layers.get(found.layer_name)
+    if layer is not found.layer or getattr(layer, found.name, None) is not params[key]:
         expected = f"params[{key!r}]: expected the array that its layer has now"
         raise RuntimeError(f"{expected}, got an older one; read network.params again")
 
@@ -630,7 +644,11 @@ def unwritten(owner, arrays):
     try:
         yield
     finally:
-        written = [name for name in given if (arrays[name] != given[name]).any()]
+        written = [
+            name
+            for name, array in given.items()
+            if not np.array_equal(arrays[name], array, equal_nan=array.dtype.kind == "f")
+        ]
         for name in written:
             arrays[name][...] = given[name]
     if written:

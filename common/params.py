@@ -4,7 +4,6 @@ A layer learns the array a if it keeps da beside it: self.W and self.dW, for ins
 parameter is its name and a number, which counts the layers that learn: W1, b1, W2, b2, ...
 """
 
-import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from common import mistakes
 __all__ = ["Params", "describe", "find_parameters", "learnt"]
 
 DATA = ("x", "out", "y", "t")  # a layer may keep dx or dout too: these aren't learnt
+GRADIENTS = (np.ndarray, np.floating, float)
 
 
 class Parameter(NamedTuple):
@@ -34,10 +34,11 @@ class Parameter(NamedTuple):
 
 def learnt(layer):
     """The names of a layer's parameters, one after the other. Before backward da may be None."""
-    kept = getattr(layer, "__dict__", {})
+    kept = mistakes.kept_by(layer)
     for name in kept:
         if "d" + name in kept and name not in DATA:
-            if isinstance(kept["d" + name], (type(None), np.ndarray, numbers.Number)):
+            gradient = kept["d" + name]  # before backward None or 0, and then numbers
+            if gradient is None or isinstance(gradient, GRADIENTS) or gradient == 0:
                 yield name
 
 
@@ -46,8 +47,7 @@ def find_parameters(layers):
     mistakes.check_chain(layers)
     parameters, number = {}, 0
     for layer_name, layer in layers.items():
-        for held in mistakes.layers_within(layer):
-            mistakes.check_held(layer_name, held, [*learnt(held)])
+        mistakes.check_hides_none(layer_name, layer, learnt)
         names = [*learnt(layer)]
         number += bool(names)
         for name in names:
@@ -81,22 +81,24 @@ class Params(dict):
     numbers, RuntimeError if the layer has another array by now.
     """
 
-    __slots__ = ("_parameters",)
+    __slots__ = ("_layers", "_parameters")
 
     def __init__(self, layers):
-        self._parameters = find_parameters(layers)
+        self._layers, self._parameters = layers, find_parameters(layers)
         super().__init__({key: found.array for key, found in self._parameters.items()})
 
     def __setitem__(self, key, values):
         if values is self[key]:  # params[key] -= step has changed it already
-            mistakes.check_current(key, values, self._parameters[key])
+            mistakes.check_current(key, self, self._parameters[key], self._layers)
         else:
             self.update({key: values})
 
     def update(self, values=(), /, **more):
         """Write several, or none of them if one is refused."""
         values = dict(values, **more)
-        new = {key: mistakes.as_values(key, values[key], self, self._parameters) for key in values}
+        new = {key: mistakes.as_values(key, value, self[key]) for key, value in values.items()}
+        for key in new:
+            mistakes.check_current(key, self, self._parameters[key], self._layers)
         for key, value in new.items():
             self[key][...] = value
 

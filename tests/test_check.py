@@ -1419,3 +1419,12 @@ def test_a_small_number_added_to_y_is_thought_of():
     x = np.random.default_rng(0).standard_normal((3, 5))
     report = check_gradient(network, x, [0, 1, 2], tolerance=1e-7)
     assert "b2" in report.failed and any("1e-7" in cause for cause in report.causes)
+
+
+def test_nan_in_the_data_of_a_check_is_no_write():
+    network, x = TwoLayerNet(4, 3, 2, rng=0), np.ones((2, 4))
+    x[1, 2] = np.nan
+    with pytest.raises(ValueError, match="nan"):
+        check_gradient(network, x, [0, 1])
+    with pytest.raises(ValueError, match="nan"):
+        check_layer(Relu(), x)

@@ -168,7 +168,7 @@ MISTAKES = [
     ("net.loss(x, np.random.rand(*x.shape))", ValueError, ROWS, "keepdims=True)"),
     ("net.gradient(x, np.random.randn(*x.shape))", ValueError, ROWS),
     ("net.accuracy(x, np.zeros(x.shape))", ValueError, ROWS),
-    ("train(net, (x, np.random.rand(*x.shape)), digits)", ValueError, f"lastLayer: {ROWS}",
+    ("train(net, (x, np.random.rand(*x.shape)), digits)", ValueError, ROWS,
      "t / t.sum(axis=1, keepdims=True)"),
     ("net.accuracy(x, net.predict(x))", ValueError, ROWS),
     ("net.loss(x, t.astype(str))", TypeError,

@@ -17,8 +17,9 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ch05.multi_layer_net import MultiLayerNet
+from ch05.train_neuralnet import train
 from ch05.two_layer_net import TwoLayerNet
-from common.check import check_gradient
+from common.check import check_gradient, check_layer
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.network import Network
 from dataset.mnist import load_mnist
@@ -1106,3 +1107,110 @@ def test_training_agrees_with_plain_numpy(what, classes, iters):
     for key in KEYS:
         close(network.params[key], plain[key], rtol=1e-9, atol=1e-9)
     assert min(losses) < 0.8 * losses[0]  # it did learn
+
+
+# What a layer learns, once more: other ways to keep it
+
+
+class Slotted:
+    """A layer without a __dict__."""
+
+    __slots__ = ("g", "dg", "x")
+
+    def __init__(self):
+        self.g, self.dg = np.array([2.0, 3]), None
+
+    def forward(self, x):
+        self.x = x
+        return self.g * x
+
+    def backward(self, dout):
+        self.dg = (dout * self.x).sum(axis=0)
+        return dout * self.g
+
+
+def test_a_layer_with_slots_learns_too():
+    network = chain(Slotted1=Slotted())
+    assert list(network.params) == ["g1"]
+    assert check_gradient(network, X, [0, 1]).ok
+
+
+def test_a_layer_with_lists_of_parameters_is_refused():
+    class Listed(Relu):
+        def __init__(self):
+            self.params, self.grads = [np.eye(2)], [np.zeros((2, 2))]
+
+    for use in (lambda: chain(a=Listed()).params, lambda: check_layer(Listed(), X)):
+        with pytest.raises(TypeError, match="grads"):
+            use()
+
+
+@pytest.mark.parametrize("hold", [lambda x: x, lambda x: [x], lambda x: {0: x}])
+def test_a_layer_that_holds_one_that_learns_is_refused_wherever_it_holds_it(hold):
+    holder = Relu()
+    holder.inner = hold(Affine(np.eye(2), np.zeros(2)))
+    for use in (lambda: chain(Holder=holder).params, lambda: check_layer(holder, X)):
+        with pytest.raises(TypeError, match="Affine"):
+            use()
+
+
+def test_a_whole_number_beside_an_array_is_no_gradient():
+    class Dimmed(Relu):
+        dim = 3
+
+        def forward(self, x):
+            self.dim, self.im = 3, np.array(x)
+            return super().forward(x)
+
+    network = chain(Dimmed=Dimmed(), Affine1=Affine(np.eye(2), np.zeros(2)))
+    for _ in range(2):
+        assert list(network.gradient(X, [0, 1])) == ["W1", "b1"]
+
+
+def test_writing_through_params_of_a_layer_that_was_replaced_raises():
+    network = TwoLayerNet(2, 3, 2, rng=0)
+    params = network.params
+    network.layers["Affine1"] = Affine.random(2, 3, 0.1, rng=1)
+    with pytest.raises(RuntimeError, match="W1"):
+        params["W1"] -= 1
+    with pytest.raises(RuntimeError, match="b1"):
+        params.update(b1=[1, 2, 3])
+    params["W2"] -= 0.0  # that layer is still there
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+def test_parameters_are_in_float32_or_float64(dtype):
+    if np.dtype(dtype) == np.float64:
+        pytest.skip("here a long double is a double")
+    layer = Affine(np.eye(2), np.zeros(2))
+    layer.W, layer.b = layer.W.astype(dtype), layer.b.astype(dtype)
+    with pytest.raises(TypeError, match="W"):
+        _ = chain(Affine1=layer).params
+
+
+class WithMomentum(TwoLayerNet):
+    """gradient returns its own arrays, which it goes on using."""
+
+    def gradient(self, x, t):
+        grad = super().gradient(x, t)
+        if not hasattr(self, "v"):
+            self.v = {key: np.zeros_like(each) for key, each in grad.items()}
+        for key in grad:
+            self.v[key] = 0.9 * self.v[key] + grad[key]
+        self.kept = dict(self.v)
+        return self.v
+
+
+def test_train_leaves_the_gradients_as_they_are():
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((20, 4)), rng.integers(3, size=20)
+    network, twin = (WithMomentum(4, 5, 3, 0.5, rng=1) for _ in range(2))
+    train(network, (x, t), (x, t), iters_num=5, batch_size=20, rng=2)
+    draws = np.random.default_rng(2)
+    for _ in range(5):
+        mask = draws.choice(20, 20)
+        grad = twin.gradient(x[mask], t[mask])
+        for key, param in twin.params.items():
+            param -= 0.1 * grad[key]
+    for key, param in network.params.items():
+        np.testing.assert_allclose(param, twin.params[key], rtol=1e-12)

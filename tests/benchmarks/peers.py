@@ -55,8 +55,7 @@ class LayerByLayer:
         grad = self.network.gradient(x, t)
         params = self.network.params
         for key in params:
-            grad[key] *= rate
-            params[key] -= grad[key]
+            params[key] -= rate * grad[key]
 
 
 class LayerByLayer64(LayerByLayer):
