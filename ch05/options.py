@@ -202,15 +202,21 @@ def has_classes(network, x, t):
 
 def progress_bar(total):
     """A tqdm bar in a terminal and in a notebook, nothing elsewhere."""
-    in_notebook = "ipykernel" in sys.modules
+    notebook = in_notebook()
     return tqdm(
         total=total,
-        file=sys.stdout if in_notebook else sys.stderr,
-        disable=False if in_notebook else None,  # None: only in a terminal
-        leave=in_notebook,
+        file=sys.stdout if notebook else sys.stderr,
+        disable=False if notebook else None,  # None: only in a terminal
+        leave=notebook,
         dynamic_ncols=True,
         bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}",
     )
+
+
+def in_notebook():
+    """Does a Jupyter kernel run this? That ipykernel has been imported doesn't say so."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def show_progress(bar, history):

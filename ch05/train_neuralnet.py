@@ -12,7 +12,7 @@ from pathlib import Path
 
 if not __package__:  # started as a file: let `common` be found beside ch05/
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    import ch05  # noqa: F401 (answers a missing package, numpy too)
+    import ch05  # noqa: F401 (if a package is missing, it says which command to run)
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
           rng=None, on_epoch=None):  # fmt: skip
     """Gradient descent on random batches. Changes the network, and returns a History.
 
-    train_set, test_set : pairs (x, t), as load_mnist returns them
+    train_set, test_set : pairs of samples x (N, D) and labels t, as load_mnist returns them
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
     on_epoch : is called with the History after the first update of each epoch
 
@@ -35,11 +35,11 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     number of the update, if the loss isn't finite any more.
     """
     check_training(network, iters_num, batch_size, learning_rate)
-    (x_train, t_train), (x_test, t_test) = as_sets(train_set=train_set, test_set=test_set)
+    sets = as_sets(train_set=train_set, test_set=test_set)
+    (x_train, t_train), (x_test, t_test) = sets
     train_size = len(x_train)
     iter_per_epoch = max(train_size // batch_size, 1)
     history = History(iter_per_epoch)
-    sets = (x_train, t_train), (x_test, t_test)
     has_classes = all(options.has_classes(network, x, t) for x, t in sets)  # else no accuracy
     draws = np.random if rng is None else np.random.default_rng(rng)
 
@@ -103,7 +103,7 @@ class History:
 
 
 def main(argv=None):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
     comm = data_parallel.world()  # None, unless mpiexec started several processes
     args = data_parallel.together(options.parse_training, argv, comm)
     network = data_parallel.DataParallel(args.network, comm) if comm else args.network

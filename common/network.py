@@ -60,7 +60,7 @@ class Network:
         return float((scores.argmax(axis=1) == t.argmax(axis=1)).mean())
 
     def gradient(self, x, t):
-        """{"W1": dL/dW1, ...} by backpropagation: the dW, db, ... that the layers have computed."""
+        """{"W1": dL/dW1, ...} by backpropagation, each in the shape of its parameter."""
         parameters = find_parameters(self.layers)  # {"W1": its layer and name, ...}
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         first = next(iter(self.layers))  # its name
@@ -77,7 +77,7 @@ class Network:
         return {key: found.gradient for key, found in parameters.items()}  # layer.dW for "W1"
 
     def numerical_gradient(self, x, t):
-        """The same by central differences. The network must be in float64."""
+        """The same by central differences, for a network in float64."""
         mistakes.check_float64(self)
         x = as_finite(x, self.dtype)
         return {  # the lambda takes no notice of its argument: loss sees param change

@@ -13,6 +13,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from readers import LeakyRelu
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
@@ -742,22 +743,6 @@ def test_right_layers_pass_and_name_their_input_x():
     np.testing.assert_array_equal(x, before)
     assert check_layer(Sigmoid(), np.ones((2, 3, 4))) and check_layer(Relu(), [1.0, -1.0])
     assert check_layer(Sigmoid(), np.array(0.5)) and check_layer(Sigmoid(), 1)
-
-
-class LeakyRelu:
-    """A reader's own layer: x where x > 0, a x elsewhere. a is one number, and learnt."""
-
-    def __init__(self, a=0.1):
-        self.a = np.array(a)
-        self.da = None
-
-    def forward(self, x):
-        self.x = x
-        return np.where(x > 0, x, self.a * x)
-
-    def backward(self, dout):
-        self.da = float(np.sum(dout * np.where(self.x > 0, 0, self.x)))
-        return dout * np.where(self.x > 0, 1, self.a)
 
 
 def test_a_readers_own_layer_is_checked_in_and_outside_a_network():

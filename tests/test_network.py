@@ -15,6 +15,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
+from readers import LeakyRelu
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.train_neuralnet import train
@@ -635,24 +636,8 @@ def test_a_whole_network_may_be_copied(copied):
 # A layer learns what it keeps a gradient of
 
 
-class Leak:
-    """out = x where x > 0, a x elsewhere. a is one number, learnt: no base class, no list."""
-
-    def __init__(self, a):
-        self.a = np.array(a)
-        self.da = None
-
-    def forward(self, x):
-        self.x = x
-        return np.where(x > 0, x, self.a * x)
-
-    def backward(self, dout):
-        self.da = np.sum(dout * np.where(self.x > 0, 0, self.x))
-        return dout * np.where(self.x > 0, 1, self.a)
-
-
 def test_a_layer_that_keeps_a_and_da_learns_a():
-    network = chain(Leak1=Leak(0.25))
+    network = chain(Leak1=LeakyRelu(0.25))
     # scores 2 and -1; y of class 1 is s = 1 / (1 + e^3), and dscores are -s and s; da = -4 s
     gradient = network.gradient([[2, -4]], [0])
     assert list(gradient) == list(network.params) == ["a1"]
@@ -662,12 +647,12 @@ def test_a_layer_that_keeps_a_and_da_learns_a():
     network.params["a1"] = 0.5
     assert network.predict([[2, -4]]).tolist() == [[2, -2]]
 
-    network = chain(a=affine(), Relu1=Relu(), b=Leak(0.25), Sigmoid1=Sigmoid(), c=affine())
+    network = chain(a=affine(), Relu1=Relu(), b=LeakyRelu(0.25), Sigmoid1=Sigmoid(), c=affine())
     assert list(network.gradient(X, [0, 1])) == ["W1", "b1", "a2", "W3", "b3"]
     assert check_gradient(network, X + 0.1, [0, 1]).ok
 
 
-class Keeping(Leak):
+class Keeping(LeakyRelu):
     """Keeps what it is told to, and learns nothing."""
 
     def __init__(self, **kept):
@@ -706,7 +691,7 @@ def test_what_is_learnt_must_be_an_array_of_floats(value):
 
 
 def test_a_gradient_that_appears_only_in_backward_is_an_error():
-    class Late(Leak):
+    class Late(LeakyRelu):
         def __init__(self, a):
             self.a = np.array(a)
 
@@ -1059,7 +1044,7 @@ def test_networks_introduce_themselves():
     # 784 * 50 + 50 = 39,250 and 50 * 10 + 10 = 510
     assert [line.split()[-1] for line in lines] == ["39,250", "Relu()", "510", "SoftmaxWithLoss()"]
     assert "Affine(784 -> 50)" in lines[0] and "Affine(50 -> 10)" in lines[2]
-    one = repr(chain(Mine=Leak(0.5), Affine1=affine())).splitlines()  # Leak has no repr
+    one = repr(chain(Mine=LeakyRelu(0.5), Affine1=affine())).splitlines()  # LeakyRelu has none
     assert len(one) == 4 and one[1].split()[-1] == "1" and one[2].split()[-1] == "6"
 
 
@@ -1214,3 +1199,20 @@ def test_train_leaves_the_gradients_as_they_are():
             param -= 0.1 * grad[key]
     for key, param in network.params.items():
         np.testing.assert_allclose(param, twin.params[key], rtol=1e-12)
+
+
+def test_the_warning_names_the_layer_that_mixes_and_not_one_with_a_flag():
+    class Centred(Relu):
+        def forward(self, x):
+            return x - x.mean(axis=0)
+
+    class Dropped(Relu):
+        train_flg = True
+
+        def forward(self, x):
+            return x * (np.random.rand(*x.shape) > 0.5) if self.train_flg else x
+
+    network = chain(Dropped=Dropped(), Affine1=Affine(np.eye(2), np.zeros(2)), Centred=Centred())
+    x = np.random.default_rng(0).standard_normal((9, 2))
+    with pytest.warns(UserWarning, match="^Centred"):
+        network.accuracy(x, np.zeros(9, int))

@@ -16,6 +16,7 @@ import sys
 import termios
 import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -630,3 +631,17 @@ def test_gradient_check_refuses_bad_options(capsys, arguments):
     out, err = capsys.readouterr()
     assert (stop.value.code, out, err.count("\n")) == (2, "", 1)
     assert arguments.split()[0] in err
+
+
+KERNEL = types.SimpleNamespace(kernel="what a notebook runs in")
+
+
+@pytest.mark.parametrize("shell, shown", [(None, False), (object(), False), (KERNEL, True)])
+def test_a_bar_is_shown_in_a_notebook_and_not_where_ipykernel_is_only_imported(
+    monkeypatch, capsys, shell, shown
+):
+    ipython = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=3, batch_size=100)
+    assert ("3/3" in capsys.readouterr().out) == shown
