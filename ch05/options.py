@@ -185,18 +185,20 @@ def check_screen():
 # Progress, and a last word
 
 
-def has_classes(network, x, t):
+def have_classes(network, sets):
     """False if the last layer is one's own and takes a t that isn't labels.
 
     With SoftmaxWithLoss such a t is an error, which comes here, before the first update.
     """
-    scores = network.predict(x[:1])
-    try:
-        label_rows(t, np.empty((len(t), *scores.shape[1:])))
-    except ValueError:
-        if isinstance(network.lastLayer, SoftmaxWithLoss):
-            raise
-        return False
+    for name, (x, t) in zip(("train_set", "test_set"), sets):
+        scores = None
+        try:
+            scores = network.predict(x[:1])
+            label_rows(t, np.empty((len(t), *scores.shape[1:])))
+        except ValueError as error:
+            if scores is None or isinstance(network.lastLayer, SoftmaxWithLoss):
+                raise ValueError(f"{name}: {error}") from None
+            return False
     return True
 
 

@@ -40,7 +40,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     train_size = len(x_train)
     iter_per_epoch = max(train_size // batch_size, 1)
     history = History(iter_per_epoch)
-    has_classes = all(options.has_classes(network, x, t) for x, t in sets)  # else no accuracy
+    have_classes = options.have_classes(network, sets)  # else there is no accuracy
     draws = np.random if rng is None else np.random.default_rng(rng)
 
     with threads_for(network.params, batch_size), options.progress_bar(iters_num) as bar:
@@ -59,7 +59,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
                 history.train_loss_list.append(loss)
 
                 if i % iter_per_epoch == 0:
-                    if has_classes:
+                    if have_classes:
                         train_acc = network.accuracy(x_train, t_train)
                         test_acc = network.accuracy(x_test, t_test)
                         history.train_acc_list.append(train_acc)
