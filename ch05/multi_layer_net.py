@@ -10,7 +10,7 @@ if not __package__:  # imported from inside ch05/: let `common` be found beside 
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
-from common.mistakes import check_hidden_sizes, short
+from common.mistakes import check_count, short, wrong
 from common.network import Network
 
 __all__ = ["MultiLayerNet"]
@@ -42,9 +42,10 @@ class MultiLayerNet(Network):
         dtype=np.float64,
         rng=None,
     ):
-        check_hidden_sizes(hidden_size_list)
+        for size in hidden_size_list:
+            check_count("each of hidden_size_list", size)
         if not isinstance(activation, str) or activation not in ACTIVATIONS:
-            raise ValueError(f'expected activation "relu" or "sigmoid", got {short(activation)}')
+            raise wrong(ValueError, 'activation "relu" or "sigmoid"', short(activation))
         rng = rng if rng is None else np.random.default_rng(rng)  # one stream for all draws
         Activation = ACTIVATIONS[activation]
         sizes = [input_size, *hidden_size_list, output_size]

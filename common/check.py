@@ -27,11 +27,13 @@ from tqdm import tqdm
 
 from common import mistakes
 from common.gradient import central_difference
-from common.mistakes import as_finite, as_numbers, kind
+from common.mistakes import as_finite, as_numbers, kind, wrong
 from common.params import learnt
 from common.threads import threads_for
 
 __all__ = ["ArrayCheck", "GradientReport", "check_gradient", "check_layer"]
+
+SEED = 784_50_10  # nobody's seed for x, or else dout could be the same numbers
 
 
 def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
@@ -46,30 +48,20 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     rng       : NumPy Generator or seed for what is drawn; by default always the same
 
     Parameters are as before afterwards; what else a layer keeps, such as a running mean, may not
-    be. TypeError or ValueError for what can't be checked: float32,
-    random numbers in the chain, a gradient with another shape, a write into x, t or a parameter.
+    be. TypeError or ValueError for what can't be checked: float32, random numbers in the chain, a
+    gradient with another shape, a write into x, t or a parameter.
     """
     params = mistakes.check_network(network)
-    options = mistakes.check_options(samples, tolerance, rng)
     x = as_finite(x, np.float64).copy()
     t = as_numbers(t, "labels t as numbers").copy()
-    _try_other_batch(network, params, x, t, options["rng"])
-
-    def backprop():
-        gradients = network.gradient(x, t)
-        if not hasattr(gradients, "get"):
-            came = f"{kind(gradients)}; its keys must be those of params"
-            raise TypeError(f"expected gradient(x, t) to return a dict, got {came}")
-        for key, array in params.items():
-            mistakes.check_gradient_shape("gradient", key, gradients.get(key), array.shape)
-        return gradients
-
+    rng = np.random.default_rng(SEED if rng is None else rng)
+    options = {"samples": samples, "tolerance": tolerance, "rng": rng}
+    _try_other_batch(network, params, x, t, rng)
     with threads_for(params, len(x)):
-        compare = Comparison(lambda: network.loss(x, t), backprop, **options)
+        f, backprop = lambda: network.loss(x, t), lambda: network.gradient(x, t)
+        compare = Comparison("gradient", params, f, backprop, **options)
         inputs = _inputs(network, x)
-        compare.set_rounding(x, network.loss(x, t), *inputs.values())
-        report = GradientReport({key: compare(key, array) for key, array in params.items()})
-        report.causes += likely_causes(report, len(x))
+        report = compare.report(len(x), [x, f(), *inputs.values()])
         if inputs:
             _look_for_suspects(report, network, inputs, t, options)
     return report
@@ -88,8 +80,8 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     Give the parameters random numbers first: if all are 0 or 1, as they often start, a factor that
     backward forgets can't be seen.
     """
-    name, options = kind(layer), mistakes.check_options(samples, tolerance, rng)
-    mistakes.check_is_layer(None, layer)
+    name, rng = kind(layer), np.random.default_rng(SEED if rng is None else rng)
+    mistakes.check_is_layer("", layer)
     mistakes.check_hides_none(name, layer, learnt)
     x = as_finite(x, np.float64).copy()
     arrays = {each: getattr(layer, each) for each in learnt(layer)} | {"x": x}
@@ -97,28 +89,26 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         mistakes.check_differentiable(array, f"{name}'s {each}")
 
     # First another batch, so that a backward which goes on using it shows.
-    others = arrays | {"x": _shuffled(x, options["rng"])}
+    others = arrays | {"x": _shuffled(x, rng)}
     with mistakes.unwritten(name, others):
-        out = mistakes.check_output(name, layer.forward(others["x"]))
-    others["dout"] = options["rng"].standard_normal(out.shape)
+        out = mistakes.as_output(name, layer.forward(others["x"]))
+    others["dout"] = rng.standard_normal(out.shape)
     with mistakes.unwritten(name, others):
         layer.backward(others["dout"])
     for each in set(learnt(layer)) - set(arrays):
         mistakes.check_seen_before(name, each)
-    dout = np.asarray(options["rng"].standard_normal(out.shape))
+    dout = np.asarray(rng.standard_normal(out.shape))
 
     def backprop():
         layer.forward(x)
-        gradients = {"x": layer.backward(dout)}
-        gradients |= {each: getattr(layer, f"d{each}") for each in arrays if each != "x"}
-        for each, gradient in gradients.items():
-            mistakes.check_gradient_shape(name, each, gradient, arrays[each].shape)
-        return gradients
+        dx = layer.backward(dout)
+        return {each: getattr(layer, f"d{each}") for each in arrays if each != "x"} | {"x": dx}
 
-    compare = Comparison(lambda: np.sum(layer.forward(x) * dout), backprop, **options)
-    compare.set_rounding(x, np.abs(layer.forward(x) * dout).sum())
-    report = GradientReport({each: compare(each, array) for each, array in arrays.items()})
-    report.causes += likely_causes(report, len(np.atleast_1d(x)), dout)
+    compare = Comparison(
+        name, arrays, lambda: np.sum(layer.forward(x) * dout), backprop, samples, tolerance, rng
+    )
+    terms = np.abs(layer.forward(x) * dout)
+    report = compare.report(len(np.atleast_1d(x)), [x, terms.sum()], dout)
     report.suspects += [] if report.ok else [name]
     return report
 
@@ -126,50 +116,72 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
 class Comparison:
     """Compares the gradients that backprop() computes with differences of f.
 
-    f()        : one number, computed from arrays that are changed in place
-    backprop() : {name of an array: gradient of f with respect to it}
+    arrays     : {name: array}; they are changed in place
+    f()        : one number, computed from them
+    backprop() : {name: gradient of f with respect to that array}
     """
 
-    def __init__(self, f, backprop, samples, tolerance, rng):
-        self.f, self.backprop = lambda _: f(), backprop
+    def __init__(self, owner, arrays, f, backprop, samples, tolerance, rng):
+        if samples is not None:
+            mistakes.check_count("samples", samples)
+        if not 1e-9 <= tolerance < 1:
+            raise wrong(ValueError, "tolerance between 1e-9 and 1", tolerance)
+        self.owner, self.arrays, self.f, self._backprop = owner, arrays, f, backprop
         self.samples, self.tolerance, self.rng = samples, tolerance, rng
         # First of all, so that a stale cache shows; a copy, since backprop may reuse its arrays.
-        self.gradients = copy.deepcopy(backprop())
+        self.gradients = copy.deepcopy(self.backprop())
         mistakes.check_repeatable(f(), f())
 
-    def set_rounding(self, *numbers):
-        """Rounding puts f off by a few eps of the largest number on the way; 40 is generous."""
+    def backprop(self):
+        gradients = self._backprop()
+        if not hasattr(gradients, "get"):
+            came = f"{kind(gradients)}; its keys must be those of params"
+            raise wrong(TypeError, "gradient(x, t) to return a dict", came)
+        for name, array in self.arrays.items():
+            mistakes.check_gradient_shape(self.owner, name, gradients.get(name), array.shape)
+        return gradients
+
+    def report(self, N, numbers, dout=None):
+        """The GradientReport. numbers are those on the way to f(); N is the batch size."""
+        # Rounding puts f off by a few eps of the largest number on the way; 40 is generous.
         size = max(1.0, *(np.abs(array).max(initial=0) for array in numbers))
         self.rounding = 40 * np.finfo(np.float64).eps * size
+        report = GradientReport({name: self.check(name) for name in self.arrays})
+        report.causes = likely_causes(report, N, dout)
+        return report
 
-    def __call__(self, name, array):
+    def check(self, name):
         """The ArrayCheck of one array."""
-        gradient = np.ravel(self.gradients[name]).astype(np.float64)
-        entries = self.choose(gradient)
+        array, gradient = self.arrays[name], self.gradients[name]
+        entries = self.choose(np.ravel(gradient))
         bar = tqdm(entries.tolist(), desc=name, disable=None, delay=1, leave=False)
-        a = gradient[entries]
-        n = np.array([central_difference(self.f, array, i, 1e-4) for i in bar])
+        a = np.ravel(gradient)[entries].astype(np.float64)
+        n = np.array([self.difference(array, i, 1e-4) for i in bar])
         error = np.abs(a - n)
         kinks, bug = np.zeros(len(a), bool), None
         for k in np.argsort(-error):
             if not error[k] <= self.allowed(a[k], n[k], 1e-4):  # nan and inf agree with nothing
-                if not self.is_kink(name, array, entries[k], a[k], n[k]):
+                if not self.is_kink(name, entries[k], a[k], n[k]):
                     bug = k  # one is enough
                     break
                 kinks[k] = True
         noise = self.rounding / 1e-4
-        return ArrayCheck(self.gradients[name], entries, a, n, kinks, bug, self.tolerance, noise)
+        return ArrayCheck(gradient, entries, a, n, kinks, bug, noise, noise / self.tolerance)
+
+    def difference(self, array, i, h):
+        return central_difference(lambda _: self.f(), array, i, h)
 
     def allowed(self, a, n, h):
         """The largest |a - n| that counts as agreement. A difference divides rounding by h."""
         return self.tolerance * min(max(abs(a), abs(n)), 1e300) + self.rounding / h
 
-    def is_kink(self, name, array, i, a, n):
+    def is_kink(self, name, i, a, n):
         """Steps 2 and 3: True if backprop is right after all."""
-        error, value = abs(a - n), array.item(i)
+        array, error = self.arrays[name], abs(a - n)
+        value = array.item(i)
 
         def agree(a, h):
-            n = central_difference(self.f, array, i, h)
+            n = self.difference(array, i, h)
             return abs(a - n) <= min(error / 2, self.allowed(a, n, h))
 
         def backprop_at(place):
@@ -221,55 +233,54 @@ def _try_other_batch(network, params, x, t, rng):
 
 def _inputs(network, x):
     """{name of a layer: its input}, with the scores for lastLayer; {} if network has no layers."""
-    if not hasattr(network, "layers") or not hasattr(network, "lastLayer"):
-        return {}
     inputs = {}
     with contextlib.suppress(Exception):
         for name, layer in network.layers.items():
             inputs[name], x = x, layer.forward(x)
-        return inputs | {"lastLayer": x}
+        return inputs | {"lastLayer": x} if hasattr(network, "lastLayer") else {}
     return {}
 
 
-class _LastLayer:
-    """The last layer as a layer like any other, with t held fixed and a dout that isn't 1."""
+def _with_labels(last, t):
+    """The last layer as a layer like any other, with t held fixed."""
 
-    def __init__(self, last, t):
-        self.last, self.labels = last, t
+    class lastLayer:
+        def forward(self, x):
+            with contextlib.suppress(Exception):  # other labels first; a layer may refuse them
+                last.forward(0.9 * x, _other_labels(t, x.shape[1]))
+            return last.forward(x, t)
 
-    def forward(self, x):
-        with contextlib.suppress(Exception):  # another batch first; a layer may refuse it
-            other = _shuffled(x, np.random.default_rng(0))
-            self.last.forward(other, _other_labels(self.labels, x.shape[1]))
-        return self.last.forward(x, self.labels)
+        def backward(self, dout):
+            return last.backward(dout)
 
-    def backward(self, dout):
-        return self.last.backward(dout)
-
-
-_LastLayer.__name__ = "lastLayer"  # by which errors call it
+    return lastLayer()
 
 
 def _look_for_suspects(report, network, inputs, t, options):
     """Check each layer alone, lastLayer always, and write the wrong ones into the report."""
-    layers = dict(network.layers)
-    more = {**options, "samples": options["samples"] and max(50, options["samples"])}
-    last = check_layer(_LastLayer(network.lastLayer, t), inputs["lastLayer"], **more)
+    samples = options["samples"] and max(50, options["samples"])
+    layer = _with_labels(network.lastLayer, t)
+    last = check_layer(layer, inputs["lastLayer"], **options | {"samples": samples})
+    faults = {}
+    if not (report.ok and last.ok):
+        for name, layer in network.layers.items():
+            try:
+                alone = check_layer(layer, inputs[name], **options | {"samples": 50})
+                if not alone.ok:
+                    faults[name] = "wrong " + " and ".join("d" + each for each in alone.failed)
+            except Exception as error:
+                faults[name] = error
     if not last.ok:
-        report.add("lastLayer", last)
-    for name, layer in layers.items() if not report.ok else ():
-        try:
-            alone = check_layer(layer, inputs[name], **{**options, "samples": 50})
-            if not alone.ok:
-                report.suspect(name, "wrong " + " and ".join("d" + each for each in alone.failed))
-        except Exception as error:
-            report.suspect(name, error)
-    if not last.ok:
-        report.suspect("lastLayer", "wrong dx")
-    if not report.ok and not report.suspects:
+        report["lastLayer"] = last["x"]
+        report.failed.append("lastLayer")
+        report.causes += ["lastLayer" + cause.removeprefix("x") for cause in last.causes]
+        faults["lastLayer"] = "wrong dx"
+    report.suspects += faults
+    report.causes += [f"Checked alone, {name} fails: {fault}." for name, fault in faults.items()]
+    if report.failed and not faults:
+        place = report.failed[-1]
         report.causes.append(
-            f"Checked alone, no layer fails: look at how dout comes from the loss to "
-            f"{report.failed[-1]}."
+            f"Checked alone, no layer fails: look at how dout comes from the loss to {place}."
         )
 
 
@@ -285,8 +296,11 @@ class GradientReport(dict):
     def __init__(self, checks):
         super().__init__(checks)
         self.failed = [name for name, check in checks.items() if not check.ok]
-        self.ok = not self.failed
         self.suspects, self.causes = [], []
+
+    @property
+    def ok(self):
+        return not self.failed
 
     def __bool__(self):
         """True only if something was seen to agree."""
@@ -294,16 +308,6 @@ class GradientReport(dict):
 
     def __missing__(self, name):
         raise KeyError(f"expected one of {', '.join(self)}, got {name!r}")
-
-    def add(self, name, report):
-        """Take in the report on lastLayer's x, under the name lastLayer."""
-        self[name], self.ok = report["x"], False
-        self.failed.append(name)
-        self.causes += [name + cause.removeprefix("x") for cause in report.causes]
-
-    def suspect(self, layer, fault):
-        self.suspects.append(layer)
-        self.causes.append(f"Checked alone, {layer} fails: {fault}.")
 
     def __str__(self):
         return f"{self.table()}\n\n{self.verdict()}"
@@ -351,27 +355,22 @@ class ArrayCheck:
     ok, unclear    : False if there is a bug; True if nothing was there to tell
     """
 
-    def __init__(self, gradient, entries, a, n, kinks, bug, tolerance, noise):
+    def __init__(self, gradient, entries, a, n, kinks, bug, noise, floor):
         self.gradient, self.entries, self.a, self.n = np.asarray(gradient), entries, a, n
         self.shape, self.ok = self.gradient.shape, bug is None
         self.checked, self.kinks = len(entries), int(kinks.sum())
-        diff = np.where(kinks, 0, np.abs(a - n))
-        size = np.maximum(np.abs(a), np.abs(n))
+        self.mean_abs_diff = self.max_rel_error = self.backprop = self.numerical = math.nan
+        self.unclear, self.worst_index = True, None
+        if kinks.all():
+            return
+        diff, size = np.where(kinks, 0, np.abs(a - n)), np.maximum(np.abs(a), np.abs(n))
         self.unclear = self.ok and not (size[~kinks] > noise).any()
-        self.worst_index, self.mean_abs_diff = None, math.nan
-        self.max_rel_error = self.backprop = self.numerical = math.nan
-        if not kinks.all():
-            self.mean_abs_diff = float(diff.sum() / (~kinks).sum())
-            with np.errstate(invalid="ignore"):  # should backprop say inf
-                self.max_rel_error = float((diff / np.maximum(size, noise / tolerance)).max())
-            worst = int(diff.argmax()) if self.ok else bug
-            self.worst_index = tuple(int(at) for at in np.unravel_index(entries[worst], self.shape))
-            self.backprop, self.numerical = float(a[worst]), float(n[worst])
-
-    def __repr__(self):
-        names = ("shape", "checked", "kinks", "mean |diff|", "rel. error", "verdict")
-        pairs = (f"{name} {cell}" for name, cell in zip(names, self.cells()))
-        return f"ArrayCheck({', '.join(pairs)})"
+        self.mean_abs_diff = float(diff[~kinks].mean())
+        with np.errstate(invalid="ignore"):  # should backprop say inf
+            self.max_rel_error = float((diff / np.maximum(size, floor)).max())
+        worst = int(diff.argmax()) if self.ok else bug
+        self.worst_index = tuple(int(at) for at in np.unravel_index(entries[worst], self.shape))
+        self.backprop, self.numerical = float(a[worst]), float(n[worst])
 
     def cells(self):
         """The cells of a row in the report's table."""
@@ -379,6 +378,9 @@ class ArrayCheck:
         errors = ("-" if e != e else f"{e:.2e}" for e in (self.mean_abs_diff, self.max_rel_error))
         verdict = "unclear" if self.unclear else "ok" if self.ok else "FAILED"
         return shape, f"{self.checked:,}", f"{self.kinks:,}", *errors, verdict
+
+    def __repr__(self):
+        return f"ArrayCheck({', '.join(self.cells())})"
 
     def disagreement(self):
         place = f"worst at {list(self.worst_index)}, where " if self.shape else ""
@@ -418,17 +420,15 @@ def _likeness(name, report, N, dout):
     factor = float(np.median(a[large] / n[large]))
     if large.sum() > 1 and _alike(a, factor * n):
         known = [
-            (-1, "the negative of what it should be: a wrong sign?"),
-            (2, "2 times what it should be: is something added twice?"),
-            (1 / 2, "half of what it should be."),
-            (N, f"{N} times what it should be, the batch size: is a division by N missing?"),
-            (1 / N, f"1/{N} of what it should be, {N} the batch size: divided twice?"),
+            (-1, "Is a sign wrong?"),
+            (2, "Is something added twice?"),
+            (N, f"The batch size is {N}: is a division by it missing?"),
+            (1 / N, f"The batch size is {N}: is it divided by twice?"),
         ]
         if dout is not None and dout.ndim == 0:
-            words = f"what it should be if dout were 1, but it was {dout:.6g}: is dout ignored?"
-            known.append((1 / dout, words))
-        near = [words for value, words in known if math.isclose(factor, value, rel_tol=1e-5)]
-        yield "every gradient is " + (" Or ".join(near) or f"{factor:.6g} times what it should be.")
+            known.append((1 / dout, f"dout was {dout:.6g}: is it ignored?"))
+        hints = [words for value, words in known if math.isclose(factor, value, rel_tol=1e-5)]
+        yield " ".join([f"every gradient is {factor:.6g} times what it should be.", *hints])
     if _alike(np.ravel(check.gradient.T)[check.entries], n):
         yield "the gradient is the transpose of what it should be."
     for other in report.failed:

@@ -11,7 +11,7 @@ of floats, and label_rows(t, y) is t as rows (N, C). A wrong label, such as 10 w
 
 import numpy as np
 
-from common.mistakes import as_floats, as_probabilities, as_scores, label_rows
+from common.mistakes import as_finite, as_floats, as_probabilities, label_rows
 
 __all__ = ["sigmoid", "log_softmax", "softmax", "cross_entropy_error"]
 
@@ -33,7 +33,7 @@ def log_softmax(x):
     Then x and log(sum(exp(x))) are both less by m, so m cancels. The last axis of x is that of the
     classes.
     """
-    x = np.ascontiguousarray(as_scores(x).T)  # (C, N), which is faster, and back at the end
+    x = np.ascontiguousarray(as_finite(x).T)  # (C, N), which is faster, and back at the end
     x = x - x.max(axis=0)
     return (x - np.log(np.exp(x).sum(axis=0))).T
 

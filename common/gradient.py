@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.mistakes import check_difference, check_function, check_unwritten, one_number
+from common.mistakes import check_difference, check_function, one_number
 
 __all__ = ["central_difference", "numerical_gradient"]
 
@@ -30,14 +30,16 @@ def numerical_gradient(f, x):
 def central_difference(f, x, i, h):
     """(f(x + h) - f(x - h)) / 2h, where only entry i of x.flat is moved by h."""
     value = x.item(i)
+    above, below = value + h, value - h  # 2h apart, after rounding
     try:
-        x.flat[i] = value + h
-        above = one_number(f(x))
-        check_unwritten(x, i, value + h)  # f itself must not change x
-        x.flat[i] = value - h
-        below = one_number(f(x))
-        check_unwritten(x, i, value - h)
+        return (f_at(above, f, x, i) - f_at(below, f, x, i)) / (above - below)
     finally:
         x.flat[i] = value
-    check_difference(below, above, x, i, h)
-    return (above - below) / ((value + h) - (value - h))  # 2h, after rounding
+
+
+def f_at(place, f, x, i):
+    """f(x) where entry i is moved to this place."""
+    x.flat[i] = place
+    result = one_number(f(x))
+    check_difference(result, x, i, place)
+    return result

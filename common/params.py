@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common import mistakes
+from common.mistakes import short, wrong
 
 __all__ = ["Params", "describe", "find_parameters", "learnt"]
 
@@ -89,7 +90,7 @@ class Params(dict):
 
     def __setitem__(self, key, values):
         if values is self[key]:  # params[key] -= step has changed it already
-            mistakes.check_current(key, self, self._parameters[key], self._layers)
+            self._check_current(key)
         else:
             self.update({key: values})
 
@@ -98,9 +99,17 @@ class Params(dict):
         values = dict(values, **more)
         new = {key: mistakes.as_values(key, value, self[key]) for key, value in values.items()}
         for key in new:
-            mistakes.check_current(key, self, self._parameters[key], self._layers)
+            self._check_current(key)
         for key, value in new.items():
             self[key][...] = value
+
+    def _check_current(self, key):
+        """Has the layer been replaced since its parameters were found, or the array?"""
+        place, layer, name = self._parameters[key]
+        if self._layers.get(place) is not layer or getattr(layer, name, None) is not self[key]:
+            came = "an older one; read network.params again"
+            expected = "the array that its layer has now"
+            raise wrong(RuntimeError, expected, came, at=f"params[{key!r}]")
 
     def copy(self):
         """{key: copy of the array}: the values as they are now."""
@@ -112,7 +121,8 @@ class Params(dict):
         return dict, (dict(self),)
 
     def __missing__(self, key):
-        mistakes.no_such_key(self, key)
+        hint = "adding a layer adds its parameters, and the number counts the layers that learn"
+        raise wrong(KeyError, f"one of {short([*self])}", short(key), hint)
 
     def __ior__(self, values):
         self.update(values)
@@ -122,7 +132,8 @@ class Params(dict):
         return self[key]
 
     def _refuse(self, *args):
-        mistakes.no_removal()
+        hint = "to remove a parameter, remove its layer from network.layers"
+        raise wrong(TypeError, "params to keep its keys", "a removal", hint)
 
     __delitem__ = pop = popitem = clear = _refuse
 

@@ -266,8 +266,8 @@ ALL = TO_4 + " lastLayer"
 BUGS = [
     ("1.001 dW", "Affine2", dW(lambda L, *_: 1.001 * L.dW), "W2", "1.001 times"),
     ("2 dW", "Affine4", dW(lambda L, *_: 2 * L.dW), "W4", "2 times"),
-    ("dW / 2", "Affine4", dW(lambda L, *_: L.dW / 2), "W4", "half"),
-    ("-dW", "Affine1", dW(lambda L, *_: -L.dW), "W1", "negative"),
+    ("dW / 2", "Affine4", dW(lambda L, *_: L.dW / 2), "W4", "0.5 times"),
+    ("-dW", "Affine1", dW(lambda L, *_: -L.dW), "W1", "-1 times"),
     ("N dW", "Affine3", dW(lambda L, *_: N * L.dW), "W3", "batch size"),
     ("dW / N", "Affine3", dW(lambda L, *_: L.dW / N), "W3", "batch size"),
     ("square dW^T", "Affine2", dW(lambda L, *_: L.dW.T), "W2", "transpose"),
@@ -302,7 +302,7 @@ BUGS = [
     ("Sigmoid by the out before", "Sigmoid1", stale("out", behind=True), TO_2, ""),
     ("softmax without - t", "lastLayer", dx(lambda L, dout, _: dout * L.y / N), ALL, ""),
     ("softmax without / N", "lastLayer", dx(lambda L, _, dx: N * dx), ALL, "batch size"),
-    ("t - y", "lastLayer", dx(lambda L, _, dx: -dx), ALL, "negative"),
+    ("t - y", "lastLayer", dx(lambda L, _, dx: -dx), ALL, "-1 times"),
     ("softmax, y (1 - y)", "lastLayer", dx(lambda L, _, dx: dx * L.y * (1 - L.y)), ALL, ""),
     ("softmax ignores dout", "lastLayer", ignores_dout, "lastLayer", "dout"),
     ("softmax by the first t", "lastLayer", stale("t"), ALL, ""),
@@ -1020,7 +1020,7 @@ def causes_of(layer, N=7):
 
 @pytest.mark.parametrize(
     "factor, words",
-    [(-1, "negative"), (2, "2 times"), (0.5, "half"), (7, "batch size"), (1 / 7, "batch size"),
+    [(-1, "-1 times"), (2, "2 times"), (0.5, "0.5 times"), (7, "batch size"), (1 / 7, "batch size"),
      (3, "3 times"), (0, "zero")],
 )  # fmt: skip
 def test_a_factor_is_told_once_for_all_that_have_it(factor, words):

@@ -113,7 +113,7 @@ def test_log_softmax_never_takes_log_of_0():
 @parametrize("function", [softmax, log_softmax])
 def test_there_may_be_no_samples_but_not_no_classes(function):
     assert function(np.zeros((0, 3))).shape == (0, 3)
-    for shape in [(2, 0), (0,), ()]:
+    for shape in [(2, 0), (0,)]:
         with pytest.raises(ValueError):
             function(np.zeros(shape))
 
@@ -628,7 +628,7 @@ REFUSED = {
     ),
     "sizes": (
         lambda sizes: Affine.random(*sizes, 0.01),
-        [(0, 3), (2, -1), (2.0, 3), ("2", 3), (2, None), (True, 3)],
+        [(0, 3), (2, -1), (2.0, 3), ("2", 3), (2, None)],
     ),
     "std": (
         lambda std: Affine.random(2, 3, std),
