@@ -1,13 +1,10 @@
 """The chapter's training: a network learns to read digits by gradient descent.
 
-Prints the accuracy on the training and on the test digits, a line an epoch, to standard output;
-what else there is to say, and a progress bar, goes to standard error.
+Prints the accuracies, a line an epoch, to standard output; everything else to standard error.
 """
 
 import signal
 import sys
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 if not __package__:  # started as a file: let `common` be found beside ch05/
@@ -17,7 +14,7 @@ if not __package__:  # started as a file: let `common` be found beside ch05/
 import numpy as np
 
 from ch05 import data_parallel, options
-from common.mistakes import as_sets, check_training
+from ch05.progress import History, check_training, finish, progress, save_and_print
 from common.threads import threads_for
 
 __all__ = ["History", "train"]
@@ -31,21 +28,17 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
     on_epoch : is called with the History after the first update of each epoch
 
-    Ctrl-C ends the training, and the History so far is returned. FloatingPointError, with the
-    number of the update, if the loss isn't finite any more.
+    Ctrl-C ends it early. FloatingPointError if the loss isn't finite any more.
     """
-    check_training(network, iters_num, batch_size, learning_rate)
-    sets = as_sets(train_set=train_set, test_set=test_set)
-    (x_train, t_train), (x_test, t_test) = sets
+    checked = check_training(network, train_set, test_set, iters_num, batch_size, learning_rate)
+    (x_train, t_train), (x_test, t_test), have_classes = checked
     train_size = len(x_train)
     iter_per_epoch = max(train_size // batch_size, 1)
     history = History(iter_per_epoch)
-    have_classes = options.have_classes(network, sets)  # else there is no accuracy
     draws = np.random if rng is None else np.random.default_rng(rng)
-
-    with threads_for(network.params, batch_size), options.progress_bar(iters_num) as bar:
+    with threads_for(network.params, batch_size):
         try:
-            for i in range(iters_num):
+            for i in progress(iters_num, history):
                 batch_mask = draws.choice(train_size, batch_size)
                 x_batch = x_train[batch_mask]
                 t_batch = t_train[batch_mask]
@@ -58,45 +51,18 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
                 loss = network.loss(x_batch, t_batch)
                 history.train_loss_list.append(loss)
 
-                if i % iter_per_epoch == 0:
-                    if have_classes:
-                        train_acc = network.accuracy(x_train, t_train)
-                        test_acc = network.accuracy(x_test, t_test)
-                        history.train_acc_list.append(train_acc)
-                        history.test_acc_list.append(test_acc)
-                    if on_epoch:
-                        on_epoch(history)
-                options.show_progress(bar, history)
+                if i % iter_per_epoch == 0 and have_classes:
+                    train_acc = network.accuracy(x_train, t_train)
+                    test_acc = network.accuracy(x_test, t_test)
+                    history.train_acc_list.append(train_acc)
+                    history.test_acc_list.append(test_acc)
+                if i % iter_per_epoch == 0 and on_epoch:
+                    on_epoch(history)
         except KeyboardInterrupt:
             history.interrupted = True
         except FloatingPointError as error:
             raise FloatingPointError(f"update {i}: {error}") from None
     return history
-
-
-@dataclass(repr=False)
-class History:
-    """What happened in a training: a loss for each update, two accuracies for each epoch."""
-
-    iter_per_epoch: int
-    train_loss_list: list = field(default_factory=list)
-    train_acc_list: list = field(default_factory=list)
-    test_acc_list: list = field(default_factory=list)
-    interrupted: bool = False
-
-    def plot(self):
-        """The loss and the accuracies as a picture."""
-        from ch05.pictures import draw_history
-
-        return draw_history(self)
-
-    def __repr__(self):
-        words = [f"{len(self.train_loss_list):,} updates"]
-        if self.train_loss_list:
-            words.append(f"loss {self.train_loss_list[-1]:.4f}")
-        if self.test_acc_list:
-            words.append(f"accuracy {self.train_acc_list[-1]:.4f}, {self.test_acc_list[-1]:.4f}")
-        return f"History({', '.join(words)}{', stopped' if self.interrupted else ''})"
 
 
 # The script
@@ -108,13 +74,6 @@ def main(argv=None):
     args = data_parallel.together(options.parse_training, argv, comm)
     network = data_parallel.DataParallel(args.network, comm) if comm else args.network
     first = comm is None or comm.rank == 0  # this process prints, draws and saves
-
-    def after_epoch(history):
-        if args.save:
-            args.network.save(args.save)
-        options.print_accuracies(history)
-
-    start = time.perf_counter()
     history = train(
         network,
         args.train_set,
@@ -123,12 +82,11 @@ def main(argv=None):
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
         rng=args.rng,
-        on_epoch=after_epoch if first else None,
+        on_epoch=(lambda history: save_and_print(args, history)) if first else None,
     )
-    seconds = time.perf_counter() - start
     accuracies = network.accuracy(*args.train_set), network.accuracy(*args.test_set)
     if first:
-        options.finish(args, history, seconds, accuracies)
+        finish(args, history, accuracies)
     return 130 if history.interrupted else 0
 
 

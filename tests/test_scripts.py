@@ -303,8 +303,6 @@ def test_hidden_layers_are_given_in_either_form(hidden, sizes, parse):
         ("--plot p.xyz", "--plot"),
         ("--save .", "--save"),
         ("--save text/w.npz", "--save"),
-        ("--save /dev/null", "--save"),
-        ("--save same.png --plot ./same.png", "--save"),
         ("--load text", "text"),
         ("--data nowhere", "nowhere"),
         ("--show", "--show"),  # tests have no screen
@@ -318,17 +316,6 @@ def test_bad_options_are_refused_at_once(tmp_path, monkeypatch, capsys, argument
     out, err = capsys.readouterr()
     assert (stop.value.code, out, err.count("\n")) == (2, "", 1)
     assert named in err and files(tmp_path) == ["text"]
-
-
-@pytest.mark.parametrize("option", ["--save", "--plot"])
-def test_a_write_protected_file_is_refused_before_training(option, tmp_path, monkeypatch, capsys):
-    path = tmp_path / "old.png"
-    path.write_text("old")
-    monkeypatch.setattr(os, "access", lambda *_: False)  # which root never hears
-    with pytest.raises(SystemExit) as stop:
-        options.parse_training([option, str(path), *["--no-plot"] * (option == "--save")])
-    assert stop.value.code == 2
-    assert option in capsys.readouterr().err and path.read_text() == "old"
 
 
 SCREEN = """
@@ -442,8 +429,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
         ("common.network", "Network", "loss", 4, 130, 1, 2, True),  # after it
         ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
         ("os", "", "fsync", 2, 130, 1, 2, True),  # in saving, which then begins again
-        ("ch05.options", "", "print_accuracies", 2, 130, 1, 2, True),
-        ("ch05.options", "", "finish", 1, 130, 5, 5, False),
+        ("ch05.progress", "", "save_and_print", 2, 130, 1, 2, True),
+        ("ch05.progress", "", "finish", 1, 130, 5, 5, False),
         ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
         ("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True),  # all is done
     ],
