@@ -23,17 +23,17 @@ def sigmoid(x):
     overflow.
     """
     x = as_floats(x)
-    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))  # if x >= 0: exp(0) = 1 / ...
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))  # above: 1 or exp(x)
 
 
 def log_softmax(x):
     """log(softmax(x)) = x - log(sum(exp(x))), where the sum is that of a row.
 
     First the largest score m of each row is subtracted from the row, so that exp can't overflow.
-    Then x and log(sum(exp(x))) are both less by m, so m cancels. The last axis of x is that of the
+    Both terms become smaller by m, so their difference stays. The last axis of x is that of the
     classes.
     """
-    x = np.ascontiguousarray(as_finite(x).T)  # (C, N), which is faster, and back at the end
+    x = np.ascontiguousarray(as_finite(x).T)  # faster as (C, N): a row is now a column
     x = x - x.max(axis=0)
     return (x - np.log(np.exp(x).sum(axis=0))).T
 
@@ -50,7 +50,7 @@ def cross_entropy_error(y, t):
     nothing is added: if y of the right class is 0, the error is inf. For one sample y may be (C,),
     and t a class number or (C,).
     """
-    y, t = as_probabilities(y, t)  # one sample becomes a row; scores are refused
+    y, t = as_probabilities(y, t)  # one sample becomes a row; scores are a ValueError
     t = label_rows(t, y)
     used = t > 0  # the other terms are 0, but NumPy's 0 * log(0) would be nan
     with np.errstate(divide="ignore"):  # log(0) = -inf is right here

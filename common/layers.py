@@ -8,12 +8,13 @@ W    : a parameter                        dW   : dL/dW, in the shape of W
 t    : labels, the right answers          L    : the loss, one number
 
 dL/dx says how fast L changes when an entry of x does. backward is the chain rule: it takes dL/dout
-and returns dL/dx. As x is the previous layer's out, dx is the dout of that layer. forward comes
-first, and keeps what backward will need.
+and returns dL/dx. x is the out of the previous layer, so dx is the dout of the previous layer.
+forward comes first, and keeps what backward will need.
 
-A layer learns W if it has self.W and self.dW; self.a and self.da likewise. backward leaves dL/dW in
-self.dW; before that it is None, so write self.dW = None in __init__. Any class with forward and
-backward is a layer. It needs no base class: Layer only gives clearer error messages.
+A layer learns W if it has self.W and self.dW. Any name works: self.gamma with self.dgamma, too.
+backward leaves dL/dW in self.dW; before that it is None, so write self.dW = None in __init__. Any
+class with forward and backward is a layer. It needs no base class: Layer only gives clearer error
+messages.
 
 as_floats, as_rows and so on check an argument and convert it. like(dout, out) is dout if it has the
 shape of out, and else an error.
@@ -32,13 +33,16 @@ class Affine(Layer):
 
     Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    x[n, d] is part of M outputs, out[n, m] for every m, each time with the factor W[d, m]. W[d, m]
-    is part of N outputs, out[n, m] for every n, each time with the factor x[n, d]. b[m] is part of
-    N outputs too, with the factor 1. By the chain rule each output passes on its dout times that
-    factor, and what comes from all of them adds up:
+    By the chain rule each output passes on its dout times the factor that it multiplies a number
+    with, and what comes from all outputs adds up.
 
+    x[n, d] is part of M outputs, out[n, m] for every m, each time with the factor W[d, m]:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
+
+    W[d, m] is part of N outputs, out[n, m] for every n, each time with the factor x[n, d]:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
+
+    b[m] is part of N outputs too, with the factor 1:
     db[m] = sum over n of dout[n, m]
 
     As products of matrices:
@@ -76,7 +80,7 @@ class Affine(Layer):
         return self.out
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx. The first layer of a network leaves dx out (need_dx)."""
+        """Sets dW and db, and returns dx. Network passes need_dx=False to its first layer."""
         dout = like(dout, self.out)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
@@ -130,7 +134,7 @@ class SoftmaxWithLoss(Layer):
     log(y_k) = x_k - S
     loss = -(sum over k of t_k * (x_k - S)) = S - (sum over k of t_k * x_k), as the t_k sum to 1
     dS/dx_j = exp(x_j) / (sum over k of exp(x_k)) = y_j, as log(u) has the derivative 1 / u
-    dloss/dx_j = y_j - t_j, as only the term k = j of the sum depends on x_j
+    dloss/dx_j = y_j - t_j, as of the sum of t_k * x_k only the term k = j depends on x_j
 
     The mean over N samples divides it by N.
 
@@ -147,5 +151,5 @@ class SoftmaxWithLoss(Layer):
 
     def backward(self, dout=1):
         """dx. dout is dL/dL = 1, unless you scale the loss."""
-        dout = float(like(dout, self.loss))  # one number
+        dout = float(like(dout, self.loss))  # must be one number, as the loss is
         return (self.y - self.t) * (dout / len(self.y))

@@ -317,7 +317,7 @@ def check_attribute(network, name, value, learnt):
             check_is_layer(layer_name, layer)
     elif name == "lastLayer":
         check_is_layer(name, value, last=True)
-        check_held(name, value, learnt)
+        check_held(name, value, [*learnt(value)])
     elif name.replace("_", "").lower() == "lastlayer":
         raise wrong(AttributeError, "network.lastLayer = ...", f"network.{name} = ...")
     elif name[-1:].isdigit() and name in network.params:

@@ -20,8 +20,11 @@ class Network:
     x is a batch of N samples, (N, D) or images; t is labels in any form that lastLayer takes. The
     network computes in its own dtype, that of its parameters, and converts x to it.
 
+    An update in training: grad = network.gradient(x, t), and then for each key
+    network.params[key] -= learning_rate * grad[key], which changes the layer's array.
+
     with blame(name, layer, x): only acts on an error, and puts the layer's name before its message.
-    x is what the layer was given.
+    If x, the layer's input, is None, it says that the layer before returned nothing.
     """
 
     layers = lastLayer = mistakes.NotBuilt()  # an error, if a subclass forgets super().__init__
@@ -39,7 +42,7 @@ class Network:
                 with blame(name, layer, x):
                     x = layer.forward(x)
             if not is_finite(x):
-                raise mistakes.why_not_finite(self.layers, given)  # names the layer
+                raise mistakes.why_not_finite(self.layers, given)  # looks for the layer
         return x
 
     def loss(self, x, t):
@@ -61,7 +64,7 @@ class Network:
 
     def gradient(self, x, t):
         """{"W1": dL/dW1, ...} by backpropagation, each in the shape of its parameter."""
-        parameters = find_parameters(self.layers)  # {"W1": its layer and name, ...}
+        parameters = find_parameters(self.layers)  # {"W1": where it is found, ...}
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         first = next(iter(self.layers))  # its name
         with np.errstate(all="ignore"):
@@ -79,7 +82,7 @@ class Network:
     def numerical_gradient(self, x, t):
         """The same by central differences, for a network in float64."""
         x = as_finite(x, self.dtype)
-        return {  # the lambda takes no notice of its argument: loss sees param change
+        return {  # numerical_gradient changes param in place, so loss needs no argument
             key: gradient.numerical_gradient(lambda _: self.loss(x, t), param)
             for key, param in self.params.items()
         }
@@ -99,7 +102,7 @@ class Network:
     def dtype(self):
         """The dtype of the first parameter, which all have; float64 if there are none."""
         for layer in self.layers.values():
-            for name in learnt(layer):
+            for name in learnt(layer):  # the first one returns
                 return mistakes.float_dtype(self, getattr(layer, name))
         mistakes.check_chain(self.layers)
         return np.dtype(np.float64)
@@ -114,7 +117,7 @@ class Network:
 
     def __setattr__(self, name, value):
         """network.W1 = ..., for instance, wouldn't reach the layer, so it is an error."""
-        mistakes.check_attribute(self, name, value, [*learnt(value)])
+        mistakes.check_attribute(self, name, value, learnt)
         super().__setattr__(name, value)
 
     def __repr__(self):

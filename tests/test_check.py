@@ -1,9 +1,10 @@
 """The gradient check, checked: it finds every planted bug, and accuses nothing that is right.
 
-First the numerical gradient, then three tables: bugs, right things, and kinks. Last come the
-report and what is refused. The derivatives expected here are from paper or from autograd.
+First the numerical gradient, then three tables: bugs, right things, and kinks. Last come sampling,
+the report and what is refused. The derivatives expected here are from paper or from autograd.
 """
 
+import functools
 import io
 import itertools
 import time
@@ -22,39 +23,33 @@ from common.gradient import numerical_gradient
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.network import Network
 
-FULL_AND_SAMPLED = pytest.mark.parametrize("samples", [None, 10], ids=["full", "sampled"])
+parametrize = pytest.mark.parametrize
+FULL_AND_SAMPLED = parametrize("samples", [None, 10], ids=["full", "sampled"])
 
 
 # numerical_gradient
 
-
-def layouts():
-    """Arrays of every kind, with numbers between 1 and 2 in them."""
-    numbers = 1 + np.random.default_rng(0).random((4, 6))
-    return {
-        "0-d": np.array(1.5),
-        "3-d": numbers.reshape(2, 3, 4).copy(),
-        "Fortran": np.asfortranarray(numbers),
-        "every other column": numbers.copy()[:, ::2],
-        "backwards": numbers.copy()[::-1],
-        "transposed": numbers.copy().T,
-        "empty": np.empty((0, 3)),
-    }
+NUMBERS = 1 + np.random.default_rng(0).random((4, 6))
+LAYOUTS = [
+    np.array(1.5),
+    NUMBERS.reshape(2, 3, 4),
+    np.asfortranarray(NUMBERS),
+    NUMBERS[::-1, ::2].T,
+    np.empty((0, 3)),
+]
 
 
-@pytest.mark.parametrize("layout", layouts())
-@pytest.mark.parametrize(
+@parametrize("x", LAYOUTS, ids=lambda x: str(x.shape))
+@parametrize(
     "f, derivative",
     [
-        (lambda x: np.sum(x**2), lambda x: 2 * x),
         (lambda x: np.prod(x), lambda x: np.prod(x) / x),
         (lambda x: float(np.sum(1 / x)), lambda x: -1 / x**2),
         (lambda x: x.size, np.zeros_like),  # a whole number is a number too
     ],
-    ids=["square", "product", "reciprocal", "constant"],
+    ids=["product", "reciprocal", "constant"],
 )
-def test_slopes_are_those_on_paper(f, derivative, layout):
-    x = layouts()[layout]
+def test_slopes_are_those_on_paper(f, derivative, x):
     before = x.copy()
     grad = numerical_gradient(f, x)
     assert grad.shape == x.shape and grad.dtype == np.float64
@@ -84,68 +79,23 @@ def test_a_step_that_is_rounded_in_a_large_number_is_measured_as_it_is():
     np.testing.assert_allclose(numerical_gradient(lambda x: x[0] + 0 * x[1], x), [1, 0], rtol=1e-9)
 
 
-@pytest.mark.parametrize("call", range(6))
-def test_x_is_as_before_even_when_f_raises(call):
-    x, calls = np.array([0.1, 0.2, 0.3]), []
+@parametrize("call", range(4))
+@parametrize("fault", ["raises", "writes", np.nan, -np.inf])
+def test_an_f_that_fails_is_refused_and_x_is_as_before(fault, call):
+    x, calls = np.array([0.1, 0.2]), itertools.count()
 
     def f(x):
-        calls.append(None)
-        if len(calls) == call + 1:
-            raise ZeroDivisionError
+        if next(calls) == call:
+            if fault == "raises":
+                raise ZeroDivisionError
+            if fault != "writes":
+                return fault
+            x[call // 2] += 1
         return x.sum()
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError if fault == "raises" else ValueError):
         numerical_gradient(f, x)
-    assert x.tolist() == [0.1, 0.2, 0.3]
-
-
-def read_only():
-    x = np.ones(3)
-    x.flags.writeable = False
-    return x
-
-
-@pytest.mark.parametrize("dtype", [np.int64, np.float32, complex])
-def test_an_x_of_another_dtype_is_refused(dtype):
-    with pytest.raises(TypeError):
-        numerical_gradient(lambda x: 0.0, np.ones(3, dtype))
-
-
-@pytest.mark.parametrize(
-    "x", [read_only(), np.array([np.nan]), np.array([-np.inf]), np.array([1e10])]
-)
-def test_an_x_without_differences_is_refused(x):
-    with pytest.raises(ValueError):
-        numerical_gradient(lambda x: 0.0, x)
-
-
-@pytest.mark.parametrize("result", [np.zeros(2), np.zeros(1), [0.0], None, "0", 1j, np.float32(1)])
-def test_an_f_that_does_not_return_one_number_is_refused(result):
-    with pytest.raises(TypeError):
-        numerical_gradient(lambda x: result, np.ones(2))
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_an_f_that_is_not_finite_is_refused_with_the_place(bad):
-    for side in (-1, 1):
-        x = np.array([[1.0, 2.0], [3.0, 4.0]])
-        with pytest.raises(ValueError, match=r"\[1, 0\]"):
-            numerical_gradient(lambda x, s=side: bad if s * x[1, 0] > s * 3 else 0.0, x)
-
-
-@pytest.mark.parametrize("by", [-1, 1])
-def test_an_f_that_writes_into_x_is_refused(by):
-    for call in (1, 2):
-        x, calls = np.array([1.0, 2.0]), []
-
-        def f(x, calls=calls, call=call):
-            calls.append(None)
-            x[0] += by * (len(calls) == call)
-            return 0.0
-
-        with pytest.raises(ValueError):
-            numerical_gradient(f, x)
-        assert x.tolist() == [1, 2]
+    assert x.tolist() == [0.1, 0.2]
 
 
 # Table 1: planted bugs. Each spoils what a right layer's backward has computed, or its cache.
@@ -195,16 +145,7 @@ def spoiled(name, spoil):
     return bug
 
 
-def dW(spoil):
-    return spoiled("dW", spoil)
-
-
-def db(spoil):
-    return spoiled("db", spoil)
-
-
-def dx(spoil):
-    return spoiled("dx", spoil)
+dW, db, dx = (functools.partial(spoiled, name) for name in ("dW", "db", "dx"))
 
 
 def stale(kept, behind=False):
@@ -317,7 +258,7 @@ FEW_ENTRIES = [  # a sample may miss them
     ("dW -inf", "Affine1", dW(lambda L, *_: plus(L.dW, (5, 4), -np.inf)), "W1", ""),
 ]
 # fmt: on
-EACH_BUG = pytest.mark.parametrize(
+EACH_BUG = parametrize(
     "place, bug, failed, words, samples",
     [(*b[1:], None) for b in BUGS + FEW_ENTRIES] + [(*b[1:], 10) for b in BUGS],
     ids=[f"{b[0]}, full" for b in BUGS + FEW_ENTRIES] + [f"{b[0]}, sampled" for b in BUGS],
@@ -374,29 +315,15 @@ def keeps_x_in_half(right):
     return Keeping
 
 
+# check_layer finds those of the networks above too, when it looks for a culprit.
 LAYER_BUGS = [
-    (Affine, dW(lambda L, dout, _: L.dW / N), "W"),
     (Affine, dW(lambda L, dout, _: L.x.T @ np.sign(dout)), "W"),
     (Affine, dW(lambda L, *_: L.dW[::-1]), "W"),
-    (Affine, db(lambda L, dout, _: dout.mean(axis=0)), "b"),
-    (Affine, dx(lambda L, dout, _: dout @ L.W), "x"),
-    (Affine, dx(lambda L, _, dx: 1.001 * dx), "x"),
-    (Affine, stale("x"), "W"),
-    (Affine, stale("x", behind=True), "W"),
     (Affine, keeps_x_in_half, "W"),
     (Affine, ignores_dout, "W b x"),
+    (Affine, stale("x"), "W"),
     (Relu, dx(lambda L, dout, _: dout), "x"),
-    (Relu, dx(lambda L, dout, _: dout * ~(L.out > 0)), "x"),
-    (Relu, dx(lambda L, dout, _: dout * (dout > 0)), "x"),
-    (Relu, ignores_dout, "x"),
-    (Relu, stale("out"), "x"),
-    (Relu, stale("out", behind=True), "x"),
-    (Sigmoid, dx(lambda L, dout, _: dout * L.out), "x"),
-    (Sigmoid, dx(lambda L, dout, _: dout * (1 - L.out)), "x"),
     (Sigmoid, dx(lambda L, dout, _: dout * (1 - L.out**2)), "x"),
-    (Sigmoid, ignores_dout, "x"),
-    (Sigmoid, stale("out"), "x"),
-    (Sigmoid, stale("out", behind=True), "x"),
     (Softmax, dx(lambda L, dout, _: dout * L.out * (1 - L.out)), "x"),  # off the diagonal: none
     (Softmax, dx(lambda L, dout, _: dout * L.out), "x"),
     (Softmax, dx(lambda L, dout, _: -L.out * L.right_sum(dout)), "x"),
@@ -406,7 +333,7 @@ LAYER_BUGS = [
 
 
 @FULL_AND_SAMPLED
-@pytest.mark.parametrize("right, bug, failed", LAYER_BUGS)
+@parametrize("right, bug, failed", LAYER_BUGS)
 def test_check_layer_finds_planted_bugs(right, bug, failed, samples):
     for seed in range(2):
         rng = np.random.default_rng(seed)
@@ -420,8 +347,8 @@ def test_check_layer_finds_planted_bugs(right, bug, failed, samples):
 
 
 @FULL_AND_SAMPLED
-@pytest.mark.parametrize("std", [0.1, 0.2, 0.3])
-@pytest.mark.parametrize("depth", [4, 5, 6, 7])
+@parametrize("std", [0.1, 0.2, 0.3])
+@parametrize("depth", [4, 5, 6, 7])
 def test_a_bug_in_vanishing_gradients_is_not_taken_for_rounding(depth, std, samples):
     """A Sigmoid's slope is 1/4 at most: through 6 of them and weights of 0.1 little comes down."""
     for seed, factor in enumerate([2, 2, 2, 0.5, -1]):
@@ -434,7 +361,8 @@ def test_a_bug_in_vanishing_gradients_is_not_taken_for_rounding(depth, std, samp
         assert report.failed == ["W1"] and report.suspects == ["Affine1"], report
 
 
-def test_gradients_swapped_between_layers_of_one_shape():
+@FULL_AND_SAMPLED
+def test_gradients_swapped_between_layers_of_one_shape(samples):
     network, x, t = network_and_batch(0)
     right = network.gradient
 
@@ -443,18 +371,15 @@ def test_gradients_swapped_between_layers_of_one_shape():
         return grad | {"W2": grad["W3"], "W3": grad["W2"]}
 
     network.gradient = swapped
-    for samples in (None, 10):
-        report = check_gradient(network, x, t, samples=samples)
-        assert report.failed == ["W2", "W3"] and report.suspects == []
-        for cause, other in zip(report.causes, ["W3", "W2"]):
-            assert other in cause and "swapped" in cause
-        assert "W3" in report.causes[-1]  # no layer is wrong alone, so look between loss and W3
+    report = check_gradient(network, x, t, samples=samples)
+    assert report.failed == ["W2", "W3"] and report.suspects == []
+    for cause, other in zip(report.causes, ["W3", "W2"]):
+        assert other in cause and "swapped" in cause
+    assert "W3" in report.causes[-1]  # no layer is wrong alone, so look between loss and W3
 
 
-@pytest.mark.parametrize("kept", ["t", "y"])
-@pytest.mark.parametrize(
-    "t", [[0, 0, 0], [1, 1, 1], [[0, 1]] * 3, [[0.2, 0.8], [1, 0], [0.5, 0.5]]]
-)
+@parametrize("kept", ["t", "y"])
+@parametrize("t", [[0, 0, 0], [[0, 1]] * 3, [[0.2, 0.8], [1, 0], [0.5, 0.5]]])
 def test_a_stale_cache_shows_for_every_form_of_labels(t, kept):
     """With two classes, and though all labels are the same."""
     x = np.random.default_rng(0).standard_normal((3, 2))
@@ -476,28 +401,24 @@ class Likelihood:
         return dout * (self.x - self.t) / (self.x * (1 - self.x)) / self.x.size
 
 
-@pytest.mark.parametrize("kept", ["x", "t"])
-@pytest.mark.parametrize("behind", [False, True])
-def test_a_last_layer_that_takes_probabilities_gets_such_to_show_a_stale_cache(kept, behind):
-    network = Network(OrderedDict(Affine1=Affine.random(4, 2, 1, rng=0)), Likelihood())
-    network.layers["Sigmoid1"] = Sigmoid()
+class Particular(SoftmaxWithLoss):
+    def forward(self, x, t):
+        if np.argmax(t, axis=1).tolist() != [1, 0, 0]:
+            raise ValueError("expected other labels")
+        return super().forward(x, t)
+
+
+@parametrize("last", [Likelihood, Particular])
+@parametrize("bug", [stale("x"), stale("x", behind=True), dx(lambda L, _, dx: 2 * dx)])
+def test_a_last_layer_may_refuse_other_scores_or_labels(last, bug):
+    network = Network(OrderedDict(Affine1=Affine.random(4, 2, 1, rng=0)), last())
+    if last is Likelihood:
+        network.layers["Sigmoid1"] = Sigmoid()
     x, t = np.random.default_rng(0).standard_normal((3, 4)), np.array([[0, 1.0], [1, 0], [1, 0]])
     assert check_gradient(network, x, t)
-    plant(stale(kept, behind), network, "lastLayer")
-    assert check_gradient(network, x, t).suspects[-1] == "lastLayer"
-
-
-def test_a_last_layer_may_refuse_other_labels():
-    class Particular(SoftmaxWithLoss):
-        def forward(self, x, t):
-            if list(t) != [0, 0, 1]:
-                raise ValueError("expected other labels")
-            return super().forward(x, t)
-
-    network = Network(OrderedDict(Affine1=Affine.random(4, 2, 1, rng=0)), Particular())
-    x, t = np.random.default_rng(0).standard_normal((3, 4)), [0, 0, 1]
-    assert check_gradient(network, x, t)
-    plant(dx(lambda L, _, dx: 2 * dx), network, "lastLayer")
+    if last is Particular:
+        bug = dx(lambda L, _, dx: 2 * dx)
+    plant(bug, network, "lastLayer")
     assert check_gradient(network, x, t).suspects == ["lastLayer"]
 
 
@@ -517,7 +438,7 @@ def test_a_layer_that_spoils_the_cache_of_the_one_before_is_blamed_and_hides_no_
     assert check_gradient(network, x, t).suspects == ["Affine3", "Affine4"]
 
 
-@pytest.mark.parametrize("factor", [0.5, 2])
+@parametrize("factor", [0.5, 2])
 def test_a_backward_that_is_wrong_only_once_is_found(factor):
     """The second is the one that counts; what it says afterwards can't make it a kink."""
 
@@ -530,25 +451,6 @@ def test_a_backward_that_is_wrong_only_once_is_found(factor):
 
     report = check_layer(Once(np.eye(3), np.zeros(3)), np.ones((2, 3)))
     assert report.failed == ["x"] and report["x"].kinks == 0
-
-
-def test_gradients_kept_in_one_array_for_ever_are_read_in_time():
-    """A layer may write its dW anew into the same array at each backward."""
-
-    class InPlace(Affine):
-        def backward(self, dout):
-            kept, dx = self.dW, super().backward(dout)
-            if kept is not None:
-                kept[...] = self.dW
-                self.dW = kept
-            return dx
-
-    # b1 lies at kinks, so backward is called again beside them, before W2 is looked at.
-    network, rng = TwoLayerNet(4, 6, 3, 1.0, rng=0), np.random.default_rng(0)
-    network.layers["Affine2"].__class__ = InPlace
-    x = np.vstack([np.zeros(4), rng.standard_normal((2, 4))])
-    report = check_gradient(network, x, [0, 1, 2])
-    assert report and report["b1"].kinks == 6
 
 
 def test_a_stale_cache_shows_though_all_inputs_are_equal():
@@ -579,6 +481,52 @@ class OwnRegression:
         return self.spoil({"W1": x.T @ da, "b1": da.sum(axis=0), "W2": z.T @ dy})
 
 
+OWN_X, OWN_T = np.random.default_rng(1).standard_normal((2, 3, 4))
+OWN_T = OWN_T[:, :2]
+
+
+@FULL_AND_SAMPLED
+def test_a_students_own_class_is_checked(samples):
+    network = OwnRegression()
+    before = {key: param.copy() for key, param in network.params.items()}
+    report = check_gradient(network, OWN_X, OWN_T, samples=samples)
+    assert_right(report)
+    assert report and list(report) == ["W1", "b1", "W2"]
+    network.spoil = lambda grad: grad | {"W1": 3 * grad["W1"]}  # 3 is N here
+    report = check_gradient(network, OWN_X, OWN_T, samples=samples)
+    assert not report and report.failed == ["W1"] and report.suspects == []
+    assert "batch size" in report.causes[0] and rows(report)["W1"][-1] == "FAILED"
+    for key, param in network.params.items():
+        np.testing.assert_array_equal(param, before[key])
+
+
+def test_a_students_stale_batch_shows_without_layers():
+    network, first = OwnRegression(), []
+    right = network.gradient
+    network.gradient = lambda x, t: right(first[0] if first else first.append(x.copy()) or x, t)
+    assert check_gradient(network, OWN_X, OWN_T).failed == ["W1", "b1", "W2"]
+
+
+@parametrize(
+    "spoil",
+    [
+        lambda grad: grad | {"W1": grad["W1"].T},
+        lambda grad: grad | {"W1": grad["W1"][0]},
+        lambda grad: grad | {"b1": grad["b1"][np.newaxis]},
+        lambda grad: grad | {"b1": 0.0},
+    ],
+    ids=["transposed", "one row", "a row for a vector", "one number"],
+)
+def test_a_students_gradient_of_another_shape_is_refused(spoil):
+    with pytest.raises(ValueError, match="W1|b1"):
+        check_gradient(OwnRegression(spoil), OWN_X, OWN_T)
+
+
+def test_a_students_gradient_in_float32_is_right_to_7_digits():
+    network = OwnRegression(lambda grad: {key: each.astype("f4") for key, each in grad.items()})
+    assert check_gradient(network, OWN_X, OWN_T)
+
+
 class OwnChain:
     """Plain dicts: params, layers and lastLayer as the chapter names them, and its own loops."""
 
@@ -606,68 +554,22 @@ class OwnChain:
 
 
 @FULL_AND_SAMPLED
-def test_a_students_own_class_is_checked(samples):
-    rng = np.random.default_rng(1)
-    x, t = rng.standard_normal((3, 4)), rng.standard_normal((3, 2))
-    network = OwnRegression()
-    before = {key: param.copy() for key, param in network.params.items()}
-    report = check_gradient(network, x, t, samples=samples)
-    assert report and report.failed == report.suspects == report.causes == []
-    assert list(report) == ["W1", "b1", "W2"]
-    network.spoil = lambda grad: grad | {"W1": 3 * grad["W1"]}  # 3 is N here
-    report = check_gradient(network, x, t, samples=samples)
-    assert not report and report.failed == ["W1"] and report.suspects == []
-    assert "batch size" in report.causes[0] and rows(report)["W1"][-1] == "FAILED"
-    for key, param in network.params.items():
-        np.testing.assert_array_equal(param, before[key])
-
-
-@FULL_AND_SAMPLED
-def test_a_students_own_chain_has_its_wrong_layer_named(samples):
-    x, t = np.random.default_rng(1).standard_normal((3, 4)), np.array([0, 1, 1])
-    assert check_gradient(OwnChain(), x, t, samples=samples)
-    for place, bug, failed in [
+@parametrize(
+    "place, bug, failed",
+    [
         ("second", dW(lambda L, *_: -L.dW), ["Wz"]),
         ("bend", dx(lambda L, dout, _: dout), ["Wa", "ba"]),
         ("bend", stale("out"), ["Wa", "ba"]),
         ("lastLayer", dx(lambda L, _, dx: 3 * dx), ["Wa", "ba", "Wz", "lastLayer"]),
         ("lastLayer", stale("t"), ["Wa", "ba", "Wz", "lastLayer"]),
-    ]:
-        network = OwnChain()
-        plant(bug, network, place)
-        report = check_gradient(network, x, t, samples=samples)
-        assert not report and report.failed == failed and report.suspects == [place], report
-        assert all(rows(report)[name][-1] == "FAILED" for name in failed)
-
-
-def test_a_students_stale_batch_shows_without_layers():
-    network, first = OwnRegression(), []
-    right = network.gradient
-    network.gradient = lambda x, t: right(first[0] if first else first.append(x.copy()) or x, t)
-    x, t = np.random.default_rng(1).standard_normal((2, 3, 4))
-    assert check_gradient(network, x, t[:, :2]).failed == ["W1", "b1", "W2"]
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda grad: grad | {"W1": grad["W1"].T},
-        lambda grad: grad | {"W1": grad["W1"][0]},
-        lambda grad: grad | {"b1": grad["b1"][np.newaxis]},
-        lambda grad: grad | {"b1": 0.0},
     ],
-    ids=["transposed", "one row", "a row for a vector", "one number"],
 )
-def test_a_students_gradient_of_another_shape_is_refused(spoil):
-    x, t = np.random.default_rng(1).standard_normal((2, 3, 4))
-    with pytest.raises(ValueError, match="W1|b1"):
-        check_gradient(OwnRegression(spoil), x, t[:, :2])
-
-
-def test_a_students_gradient_in_float32_is_right_to_7_digits():
-    x, t = np.random.default_rng(1).standard_normal((2, 3, 4))
-    network = OwnRegression(lambda grad: {key: each.astype("f4") for key, each in grad.items()})
-    assert check_gradient(network, x, t[:, :2])
+def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed, samples):
+    network, t = OwnChain(), np.array([0, 1, 1])
+    assert check_gradient(network, OWN_X, t, samples=samples)
+    plant(bug, network, place)
+    report = check_gradient(network, OWN_X, t, samples=samples)
+    assert not report and report.failed == failed and report.suspects == [place], report
 
 
 # Table 2: right things, which must not be accused
@@ -698,30 +600,22 @@ def random_network(rng):
     return Network(layers, SoftmaxWithLoss()), x, forms[rng.integers(3)]
 
 
-def assert_no_false_alarm(seed):
-    network, x, t = random_network(np.random.default_rng(seed))
-    before = x.copy(), network.params.copy()
-    for samples in (None, 4):
-        assert_right(check_gradient(network, x, t, samples=samples, rng=seed))
-    np.testing.assert_array_equal(x, before[0])
-    for key, param in network.params.items():
-        np.testing.assert_array_equal(param, before[1][key])
+# In the ordinary run 100 networks, in the campaign 3,000.
+@parametrize(
+    "first", [0, 50, *(pytest.param(k, marks=pytest.mark.campaign) for k in range(100, 3000, 100))]
+)
+def test_a_right_network_raises_no_alarm(first):
+    for seed in range(first, first + (50 if first < 100 else 100)):
+        network, x, t = random_network(np.random.default_rng(seed))
+        before = x.copy(), network.params.copy()
+        for samples in (None, 4):
+            assert_right(check_gradient(network, x, t, samples=samples, rng=seed))
+        np.testing.assert_array_equal(x, before[0])
+        for key, param in network.params.items():
+            np.testing.assert_array_equal(param, before[1][key])
 
 
-@pytest.mark.parametrize("ten", range(10))
-def test_a_right_network_raises_no_alarm(ten):
-    for seed in range(10 * ten, 10 * ten + 10):
-        assert_no_false_alarm(seed)
-
-
-@pytest.mark.campaign
-@pytest.mark.parametrize("hundred", range(30))
-def test_three_thousand_right_networks_raise_no_alarm(hundred):
-    for seed in range(100 * hundred, 100 * hundred + 100):
-        assert_no_false_alarm(seed)
-
-
-@pytest.mark.parametrize("seed", range(3))
+@parametrize("seed", range(3))
 @FULL_AND_SAMPLED
 def test_without_a_bug_the_networks_of_table_1_are_right(samples, seed):
     network, x, t = network_and_batch(seed)
@@ -735,6 +629,7 @@ def test_right_layers_pass_and_name_their_input_x():
         (Affine.random(5, 3, 1, rng=0), ["W", "b", "x"]),
         (Relu(), ["x"]),
         (Sigmoid(), ["x"]),
+        (LeakyRelu(), ["a", "x"]),
     ]:
         for samples in (None, 3):
             report = check_layer(layer, x, samples=samples)
@@ -745,18 +640,13 @@ def test_right_layers_pass_and_name_their_input_x():
     assert check_layer(Sigmoid(), np.array(0.5)) and check_layer(Sigmoid(), 1)
 
 
-def test_a_readers_own_layer_is_checked_in_and_outside_a_network():
+def test_a_readers_own_layer_is_checked_in_a_network():
     x = np.random.default_rng(0).standard_normal((3, 5))
-    report = check_layer(LeakyRelu(), x)
-    assert_right(report)
-    assert list(report) == ["a", "x"] and report["a"].shape == ()
-
     network = TwoLayerNet(5, 8, 3, 1.0, rng=1)
     network.layers["Relu1"] = LeakyRelu()
     report = check_gradient(network, x, [0, 1, 2])
     assert_right(report)
     assert list(report) == ["W1", "b1", "a2", "W3", "b3"]
-
     network.layers["Relu1"].__class__ = spoiled("da", lambda L, *_: -L.da)(LeakyRelu)
     report = check_gradient(network, x, [0, 1, 2])
     assert report.failed == ["a2"] and report.suspects == ["Relu1"]
@@ -777,7 +667,7 @@ class Function:
         return dout * self.df(self.x)
 
 
-@pytest.mark.parametrize(
+@parametrize(
     "f, df",
     [
         (lambda x: (1 + 1e-8 * x) - 1, lambda x: 1e-8),  # rounds as 1 does, not as 1e-8 does
@@ -799,7 +689,7 @@ def test_a_right_function_is_not_accused(f, df, samples):
         assert_right(check_layer(Function(f, df), x, samples=samples, rng=seed))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@parametrize("seed", range(5))
 def test_curvature_beside_rounding_is_no_bug(seed):
     """out = 1000 + sin(10 x) / 10: of a slope of 1, a step of 1e-4 loses 10^2 h^2 / 6 = 1.7e-7.
 
@@ -826,7 +716,7 @@ class Standardised:
         return self.factor * (dout - dout.mean(axis=1, keepdims=True) - self.out * along) / self.std
 
 
-@pytest.mark.parametrize("offset", [0, 1e4, 1e6])
+@parametrize("offset", [0, 1e4, 1e6])
 def test_rounding_of_large_numbers_inside_is_no_bug(offset):
     x = np.random.default_rng(2).standard_normal((5, 4))
     layers = OrderedDict(Affine1=Affine.random(4, 6, "he", rng=0), Norm=Standardised())
@@ -847,8 +737,7 @@ def test_a_right_layer_that_cant_be_checked_alone_is_not_accused():
 
     layers = OrderedDict(Affine1=Affine.random(4, 3, 1, rng=0), Softmax=Softmax())
     layers["Log"] = Function(log, lambda x: 1 / x)
-    x = np.random.default_rng(0).standard_normal((3, 4))
-    assert_right(check_gradient(Network(layers, SoftmaxWithLoss()), x, [0, 1, 2]))
+    assert_right(check_gradient(Network(layers, SoftmaxWithLoss()), OWN_X, [0, 1, 2]))
 
 
 def test_tiny_weights_raise_no_alarm():
@@ -857,7 +746,7 @@ def test_tiny_weights_raise_no_alarm():
     assert_right(check_gradient(network, np.random.default_rng(0).random((3, 4)), [0, 1, 0]))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@parametrize("seed", range(5))
 def test_rows_of_float32_are_labels_for_a_check(seed):
     """They sum to 1 only within 6e-8, which is much for a check in float64."""
     network, rng = TwoLayerNet(6, 5, 10, 1.0, rng=seed), np.random.default_rng(seed)
@@ -882,27 +771,26 @@ def bent(*kinks, factor=1.0):
     return Function(lambda x: sum(w * np.abs(x - place) for place, w in kinks), slope)
 
 
-@pytest.mark.parametrize(
+@parametrize(
     "distance, kinks",
     [(0, 1), (1e-12, 1), (1e-8, 1), (5e-6, 1), (5e-5, 1), (9.9e-5, 1), (1.1e-4, 0), (0.1, 0)],
 )
-@pytest.mark.parametrize("side", [-1, 1])
+@parametrize("side", [-1, 1])
 def test_a_kink_is_counted_and_left_out_of_the_figures(distance, kinks, side):
     x = np.array([0.3, 1.0, 2.0])
-    layer = bent((x[1] + side * distance, 1))
-    report = check_layer(layer, x)
+    report = check_layer(bent((x[1] + side * distance, 1)), x)
     assert_right(report)
     assert report and report["x"].kinks == kinks and report["x"].checked == 3
     assert report["x"].mean_abs_diff < 1e-10 and report["x"].max_rel_error < 1e-8
 
 
 # What tells each of these from a bug; elsewhere another kink is in the way.
-@pytest.mark.parametrize(
+@parametrize(
     "places",
     [[1.05e-6, -1.05e-6, 1.05e-5, -1.05e-5], [0, 1e-6], [0, -1e-6], [0, 1e-5], [0, -1e-5]],
     ids=["a step of 1e-6", *["a look 1e-5 to both sides"] * 2, *["a look 1e-6 to both sides"] * 2],
 )
-@pytest.mark.parametrize("weight", [1, -2, 1e3])
+@parametrize("weight", [1, -2, 1e3])
 def test_kinks_close_together_are_no_bug(places, weight):
     layer = bent(*((place, weight * (1 + i)) for i, place in enumerate(places)))
     report = check_layer(layer, np.array([0.0, 0.5]))
@@ -910,9 +798,9 @@ def test_kinks_close_together_are_no_bug(places, weight):
     assert report["x"].kinks == 1
 
 
-@pytest.mark.parametrize("at", [1.0, 1.000003, 1.00002, 0.99999, 7.0])
-@pytest.mark.parametrize("factor", [1.001, -1, 2, 0.5, np.nan])
-@pytest.mark.parametrize("x", [[1.0], [0.3, 1.0, 2.0]], ids=["alone", "with others"])
+@parametrize("at", [1.0, 1.000003, 1.00002, 0.99999, 7.0])
+@parametrize("factor", [1.001, -1, 2, 0.5, np.nan])
+@parametrize("x", [[1.0], [0.3, 1.0, 2.0]], ids=["alone", "with others"])
 def test_a_bug_is_found_beside_kinks(at, factor, x):
     """Entry 1.0 lies at a kink, near one, or far from it."""
     report = check_layer(bent((at, 1), factor=factor), np.array(x))
@@ -928,19 +816,21 @@ def test_a_kink_is_left_out_though_the_difference_is_furthest_off_there():
     assert not check.ok and check.kinks == 1 and check.worst_index != (4,)
 
 
-def test_kinks_that_cancel_each_other_are_no_bug():
+@parametrize("size", [1, 100])
+def test_kinks_that_cancel_each_other_are_no_bug(size):
     """relu(x) - relu(-x) = x has the slope 1 on both sides of 0, but backprop says 0 there."""
-    x = np.array([0.0, 1.0, 1e-12, -2.0])
-    for size in (1, 100):
-        f = Function(lambda x, s=size: s * x, lambda x, s=size: s * (x != 0))
-        report = check_layer(f, x)
-        assert_right(report)
-        assert report["x"].kinks == 1
-        f.df = lambda x, s=size: 1.001 * s * (x != 0)
-        assert check_layer(f, x).failed == ["x"]
+    x, f = (
+        np.array([0.0, 1.0, 1e-12, -2.0]),
+        Function(lambda x: size * x, lambda x: size * (x != 0)),
+    )
+    report = check_layer(f, x)
+    assert_right(report)
+    assert report["x"].kinks == 1
+    f.df = lambda x: 1.001 * size * (x != 0)
+    assert check_layer(f, x).failed == ["x"]
 
 
-@pytest.mark.parametrize("side", [-1, 1])
+@parametrize("side", [-1, 1])
 def test_a_backprop_that_is_right_on_one_side_only_is_a_bug(side):
     """out = x + 1 has the slope 1. The first says -1 on one side of 0, the second 0 up to 0."""
     for df in (lambda x: np.sign(side * x), lambda x: side * x > 0):
@@ -964,7 +854,7 @@ def test_curvature_counts_as_too_coarse_a_step_and_hides_no_bug():
     assert report.failed == ["x"] and report["x"].kinks == 0
 
 
-@pytest.mark.parametrize("slope", [1e-9, 1e-8, 1e-7, 1, 1e8])
+@parametrize("slope", [1e-9, 1e-8, 1e-7, 1, 1e8])
 def test_a_bug_is_not_lost_in_the_rounding_of_smaller_steps(slope):
     """By a step of 1e-6 rounding may do 1e-8; a slope of 1e-9 that is doubled is off by less."""
     for value in np.linspace(0.8, 1.2, 5):
@@ -985,7 +875,7 @@ class LargestOfARow:
         return dx
 
 
-@pytest.mark.parametrize("base", [1.0, 1e4, 1e5, 1e6])
+@parametrize("base", [1.0, 1e4, 1e5, 1e6])
 def test_a_kink_beside_a_large_number_is_a_kink(base):
     x = base + np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])  # each row bends within a step of 1e-4
     report = check_layer(LargestOfARow(), x)
@@ -993,10 +883,23 @@ def test_a_kink_beside_a_large_number_is_a_kink(base):
     assert report["x"].kinks == 6
 
 
+class InPlace(Affine):
+    """Writes its dW anew into the same array at each backward."""
+
+    def backward(self, dout):
+        kept, dx = self.dW, super().backward(dout)
+        if kept is not None:
+            kept[...] = self.dW
+            self.dW = kept
+        return dx
+
+
 @FULL_AND_SAMPLED
-def test_a_relu_at_exactly_zero_is_a_kink_in_a_network(samples):
+@parametrize("Second", [Affine, InPlace])
+def test_a_relu_at_exactly_zero_is_a_kink_in_a_network(samples, Second):
     """A sample of zeros with b1 = 0 lies at the kink of every unit: b1 is all kinks, no bug."""
     network = TwoLayerNet(4, 6, 3, 1.0, rng=0)
+    network.layers["Affine2"].__class__ = Second  # its backward is called beside the kinks too
     x = np.vstack([np.zeros(4), np.random.default_rng(0).standard_normal((2, 4))])
     report = check_gradient(network, x, [0, 1, 2], samples=samples)
     assert_right(report)
@@ -1014,18 +917,20 @@ def test_a_relu_at_exactly_zero_is_a_kink_in_a_network(samples):
 # Likely causes: a factor is named, and nothing is said of what only looks alike
 
 
-def causes_of(layer, N=7):
-    return check_layer(layer, np.random.default_rng(0).standard_normal((N, len(layer.W)))).causes
+def causes_of(bug, *shape):
+    layer = bug(Affine).random(*shape, 1, rng=0)
+    return check_layer(layer, np.random.default_rng(0).standard_normal((7, shape[0]))).causes
 
 
-@pytest.mark.parametrize(
+@parametrize(
     "factor, words",
     [(-1, "-1 times"), (2, "2 times"), (0.5, "0.5 times"), (7, "batch size"), (1 / 7, "batch size"),
      (3, "3 times"), (0, "zero")],
 )  # fmt: skip
 def test_a_factor_is_told_once_for_all_that_have_it(factor, words):
-    both = dW(lambda L, *_: factor * L.dW)(db(lambda L, *_: factor * L.db)(Affine))
-    [cause] = causes_of(both.random(3, 6, 1, rng=0))
+    [cause] = causes_of(
+        lambda right: dW(lambda L, *_: factor * L.dW)(db(lambda L, *_: factor * L.db)(right)), 3, 6
+    )
     assert cause.startswith("W, b: ") and words in cause
 
 
@@ -1034,11 +939,11 @@ def test_a_forward_that_forgets_a_parameter_is_thought_of():
         def forward(self, x):
             return super().forward(x) - self.b
 
-    [cause] = causes_of(Forgetful.random(4, 3, "he", rng=0))
+    [cause] = causes_of(lambda right: Forgetful, 4, 3)
     assert cause.startswith("b: ") and "every difference is zero" in cause
 
 
-@pytest.mark.parametrize(
+@parametrize(
     "spoil",
     [
         lambda dW: plus(dW, (0, 1)),  # 1 of 20 is off: the others say nothing
@@ -1047,49 +952,55 @@ def test_a_forward_that_forgets_a_parameter_is_thought_of():
     ],
     ids=["one", "all", "slightly"],
 )
-@pytest.mark.parametrize("shape", [(1, 20), (4, 5)])  # a row is its own transpose
+@parametrize("shape", [(1, 20), (4, 5)])  # a row is its own transpose
 def test_what_has_no_likeness_is_not_given_one(spoil, shape):
-    assert causes_of(dW(lambda L, *_: spoil(L.dW))(Affine).random(*shape, 1, rng=0)) == []
+    assert causes_of(dW(lambda L, *_: spoil(L.dW)), *shape) == []
 
 
 def test_one_number_alone_has_no_likeness():
     for M, count in [(1, 0), (2, 1)]:
-        assert len(causes_of(db(lambda L, *_: 2 * L.db)(Affine).random(6, M, 1, rng=0))) == count
+        assert len(causes_of(db(lambda L, *_: 2 * L.db), 6, M)) == count
 
 
-def test_a_few_entries_that_have_another_factor_dont_hide_it():
-    layer = Function(lambda x: x, lambda x: np.array([1] + [2] * 19))
-    [cause] = check_layer(layer, np.linspace(0.1, 0.7, 20)).causes
-    assert "2 times" in cause
-
-
-def test_a_factor_is_read_off_the_large_slopes():
-    """The small ones, of which rounding may leave little, are many here and not doubled."""
-    slopes, factors = np.array([1e5] * 2 + [0.01] * 5), np.array([2] * 2 + [1] * 5)
+@parametrize(
+    "slopes, factors",
+    [
+        ([1] * 20, [1] + [2] * 19),  # one has another factor
+        ([1e5] * 2 + [0.01] * 5, [2] * 2 + [1] * 5),  # rounding may leave little of the small ones
+    ],
+)
+def test_a_factor_is_read_off_the_large_slopes_and_most_entries(slopes, factors):
+    slopes, factors = np.array(slopes), np.array(factors)
     layer = Function(lambda x: slopes * x, lambda x: factors * slopes)
-    [cause] = check_layer(layer, np.linspace(0.1, 0.7, 7)).causes
+    [cause] = check_layer(layer, np.linspace(0.1, 0.7, len(slopes))).causes
     assert "2 times" in cause
-    uneven = Function(lambda x: 0.01 * x, lambda x: 0.01 * np.linspace(0.5, 2, 20))
-    assert check_layer(uneven, np.linspace(0.1, 0.7, 20)).causes == []
+
+
+def test_a_small_number_added_to_y_is_thought_of():
+    """As the textbook does, against log(0); its backward takes no notice."""
+
+    class BooksLast(SoftmaxWithLoss):
+        def forward(self, x, t):
+            super().forward(x, t)
+            return -float(np.sum(self.t * np.log(self.y + 1e-7))) / len(self.y)
+
+    network = TwoLayerNet(4, 4, 10, 0.1, rng=0)
+    network.lastLayer = BooksLast()
+    report = check_gradient(network, OWN_X, [0, 1, 2], tolerance=1e-7)
+    assert "b2" in report.failed and any("1e-7" in cause for cause in report.causes)
 
 
 # Sampling
 
 
-def images():
-    """Stand-ins for digits: three pixels in four are dark, some of them in all images."""
-    rng = np.random.default_rng(0)
-    return rng.random((3, 784)) * (rng.random((3, 784)) < 0.25), np.arange(3)
-
-
-@pytest.mark.parametrize("samples, checked", [(15, [15, 15, 15, 10]), (None, [140, 20, 200, 10])])
+@parametrize("samples, checked", [(15, [15, 15, 15, 10]), (None, [140, 20, 200, 10])])
 def test_a_sample_is_so_many_entries_of_each_or_all_where_there_are_fewer(samples, checked):
     network, x = TwoLayerNet(7, 20, 10, rng=0), np.random.default_rng(0).random((3, 7))
     report = check_gradient(network, x, [0, 1, 2], samples=samples)
     assert [check.checked for check in report.values()] == checked
 
 
-@pytest.mark.parametrize("samples", [1, 2, 7])
+@parametrize("samples", [1, 2, 7])
 def test_dark_pixels_do_not_hide_a_bug(samples):
     """Of 784 pixels only one is ever lit: 783 rows of dW are 0, whatever backward does."""
     network, x = TwoLayerNet(784, 20, 10, 0.1, rng=0), np.zeros((2, 784))
@@ -1102,11 +1013,16 @@ def test_dark_pixels_do_not_hide_a_bug(samples):
         assert report["W1"].checked == samples
 
 
+def images():
+    """Stand-ins for digits: three pixels in four are dark, some of them in all images."""
+    rng = np.random.default_rng(0)
+    return rng.random((3, 784)) * (rng.random((3, 784)) < 0.25), np.arange(3)
+
+
 def test_the_other_half_of_a_sample_lies_anywhere():
     """So backward may forget half of a gradient: it shows where it says 0."""
-    half = dW(lambda L, *_: L.dW * (np.arange(20) < 10))
     network, (x, t) = TwoLayerNet(784, 20, 10, 0.1, rng=0), images()
-    plant(half, network, "Affine1")
+    plant(dW(lambda L, *_: L.dW * (np.arange(20) < 10)), network, "Affine1")
     assert check_gradient(network, x, t, samples=40).failed == ["W1"]
 
 
@@ -1123,24 +1039,18 @@ def test_samples_follow_the_rng_and_the_default_repeats_itself():
     assert (np.random.get_state()[1] == state).all()
 
 
-def losses_in_a_check(network, x, t, **options):
-    calls, right = [], network.loss
-    network.loss = lambda x, t: calls.append(None) or right(x, t)
-    return check_gradient(network, x, t, **options), len(calls)
-
-
 def test_twenty_layers_are_checked_by_a_sample():
     network, (x, t) = MultiLayerNet(784, [100] * 19, 10, rng=0), images()
-    report, count = losses_in_a_check(network, x, t, samples=3)
+    report = check_gradient(network, x, t, samples=3)
     assert_right(report)
-    assert len(report) == 40 and count < 40 * (2 * 3 + 50)  # and not 2 * 260,000
+    assert len(report) == 40
     plant(dx(lambda L, _, dx: 1.001 * dx), network, "Affine4")
     report = check_gradient(network, x, t, samples=3)
     assert report.failed == [f"{name}{i}" for i in range(1, 4) for name in "Wb"]
     assert report.suspects == ["Affine4"]
 
 
-@pytest.mark.parametrize("samples", [3, 10])
+@parametrize("samples", [3, 10])
 def test_a_last_layer_that_is_wrong_in_few_places_is_blamed_in_a_sample_too(samples):
     """softmax without - t is wrong in 3 of 30 entries of dx, and so are all gradients below."""
     network = TwoLayerNet(20, 15, 10, 1.0, rng=0)
@@ -1153,10 +1063,12 @@ def test_a_last_layer_that_is_wrong_in_few_places_is_blamed_in_a_sample_too(samp
 def test_a_network_with_all_gradients_wrong_takes_hardly_more_losses():
     counts, x = [], np.random.default_rng(0).random((3, 20))
     for factor in (1, 2):
-        network = TwoLayerNet(20, 15, 10, 1.0, rng=0)
+        network, calls = TwoLayerNet(20, 15, 10, 1.0, rng=0), []
+        right = network.loss
+        network.loss = lambda x, t, calls=calls, right=right: calls.append(x) or right(x, t)
         plant(dx(lambda L, _, dx, f=factor: f * dx), network, "lastLayer")
-        report, count = losses_in_a_check(network, x, [0, 1, 2])
-        counts.append(count)
+        report = check_gradient(network, x, [0, 1, 2])
+        counts.append(len(calls))
     assert report.failed == ["W1", "b1", "W2", "b2", "lastLayer"]
     assert counts[1] <= 1.1 * counts[0]
 
@@ -1183,7 +1095,7 @@ class Writes(Affine):
                 raise ValueError(self.what)
 
 
-@pytest.mark.parametrize(
+@parametrize(
     "what, when, times, fails",
     [
         ("x", "forward", 99, False),
@@ -1194,7 +1106,7 @@ class Writes(Affine):
         ("dout", "backward", 99, False),
     ],
 )
-@pytest.mark.parametrize("by", [-0.5, 0.5])
+@parametrize("by", [-0.5, 0.5])
 def test_a_write_is_refused_and_put_right(what, when, times, fails, by):
     network, x, t = network_and_batch(0)
     W, b, x_before = network.params["W1"], network.params["b1"], x.copy()
@@ -1243,7 +1155,7 @@ def test_a_check_that_is_interrupted_beside_a_kink_leaves_the_parameters_as_they
     assert network.params["b1"].tolist() == [0] * 6
 
 
-@pytest.mark.parametrize("by", [-1, 1])
+@parametrize("by", [-1, 1])
 def test_a_layer_that_answers_differently_each_time_is_refused(by):
     numbers, (network, x, t) = itertools.count(1, by), network_and_batch(0)
     network.layers["Relu1"] = Function(lambda x: next(numbers) * x, lambda x: 1)
@@ -1253,13 +1165,12 @@ def test_a_layer_that_answers_differently_each_time_is_refused(by):
         check_gradient(network, x, t)
 
 
-@pytest.mark.parametrize(
+@parametrize(
     "place, bug, name, blamed",
     [
         ("Affine1", dW(lambda L, *_: L.dW.T), "dW", "Affine1"),
         ("Affine2", dW(lambda *_: None), "dW", "Affine2"),
         ("Affine3", db(lambda L, dout, _: dout), "db", "Affine3"),
-        ("Affine4", db(lambda *_: None), "db", "Affine4"),
         ("Affine4", dx(lambda L, _, dx: dx.T), "dx", "Relu2"),  # to which it is handed
     ],
 )
@@ -1270,12 +1181,6 @@ def test_a_gradient_of_another_shape_is_refused_by_its_name(place, bug, name, bl
         check_gradient(network, x, t)
     with pytest.raises(ValueError, match=name):
         check_layer(layer, np.ones((N, len(layer.W))))
-
-
-def test_a_layer_that_computes_in_float32_is_refused():
-    layer = Function(lambda x: x.astype(np.float32), lambda x: 1)
-    with pytest.raises(TypeError, match="float32"):
-        check_layer(layer, np.ones((2, 3)))
 
 
 def test_tolerance_draws_the_line():
@@ -1298,15 +1203,10 @@ def rows(report):
     return {row.split()[0]: row.split() for row in table}
 
 
-def broken():
-    network = TwoLayerNet(5, 4, 3, 1.0, rng=0)
+def test_the_report_gives_figures_a_table_and_words():
+    network = TwoLayerNet(4, 4, 3, 1.0, rng=0)
     plant(dW(lambda L, *_: plus(L.dW, (2, 1), 0.25)), network, "Affine2")
-    return network, np.random.default_rng(0).standard_normal((3, 5)), np.array([0, 1, 2])
-
-
-def test_the_report_gives_the_figures_of_each_parameter():
-    network, x, t = broken()
-    report = check_gradient(network, x, t)
+    report = check_gradient(network, OWN_X, [0, 1, 2])
     assert isinstance(report, GradientReport) and list(report) == ["W1", "b1", "W2", "b2"]
     check = report["W2"]
     assert check.shape == (4, 3) and (check.checked, check.kinks) == (12, 0)
@@ -1317,9 +1217,9 @@ def test_the_report_gives_the_figures_of_each_parameter():
     assert check.max_rel_error == pytest.approx(0.25 / size, rel=0.01)
 
     def loss(W2):  # the same network, by autograd
-        h = anp.maximum(x @ network.params["W1"] + network.params["b1"], 0)
+        h = anp.maximum(OWN_X @ network.params["W1"] + network.params["b1"], 0)
         s = h @ W2 + network.params["b2"]
-        return anp.mean(anp.log(anp.sum(anp.exp(s), axis=1)) - s[anp.arange(3), t])
+        return anp.mean(anp.log(anp.sum(anp.exp(s), axis=1)) - s[anp.arange(3), anp.arange(3)])
 
     right = autograd.grad(loss)(network.params["W2"])
     assert check.numerical == pytest.approx(right[2, 1], rel=1e-6)
@@ -1327,19 +1227,6 @@ def test_the_report_gives_the_figures_of_each_parameter():
     with pytest.raises(KeyError, match="W9"):
         report["W9"]
 
-
-def test_the_worst_entry_is_that_of_those_that_disagree():
-    """1e9 + 100 agrees with 1e9 to a relative 1e-7; 10 for 1 is less far off, and wrong."""
-    slopes, x = np.array([1e9, 1.0, 1.0]), np.array([0.1, 0.2, 0.3])
-    check = check_layer(Function(lambda x: slopes * x, lambda x: slopes + [100, 0, 0]), x)["x"]
-    assert check.ok and check.worst_index == (0,)
-    check = check_layer(Function(lambda x: slopes * x, lambda x: slopes + [100, 0, 9]), x)["x"]
-    assert not check.ok and check.worst_index == (2,)
-    assert check.backprop == pytest.approx(10 * check.numerical, rel=1e-3)
-
-
-def test_the_report_is_a_table_to_read():
-    report = check_gradient(*broken())
     assert [(row[0], row[-1]) for row in rows(report).values()] == [
         ("W1", "ok"), ("b1", "ok"), ("W2", "FAILED"), ("b2", "ok")
     ]  # fmt: skip
@@ -1350,6 +1237,16 @@ def test_the_report_is_a_table_to_read():
     assert repr(report) == str(report) and "FAILED" in repr(report["W2"])
     right = check_gradient(*network_and_batch(0))
     assert "DISAGREES" not in str(right) and [row[-1] for row in rows(right).values()] == ["ok"] * 8
+
+
+def test_the_worst_entry_is_that_of_those_that_disagree():
+    """1e9 + 100 agrees with 1e9 to a relative 1e-7; 10 for 1 is less far off, and wrong."""
+    slopes, x = np.array([1e9, 1.0, 1.0]), np.array([0.1, 0.2, 0.3])
+    check = check_layer(Function(lambda x: slopes * x, lambda x: slopes + [100, 0, 0]), x)["x"]
+    assert check.ok and check.worst_index == (0,)
+    check = check_layer(Function(lambda x: slopes * x, lambda x: slopes + [100, 0, 9]), x)["x"]
+    assert not check.ok and check.worst_index == (2,)
+    assert check.backprop == pytest.approx(10 * check.numerical, rel=1e-3)
 
 
 def test_what_is_too_small_to_measure_is_not_called_right():
@@ -1388,28 +1285,3 @@ def test_a_progress_bar_shows_in_a_terminal_after_a_second_and_is_gone_at_the_en
     check_layer(Slow(), np.linspace(1, 2, 14))
     *_, last_shown, end = terminal.getvalue().split("\r")
     assert "x:" in terminal.getvalue() and end == "" and last_shown.strip() == ""
-
-
-class BooksLast(SoftmaxWithLoss):
-    """Adds 1e-7 to y, as the textbook does against log(0); its backward takes no notice."""
-
-    def forward(self, x, t):
-        super().forward(x, t)
-        return -float(np.sum(self.t * np.log(self.y + 1e-7))) / len(self.y)
-
-
-def test_a_small_number_added_to_y_is_thought_of():
-    network = TwoLayerNet(5, 4, 10, 0.1, rng=0)
-    network.lastLayer = BooksLast()
-    x = np.random.default_rng(0).standard_normal((3, 5))
-    report = check_gradient(network, x, [0, 1, 2], tolerance=1e-7)
-    assert "b2" in report.failed and any("1e-7" in cause for cause in report.causes)
-
-
-def test_nan_in_the_data_of_a_check_is_no_write():
-    network, x = TwoLayerNet(4, 3, 2, rng=0), np.ones((2, 4))
-    x[1, 2] = np.nan
-    with pytest.raises(ValueError, match="nan"):
-        check_gradient(network, x, [0, 1])
-    with pytest.raises(ValueError, match="nan"):
-        check_layer(Relu(), x)
