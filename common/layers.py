@@ -33,8 +33,8 @@ class Affine(Layer):
 
     Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    By the chain rule each output passes on its dout times the factor that it multiplies a number
-    with, and what comes from all outputs adds up.
+    The chain rule: for each output that an entry is part of, take the dout of that output times the
+    factor of the entry in it, and add these up.
 
     x[n, d] is part of M outputs, out[n, m] for every m, each time with the factor W[d, m]:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
