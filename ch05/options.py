@@ -31,7 +31,7 @@ def parse_training(argv):
     add("--load", metavar="FILE", help="start from the weights in this file")
     add("--save", type=writable, metavar="FILE", help="write the weights there after each epoch "
         "and at the end")  # fmt: skip
-    add("--plot", type=picture, metavar="FILE", default="train_neuralnet.png",
+    add("--plot", type=picture_file, metavar="FILE", default="train_neuralnet.png",
         help="the picture (%(default)s)")  # fmt: skip
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
     add("--show", action="store_true", help="show the picture in a window")
@@ -124,7 +124,7 @@ def writable(name):
     return path
 
 
-def picture(name):
+def picture_file(name):
     from matplotlib.figure import Figure
 
     path = writable(name)

@@ -199,8 +199,7 @@ class blame:
         if not isinstance(error, Exception):
             self.called[0] = self.name
             return
-        if self.x is None:
-            check_returned(self.called[0], self.x, "forward or backward")
+        check_returned(self.called[0], self.x, "forward or backward")
         check_is_layer(self.name, self.layer, last=self.name == "lastLayer")
         if not error.args:
             error.args = (f"{self.name}: {kind(error)}",)
@@ -221,11 +220,15 @@ def check_is_layer(name, layer, last=False):
     for method, takes in (("forward", "xt" if last else "x"), ("backward", ["dout"])):
         function, came = getattr(layer, method, None), kind(layer)
         if callable(function) and not isinstance(layer, type):
-            signature = inspect.signature(function)
-            with contextlib.suppress(TypeError):
+            try:
+                signature = inspect.signature(function)
                 signature.bind(*takes)
                 continue
-            came = f"{method}{signature}" + ("" if signature.parameters else "; is self missing?")
+            except ValueError:  # a function written in C may have no signature
+                continue
+            except TypeError:
+                hint = "" if signature.parameters else "; is self missing?"
+                came = f"{method}{signature}{hint}"
         elif near := difflib.get_close_matches(method, set(dir(layer)) - {method}, n=1):
             came += f" with {near[0]}; did you mean {method}?"
         expected = f"a layer with {method}({', '.join(takes)})"

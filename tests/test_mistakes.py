@@ -657,6 +657,7 @@ WORKS = [
     ("reader.params['b2'] = np.arange(10); reader.predict(np.zeros((28, 28, 3))[..., "
      ":3].mean(axis=-1).reshape(-1, 784)).argmax()", 9),
     ("net.params['b2'] = [1, 2, 3]; net.params['b2']", [1, 2, 3]),
+    ("net.note1 = 5; net.note1", 5),
     ("b1, b2 = net.params['b1'], net.params['b2']; net.params.update(b1=b2, b2=b1); b1 - b2",
      [0, 1, 0]),
     ("np.array(net.params).item()['b2']", [0, 1, 0]),
