@@ -926,8 +926,8 @@ def causes_of(bug, *shape):
 
 @parametrize(
     "factor, words",
-    [(-1, "-1 times"), (2, "2 times"), (0.5, "0.5 times"), (7, "batch size"), (1 / 7, "batch size"),
-     (3, "3 times"), (0, "zero")],
+    [(-1, "-1 times what it should be. Is a sign"), (2, "2 times what it should be. Is something"),
+     (0.5, "0.5 times"), (7, "batch size"), (1 / 7, "batch size"), (3, "3 times"), (0, "zero")],
 )  # fmt: skip
 def test_a_factor_is_told_once_for_all_that_have_it(factor, words):
     [cause] = causes_of(
@@ -1038,6 +1038,9 @@ def test_samples_follow_the_rng_and_the_default_repeats_itself():
     state = np.random.get_state()[1].copy()
     assert figures(None) == figures(None) and figures(0) == figures(np.random.default_rng(0))
     assert figures(1) != figures(0)
+    layer = network.layers["Affine1"]
+    one, two, other = (str(check_layer(layer, x, samples=5, rng=rng)) for rng in (None, None, 0))
+    assert one == two != other
     assert (np.random.get_state()[1] == state).all()
 
 
@@ -1235,7 +1238,11 @@ def test_the_report_gives_figures_a_table_and_words():
     assert rows(report)["W2"][1:4] == ["4x3", "12", "0"]
     words = str(report).split("\n\n")[1]
     assert "[2, 1]" in words and "DISAGREES" in words and report.suspects == ["Affine2"]
-    assert "Affine2" in report.causes[-1] and all(cause in words for cause in report.causes)
+    assert (
+        "Affine2" in report.causes[-1]
+        and "wrong dW" in report.causes[-1]
+        and all(cause in words for cause in report.causes)
+    )
     assert repr(report) == str(report) and "FAILED" in repr(report["W2"])
     right = check_gradient(*network_and_batch(0))
     assert "DISAGREES" not in str(right) and [row[-1] for row in rows(right).values()] == ["ok"] * 8
