@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def save_arrays(path, arrays):
         if not np.isfinite(array).all():
             raise ValueError(f"expected finite parameters, got nan or inf in {key}; not saved")
     content = io.BytesIO()
-    np.savez(content, **arrays)
+    with ThreadPoolExecutor(1) as thread:  # where Ctrl-C doesn't reach: zipfile can't stand it
+        thread.submit(np.savez, content, **arrays).result()
     write_whole(path, content.getvalue())
 
 

@@ -10,6 +10,7 @@ import io
 import os
 import pickle
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -702,6 +703,18 @@ def test_a_save_that_fails_leaves_the_old_weights_and_no_litter(tmp_path, monkey
     old = (tmp_path / "w.npz").read_bytes()
     monkeypatch.setattr(os, "fsync", fail)  # where a full disk may show itself, too
     with pytest.raises(type(error)):
+        network(seed=1).save(tmp_path / "w.npz")
+    assert_old(tmp_path / "w.npz", old)
+
+
+def test_ctrl_c_within_numpys_own_writing_is_ctrl_c(tmp_path, monkeypatch):
+    network().save(tmp_path / "w.npz")
+    old = (tmp_path / "w.npz").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(), "w") as file, file.open("a", "w") as entry:
+        kind = type(entry)
+    close = kind.close
+    monkeypatch.setattr(kind, "close", lambda it: signal.raise_signal(signal.SIGINT) or close(it))
+    with pytest.raises(KeyboardInterrupt):
         network(seed=1).save(tmp_path / "w.npz")
     assert_old(tmp_path / "w.npz", old)
 
