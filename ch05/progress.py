@@ -145,7 +145,8 @@ def save_and_print(args, history):
     if len(history.test_acc_list) == 1:  # a header, for people
         tqdm.write("accuracy after the first update of each epoch:", file=sys.stderr)
         tqdm.write("train  test", file=sys.stderr)
-    tqdm.write(f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}", file=sys.stdout)
+    line = f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}\n"
+    tqdm.write(line, file=sys.stdout, end="")  # in one piece, should Ctrl-C come now
     sys.stdout.flush()
 
 

@@ -3,9 +3,10 @@
 import io
 import os
 import shutil
+import signal
+import threading
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +46,25 @@ def save_arrays(path, arrays):
         if not np.isfinite(array).all():
             raise ValueError(f"expected finite parameters, got nan or inf in {key}; not saved")
     content = io.BytesIO()
-    with ThreadPoolExecutor(1) as thread:  # where Ctrl-C doesn't reach: zipfile can't stand it
-        thread.submit(np.savez, content, **arrays).result()
+    with _ctrl_c_later():  # in the midst of it zipfile would say something else
+        np.savez(content, **arrays)
     write_whole(path, content.getvalue())
+
+
+@contextmanager
+def _ctrl_c_later():
+    """Ctrl-C waits for the end of a with statement. (Only the main thread ever gets it.)"""
+    pressed, main = [], threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    if main and before:
+        signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    try:
+        yield
+    finally:
+        if main and before:
+            signal.signal(signal.SIGINT, before)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)
 
 
 def load_arrays(path, expected):
