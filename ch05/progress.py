@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm import tqdm
 
-from common.files import write_whole
+from common.files import ctrl_c_later, write_whole
 from common.layers import SoftmaxWithLoss
 from common.mistakes import as_numbers, check_count, kind, label_rows, short, wrong
 
@@ -140,14 +140,15 @@ def in_notebook():
 
 def save_and_print(args, history):
     """After an epoch: a line of numbers to standard output, above the bar."""
-    if args.save:
-        args.network.save(args.save)
-    if len(history.test_acc_list) == 1:  # a header, for people
-        tqdm.write("accuracy after the first update of each epoch:", file=sys.stderr)
-        tqdm.write("train  test", file=sys.stderr)
-    line = f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}\n"
-    tqdm.write(line, file=sys.stdout, end="")  # in one piece, should Ctrl-C come now
-    sys.stdout.flush()
+    with ctrl_c_later():  # neither half of a line, nor a file without its line
+        if args.save:
+            args.network.save(args.save)
+        if len(history.test_acc_list) == 1:  # a header, for people
+            tqdm.write("accuracy after the first update of each epoch:", file=sys.stderr)
+            tqdm.write("train  test", file=sys.stderr)
+        line = f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}"
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
 
 
 # At the end

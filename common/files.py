@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["load_arrays", "save_arrays", "write_whole"]
+__all__ = ["ctrl_c_later", "load_arrays", "save_arrays", "write_whole"]
 
 
 def write_whole(path, content):
@@ -46,13 +46,13 @@ def save_arrays(path, arrays):
         if not np.isfinite(array).all():
             raise ValueError(f"expected finite parameters, got nan or inf in {key}; not saved")
     content = io.BytesIO()
-    with _ctrl_c_later():  # in the midst of it zipfile would say something else
+    with ctrl_c_later():  # in the midst of it zipfile would say something else
         np.savez(content, **arrays)
     write_whole(path, content.getvalue())
 
 
 @contextmanager
-def _ctrl_c_later():
+def ctrl_c_later():
     """Ctrl-C waits for the end of a with statement. (Only the main thread ever gets it.)"""
     pressed, main = [], threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)

@@ -385,7 +385,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
         ("common.network", "Network", "loss", 3, 130, 1, 1, True),  # in the gradient
         ("common.network", "Network", "loss", 4, 130, 1, 2, True),  # after it
         ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
-        ("os", "", "fsync", 2, 130, 1, 2, True),  # in saving, which then begins again
+        ("os", "", "fsync", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
         ("ch05.progress", "", "save_and_print", 2, 130, 1, 2, True),
         ("ch05.progress", "", "finish", 1, 130, 5, 5, False),
         ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
