@@ -22,7 +22,7 @@ class MultiLayerNet(Network):
     """A network with any number of hidden layers.
 
     input_size, output_size : D, number of classes C
-    hidden_size_list : number of units of each hidden layer
+    hidden_size_list : number of units of each hidden layer; a number alone is one layer
     activation       : "relu" or "sigmoid"
     weight_init_std  : the weights start as this times standard normal draws; a number, "he"
                        for sqrt(2 / D) or "xavier" for sqrt(1 / D), with D inputs of the layer
@@ -42,6 +42,8 @@ class MultiLayerNet(Network):
         dtype=np.float64,
         rng=None,
     ):
+        if np.ndim(hidden_size_list) == 0:  # one hidden layer
+            hidden_size_list = [hidden_size_list]
         for size in hidden_size_list:
             check_count("each of hidden_size_list", size)
         if not isinstance(activation, str) or activation not in ACTIVATIONS:

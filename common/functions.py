@@ -23,7 +23,7 @@ def sigmoid(x):
     overflow.
     """
     x = as_floats(x)
-    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))  # above: 1 or exp(x)
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))  # the numerator is 1 or exp(x)
 
 
 def log_softmax(x):

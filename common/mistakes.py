@@ -31,7 +31,8 @@ def kind(thing):
 
 def short(thing):
     """What came, in a few characters: an array by its shape."""
-    return f"shape {thing.shape}" if isinstance(thing, np.ndarray) else f"{thing!r:.60}"
+    text = f"shape {thing.shape}" if isinstance(thing, np.ndarray) else repr(thing)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 # Numbers and labels

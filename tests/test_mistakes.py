@@ -203,7 +203,7 @@ MISTAKES = [
     # Parameters
     ("net.params['w1']", KeyError, f"expected one of ['W1', 'b1', 'W2', 'b2'], got 'w1'{ENOUGH}"),
     ("net.params['W3'] = np.eye(3)", KeyError, f"got 'W3'{ENOUGH}"),
-    ("deep.params['Affine1']", KeyError, "'W3', 'b3', ", "got 'Affine1'"),
+    ("deep.params['Affine1']", KeyError, "'W3', 'b3', ", "..., got 'Affine1'"),
     ("net.params['W1'] = 0", ValueError, "params['W1']: expected shape (3, 3), got ()"),
     ("wide = TwoLayerNet(3, 5, 2); wide.params['W1'] = np.ones((5, 3))", ValueError,
      "params['W1']: expected shape (3, 5), got (5, 3); pass its .T"),
@@ -347,6 +347,8 @@ MISTAKES = [
     ("TwoLayerNet(x, 50, 10)", ValueError, f"input_size {COUNT} shape (4, 3)"),
     ("TwoLayerNet(3, 3, 0)", ValueError, f"expected output_size {COUNT} 0"),
     ("MultiLayerNet(3, [50, '60'], 3)", ValueError, f"each of hidden_size_list {COUNT} '60'"),
+    ("MultiLayerNet(3, {5}, 3)", ValueError, f"each of hidden_size_list {COUNT} {{5}}"),
+    ("MultiLayerNet(784, 50, 100, 10)", ValueError, "activation", "got 10"),
     ("MultiLayerNet(3, [3], 3, Relu)", ValueError,
      'expected activation "relu" or "sigmoid", got <class'),
     ("TwoLayerNet(3, 3, 3, '0.01')", ValueError,
@@ -677,6 +679,7 @@ WORKS = [
     ("flat = MultiLayerNet(3, [], 3); flat.params = {'W1': np.eye(3), 'b1': [0, 1, 0]}; "
      "flat.loss(x, t)", LOSS),
     ("Affine([[1, 2]], [3, 4]).forward([[5]])", [[8, 14]]),
+    ("MultiLayerNet(3, 2, 3).params['b1']", [0, 0]),
     ("TwoLayerNet(*np.int64([3, 3, 3])).params['b1']", [0, 0, 0]),
     ("numerical_gradient(lambda x: np.array(7.0), x)", np.zeros((4, 3))),
     # d/dx of the sum of x^2 is 2x.
