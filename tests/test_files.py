@@ -18,6 +18,7 @@ import sys
 import tracemalloc
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -717,6 +718,14 @@ def test_ctrl_c_within_numpys_own_writing_is_ctrl_c(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         network(seed=1).save(tmp_path / "w.npz")
     assert_old(tmp_path / "w.npz", old)
+
+
+def test_weights_can_be_saved_in_a_thread(tmp_path):
+    with ThreadPoolExecutor(1) as thread:  # only the main thread may set what Ctrl-C does
+        thread.submit(network(seed=1).save, tmp_path / "w.npz").result()
+    net = network()
+    net.load(tmp_path / "w.npz")
+    assert bits(net) == bits(network(seed=1))
 
 
 def test_a_full_disk_leaves_the_old_weights_and_no_litter(tmp_path):
