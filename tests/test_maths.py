@@ -626,13 +626,9 @@ REFUSED = {
         lambda y: cross_entropy_error(y, [0]),
         [[[1.0, 2.0]], [[1.5, -0.5]], [[0.4, 0.4]], [[np.nan, 1]], 1.0, [[[1.0]]]],
     ),
-    "sizes": (
-        lambda sizes: Affine.random(*sizes, 0.01),
-        [(0, 3), (2, -1), (2.0, 3), ("2", 3), (2, None)],
-    ),
     "std": (
         lambda std: Affine.random(2, 3, std),
-        [-1, np.nan, np.inf, None, "glorot", 1j, [0.01]],
+        [np.nan, np.inf, None, "glorot", 1j, [0.01]],
     ),
 }
 
@@ -642,12 +638,6 @@ def test_what_doesnt_fit_is_a_value_error(call, arguments):
     for argument in arguments:
         with pytest.raises(ValueError):
             call(argument)
-
-
-@parametrize("dtype", [np.float16, np.int64, complex])
-def test_random_refuses_other_dtypes(dtype):
-    with pytest.raises(TypeError):
-        Affine.random(2, 3, 0.01, dtype=dtype)
 
 
 def test_layers_introduce_themselves():
