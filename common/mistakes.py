@@ -171,10 +171,14 @@ def as_rows(x, W):
     hint = ""
     if x.size == D:
         hint = "for a single sample pass x.reshape(1, -1)"
-    elif x.ndim == 1:
+        if x.shape == (28, 28):
+            hint += ", or from_photo(x) of dataset/photo.py for dark ink on white"
+    elif x.ndim < 2:
         hint = "are x and t swapped?"
-    if D == 784 and x.ndim > 1:
-        hint += f"{hint and ', and '}for a picture from_photo(x) of dataset/photo.py"
+    elif len(x) == D:
+        hint = "samples are rows: pass x.T"
+    elif D == 784 and x.shape[1] >= 28:
+        hint = "for a picture pass from_photo(x) of dataset/photo.py"
     raise wrong(ValueError, f"x of shape (N, {D})", x.shape, hint)
 
 

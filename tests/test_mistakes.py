@@ -139,7 +139,7 @@ CLASSES = "expected class numbers 0 to 2, got"
 LABELS = "expected t of shape (4,) for class numbers or (4, 3) for rows, got"
 ROWS = "expected rows of t to be one-hot or probabilities, got other numbers"
 PIXELS = "Affine1: expected x of shape (N, 784), got"
-PHOTO = "for a picture from_photo(x) of dataset/photo.py"
+PHOTO = "for a picture pass from_photo(x) of dataset/photo.py"
 COUNT = "as a whole number from 1 up, got"
 OWN = "; leave self.params out, since a layer brings its own parameters"
 ENOUGH = "; adding a layer adds its parameters, and the number counts the layers that learn"
@@ -194,12 +194,15 @@ MISTAKES = [
     ("net.predict('digit.png')", TypeError, f"{NUMBERS} str"),
     ("net.predict(row for row in x)", TypeError, "got generator"),
     # A picture of one's own
-    ("reader.predict(np.zeros((28, 28)))", ValueError,
-     f"{PIXELS} (28, 28); for a single sample pass x.reshape(1, -1), and {PHOTO}"),
-    ("reader.accuracy(Image.new('L', (28, 28)), [3])", ValueError, "(1, -1)", PHOTO),
+    ("reader.predict(np.zeros((28, 28)))", ValueError, f"{PIXELS} (28, 28); for a single sample pass "
+     "x.reshape(1, -1), or from_photo(x) of dataset/photo.py for dark ink on white"),
+    ("reader.accuracy(Image.new('L', (28, 28)), [3])", ValueError, "(1, -1), or from_photo(x)"),
+    ("reader.predict(np.zeros((28, 28, 1)))", ValueError, "(28, 28, 1); for a single sample"),
     ("reader.predict(np.zeros((28, 28, 3), 'u1'))", ValueError, f"{PIXELS} (28, 28, 3); {PHOTO}"),
     ("reader.loss(np.zeros((5, 28, 28, 3)), [0] * 5)", ValueError, "got (5, 28, 28, 3);", PHOTO),
     ("reader.predict(Image.new('L', (100, 80)))", ValueError, f"{PIXELS} (80, 100); {PHOTO}"),
+    ("reader.predict(np.zeros((784, 3)))", ValueError, f"{PIXELS} (784, 3); samples are rows: pass"),
+    ("reader.predict(5)", ValueError, f"{PIXELS} ()"),
     # Parameters
     ("net.params['w1']", KeyError, f"expected one of ['W1', 'b1', 'W2', 'b2'], got 'w1'{ENOUGH}"),
     ("net.params['W3'] = np.eye(3)", KeyError, f"got 'W3'{ENOUGH}"),
