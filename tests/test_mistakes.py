@@ -194,14 +194,14 @@ MISTAKES = [
     ("net.predict('digit.png')", TypeError, f"{NUMBERS} str"),
     ("net.predict(row for row in x)", TypeError, "got generator"),
     # A picture of one's own
-    ("reader.predict(np.zeros((28, 28)))", ValueError, f"{PIXELS} (28, 28); for a single sample pass "
-     "x.reshape(1, -1), or from_photo(x) of dataset/photo.py for dark ink on white"),
+    ("reader.predict(np.zeros((28, 28)))", ValueError,
+     f"{PIXELS} (28, 28); for a single sample pass x.reshape(1, -1), or from_photo(x) of dataset/photo.py for dark ink on white"),
     ("reader.accuracy(Image.new('L', (28, 28)), [3])", ValueError, "(1, -1), or from_photo(x)"),
     ("reader.predict(np.zeros((28, 28, 1)))", ValueError, "(28, 28, 1); for a single sample"),
     ("reader.predict(np.zeros((28, 28, 3), 'u1'))", ValueError, f"{PIXELS} (28, 28, 3); {PHOTO}"),
     ("reader.loss(np.zeros((5, 28, 28, 3)), [0] * 5)", ValueError, "got (5, 28, 28, 3);", PHOTO),
     ("reader.predict(Image.new('L', (100, 80)))", ValueError, f"{PIXELS} (80, 100); {PHOTO}"),
-    ("reader.predict(np.zeros((784, 3)))", ValueError, f"{PIXELS} (784, 3); samples are rows: pass"),
+    ("reader.predict(np.zeros((784, 3)))", ValueError, f"{PIXELS} (784, 3); samples are rows"),
     ("reader.predict(5)", ValueError, f"{PIXELS} ()"),
     # Parameters
     ("net.params['w1']", KeyError, f"expected one of ['W1', 'b1', 'W2', 'b2'], got 'w1'{ENOUGH}"),
