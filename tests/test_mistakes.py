@@ -195,7 +195,8 @@ MISTAKES = [
     ("net.predict(row for row in x)", TypeError, "got generator"),
     # A picture of one's own
     ("reader.predict(np.zeros((28, 28)))", ValueError,
-     f"{PIXELS} (28, 28); for a single sample pass x.reshape(1, -1), or from_photo(x) of dataset/photo.py for dark ink on white"),
+     f"{PIXELS} (28, 28); for a single sample pass x.reshape(1, -1), or",
+     "from_photo(x) of dataset/photo.py for dark ink on white"),
     ("reader.accuracy(Image.new('L', (28, 28)), [3])", ValueError, "(1, -1), or from_photo(x)"),
     ("reader.predict(np.zeros((28, 28, 1)))", ValueError, "(28, 28, 1); for a single sample"),
     ("reader.predict(np.zeros((28, 28, 3), 'u1'))", ValueError, f"{PIXELS} (28, 28, 3); {PHOTO}"),
