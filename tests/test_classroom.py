@@ -3,22 +3,11 @@
 Most tests judge in this process; the last ones start grade.py as a teacher does.
 """
 
-import csv
-import json
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import autograd
-import autograd.numpy as anp
-import nbformat
-import numpy as np
 import pytest
 
-from ch05.classroom import judges
-from ch05.classroom.handed_in import grade_file, run_file
+from ch05.classroom.handed_in import run_file
 from ch05.classroom.judges import PARTS, judge
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -405,3 +394,172 @@ def test_right_solutions_get_all_points(style, tmp_path):
         PARTS, "right"
     ), verdicts
     assert notes == []
+
+
+# Planted mistakes: in SHORT one piece of a part is replaced by another. The part that is wrong is
+# named, and only that one; the sentence has the word that names the mistake.
+
+# fmt: off
+MISTAKES = [
+    # Relu
+    ("Relu", "dout * (self.x > 0)", "dout", "dout is returned"),
+    ("Relu", "dout * (self.x > 0)", "dout * (self.x <= 0)", "wrong way round"),
+    ("Relu", "dout * (self.x > 0)", "dout * (dout > 0)", "make it from x"),
+    ("Relu", "dout * (self.x > 0)", "(self.x > 0) * 1.0", "dout is missing"),
+    ("Relu", "dout * (self.x > 0)", "dout * np.maximum(self.x, 0)", "multiplied by out"),
+    ("Relu", "dout * (self.x > 0)", "np.maximum(self.x, 0)", "x where x > 0"),
+    ("Relu", "return dout * (self.x > 0)", "dout * (self.x > 0)", "return"),
+    ("Relu", "dout * (self.x > 0)", "-dout * (self.x > 0)", "sign"),
+    ("Relu", "dout * (self.x > 0)", "(dout * (self.x > 0)).T", "shape"),
+    ("Relu", "dout * (self.x > 0)", "2 * dout * (self.x > 0)", "2 times"),
+    ("Relu", "self.x = x\n", "self.x = getattr(self, 'x', x)\n", "batch before"),
+    ("Relu", "self.x = x\n", "x[x < 0] = 0; self.x = x\n", "x.copy()"),
+    ("Relu", "self.x = x\n", "Relu.x = x\n", "in self"),
+    ("Relu", "np.maximum(x, 0)", "np.minimum(x, 0)", "smaller"),
+    ("Relu", "np.maximum(x, 0)", "abs(x)", "become positive"),
+    ("Relu", "np.maximum(x, 0)", "x", "x is returned"),
+    ("Relu", "np.maximum(x, 0)", "np.where(x > 0, x, 0.01 * x)", "expected 0, got -0.02"),
+    ("Relu", "np.maximum(x, 0)", "(x > 0) * 1.0", "1 where x > 0"),
+    ("Relu", "np.maximum(x, 0)", "np.max(x, 0)", "shape"),
+    ("Relu", "np.maximum(x, 0)", "x if x > 0 else 0", "ambiguous"),
+    ("Relu", "np.maximum(x, 0)", "np.array([[max(v, 0) for v in row] for row in x])", "images"),
+    # Sigmoid
+    ("Sigmoid", "dout * self.out * (1 - self.out)", "self.out * (1 - self.out)", "dout is missing"),
+    ("Sigmoid", "dout * self.out * (1 - self.out)", "dout * self.out", "1 - out is missing"),
+    ("Sigmoid", "dout * self.out * (1 - self.out)", "dout * (1 - self.out)", "factor out is"),
+    ("Sigmoid", "dout * self.out * (1 - self.out)", "dout * dout * (1 - dout)", "not dout"),
+    ("Sigmoid", "dout * self.out * (1 - self.out)", "dout * self.out * (1 + self.out)", "sign"),
+    ("Sigmoid", "dout * self.out * (1 - self.out)", "dout * self.out * (self.out - 1)", "sign"),
+    ("Sigmoid", "dout * self.out * (1 - self.out)", "dout * (1 - self.out ** 2)", "tanh"),
+    ("Sigmoid", "self.out = 1 / (1 + np.exp(-x))\n        return self.out",
+     "self.out = x\n        return 1 / (1 + np.exp(-x))", "out is needed, not x"),
+    ("Sigmoid", "self.out = 1", "Sigmoid.out = 1", "in self"),
+    ("Sigmoid", "np.exp(-x)", "np.exp(x)", "minus is missing"),
+    ("Sigmoid", "1 / (1 + np.exp(-x))", "1 / 1 + np.exp(-x)", "brackets"),
+    ("Sigmoid", "1 / (1 + np.exp(-x))", "1 / (1 - np.exp(-x))", "sign"),
+    ("Sigmoid", "1 / (1 + np.exp(-x))", "np.tanh(x)", "tanh"),
+    ("Sigmoid", "1 / (1 + np.exp(-x))", "np.exp(x) / (1 + np.exp(x))", "overflows"),
+    ("Sigmoid", "np.exp(-x)", "math.exp(-x)", "NameError"),
+    # Affine
+    ("Affine", "self.x @ self.W + self.b", "self.x @ self.W", "b is missing"),
+    ("Affine", "self.x @ self.W + self.b", "self.x @ self.W.T + self.b", "not be transposed"),
+    ("Affine", "self.x @ self.W + self.b", "self.x * self.W + self.b", "shape"),
+    ("Affine", "dout @ self.W.T", "dout @ self.W", "W should be transposed"),
+    ("Affine", "(dout @ self.W.T).reshape(self.shape)", "dout @ self.W.T", "shape of x"),
+    ("Affine", "dout @ self.W.T", "np.ones_like(dout) @ self.W.T", "dout is missing"),
+    ("Affine", "self.x.T @ dout", "dout.T @ self.x", "transpose"),
+    ("Affine", "self.x.T @ dout", "self.x @ dout", "(2, 3)"),
+    ("Affine", "self.x.T @ dout", "self.x.T @ dout / len(dout)", "divided by twice"),
+    ("Affine", "self.x.T @ dout", "-self.x.T @ dout", "sign"),
+    ("Affine", "self.x.T @ dout", "(self.dW if self.dW is not None else 0) + self.x.T @ dout",
+     "added"),
+    ("Affine", "self.x.T @ dout", "self.x.T @ np.ones_like(dout)", "dout is missing"),
+    ("Affine", "self.dW, self.db = self", "self.dw, self.db = self", "self.dw"),
+    ("Affine", "dout.sum(axis=0)", "dout.sum(axis=1)", "axis=0"),
+    ("Affine", "dout.sum(axis=0)", "dout.sum()", "axis=0"),
+    ("Affine", "dout.sum(axis=0)", "dout.sum(axis=0, keepdims=True)", "keepdims"),
+    ("Affine", "dout.sum(axis=0)", "dout.mean(axis=0)", "divided"),
+    ("Affine", "dout.sum(axis=0)", "dout", "every row"),
+    ("Affine", "dout.sum(axis=0)", "dout[0]", "one row"),
+    ("Affine", "self.x = x.shape, x.reshape(len(x), -1)",
+     "self.x = x.shape, getattr(self, 'x', x.reshape(len(x), -1))", "batch before"),
+    ("Affine", "self.W, self.b, self.dW", "self.b, self.W, self.dW", "raised"),
+    # SoftmaxWithLoss
+    ("SoftmaxWithLoss", "log_y) / len(x)", "log_y)", "batch size"),
+    ("SoftmaxWithLoss", "-np.sum(self.t * log_y)", "np.sum(self.t * log_y)", "minus"),
+    ("SoftmaxWithLoss", "-np.sum(self.t * log_y) / len(x)", "-np.mean(self.t * log_y)",
+     "mean over all entries"),
+    ("SoftmaxWithLoss", "-np.sum(self.t * log_y) / len(x)", "-np.sum(self.t * log_y, axis=1)",
+     "return their mean"),
+    ("SoftmaxWithLoss", "-np.sum(self.t * log_y)", "-np.sum(self.t * log_y) / np.log(2)", "base 2"),
+    ("SoftmaxWithLoss", "-np.sum(self.t * log_y)", "-np.sum(self.t * self.y)", "logarithm"),
+    ("SoftmaxWithLoss", "-np.sum(self.t * log_y)", "-np.sum(log_y)", "t is missing"),
+    ("SoftmaxWithLoss", "np.exp(x).sum(axis=1, keepdims=True)", "np.exp(x).sum(axis=0)",
+     "each row"),
+    ("SoftmaxWithLoss", "np.exp(x).sum(axis=1, keepdims=True)", "np.exp(x).sum(axis=1)",
+     "broadcast"),
+    ("SoftmaxWithLoss", "np.exp(x).sum(axis=1, keepdims=True)", "np.exp(x).sum()", "whole batch"),
+    ("SoftmaxWithLoss", "x = x - x.max(axis=1, keepdims=True)\n", "pass\n", "overflows"),
+    ("SoftmaxWithLoss", "x = x - x.max", "x -= x.max", "x.copy()"),
+    ("SoftmaxWithLoss", "(self.y - self.t) / len(self.y)", "(self.y - self.t)", "batch size"),
+    ("SoftmaxWithLoss", "(self.y - self.t) / len", "(self.t - self.y) / len", "sign"),
+    ("SoftmaxWithLoss", "(self.y - self.t) / len", "self.y / len", "t is missing"),
+    ("SoftmaxWithLoss", "(self.y - self.t) / len(self.y)", "(self.y - self.t) / self.y.shape[1]",
+     "number of classes"),
+    ("SoftmaxWithLoss", "(self.y - self.t) / len(self.y)", "(self.y - self.t) / self.y.size",
+     "N C"),
+    ("SoftmaxWithLoss", "(self.y - self.t) / len(self.y)", "(-self.t / self.y) / len(self.y)",
+     "with respect to y"),
+    ("SoftmaxWithLoss", "(self.y - self.t) /", "(self.y - self.t) * self.y * (1 - self.y) /",
+     "leave out"),
+    ("SoftmaxWithLoss", "self.y = np", "self.y = self.y if hasattr(self, 'y') else np", "before"),
+    ("SoftmaxWithLoss", "self.t = np", "self.t = self.t if hasattr(self, 't') else np", "before"),
+    ("SoftmaxWithLoss", "(self.y - self.t) / len(self.y)", "1", "shape"),
+    # numerical_gradient
+    ("numerical_gradient", "(above - f(x)) / (2 * h)", "(above - f(x)) / 2 * h", "brackets"),
+    ("numerical_gradient", "(above - f(x)) / (2 * h)", "(above - f(x)) / h", "2h"),
+    ("numerical_gradient", "(above - f(x)) / (2 * h)", "above - f(x)", "2h"),
+    ("numerical_gradient", "(above - f(x)) / (2 * h)", "(f(x) - above) / (2 * h)", "sign"),
+    ("numerical_gradient", "x.flat[i] = old - h\n        grad.flat[i] = (above - f(x)) / (2 * h)",
+     "x.flat[i] = old\n        grad.flat[i] = (above - f(x)) / h", "forward difference"),
+    ("numerical_gradient", "1e-4", "1e-50", "rounding"),
+    ("numerical_gradient", "1e-4", "0.01", "too large"),
+    ("numerical_gradient", "        x.flat[i] = old\n", "", "put each old value back"),
+    ("numerical_gradient", "grad, h = np.zeros_like(x), 1e-4",
+     "x = x.copy(); grad, h = np.zeros_like(x), 1e-4", "in place"),
+    ("numerical_gradient", "x.size", "len(x)", "expected"),
+    ("numerical_gradient", "grad, h = np.zeros_like(x), 1e-4", "grad, h = np.zeros(x.size), 1e-4",
+     "shape"),
+    ("numerical_gradient", "    return grad\n", "", "return"),
+    # predict
+    ("predict", "x = layer.forward(x)", "out = layer.forward(x)", "x = layer.forward(x)"),
+    ("predict", "        return x\n", "", "return"),
+    ("predict", "            x = layer.forward(x)\n        return x\n",
+     "            x = layer.forward(x)\n            return x\n", "Affine1"),
+    ("predict", "        return x\n",
+     "        return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)\n", "probabilities"),
+    ("predict", "        return x\n", "        return x.argmax(axis=1)\n", "class"),
+    ("predict", "for layer in self.layers.values()", "for layer in reversed(self.layers.values())",
+     "Affine2"),
+    ("predict", "for layer in self.layers.values()", "for layer in self.layers", "str"),
+    # gradient
+    ("gradient", "        self.loss(x, t)\n        dout", "        dout", "self.loss(x, t) first"),
+    ("gradient", "            dout = layer.backward(dout)", "            layer.backward(dout)",
+     "dout = layer.backward(dout)"),
+    ("gradient", "reversed(self.layers.values())", "self.layers.values()", "Affine1"),
+    ("gradient", "self.lastLayer.backward()", "1", "lastLayer"),
+    ("gradient", 'f"d{key}")', "key)", "itself"),
+    ("gradient", "return {f", "{f", "return"),
+    ("gradient", 'f"{key}{i}"', 'f"{key}{3 - i}"', "gradient of"),
+    ("gradient", 'f"{key}{i}"', 'f"d{key}{i}"', "keys"),
+    ("gradient", "enumerate(affines, start=1)", "enumerate(affines[:1], start=1)", "W2"),
+    ("gradient", "        affines =", "        for p in self.params.values(): p -= 0.1\n"
+     "        affines =", "leave the parameters"),
+    # update
+    ("update", "-=", "+=", "sign"),
+    ("update", "learning_rate * grad[key]", "grad[key]", "learning_rate is missing"),
+    ("update", "params[key] -= learning_rate", "params[key] = params[key] - learning_rate",
+     "in place"),
+    ("update", "params[key] -= learning_rate * grad[key]", "params[key][...] = grad[key]",
+     "subtract"),
+    ("update", "params[key] -=", "params[key] -= learning_rate *", "squared"),
+    ("update", "for key in params:\n        params[key] -= learning_rate * grad[key]",
+     "return {key: params[key] - learning_rate * grad[key] for key in params}", "in place"),
+    ("update", "for key in params", "for key in ('W1', 'b1')", "unchanged"),
+    ("update", "params[key] -= learning_rate * grad[key]",
+     "params[key] -= learning_rate * grad[key]; return", "unchanged"),
+]
+# fmt: on
+
+
+@parametrize("part, old, new, word", MISTAKES)
+def test_a_planted_mistake_is_found_and_named_and_no_other_part_is_blamed(
+    part, old, new, word, tmp_path
+):
+    owner = "TwoLayerNet" if part in ("predict", "gradient") else part
+    assert old in SHORT[owner]
+    source = SHORT | {owner: SHORT[owner].replace(old, new)}
+    verdicts, notes = graded(HEAD + "".join(source.values()), tmp_path)
+    assert notes == []
+    assert [each for each in PARTS if verdicts[each].status != "right"] == [part], verdicts
+    assert verdicts[part].status == "wrong" and word in verdicts[part].sentences[0]

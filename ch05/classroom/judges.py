@@ -8,6 +8,7 @@ A list of (words, value) holds wrong values that people often get, each with its
 """
 
 import contextlib
+import copy
 import functools
 import inspect
 import math
@@ -99,7 +100,7 @@ def judge_sigmoid(names, remark):
             "out": [
                 ("that is 1 / (1 + exp(x)): a minus is missing", sigmoid(-x)),
                 ("that is tanh(x)", np.tanh(x)),
-                ("that is 1 / (1 - exp(-x)): a sign is wrong", 1 / (1 - np.exp(-x))),
+                ("that is 1 / (1 - exp(-x)): a sign is wrong", lambda: 1 / (1 - np.exp(-x))),
                 ("that is 1 / 1 + exp(-x): brackets are missing", 1 + np.exp(-x)),
             ],
             "dx": [
@@ -118,14 +119,14 @@ def judge_sigmoid(names, remark):
     Sigmoid = find(names, "Sigmoid", remark)
     judge_activation(Sigmoid, x, right, mistakes, remark)
     out = call(Sigmoid(), "forward", np.array([[1000.0, -1000.0]]))
-    same("out for x = 1000 and -1000", out, [[1, 0]], [("exp overflows", [[np.nan, 0]])])
+    same("x = 1000 and -1000: out", out, [[1, 0]], [("exp overflows", [[np.nan, 0]])])
 
 
 def judge_activation(make, x, right, mistakes, remark):
     dout = np.array([[2.0, 5.0, -3.0], [-4.0, -1.0, 6.0]])
     batches = [
         ("", x, dout),
-        ("second batch: ", x[::-1, ::-1] - 0.25, dout + 0.5),
+        ("second batch: ", x + 0.75, dout + 0.5),
         ("one sample: ", x[:1], dout[:1]),
         ("images: ", x.reshape(2, 1, 1, 3), dout.reshape(2, 1, 1, 3)),
         ("float32: ", x.astype(np.float32), dout.astype(np.float32)),
@@ -176,10 +177,8 @@ def judge_affine(names, remark):
             }
 
         make = lambda: Affine(W.copy(), b.copy())  # noqa: E731
-        try:
+        with told("", f"; here W has shape {W.shape}"):
             judge_layer(make, batches, right, mistakes, remark)
-        except Wrong as wrong:
-            raise Wrong(f"{wrong}; here W has shape {W.shape}") from None
 
     x, dout = np.array([[1.0, 2, 3], [4, 0, -1]]), np.array([[1.0, -2, 3], [2, 1, 0]])
     W, b = np.array([[1.0, 2, 0], [0, 1, -1], [3, 0, 1]]), np.array([1.0, -1, 0.5])
@@ -208,19 +207,21 @@ def judge_layer(make, batches, right, mistakes, remark):
     for batch, x, dout in batches:
         want, known = right(x, dout), mistakes(x, dout)
         tolerance = 1e-5 if x.dtype == np.float32 else 1e-8
-        out = call(layer, "forward", x)
-        same(f"{batch}out", out, want.pop("out"), known["out"], tolerance)
-        if x.dtype == np.float32 != np.asarray(out).dtype:
-            remark(f"for x in float32 forward returns {np.asarray(out).dtype}")
-        dx = call_backward(layer, dout, remark)
-        for key, value in want.items():
-            got = dx if key == "dx" else kept(layer, key, value)
+        for key in want:
             known[key] += stale(lambda x, dout, key=key: right(x, dout)[key], before, (x, dout))
-            causes = functools.partial(by_check, make, x, key)
-            same(f"{batch}{key}", got, value, known[key], tolerance, causes)
+        with told(batch):
+            out = call(layer, "forward", x)
+            same("out", out, want.pop("out"), known["out"], tolerance)
+            if x.dtype == np.float32 != np.asarray(out).dtype:
+                remark(f"for x in float32 forward returns {np.asarray(out).dtype}")
+            dx = call_backward(layer, dout, remark)
+            for key, value in want.items():
+                got = dx if key == "dx" else kept(layer, key, value)
+                causes = functools.partial(by_check, make, x, key)
+                same(key, got, value, known[key], tolerance, causes)
         before = x, dout
     _, x, dout = batches[0]
-    check_two(make, (x,), (2 * x - 1,), dout, lambda x: right(x, dout)["dx"])
+    check_two(make, (x,), (-x,), dout, lambda x: right(x, dout))
 
 
 def stale(right, before, now):
@@ -237,13 +238,17 @@ def stale(right, before, now):
 
 
 def check_two(make, args, others, dout, right):
-    """Two layers at once: each has to keep its own."""
+    """Two layers at once: each has to keep its own. right(*args) is a dict with dx, dW, ..."""
     one, other = make(), make()
     call(one, "forward", *args)
     call(other, "forward", *others)
-    words = "it belongs to the other; keep what backward needs in self"
-    got = call_backward(one, dout, lambda _: None)
-    same("with two such layers dx of the first", got, right(*args), [(words, right(*others))])
+    dx = call_backward(one, dout, lambda _: None)
+    want, wrong = right(*args), right(*others)
+    for key in want.keys() - {"out"}:
+        got = dx if key == "dx" else kept(one, key, want[key])
+        shared = [("that is the other's: keep in self what backward needs", wrong[key])]
+        with told("of two such layers, the first one's "):
+            same(key, got, want[key], shared, 1e-5)
 
 
 # SoftmaxWithLoss
@@ -260,7 +265,7 @@ def judge_softmax_with_loss(names, remark):
     judge_loss(SoftmaxWithLoss, layer, "one sample: ", first[0][:1], first[1][:1], None, remark)
     floats = first[0].astype(np.float32), first[1]
     judge_loss(SoftmaxWithLoss, layer, "float32: ", *floats, None, remark)
-    check_two(SoftmaxWithLoss, first, second, 1, lambda x, t: right_loss(x, t)[1])
+    check_two(SoftmaxWithLoss, first, second, 1, lambda x, t: {"dx": right_loss(x, t)[1]})
 
     t, large = first[1], np.array([[1000.0, 1001, 1002], [-1000, -1000, -1001]])
     overflow = [("exp overflows; subtract the largest score of each row first", np.nan)]
@@ -272,7 +277,7 @@ def judge_softmax_with_loss(names, remark):
         remark("rows 1000 apart give a wrong loss; subtract from each row its own largest score")
     loss = call(SoftmaxWithLoss(), "forward", np.array([[1000.0, 0]]), np.array([[0, 1]]))
     if not alike(loss, 1000, 1e-5):
-        remark(f"for scores 1000, 0 and class 1 the loss is {loss:.6g}; exactly, it is 1000")
+        remark(f"for scores 1000 and 0 and class 1 the loss is {loss:.6g}; exactly, it is 1000")
     dx = right_loss(*first)[1]
     call(layer, "forward", *first)
     if not alike(call_backward(layer, 2, remark), 2 * dx):
@@ -285,10 +290,13 @@ def judge_softmax_with_loss(names, remark):
 def judge_loss(make, layer, batch, x, t, before, remark):
     N, C = x.shape
     y, (loss, dx) = softmax(x), right_loss(x, t)
-    columns, whole = softmax(x.T).T, np.exp(x) / np.exp(x).sum()
+    e, shifted = np.exp(x), np.exp(x - x.max(axis=1, keepdims=True))
 
     def entropy(y):
         return -np.sum(t * np.log(y)) / N
+
+    along = "softmax adds up along the wrong axis; each row of y should sum to 1"
+    whole = "softmax adds up over the whole batch; each row of y should sum to 1"
 
     mistakes = [
         (f"divide by the batch size, N = {N}", loss * N),
@@ -298,8 +306,10 @@ def judge_loss(make, layer, batch, x, t, before, remark):
         (f"that is a mean over all entries; divide the sum by N = {N}, not by N C", loss / C),
         ("the minus is missing", -loss),
         ("the minus is missing, and the division by N", -loss * N),
-        ("softmax has to add up along each row: axis=1, keepdims=True", entropy(columns)),
-        ("softmax adds up over the whole batch; each row of y should sum to 1", entropy(whole)),
+        (along, entropy(e / e.sum(axis=0))),
+        (along, entropy(shifted / shifted.sum(axis=0))),
+        (whole, entropy(e / e.sum())),
+        (whole, entropy(shifted / shifted.sum())),
         ("softmax is applied twice", entropy(softmax(y))),
         ("that is a logarithm to base 10", loss / np.log(10)),
         ("that is a logarithm to base 2", loss / np.log(2)),
@@ -346,7 +356,7 @@ def judge_other_labels(SoftmaxWithLoss, x, t, remark):
             same("loss", call(layer, "forward", x, labels), loss, [], 1e-5)
             same("dx", call_backward(layer, 1, remark), dx, [], 1e-8)
         except Wrong as wrong:
-            remark(f"t can't be {form}: {wrong}")
+            remark(f"t should be one-hot; for {form}: {wrong}")
 
 
 def softmax(x):
@@ -376,11 +386,11 @@ def judge_numerical_gradient(names, remark):
         ):
             grad = call_function(numerical_gradient, f, x)
             mistakes = [
-                (zero, 0 * x),
                 ("it is divided by h; divide by 2h", 2 * right),
                 ("divide by 2h", 2e-4 * right),
                 ("that is (...) / 2 * h: brackets are missing, (...) / (2 * h)", 1e-8 * right),
                 ("the sign is wrong: f(x + h) - f(x - h)", -right),
+                (zero, 0 * x),
                 *((f"the step {h:g} is too large; use h = 1e-4", right + h**2) for h in STEPS[:3]),
                 *((f"that is a forward difference: {CENTRAL}", right + 3 * x * h + h * h)
                   for h in STEPS),
@@ -444,7 +454,8 @@ def judge_gradient_of(TwoLayerNet, names):
             with explained(log, "backward"):
                 grad = call(net, "gradient", x, t)
                 if not hasattr(grad, "keys"):
-                    raise Wrong(f"gradient: expected a dict, got {type(grad).__name__}")
+                    hint = "; is a return missing?" if grad is None else ""
+                    raise Wrong(f"gradient: expected a dict, got {type(grad).__name__}{hint}")
                 if missing := [key for key in KEYS if key not in grad]:
                     raise Wrong(f"gradient: expected the keys {', '.join(KEYS)}, got "
                                 f"{', '.join(map(str, grad)) or 'none'}; without "
@@ -465,9 +476,8 @@ def judge_gradient_of(TwoLayerNet, names):
                          [("gradient only computes; leave the parameters as they are",
                            net.params[key])])  # fmt: skip
             methods = [method for method, _, _ in log]
-            if "forward" in methods and "backward" not in methods:
-                raise Wrong("the numbers are right, but no layer's backward is called: these are "
-                            "numerical gradients, or is backprop written out again?")  # fmt: skip
+            if "backward" not in methods and methods.count("forward") > 20:
+                raise Wrong("these are numerical gradients: no layer's backward is called")
             before = x, t
 
 
@@ -529,6 +539,7 @@ def right_layers(names):
                 log.append(("backward", self.log_name, args))
                 return super().backward(*args)
 
+        Recorded.__name__ = Layer.__name__
         return Recorded
 
     for name in given:
@@ -642,19 +653,18 @@ def call(layer, method, *args, remark=None):
     function = getattr(layer, method, None)
     if function is None:
         raise NotYet(f"{method} is missing")
-    given = [np.array(each) for each in args]
+    given = copy.deepcopy(args)
     try:
-        result = call_function(function, *args)
+        result = call_function(function, *given)
     except NotImplementedError:
         raise NotYet(f"{method} isn't written yet") from None
-    for i, (each, before) in enumerate(zip(args, given)):
-        if not np.array_equal(each, before):
+    for i, (before, after) in enumerate(zip(args, given)):
+        if not np.array_equal(before, after):
             name = [*inspect.signature(function).parameters][i]
-            text = f"{method} changes {name}, which belongs to others; use {name}.copy()"
+            text = f"{method} changes {name}, which isn't its own; use {name}.copy()"
             if remark is None:
                 raise Wrong(text)
             remark(text)
-            each[...] = before
     return result
 
 
@@ -728,6 +738,15 @@ def same(what, got, want, mistakes=(), tolerance=1e-8, causes=list):
         place = str([int(i) for i in worst]) if want.shape else ""
         text = f"{what}{place}: expected {want[worst]:.6g}, got {got[worst]:.6g}"
     raise Wrong("; ".join([text, *likely]))
+
+
+@contextlib.contextmanager
+def told(before, after=""):
+    """Within it, what is wrong is told between these words."""
+    try:
+        yield
+    except Wrong as wrong:
+        raise Wrong(f"{before}{wrong}{after}") from None
 
 
 def alike(got, value, tolerance=1e-6):
