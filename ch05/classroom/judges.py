@@ -221,7 +221,7 @@ def judge_layer(make, batches, right, mistakes, remark):
                 same(key, got, value, known[key], tolerance, causes)
         before = x, dout
     _, x, dout = batches[0]
-    check_two(make, (x,), (-x,), dout, lambda x: right(x, dout))
+    check_two(make, (x,), (0.5 - x,), dout, lambda x: right(x, dout))
 
 
 def stale(right, before, now):
