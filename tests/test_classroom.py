@@ -1,13 +1,24 @@
 """The grader for a class: right solutions get all points, planted mistakes are found and named.
 
-Most tests judge in this process; the last ones start grade.py as a teacher does.
+Most tests judge in this process; the last ones start one for each file, as a teacher does.
 """
 
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import autograd
+import autograd.numpy as anp
+import nbformat
+import numpy as np
 import pytest
 
-from ch05.classroom.handed_in import run_file
+from ch05.classroom import grade, judges
+from ch05.classroom.handed_in import Unreadable, grade_file, run_file
 from ch05.classroom.judges import PARTS, judge
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -563,3 +574,348 @@ def test_a_planted_mistake_is_found_and_named_and_no_other_part_is_blamed(
     assert notes == []
     assert [each for each in PARTS if verdicts[each].status != "right"] == [part], verdicts
     assert verdicts[part].status == "wrong" and word in verdicts[part].sentences[0]
+
+
+def test_the_books_own_way_has_a_remark_for_each_of_its_habits(tmp_path):
+    verdicts, _ = graded(HEAD + "".join(BOOK.values()), tmp_path)
+    [about_dout] = verdicts["Relu"].sentences
+    assert "dout" in about_dout
+    remarks = verdicts["SoftmaxWithLoss"].sentences
+    for word in ("1e-7", "dout", "class numbers", "1000"):
+        assert any(word in remark for remark in remarks), word
+    assert sum(len(verdict.sentences) for verdict in verdicts.values()) == 1 + len(remarks) <= 6
+
+
+RAISE = "raise NotImplementedError"
+
+
+@parametrize(
+    "part, new, words",
+    [
+        ("Relu", "", ["no Relu"]),
+        ("Relu", f"class Relu:\n    def forward(self, x):\n        {RAISE}\n", ["forward"]),
+        ("Relu", SHORT["Relu"].replace("return dout * (self.x > 0)", RAISE), ["backward"]),
+        ("Relu", SHORT["Relu"].split("    def backward")[0], ["backward"]),
+        ("Relu", "from common.layers import Relu\n", ["common.layers"]),
+        ("Relu", "def relu(x): return np.maximum(x, 0)\n", ["no Relu"]),
+        (
+            "SoftmaxWithLoss",
+            SHORT["SoftmaxWithLoss"].replace(
+                "return dout * (self.y - self.t) / len(self.y)", RAISE
+            ),
+            ["backward"],
+        ),
+        ("numerical_gradient", f"def numerical_gradient(f, x): {RAISE}\n", []),
+        ("predict", SHORT["TwoLayerNet"].replace("        return x\n", f"        {RAISE}\n"), []),
+        ("gradient", SHORT["TwoLayerNet"].replace("def gradient", "def slope"), ["gradient"]),
+        ("update", "", ["no update"]),
+    ],
+)
+def test_what_is_not_written_yet_is_neither_right_nor_wrong(part, new, words, tmp_path):
+    owner = "TwoLayerNet" if part in ("predict", "gradient") else part
+    verdicts, notes = graded(HEAD + "".join((SHORT | {owner: new}).values()), tmp_path)
+    assert [each for each in PARTS if verdicts[each].status != "right"] == [part], verdicts
+    assert verdicts[part].status == "not yet" and notes == []
+    assert all(word in " ".join(verdicts[part].sentences) for word in words)
+
+
+def test_a_wrong_forward_is_told_though_backward_is_not_written_yet(tmp_path):
+    Sigmoid = "class Sigmoid:\n    def forward(self, x):\n        return 1 / (1 + np.exp(x))\n"
+    verdicts, _ = graded(HEAD + Sigmoid, tmp_path)
+    assert verdicts["Sigmoid"].status == "wrong" and "minus" in verdicts["Sigmoid"].sentences[0]
+
+
+def test_the_skeleton_is_not_yet_written_imports_only_numpy_and_trains_when_it_is(tmp_path):
+    skeleton = SKELETON.read_text(encoding="utf-8")
+    verdicts, notes = graded(skeleton, tmp_path)
+    assert {verdict.status for verdict in verdicts.values()} == {"not yet"} and notes == []
+    imports = [line for line in skeleton.splitlines() if line.startswith(("import", "from"))]
+    assert imports == ["from collections import OrderedDict", "import numpy as np"]
+    head, main = skeleton.split("if __name__")
+    filled = head + "".join(SHORT.values()) + "\nif __name__" + main
+    (tmp_path / "filled.py").write_text(filled, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "filled.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "[ True  True  True  True]" in done.stdout
+    losses = [float(line.split()[-1]) for line in done.stdout.splitlines() if "loss" in line]
+    assert losses == sorted(losses, reverse=True) and losses[-1] < 0.05
+
+
+def test_the_right_numbers_are_those_of_autograd_and_of_paper():
+    """Of the judges: the loss, its gradient, and the gradient of the network."""
+    x, t = np.log([[1.0, 2, 5], [4, 4, 8]]), np.array([[0, 1, 0], [0, 0, 1]])
+    loss, dx = judges.right_loss(x, t)  # y of the right classes is 2/8 and 8/16
+    assert loss == pytest.approx((np.log(4) + np.log(2)) / 2)
+    np.testing.assert_allclose(dx, [[1 / 16, -3 / 8, 5 / 16], [1 / 8, 1 / 8, -1 / 4]])
+
+    def network_loss(params, x, t):
+        z = anp.maximum(anp.dot(x, params["W1"]) + params["b1"], 0)
+        scores = anp.dot(z, params["W2"]) + params["b2"]
+        log_y = scores - anp.log(anp.sum(anp.exp(scores), axis=1, keepdims=True))
+        return -anp.sum(t * log_y) / len(x)
+
+    class Bare:
+        def __init__(self, D, H, C):
+            self.params = dict(zip(judges.KEYS, map(np.zeros, ((D, H), H, (H, C), C))))
+
+    params = judges.new_network(Bare).params
+    for _, x, t in judges.NETWORK_BATCHES:
+        grad = judges.right_gradient(params, x, t)
+        want = autograd.grad(network_loss)(params, x, t)
+        for key in judges.KEYS:
+            np.testing.assert_allclose(grad[key], want[key], rtol=1e-9, atol=1e-12)
+        scores = np.maximum(x @ params["W1"] + params["b1"], 0) @ params["W2"] + params["b2"]
+        assert (scores < -0.1).any() and (scores > 0.1).any()  # so that a Relu at the end shows
+
+
+def test_an_extra_relu_at_the_end_of_the_network_is_found(tmp_path):
+    net = SHORT["TwoLayerNet"].replace('self.params["b2"]))', 'self.params["b2"]), Relu2=Relu())')
+    assert net != SHORT["TwoLayerNet"]
+    verdicts, _ = graded(HEAD + "".join((SHORT | {"TwoLayerNet": net}).values()), tmp_path)
+    wrong = [part for part in PARTS if verdicts[part].status == "wrong"]
+    assert wrong == ["predict", "gradient"] and "Relu2" in verdicts["predict"].sentences[0]
+
+
+def test_numerical_gradients_are_no_backprop(tmp_path):
+    net = SHORT["TwoLayerNet"].split("    def gradient")[0] + (
+        "    def gradient(self, x, t):\n"
+        "        f = lambda _: self.loss(x, t)\n"
+        "        return {key: numerical_gradient(f, p) for key, p in self.params.items()}\n"
+    )
+    verdicts, _ = graded(HEAD + "".join((SHORT | {"TwoLayerNet": net}).values()), tmp_path)
+    assert [part for part in PARTS if verdicts[part].status != "right"] == ["gradient"]
+
+
+def test_a_wrong_layer_costs_its_own_point_only(tmp_path):
+    """Three layers are wrong, and predict too: gradient is judged by itself."""
+    source = SHORT | {
+        "Relu": SHORT["Relu"].replace("dout *", "2 * dout *"),
+        "Affine": SHORT["Affine"].replace("sum(axis=0)", "mean(axis=0)"),
+        "SoftmaxWithLoss": SHORT["SoftmaxWithLoss"].replace("dout * (", "(1 + dout) * ("),
+        "TwoLayerNet": SHORT["TwoLayerNet"].replace("        return x\n", ""),
+    }
+    verdicts, _ = graded(HEAD + "".join(source.values()), tmp_path)
+    wrong = [part for part in PARTS if verdicts[part].status == "wrong"]
+    assert wrong == ["Relu", "Affine", "SoftmaxWithLoss", "predict"]
+
+
+def test_a_misspelt_init_is_thought_of(tmp_path):
+    Affine = SHORT["Affine"].replace("__init__", "__int__")
+    verdicts, _ = graded(HEAD + Affine, tmp_path)
+    assert verdicts["Affine"].status == "wrong" and "misspelt" in verdicts["Affine"].sentences[0]
+
+
+# What a file does while it runs
+
+
+@parametrize(
+    "line, notes",
+    [
+        ("", 0),
+        ("if __name__ == '__main__':\n    1 / 0", 0),
+        ("from __future__ import annotations", 0),
+        ("def f(x: Nothing) -> Nowhere: return x", 0),
+        ("np.float = float", 0),
+        ("import google.colab", 1),
+        ("1 / 0", 1),
+        ("import sys; sys.exit()", 1),
+        ("open('weights.npz')", 1),
+        ("np.exp = np.sum = lambda *args, **more: 7", 2),
+        ("while True: pass", 1),
+    ],
+)
+@parametrize("at_the_end", [False, True])
+def test_what_else_is_in_a_file_hides_nothing(line, notes, at_the_end, tmp_path):
+    parts = [HEAD, "\n".join(SHORT.values())]
+    parts.insert(2 if at_the_end else 1, f"{line}\n")
+    path = tmp_path / "exercises.py"
+    path.write_text("".join(parts), encoding="utf-8")
+    names, noted = run_file(path, seconds=0.5)
+    assert len(noted) == notes
+    assert {judge(part, names).status for part in PARTS} == {"right"}
+
+
+def test_a_notebook_is_read_by_its_code_cells(tmp_path):
+    """Without magics and shell lines; a cell that fails hides none of the others."""
+    cells = [
+        "%matplotlib inline\n!pip install numpy\nimport numpy as np\nnp.sum?",
+        "%%bash\necho 1",
+        "%%time\nfrom collections import OrderedDict\nfor i in range(2):\n    !echo {i}",
+        '1 / 0\nTEXT = """\n% no magic\n"""',
+        "class Relu(",
+        *SHORT.values(),
+        'assert TEXT == "\\n% no magic\\n"',
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# Text"), *map(nbformat.v4.new_code_cell, cells)]
+    )
+    nbformat.write(notebook, tmp_path / "exercises.ipynb")
+    names, notes = run_file(tmp_path / "exercises.ipynb")
+    assert {judge(part, names).status for part in PARTS} == {"right"}
+    assert len(notes) == 2 and "cell 4" in notes[0] and "cell 5" in notes[1], notes
+
+
+@parametrize(
+    "name, content",
+    [
+        ("a.py", b"class Relu(:\n"),
+        ("a.py", "x = 'é'".encode("latin-1")),
+        ("a.py", b"x = 1\0"),
+        ("a.ipynb", b"class Relu: pass"),
+        ("a.ipynb", b"[]"),
+        ("a.ipynb", b""),
+    ],
+)
+def test_what_python_cant_read_is_told(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Unreadable, match=name):
+        run_file(tmp_path / name)
+
+
+# Files that harm themselves, each in a process of its own
+
+LONG = "        while True:\n            pass\n"
+DEAF = (
+    "        while True:\n            try:\n                import time; time.sleep(9)\n"
+    "            except BaseException:\n                pass\n"
+)
+
+
+@parametrize(
+    "line, word",
+    [
+        (LONG, "still running"),
+        (DEAF, "still running"),
+        ("        import sys; sys.exit(0)\n", "exit"),
+        ("        import os; os._exit(0)\n", "ended the program"),
+        ("        import ctypes; ctypes.string_at(0)\n", "ended the program"),
+        ("        return self.forward(x)\n", "RecursionError"),
+        ("        input()\n", "EOFError"),
+        ("        np.ones((10**7, 10**6))\n", "Memory"),
+        ("        print('x' * 50_000_000); 1 / 0\n", "ZeroDivisionError"),
+        ("        np.log(0.0); import warnings; warnings.warn('no')\n", "UserWarning"),
+    ],
+    ids="long deaf exit _exit crash recursion input memory print warnings".split(),
+)
+def test_a_part_that_ends_or_stops_the_program_costs_its_own_point_only(line, word, tmp_path):
+    Sigmoid = SHORT["Sigmoid"].replace("        self.out = 1", line + "        self.out = 1")
+    top = "np.seterr(all='raise')\nimport warnings; warnings.simplefilter('error')\n"
+    path = tmp_path / "exercises.py"
+    source = (SHORT | {"Sigmoid": Sigmoid}).values()
+    path.write_text(HEAD + (top if "warn(" in line else "") + "".join(source), encoding="utf-8")
+    verdicts, notes = grade_file(path, seconds=2)
+    assert [part for part in PARTS if verdicts[part].status != "right"] == ["Sigmoid"], verdicts
+    assert word in verdicts["Sigmoid"].sentences[0] and notes == []
+
+
+@parametrize("line, status", [("import os; os._exit(0)", "wrong"), ("while True: pass", "right")])
+def test_files_that_end_at_once_or_go_on_for_ever(line, status, tmp_path):
+    path = tmp_path / "exercises.py"
+    path.write_text(f"{HEAD}{''.join(SHORT.values())}\n{line}\n", encoding="utf-8")
+    verdicts, _ = grade_file(path, seconds=1)
+    assert {verdict.status for verdict in verdicts.values()} == {status}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_processes_that_a_file_starts_end_with_it(tmp_path):
+    pids, path = tmp_path / "pids", tmp_path / "exercises.py"
+    fork = (
+        "        if os.fork() == 0:\n"
+        f"            print(os.getpid(), file=open({str(pids)!r}, 'a'), flush=True)\n"
+        "            if len(x) > 1: time.sleep(1000)\n"  # the other one goes on judging
+    )
+    source = "".join(SHORT.values()).replace("        self.out = 1", fork + "        self.out = 1")
+    path.write_text(f"{HEAD}import os, time\n{source}", encoding="utf-8")
+    verdicts, _ = grade_file(path)
+    assert [verdict.status for verdict in verdicts.values()] == ["right"] * len(PARTS)
+    started = [int(pid) for pid in pids.read_text().split()]
+    assert len(started) > 5
+    end = time.monotonic() + 30
+    while any(map(alive, started)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+# The command
+
+
+def run_grade(*args, cwd):
+    return subprocess.run(
+        [sys.executable, str(GRADE), *args], cwd=cwd, capture_output=True, text=True
+    )
+
+
+def test_the_command_prints_writes_and_says_by_its_status_whether_all_is_right(tmp_path):
+    right = HEAD + "".join(SHORT.values())
+    files = {
+        "a/exercises.py": right,
+        "b/exercises.py": right.replace("dout * (self.x > 0)", "dout"),
+        "b/.ipynb_checkpoints/exercises.py": right,
+        "c/notes.txt": "",
+        "c/numpy.py": "import os\nos._exit(0)\n",
+        "d/张三.py": "class Relu(:",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = run_grade(".", "--csv", "points.csv", "--json", "points.json", cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr == ""
+    grades = json.loads((tmp_path / "points.json").read_text(encoding="utf-8"))
+    wrong, rights = dict.fromkeys(PARTS, "wrong"), dict.fromkeys(PARTS, "right")
+    names = ["a/exercises.py", "b/exercises.py", "c/numpy.py", "d/张三.py"]
+    a, b, c, d = (str(Path(name)) for name in names)
+    assert grades == [
+        {"file": a, "parts": rights, "points": 8, "of": 8},
+        {"file": b, "parts": rights | {"Relu": "wrong"}, "points": 7, "of": 8},
+        {"file": c, "parts": wrong, "points": 0, "of": 8},
+        {"file": d, "parts": wrong, "points": 0, "of": 8},
+    ]
+    assert (tmp_path / "points.csv").read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
+    with open(tmp_path / "points.csv", encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [a, b, c, d]
+    assert rows[1] == {"file": b, **rights, "Relu": "wrong", "points": "7", "of": "8"}
+    done = run_grade("a/exercises.py", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.count("right") == len(PARTS)
+    assert "8 of 8" in done.stdout
+
+
+@parametrize(
+    "args",
+    [
+        [],
+        ["nothing.py"],
+        ["nothing*.py"],
+        ["points.csv"],
+        ["empty"],
+        ["a.py", "--csv", "no/such/folder.csv"],
+        ["a.py", "--json", "empty"],
+        ["a.py", "--seconds", "0"],
+        ["a.py", "--seconds", "nan"],
+        ["a.py", "--colour"],
+    ],
+)
+def test_options_that_cant_be_used_have_status_2(args, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.py", "points.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit) as stop:
+        grade.parse(args)
+    assert stop.value.code == 2 and "grade.py: error" in capsys.readouterr().err
+
+
+def test_a_pattern_that_the_shell_leaves_as_it_is_is_read_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.py", "a.py", "c.ipynb", "d.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in grade.parse(["*"]).files] == ["a.py", "b.py", "c.ipynb"]

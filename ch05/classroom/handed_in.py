@@ -120,6 +120,7 @@ def end_group(process):
 def child(path, results, seconds, *parts):
     """Run the file, judge these parts of it, and write a line for each to results."""
     pid, seconds = os.getpid(), float(seconds)
+    del sys.argv[1:]  # they are none of the file's business
     signal.signal(signal.SIGINT, signal.default_int_handler)  # limited() needs it
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # not on Windows
@@ -134,15 +135,21 @@ def child(path, results, seconds, *parts):
             file.flush()
 
         write("started")
-        names, notes = run_file(path, seconds)
-        write(notes)
-        for part in parts:
-            try:
-                with limited(seconds):
-                    verdict = judge(part, names)
-            except TimeoutError as late:
-                verdict = Verdict("wrong", [str(late)])
-            write([part, *verdict])
+        try:
+            names, notes = run_file(path, seconds)
+        except Unreadable as error:
+            write([])
+            for part in parts:
+                write([part, "wrong", [str(error)]])
+        else:
+            write(notes)
+            for part in parts:
+                try:
+                    with limited(seconds):
+                        verdict = judge(part, names)
+                except TimeoutError as late:
+                    verdict = Verdict("wrong", [str(late)])
+                write([part, *verdict])
     os._exit(0)  # without waiting for threads that the file has started
 
 
@@ -163,6 +170,8 @@ def limited(seconds):
 def run_file(path, seconds=10):
     """(global names, notes) of a .py file or a notebook, run as a module named exercises.
 
+    Unreadable if Python can't read the file. In a notebook that concerns one cell only.
+
     Each statement at the top level runs for itself: one that fails is noted, and hides nothing that
     comes later. When the time is over, only what defines something still runs.
     """
@@ -170,7 +179,7 @@ def run_file(path, seconds=10):
     sys.modules[MODULE] = module
     numpy = vars(np).copy()
     notes, end = [], time.monotonic() + seconds
-    for name, statement in statements(path, notes):
+    for name, statement in statements(Path(path), notes):
         left = end - time.monotonic()
         if left < 0.1 and not isinstance(statement, DEFINITIONS):
             continue
@@ -183,10 +192,10 @@ def run_file(path, seconds=10):
         except TimeoutError:
             notes.append(
                 f"{name}, line {statement.lineno}: still running after {seconds:g} seconds; "
-                "from here on only definitions are read"
+                "what comes later is read only for its definitions"
             )
         except (Exception, SystemExit) as error:
-            notes.append(raised(f"{name}, line {statement.lineno}:", error))
+            notes.append(raised(name, error))
     for name, value in numpy.items():
         if vars(np).get(name) is not value:
             setattr(np, name, value)
@@ -197,23 +206,28 @@ def run_file(path, seconds=10):
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 
 
+class Unreadable(Exception):
+    """What was handed in isn't Python, or isn't a notebook."""
+
+
 def statements(path, notes):
     """The statements at the top level, each with the name of the file or the cell."""
-    for name, source in sources(path, notes):
+    for name, source in sources(path):
         try:
             tree = ast.parse(source, name)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            line = getattr(error, "lineno", None)
-            notes.append(f"{name}{f', line {line}' if line else ''}: {type(error).__name__}: "
-                         f"{getattr(error, 'msg', error)}")  # fmt: skip
+            place = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+            text = f"{name}{place}: {type(error).__name__}: {getattr(error, 'msg', error)}"
+            if path.suffix != ".ipynb":
+                raise Unreadable(text) from None
+            notes.append(text)
             continue
         for statement in tree.body:
             yield name, statement
 
 
-def sources(path, notes):
+def sources(path):
     """(name, source): the file, or each code cell of a notebook."""
-    path = Path(path)
     if path.suffix != ".ipynb":
         yield path.name, path.read_bytes()
         return
@@ -222,8 +236,7 @@ def sources(path, notes):
         codes = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
         codes = [code if isinstance(code, str) else "".join(code) for code in codes]
     except (ValueError, LookupError, TypeError):
-        notes.append("expected a notebook of version 4, got another file")
-        return
+        raise Unreadable(f"{path.name}: expected a notebook of version 4, got others") from None
     for number, code in enumerate(codes, start=1):
         yield f"code cell {number}", python_of(code)
 

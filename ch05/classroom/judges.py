@@ -13,6 +13,7 @@ import functools
 import inspect
 import math
 import traceback
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -306,10 +307,12 @@ def judge_loss(make, layer, batch, x, t, before, remark):
         (f"that is a mean over all entries; divide the sum by N = {N}, not by N C", loss / C),
         ("the minus is missing", -loss),
         ("the minus is missing, and the division by N", -loss * N),
-        (along, entropy(e / e.sum(axis=0))),
-        (along, entropy(shifted / shifted.sum(axis=0))),
-        (whole, entropy(e / e.sum())),
-        (whole, entropy(shifted / shifted.sum())),
+        *(
+            (words, factor * entropy(each / each.sum(axis)))
+            for words, axis in ((along, 0), (whole, None))
+            for each in (e, shifted)
+            for factor in (1, N)
+        ),
         ("softmax is applied twice", entropy(softmax(y))),
         ("that is a logarithm to base 10", loss / np.log(10)),
         ("that is a logarithm to base 2", loss / np.log(2)),
@@ -356,7 +359,7 @@ def judge_other_labels(SoftmaxWithLoss, x, t, remark):
             same("loss", call(layer, "forward", x, labels), loss, [], 1e-5)
             same("dx", call_backward(layer, 1, remark), dx, [], 1e-8)
         except Wrong as wrong:
-            remark(f"t should be one-hot; for {form}: {wrong}")
+            remark(f"{form} as labels t don't work: {wrong}")
 
 
 def softmax(x):
@@ -494,11 +497,11 @@ NETWORK_BATCHES = [
 
 def new_network(TwoLayerNet):
     """TwoLayerNet(3, 4, 2) with other parameters than it starts with."""
-    net, rng = TwoLayerNet(3, 4, 2), np.random.default_rng(0)
+    net, rng = TwoLayerNet(3, 4, 2), np.random.default_rng(17)  # scores of both signs
     for key, shape in zip(KEYS, ((3, 4), (4,), (4, 2), (2,))):
         if np.shape(net.params[key]) != shape:
             raise Wrong(f"params[{key!r}]: expected shape {shape}, got {np.shape(net.params[key])}")
-        net.params[key][...] = rng.standard_normal(shape)
+        net.params[key][...] = rng.standard_normal(shape).round(1)
     return net
 
 
@@ -542,13 +545,15 @@ def right_layers(names):
         Recorded.__name__ = Layer.__name__
         return Recorded
 
-    for name in given:
-        for Layer in layers.Affine, layers.Relu, layers.Sigmoid, layers.SoftmaxWithLoss:
-            if plain(name) == plain(Layer.__name__):
-                names[name] = recorded(Layer)
+    for Layer in layers.Affine, layers.Relu, layers.Sigmoid, layers.SoftmaxWithLoss:
+        names[Layer.__name__] = right = recorded(Layer)
+        for name, value in given.items():
+            if plain(name) == plain(Layer.__name__) and isinstance(value, type):
+                names[name] = right
     try:
         yield log
     finally:
+        names.clear()
         names.update(given)
 
 
@@ -630,22 +635,24 @@ def judge_update(names, remark):
 
 def find(names, wanted, remark):
     """The class or function of this name. NotYet if there is none, or if it was only imported."""
-    name = wanted
-    if wanted not in names:
-        name = next((name for name in names if plain(name) == plain(wanted)), None)
-        if name is None:
-            raise NotYet(f"no {wanted} in it")
-        remark(f"it is called {name}; expected {wanted}")
-    found = names[name]
-    if not callable(found):
-        raise Wrong(f"{name}: expected a class or a function, got {type(found).__name__}")
+    kind = type if wanted[0].isupper() else Callable
+    found = names.get(wanted)
+    for name, value in names.items():
+        if found is None and plain(name) == plain(wanted) and isinstance(value, kind):
+            found = value
+            remark(f"it is called {name}; expected {wanted}")
+    if found is None:
+        raise NotYet(f"no {wanted} in it")
+    if not isinstance(found, kind):
+        expected = "a class" if kind is type else "a function"
+        raise Wrong(f"{wanted}: expected {expected}, got {type(found).__name__}")
     if getattr(found, "__module__", MODULE) != MODULE:
-        raise NotYet(f"{name} is imported from {found.__module__}; write it here")
+        raise NotYet(f"{wanted} is imported from {found.__module__}; write it here")
     return found
 
 
 def plain(name):
-    return name.replace("_", "").lower()
+    return name.replace("_", "").lower().removesuffix("layer")
 
 
 def call(layer, method, *args, remark=None):
@@ -701,15 +708,18 @@ def raised(what, error):
     if isinstance(error, SystemExit):
         return f"{what} ends the program by exit(){where}"
     text = "".join(each if each.isprintable() else " " for each in f"{error}"[:200])
-    return f"{what} raised {type(error).__name__}: {text}{where}"
+    hint = "; is __init__ misspelt?" if "takes no arguments" in text else ""
+    return f"{what} raised {type(error).__name__}: {text}{where}{hint}"
 
 
 def kept(layer, key, value):
     """The gradient that backward has left in the layer."""
     if getattr(layer, key, None) is None:
-        taken = (key[1:], "x", "out")
-        others = [name for name, each in vars(layer).items()
-                  if name not in taken and np.shape(each) == value.shape]  # fmt: skip
+        others = [
+            name
+            for name, each in vars(layer).items()
+            if name[0] in "dg" and isinstance(each, np.ndarray) and each.shape == value.shape
+        ]
         hint = f"; is it in self.{others[0]}?" if others else ""
         raise Wrong(f"backward leaves nothing in self.{key}{hint}")
     return getattr(layer, key)
