@@ -13,6 +13,7 @@ import argparse
 import csv
 import glob
 import json
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -127,4 +128,9 @@ def files(name, parser):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # nobody reads any more, as after | head
+        os._exit(1)

@@ -428,6 +428,8 @@ def judge_predict(names, remark):
                 ("these are probabilities; predict returns scores, without softmax",
                  softmax(scores)),
                 ("Relu1 is left out", (x @ W1 + b1) @ W2 + b2),
+                ("that is chapter 4's network: here it is Relu, and no softmax",
+                 softmax(1 / (1 + np.exp(-x @ W1 - b1)) @ W2 + b2)),
                 ("that is what Affine1 returns; go on to the end", x @ W1 + b1),
                 ("that is what Relu1 returns; go on to the end", hidden),
                 ("that is x: write x = layer.forward(x)", x),
@@ -636,16 +638,17 @@ def judge_update(names, remark):
 def find(names, wanted, remark):
     """The class or function of this name. NotYet if there is none, or if it was only imported."""
     kind = type if wanted[0].isupper() else Callable
-    found = names.get(wanted)
-    for name, value in names.items():
-        if found is None and plain(name) == plain(wanted) and isinstance(value, kind):
-            found = value
-            remark(f"it is called {name}; expected {wanted}")
-    if found is None:
-        raise NotYet(f"no {wanted} in it")
-    if not isinstance(found, kind):
+    names = {wanted: names.get(wanted), **names}  # first of all the right name
+    alike = [name for name in names if plain(name) == plain(wanted)]
+    fitting = [name for name in alike if isinstance(names[name], kind)]
+    if not fitting:
+        if names[wanted] is None:
+            raise NotYet(f"no {wanted} in it")
         expected = "a class" if kind is type else "a function"
-        raise Wrong(f"{wanted}: expected {expected}, got {type(found).__name__}")
+        raise Wrong(f"{wanted}: expected {expected}, got {type(names[wanted]).__name__}")
+    found = names[fitting[0]]
+    if fitting[0] != wanted:
+        remark(f"it is called {fitting[0]}; expected {wanted}")
     if getattr(found, "__module__", MODULE) != MODULE:
         raise NotYet(f"{wanted} is imported from {found.__module__}; write it here")
     return found
@@ -720,6 +723,7 @@ def kept(layer, key, value):
             for name, each in vars(layer).items()
             if name[0] in "dg" and isinstance(each, np.ndarray) and each.shape == value.shape
         ]
+        others += ["grads"] if hasattr(layer, "grads") else []
         hint = f"; is it in self.{others[0]}?" if others else ""
         raise Wrong(f"backward leaves nothing in self.{key}{hint}")
     return getattr(layer, key)
