@@ -24,7 +24,6 @@ from common.params import (
     check_parameters,
     find_parameters,
     is_float_array,
-    learnt,
 )
 
 __all__ = ["Chain", "as_loss", "blame", "check_is_layer", "check_returned"]
@@ -53,14 +52,14 @@ class Chain:
     @property
     def dtype(self):
         """The dtype of the first parameter, shared by all parameters; float64 if there are none."""
-        for _, layer in all_layers(self.layers):
-            for name in learnt(layer):  # the first one returns
-                array = getattr(layer, name)
-                if not is_float_array(array):
-                    check_parameters(find_parameters(self.layers))  # says what is wrong with it
-                return array.dtype
-        check_chain(self.layers)
-        return np.dtype(np.float64)
+        first = next(iter(self.layers.values()), None)
+        if type(first) is not Affine or not is_float_array(first.W):  # else its W is the first
+            for found in find_parameters(self.layers).values():
+                if not is_float_array(found.array):
+                    check_parameters({"": found})  # says what is wrong with it
+                return found.array.dtype
+            return np.dtype(np.float64)
+        return first.W.dtype
 
     def save(self, path):
         """Write the parameters to a .npz file."""
@@ -282,12 +281,12 @@ def why_not_finite(layers, x):
 def why_gradient_not_finite(network):
     """The error for a backward that made nan or inf: it names the first layer that did."""
     names, dout = ["lastLayer", *reversed(network.layers)], 1
+    parameters = find_parameters(network.layers).values()
     for name, layer in zip(names, network.in_reverse()):
         with np.errstate(all="ignore"):
             dout = layer.backward(dout)
-        own = all_layers({name: layer} if name != "lastLayer" else {})
-        arrays = [getattr(each, f"d{param}") for _, each in own for param in learnt(each)]
-        if not all(is_finite(array) for array in [*arrays, 0 if dout is None else dout]):
+        own = [found.gradient for found in parameters if found.layer_name == name]
+        if not all(map(is_finite, [*own, 0 if dout is None else dout])):
             break
     hint = "does it divide by 0, as the derivative of a root does at 0?"
     return wrong(FloatingPointError, "finite gradients from backward", "nan or inf", hint, name)

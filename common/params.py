@@ -16,9 +16,10 @@ import numpy as np
 
 from common.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 
-__all__ = ["Parameter", "Params", "all_layers", "find_parameters", "learnt"]
+__all__ = ["Parameter", "Params", "all_layers", "find_parameters"]
 
 DATA = ("x", "out", "y", "t")  # a layer may keep dx or dout too: these aren't learnt
+GRADIENTS = (np.ndarray, np.floating, float)
 SIMPLE = {np.ndarray, np.float64, np.float32, float, int, bool, str, type(None)}  # hold no layers
 
 
@@ -43,55 +44,65 @@ class Parameter(NamedTuple):
 
 def all_layers(layers):
     """(name in the chain, layer) for each layer of the chain, followed by those that it holds."""
-    seen = set()
-    return [(name, each) for name, layer in layers.items() for each in inside(layer, seen)]
-
-
-def inside(thing, seen):
-    """The layers in thing, one after the other: itself, if it is one, and those that it holds."""
-    if id(thing) not in seen:
-        seen.add(id(thing))
-        if hasattr(thing, "forward") and hasattr(thing, "backward"):
-            yield thing
-        for each in held_by(thing):
-            if type(each) not in SIMPLE:
-                yield from inside(each, seen)
-
-
-def held_by(thing):
-    if isinstance(thing, (list, tuple, set)):
-        return thing
-    return (thing if isinstance(thing, Mapping) else kept_by(thing)).values()
-
-
-def kept_by(thing):
-    """{name: value} of an object's own attributes."""
-    if isinstance(thing, (type, types.ModuleType)):
-        return {}
-    if hasattr(thing, "__dict__"):
-        return thing.__dict__
-    slots = getattr(type(thing), "__slots__", ())
-    return {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
-
-
-def learnt(layer):
-    """The names of a layer's own parameters. Before backward da may be None."""
-    kept = kept_by(layer)
-    return [
-        name
-        for name in kept
-        if "d" + name in kept and name not in DATA and is_gradient(kept["d" + name])
-    ]
-
-
-def is_gradient(value):
-    """Before backward it is None or 0, and afterwards numbers."""
-    return value is None or isinstance(value, (np.ndarray, np.floating, float)) or value == 0
+    return [(place, layer) for place, layer, _ in find(layers)]
 
 
 def find(layers):
     """[(name in the chain, layer, names of its parameters), ...]"""
-    return [(place, layer, learnable(place, layer)) for place, layer in all_layers(layers)]
+    found, seen = [], set()
+    for place, layer in layers.items():
+        look_into(layer, place, found, seen)
+    return found
+
+
+def look_into(thing, place, found, seen):
+    """Append to found the thing, if it is a layer, and then the layers that it holds."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, (list, tuple, set)):
+        held = thing
+    elif hasattr(thing, "forward") and hasattr(thing, "backward"):
+        found.append((place, thing, learnt(thing, place)))
+        held = kept_by(thing).values()
+    else:
+        held = (thing if isinstance(thing, Mapping) else kept_by(thing)).values()
+    for each in held:
+        if type(each) not in SIMPLE:
+            look_into(each, place, found, seen)
+
+
+def kept_by(thing):
+    """{name: value} of an object's own attributes."""
+    if hasattr(thing, "__dict__"):
+        return {} if isinstance(thing, (type, types.ModuleType)) else thing.__dict__
+    slots = getattr(type(thing), "__slots__", ())
+    return {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
+
+
+def learnt(layer, place):
+    """The names of a layer's own parameters. Before backward da is None or 0, then numbers.
+
+    TypeError if the layer keeps what looks as if it were learnt, and can't be.
+    """
+    kept, names = kept_by(layer), []
+    for name in [name for name in kept if "d" + name in kept]:
+        gradient = kept["d" + name]
+        if type(kept[name]) not in SIMPLE and holds_arrays(kept[name]):
+            came = f"a {kind(kept[name])}; give each array a name: self.{name}0, self.d{name}0"
+            raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
+        if name not in DATA and (
+            gradient is None or isinstance(gradient, GRADIENTS) or gradient == 0
+        ):
+            names.append(name)
+    if "grads" in kept and "params" in kept:
+        came = "them in the lists params and grads; write self.W and self.dW, for instance"
+        raise wrong(TypeError, "parameters by their names", came, at=place)
+    for name in arrays_of_class(type(layer)):
+        if name not in kept and (f"d{name}" in kept or hasattr(layer, f"d{name}")):
+            came = f"it in the class, which all its objects share; write self.{name} in __init__"
+            raise wrong(TypeError, f"parameter {name} in the layer itself", came, at=place)
+    return names
 
 
 def find_parameters(layers):
@@ -227,23 +238,6 @@ def check_chain(layers):
                 raise wrong(ValueError, "a layer of its own", came, at=name)
 
 
-def learnable(place, layer):
-    """learnt(layer), if it keeps nothing that looks as if it were learnt, and can't be."""
-    kept = kept_by(layer)
-    if "grads" in kept and "params" in kept:
-        came = "them in the lists params and grads; write self.W and self.dW, for instance"
-        raise wrong(TypeError, "parameters by their names", came, at=place)
-    for name in arrays_of_class(type(layer)):
-        if name not in kept and (f"d{name}" in kept or hasattr(layer, f"d{name}")):
-            came = f"it in the class, which all its objects share; write self.{name} in __init__"
-            raise wrong(TypeError, f"parameter {name} in the layer itself", came, at=place)
-    for name, value in kept.items():
-        if type(value) not in SIMPLE and "d" + name in kept and holds_arrays(value):
-            came = f"a {kind(value)}; give each array a name: self.{name}0, self.d{name}0, ..."
-            raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
-    return learnt(layer)
-
-
 @functools.lru_cache(maxsize=1000)
 def arrays_of_class(cls):
     """The names of arrays of floats in the body of a class, or of one that it comes from."""
@@ -256,9 +250,8 @@ def is_float_array(value):
 
 
 def holds_arrays(value):
-    if isinstance(value, (list, tuple, Mapping)):
-        return any(is_float_array(each) for each in held_by(value))
-    return False
+    held = value.values() if isinstance(value, Mapping) else value
+    return isinstance(value, (list, tuple, Mapping)) and any(map(is_float_array, held))
 
 
 def check_not_late(found, before):
@@ -278,8 +271,8 @@ def check_seen_before(place, name):
 
 def check_no_parameters(place, layer):
     """The parameters of lastLayer are never trained."""
-    for _, each in all_layers({place: layer}):
-        for name in learnable(place, each):
+    for _, each, names in find({place: layer}):
+        for name in names:
             came = f"{name}, which would never be trained; put it into network.layers"
             raise wrong(TypeError, f"no parameters in {kind(each)}", came, at=place)
 
