@@ -6,6 +6,7 @@ Most tests judge in this process; the last ones start one for each file, as a te
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -434,6 +435,7 @@ MISTAKES = [
     ("Relu", "np.maximum(x, 0)", "np.max(x, 0)", "shape"),
     ("Relu", "np.maximum(x, 0)", "x if x > 0 else 0", "ambiguous"),
     ("Relu", "np.maximum(x, 0)", "np.array([[max(v, 0) for v in row] for row in x])", "images"),
+    ("Relu", "return np.maximum(x, 0)", "return np.maximum(x, 0).tolist()", "expected an array"),
     # Sigmoid
     ("Sigmoid", "dout * self.out * (1 - self.out)", "self.out * (1 - self.out)", "dout is missing"),
     ("Sigmoid", "dout * self.out * (1 - self.out)", "dout * self.out", "1 - out is missing"),
@@ -506,6 +508,10 @@ MISTAKES = [
     ("SoftmaxWithLoss", "self.y = np", "self.y = self.y if hasattr(self, 'y') else np", "before"),
     ("SoftmaxWithLoss", "self.t = np", "self.t = self.t if hasattr(self, 't') else np", "before"),
     ("SoftmaxWithLoss", "(self.y - self.t) / len(self.y)", "1", "shape"),
+    ("SoftmaxWithLoss", "np.exp(x).sum(axis=1, keepdims=True))\n        self.y = np.exp(log_y)\n"
+     "        return -np.sum(self.t * log_y) / len(x)",
+     "np.exp(x).sum())\n        self.y = np.exp(log_y)\n        return -np.sum(self.t * log_y)",
+     "whole batch"),
     # numerical_gradient
     ("numerical_gradient", "(above - f(x)) / (2 * h)", "(above - f(x)) / 2 * h", "brackets"),
     ("numerical_gradient", "(above - f(x)) / (2 * h)", "(above - f(x)) / h", "2h"),
@@ -581,7 +587,7 @@ def test_the_books_own_way_has_a_remark_for_each_of_its_habits(tmp_path):
     [about_dout] = verdicts["Relu"].sentences
     assert "dout" in about_dout
     remarks = verdicts["SoftmaxWithLoss"].sentences
-    for word in ("1e-7", "dout", "class numbers", "1000"):
+    for word in ("1e-7", "its dout", "class numbers", "1000"):
         assert any(word in remark for remark in remarks), word
     assert sum(len(verdict.sentences) for verdict in verdicts.values()) == 1 + len(remarks) <= 6
 
@@ -919,3 +925,52 @@ def test_a_pattern_that_the_shell_leaves_as_it_is_is_read_here(tmp_path, monkeyp
     for name in ("b.py", "a.py", "c.ipynb", "d.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in grade.parse(["*"]).files] == ["a.py", "b.py", "c.ipynb"]
+
+
+@parametrize("style", ["loops", "short"])
+def test_a_wrong_gradient_is_told_whatever_the_network_keeps(style, tmp_path):
+    """Where predict isn't at fault, what is said is about gradient."""
+    net = STYLES[style]["TwoLayerNet"]
+    net = net.replace("W1=self.first.dW", "W1=-self.first.dW").replace('f"d{key}"', "key")
+    verdicts, _ = graded(HEAD + "".join((SHORT | {"TwoLayerNet": net}).values()), tmp_path)
+    assert [part for part in PARTS if verdicts[part].status != "right"] == ["gradient"]
+    assert verdicts["gradient"].sentences[0].startswith("grad['W1']")
+
+
+# The page for the classroom
+
+
+PAGES = [
+    (GRADE.parent / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")
+]
+
+
+def blocks(page):
+    return re.findall(r"```(.*?)\n(.*?)```", page, flags=re.DOTALL)
+
+
+def test_both_pages_have_the_same_commands_and_name_files_that_exist():
+    english, chinese = map(blocks, PAGES)
+    assert english == chinese and len(english) >= 7
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page):
+            assert (GRADE.parent / link).exists(), link
+        assert page.count("|---|") == PAGES[0].count("|---|")
+
+
+def test_what_the_page_shows_is_what_the_grader_says(tmp_path):
+    """And the numbers for the board are right."""
+    source = BOOK | {"Sigmoid": SHORT["Sigmoid"].replace(" * (1 - self.out)", "")}
+    source["Affine"] = (
+        SHORT["Affine"].split("        self.dW, self.db = self")[0] + f"        {RAISE}\n"
+    )
+    verdicts, notes = graded(HEAD + "".join(source.values()), tmp_path)
+    printed = grade.report(Path("handed_in/li/exercises.py"), verdicts, notes)
+    [shown] = [text for kind, text in blocks(PAGES[0]) if kind == ""]
+    assert printed.startswith(shown.removesuffix("  ...\n"))
+
+    x, W, dout = np.array([[1, 2]]), np.array([[2, 1], [0, 3]]), np.array([[1, -1]])
+    assert (x @ W).tolist() == [[2, 7]] and (dout @ W.T).tolist() == [[1, -3]]
+    assert (x.T @ dout).tolist() == [[1, -1], [2, -2]]
+    loss, dx = judges.right_loss(np.log([[1.0, 2, 5]]), np.array([[0, 1, 0]]))
+    assert loss == pytest.approx(np.log(4)) and np.allclose(dx * 8, [[1, -6, 5]])
