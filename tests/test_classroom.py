@@ -740,7 +740,7 @@ def test_what_else_is_in_a_file_hides_nothing(line, notes, at_the_end, tmp_path)
     parts.insert(2 if at_the_end else 1, f"{line}\n")
     path = tmp_path / "exercises.py"
     path.write_text("".join(parts), encoding="utf-8")
-    names, noted = run_file(path, seconds=0.5)
+    names, noted = run_file(path, seconds=0.5 if "while" in line else 60)
     assert len(noted) == notes
     assert {judge(part, names).status for part in PARTS} == {"right"}
 
@@ -798,14 +798,14 @@ DEAF = (
         (DEAF, "still running"),
         ("        import sys; sys.exit(0)\n", "exit"),
         ("        import os; os._exit(0)\n", "ended the program"),
-        ("        import ctypes; ctypes.string_at(0)\n", "ended the program"),
+        ("        import os; os.kill(os.getpid(), 9)\n", "ended the program"),
         ("        return self.forward(x)\n", "RecursionError"),
         ("        input()\n", "EOFError"),
-        ("        np.ones((10**7, 10**6))\n", "Memory"),
+        ("        np.ones((10**9, 10**9))\n", "Memory"),
         ("        print('x' * 50_000_000); 1 / 0\n", "ZeroDivisionError"),
         ("        np.log(0.0); import warnings; warnings.warn('no')\n", "UserWarning"),
     ],
-    ids="long deaf exit _exit crash recursion input memory print warnings".split(),
+    ids="long deaf exit _exit killed recursion input memory print warnings".split(),
 )
 def test_a_part_that_ends_or_stops_the_program_costs_its_own_point_only(line, word, tmp_path):
     Sigmoid = SHORT["Sigmoid"].replace("        self.out = 1", line + "        self.out = 1")
@@ -822,7 +822,7 @@ def test_a_part_that_ends_or_stops_the_program_costs_its_own_point_only(line, wo
 def test_files_that_end_at_once_or_go_on_for_ever(line, status, tmp_path):
     path = tmp_path / "exercises.py"
     path.write_text(f"{HEAD}{''.join(SHORT.values())}\n{line}\n", encoding="utf-8")
-    verdicts, _ = grade_file(path, seconds=1)
+    verdicts, _ = grade_file(path, seconds=2)
     assert {verdict.status for verdict in verdicts.values()} == {status}
 
 

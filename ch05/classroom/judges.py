@@ -782,7 +782,7 @@ def alike(got, value, tolerance=1e-6):
     with contextlib.suppress(Exception), np.errstate(all="ignore"):
         value = np.asarray(value() if callable(value) else value, float)
         got = np.asarray(got, float)
-        size = np.abs(value).max(initial=0) or 1
+        size = np.abs(value[np.isfinite(value)]).max(initial=0) or 1
         return got.shape == value.shape and np.allclose(got, value, 0, tolerance * size, True)
     return False
 
