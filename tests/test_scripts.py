@@ -473,6 +473,33 @@ def test_ctrl_c_in_a_notebook_returns_the_history(method, updates):
     assert (history.interrupted, finished.interrupted) == (True, False)
 
 
+# A session that goes on afterwards
+
+SHOW = "import signal, sys; print('as before:', sys.stdout is sys.__stdout__, end=' '); "
+SHOW += "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+IPYTHON = f"""
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("run", " ".join(sys.argv[1:]))
+shell.run_cell({SHOW!r})
+"""
+GOES_ON = [[], ["--lr", "1e30"], ["--lr", "-1"], ["--help"]]
+
+
+@pytest.mark.parametrize("options", GOES_ON, ids=["", "diverges", "refused", "help"])
+@pytest.mark.parametrize("session", [["-i"], ["-c", IPYTHON]], ids=["python -i", "ipython"])
+def test_a_session_is_as_before(tmp_path, data, session, options):
+    command = [*session, TRAIN, "--data", data, "--iters", "3", "--no-plot", *options]
+    pipe = {"capture_output": True, "text": True, "timeout": 60, "cwd": tmp_path}
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ours["IPYTHONDIR"] = str(tmp_path)
+    done = subprocess.run([sys.executable, *map(str, command)], input=f"{SHOW}\n", env=ours, **pipe)
+    assert "as before: True True" in done.stdout, done
+    assert "Traceback" not in done.stdout + done.stderr and done.returncode == 0
+    assert ("train_neuralnet.py:" in done.stderr) == (len(options) > 1)
+
+
 # kill, full disks, closed pipes
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ch05.multi_layer_net import MultiLayerNet
+from ch05.tools.screen import say
 from ch05.tools.start import check_packages
 from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
@@ -23,12 +24,12 @@ def parse_training(argv, prog="train_neuralnet.py"):
     parser = OneLineParser(prog, "Train a network on handwritten digits.")
     updates = parser.add_mutually_exclusive_group()
     updates.add_argument("--iters", type=whole, metavar="N", help="how many updates (10000)")
-    updates.add_argument("--epochs", type=whole, metavar="N", help="how many epochs instead: in "
-        "an epoch as many images are drawn as there are")  # fmt: skip
+    updates.add_argument("--epochs", type=whole, metavar="N", help="or how many epochs: in one, "
+        "as many images are drawn as there are")  # fmt: skip
     add = parser.add_argument
     add("--batch-size", type=whole, default=100, metavar="N", help="images per update (100)")
-    add("--learning-rate", type=positive, default=0.1, metavar="RATE", help="how far an update "
-        "goes against the gradient (0.1)")  # fmt: skip
+    add("--learning-rate", type=positive, default=0.1, metavar="RATE", help="step of an update "
+        "against the gradient (0.1)")  # fmt: skip
     add("--dtype", choices=("float32", "float64"), default="float32", help="kind of numbers: "
         "float32 is faster, float64 is more exact (float32)")  # fmt: skip
     add("--data", metavar="FOLDER", help="read the four data files in this folder (MNIST, which "
@@ -37,7 +38,7 @@ def parse_training(argv, prog="train_neuralnet.py"):
     add("--save", type=writable, metavar="FILE", help="write the weights to this file after each "
         "epoch and at the end")  # fmt: skip
     add("--plot", type=picture_file, metavar="FILE", default="train_neuralnet.png",
-        help="draw loss and accuracies to this file (%(default)s)")  # fmt: skip
+        help="draw loss and accuracies in this file instead of %(default)s")  # fmt: skip
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
     add("--show", action="store_true", help="show the picture in a window at the end")
     args = parser.parse_args(argv)
@@ -85,7 +86,7 @@ class OneLineParser(argparse.ArgumentParser):
         self.add_argument("--hidden", type=sizes, nargs="+", default=[[50]], metavar="UNITS",
             help="units of each hidden layer: 50 for one, 100 100 100 for three (50)")  # fmt: skip
         self.add_argument("--seed", type=natural, default=0, metavar="N",
-            help="random seed: with the same one everything is drawn alike (0)")  # fmt: skip
+            help="random seed: with the same one the same is drawn (0)")  # fmt: skip
 
     def parse_args(self, argv=None):
         argv = sys.argv[1:] if argv is None else argv
@@ -98,7 +99,8 @@ class OneLineParser(argparse.ArgumentParser):
         return args
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
+        say(f"{self.prog}: {message}")
+        self.exit(2)
 
     @contextlib.contextmanager
     def answers(self):

@@ -1,12 +1,11 @@
 """What a training prints and writes: a row after each epoch, and the rest at the end."""
 
 import io
-import shutil
 import sys
-import textwrap
 
 from tqdm import tqdm
 
+from ch05.tools.screen import on_screen, say
 from common.files import ctrl_c_later, write_whole
 
 __all__ = ["finish", "print_row"]
@@ -18,16 +17,16 @@ def print_row(args, history):
     Standard output holds the chapter's numbers and no more. On a screen, an epoch stands before
     them.
     """
-    with ctrl_c_later():  # neither half of a line, nor a file without its line
+    epoch, numbers = len(history.test_acc_list) - 1, (history.train_acc_list, history.test_acc_list)
+    # Ctrl-C leaves neither half of a line nor a file without its line. The bar gives way.
+    with ctrl_c_later(), tqdm.external_write_mode():
         if args.save:
             save(args)
-        epoch = len(history.test_acc_list) - 1
-        with tqdm.external_write_mode():  # without the bar
-            if epoch == 0:
-                say(HEADER_ON_SCREEN if on_screen() else HEADER)
-            if on_screen():
-                print(f"{epoch:5}  ", end="", file=sys.stderr, flush=True)
-            print(f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}", flush=True)
+        if epoch == 0:
+            say(HEADER_ON_SCREEN if on_screen() else HEADER)
+        if on_screen():
+            print(f"{epoch:5}  ", end="", file=sys.stderr, flush=True)
+        print(*(f"{accuracies[-1]:.4f}" for accuracies in numbers), flush=True)
 
 
 HEADER = "accuracy after the first update of each epoch:\ntrain  test"
@@ -113,18 +112,3 @@ def show(history):
     ax.imshow(plt.imread(io.BytesIO(picture(history, "png"))))
     ax.axis("off")
     plt.show()
-
-
-def say(text):
-    """Lines to standard error; in a terminal they are broken between words."""
-    for line in text.splitlines():
-        if sys.stderr.isatty():
-            width = shutil.get_terminal_size().columns
-            line = textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
-        tqdm.write(line, file=sys.stderr)
-    sys.stderr.flush()
-
-
-def on_screen():
-    """Do people read standard output and standard error together?"""
-    return sys.stdout.isatty() and sys.stderr.isatty()

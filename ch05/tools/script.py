@@ -8,6 +8,8 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+from ch05.tools.screen import say
+
 __all__ = ["run_script"]
 
 
@@ -26,12 +28,12 @@ def run_script(main, at_end=lambda status: None):
             except SystemExit as stop:  # argparse ends so
                 status = stop.code
                 if isinstance(status, str):
-                    print(status, file=sys.stderr, flush=True)
+                    say(status)
                     status = 1
             sys.stdout.flush()
         except (FloatingPointError, ImportError, MemoryError, OSError) as error:
             if not isinstance(error, BrokenPipeError):
-                print(f"{name}: {error}", file=sys.stderr, flush=True)
+                say(f"{name}: {error}")
             if not stays:  # for the flush at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             status = 1
@@ -54,9 +56,7 @@ def signals_and_streams(name, stays):
     sys.stderr = sys.stderr or open(os.devnull, "w")
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: print(
-                f"{name}: {message}", file=sys.stderr
-            )
+            warnings.showwarning = lambda message, *_, **__: say(f"{name}: {message}")
             yield
     finally:
         if stays:
