@@ -423,6 +423,13 @@ def test_ctrl_c_at_any_moment(
     assert ((tmp_path / "train_neuralnet.png").read_text("latin1") == "old") == (status == 130)
 
 
+@pytest.mark.parametrize("command", [[TRAIN], [CHECK], ["-m", "ch05.train_neuralnet"]])
+def test_ctrl_c_at_the_start_ends_a_script_without_a_word(tmp_path, command):
+    # Pressed while the first packages are imported.
+    (tmp_path / "tqdm.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+    assert run(*command, PYTHONPATH=str(tmp_path)) == (130, "", "")
+
+
 def moments(ordinary, campaign):
     """Seeds of random moments, few in the ordinary run and many in the campaign."""
     return pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def run_script(main, at_end=lambda status: None):
     with signals_and_streams(name, stays):
         try:
             try:
+                set_ctrl_c(signal.default_int_handler)  # a shell ignores it in the background
                 status = main()
             except SystemExit as stop:  # argparse ends so
                 status = stop.code
@@ -49,9 +50,8 @@ def run_script(main, at_end=lambda status: None):
 
 @contextmanager
 def signals_and_streams(name, stays):
-    """Within it, Ctrl-C works also in the background of a shell, and a warning is one line."""
+    """Within it a warning is one line. Afterwards all is as before, if Python stays."""
     before = signal.getsignal(signal.SIGINT), sys.stdout, sys.stderr
-    set_ctrl_c(signal.default_int_handler)
     sys.stdout = sys.stdout or open(os.devnull, "w")
     sys.stderr = sys.stderr or open(os.devnull, "w")
     try:
