@@ -126,7 +126,7 @@ options.parse_training = parse"""
         ("first", "raise OSError('the disk is full')"),
         ("not first", "raise FloatingPointError('the network has diverged')"),
         ("not first", "raise ZeroDivisionError('there is a bug')"),
-        ("not first", "os.kill(os.getpid(), signal.SIGKILL)"),
+        pytest.param("not first", "os.kill(os.getpid(), signal.SIGKILL)", marks=pytest.mark.unix),
     ],
 )
 def test_a_rank_that_fails_ends_them_all(who, failure, tmp_path, data):
@@ -151,6 +151,7 @@ DataParallel.gradient = fail"""
 
 
 @needs_mpi
+@pytest.mark.unix
 def test_ctrl_c_ends_them_all(tmp_path, data):
     options = f"--data {data} --batch-size 20 --iters 1000000 --save w.npz --no-plot".split()
     process = start(2, TRAIN, *options, cwd=tmp_path)

@@ -4,16 +4,13 @@ Most runs train on `data`, 20 images of noise. With a batch of 20 an epoch is on
 every update is printed and saved.
 """
 
-import fcntl
 import os
-import pty
 import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 import types
@@ -335,6 +332,10 @@ def test_training_warns_where_next_to_nothing_is_learnt():
 
 def in_terminal(*command):
     """What a command shows in a real terminal."""
+    import fcntl  # not at the top: Windows has none of the three
+    import pty
+    import termios
+
     reader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # 24 x 100
     with subprocess.Popen([sys.executable, *command], stdout=terminal, stderr=terminal) as process:
@@ -350,6 +351,7 @@ def in_terminal(*command):
     return shown.decode()
 
 
+@pytest.mark.unix
 def test_progress_shows_in_a_terminal_only(data):
     arguments = "--iters", "300", "--no-plot", "--data", data
     shown = in_terminal(TRAIN, *arguments)
@@ -397,7 +399,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
         ("ch05.tools.report", "", "print_row", 2, 130, 1, 2, True),
         ("ch05.tools.report", "", "finish", 1, 130, 5, 5, False),
         ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
-        ("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True),  # all is done
+        pytest.param(  # all is done
+            *("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True), marks=pytest.mark.unix
+        ),
     ],
 )
 def test_ctrl_c_at_any_moment(
@@ -441,6 +445,7 @@ def moments(ordinary, campaign):
     )
 
 
+@pytest.mark.unix
 @moments(ordinary=2, campaign=40)
 @pytest.mark.parametrize("shell", [None, 'trap "" INT; exec "$@"'], ids=["", "in the background"])
 def test_ctrl_c_keeps_what_was_learnt(tmp_path, data, seed, shell):
@@ -510,6 +515,7 @@ def test_a_session_is_as_before(tmp_path, data, session, options):
 # kill, full disks, closed pipes
 
 
+@pytest.mark.unix
 @moments(ordinary=2, campaign=40)
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 def test_kill_leaves_what_was_printed_or_one_update_more(tmp_path, data, seed, name):
@@ -525,6 +531,7 @@ def test_kill_leaves_what_was_printed_or_one_update_more(tmp_path, data, seed, n
     assert [name for name in files(tmp_path) if not name.endswith(".tmp")] == ["w.npz"]
 
 
+@pytest.mark.unix
 def test_a_full_disk_is_said_and_training_goes_on(tmp_path, data):
     TwoLayerNet(3, 2, 2).save(tmp_path / "w.npz")
     old = (tmp_path / "w.npz").read_bytes()
@@ -558,6 +565,7 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path, data, monkeypat
         assert (status, said, files(tmp_path)) == (1, 2, [])
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(
     "lines, script, arguments",
     [
@@ -578,6 +586,7 @@ def test_a_pipe_that_closes_early_ends_a_run_quietly(tmp_path, data, lines, scri
     assert files(tmp_path) == []
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_without_any_output_training_goes_on_and_saves(tmp_path, data, closed):
     arguments = each_update(data, iters=3)
@@ -616,7 +625,7 @@ def test_gradient_check_of_a_large_network_takes_a_sample(samples, least, monkey
     assert [line.split(":")[0] for line in lines[:7]] == [*KEYS, "W3", "b3", ""]
     # Of six parameters 2 entries each, or of three W 100 each and of b all 60, 60 and 10; two
     # losses an entry, and some more. All of the 51,370 entries would be 102,740.
-    assert 2 * least <= len(calls) < 3 * least
+    assert 2 * least <= len(calls) < 2 * least + 400
     assert all(len(x) == 2 for _, x, _ in calls)
 
 
