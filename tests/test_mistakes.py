@@ -7,7 +7,6 @@ mistake and simply works, with the value worked by hand.
 """
 
 import inspect
-import os
 import warnings
 
 import numpy as np
@@ -563,12 +562,12 @@ def state(cells):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    """A working folder with a text, a pipe and a folder in it, and a home without anything."""
+    """A working folder with a text and a folder in it, and a home without anything."""
     (tmp_path / "text").write_text("hello")
     (tmp_path / "folder").mkdir()
-    os.mkfifo(tmp_path / "pipe")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "folder"))
+    for name in ("HOME", "USERPROFILE"):  # on Unix, on Windows
+        monkeypatch.setenv(name, str(tmp_path / "folder"))
     return tmp_path
 
 
