@@ -58,6 +58,10 @@ class Figure(matplotlib.figure.Figure):
         """Makes it a figure of pyplot's. plt.figure asks FigureClass for one, and gets this one."""
         import matplotlib.pyplot as plt
 
+        if _backend() in WRITES_FILES:  # plt.savefig writes the newest; older ones take up memory
+            for manager in Gcf.get_all_fig_managers():
+                if isinstance(manager.canvas.figure, Figure):
+                    Gcf.destroy(manager)
         plt.figure(FigureClass=lambda *args, **how: self)
 
     def _is_open(self):

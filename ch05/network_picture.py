@@ -54,7 +54,9 @@ def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsiz
     rows = -(-end // (columns or 5))
     columns = min(columns, end) if columns else max(3, -(-end // rows))
     crowded = any(learnt[name] and learnt[after] for name, after in zip(names, names[1:]))
-    pitch = max(1.5 if crowded else 1.16, min(1.8, 9 / (columns + 1)) / unit)
+    longest = max(map(len, names))
+    least = max(1.5 if crowded else 1.16, min(1.8, 0.42 + longest / 13))
+    pitch = max(least, min(1.8, 9 / (columns + 1)) / unit)
     most = max(map(len, learnt.values()))
     line = 0.37 if end <= 5 and most <= 4 else 0.15  # if there are many, they have no pictures
     width, high = pitch * (columns + 1), 3.05 + 2 * line * most

@@ -81,12 +81,12 @@ def _draw_loss(ax, loss):
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     if 0 < loss.min() < loss.max() / 10:
         ax.set_yscale("log")
-        few = loss.max() < 1000 * loss.min()
+        few = np.log10(loss.max() / loss.min()) < 40 / _points()  # decades
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
         ax.yaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     else:
-        ax.ticklabel_format(axis="y", useOffset=False)
+        ax.ticklabel_format(axis="y", style="plain", useOffset=False)
     _finish(ax)
 
 
@@ -154,7 +154,7 @@ def _finish(ax):
 
 def _few_integers():
     """Ticks for an axis of counts: fewer with a larger font."""
-    most = max(2, min(5, int(50 / _points())))
+    most = max(3, min(5, int(50 / _points())))
     return MaxNLocator(most, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
 
 
