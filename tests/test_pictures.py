@@ -1,5 +1,7 @@
 """Pictures show the numbers of what they draw, for any chain, and need no screen."""
 
+import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -9,12 +11,16 @@ from types import SimpleNamespace
 
 import matplotlib.figure
 import matplotlib.style
+import nbformat
 import numpy as np
 import pytest
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 from matplotlib.colors import rgb_to_hsv, to_rgb, to_rgba
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from nbclient import NotebookClient
 
 from ch05.figures import ORANGE
 from ch05.multi_layer_net import MultiLayerNet
@@ -584,6 +590,23 @@ def test_a_history_of_nothing_is_refused():
         draw_history(history([]))
 
 
+DIGIT = "from ch05.pictures import draw_digits\nfigure = draw_digits([0.0] * 64)\n"
+
+
+def run(code, **environment):
+    """What a process without a screen prints, in lines; of an error, the last line."""
+    environment = {**os.environ, "PYTHONWARNINGS": "error::RuntimeWarning", **environment}
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        environment.pop(name, None)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    return (done.stdout + "\n".join(done.stderr.splitlines()[-1:])).splitlines()
+
+
+NEEDS_SCREEN = pytest.mark.skipif(sys.platform != "linux", reason="there is always a screen")
+BACKENDS = ["agg", pytest.param("tkagg", marks=NEEDS_SCREEN)]
+
+
 def test_no_picture_needs_pyplot():
     code = """
 import sys
@@ -592,5 +615,103 @@ from ch05.two_layer_net import TwoLayerNet
 draw_network(TwoLayerNet(4, 3, 2), [[1, 2, 3, 4]], [0])._repr_png_()
 print("matplotlib.pyplot" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.strip() == "False", done.stderr
+    assert run(code) == ["False"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pyplot_sees_the_picture_and_a_screen_is_not_needed(backend):
+    code = f"""
+import io
+import matplotlib.pyplot as plt
+for _ in range(30):
+    {"; ".join(DIGIT.splitlines())}
+here, there = io.BytesIO(), io.BytesIO()
+figure.savefig(here, format="raw")
+if {backend == "agg"}:
+    assert plt.gcf() is figure and len(plt.get_fignums()) == 1
+    plt.savefig(there, format="raw")
+    assert there.getvalue() == here.getvalue()
+    plt.close(figure)
+    assert plt.get_fignums() == []
+print(len(here.getvalue()) > 1000)
+"""
+    assert run(code, MPLBACKEND=backend) == ["True"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("first", ["", "import matplotlib.pyplot\n"])
+def test_a_window_needs_a_screen(backend, first):
+    [line] = run(first + DIGIT + "figure.show()", MPLBACKEND=backend)
+    assert line.startswith("RuntimeError: expected ") and "figure.savefig(" in line
+
+
+WINDOW = """
+class Window:
+    \"\"\"Stands for a screen: says what is in a window when the program waits for it.\"\"\"
+
+import matplotlib
+from matplotlib.backend_bases import FigureManagerBase, _Backend
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+class Manager(FigureManagerBase):
+    @classmethod
+    def pyplot_show(cls, *, block=None):
+        import matplotlib.pyplot as plt
+        print("windows:", *[len(plt.figure(k).axes) for k in plt.get_fignums()])
+        plt.close("all")  # somebody closes them
+
+class FigureCanvas(FigureCanvasAgg):
+    manager_class = Manager
+"""
+
+
+@pytest.mark.parametrize(
+    "code, windows",
+    [
+        (DIGIT + "figure.show()\nfigure.show()", ["1", "1"]),
+        ("import matplotlib.pyplot as plt\n" + DIGIT + "plt.show()\nfigure.show()", ["1", "1"]),
+        ("import matplotlib.pyplot as plt\n" + 2 * DIGIT + "plt.show()", ["1 1"]),
+        ("import matplotlib.pyplot as plt\nplt.figure()\n" + DIGIT + "plt.show()", ["0 1"]),
+    ],
+)
+def test_windows(code, windows, tmp_path):
+    (tmp_path / "window.py").write_text(WINDOW)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    shown = run(code, MPLBACKEND="module://window", PYTHONPATH=path)
+    assert shown == [f"windows: {each}" for each in windows]
+
+
+CELLS = [  # what a reader writes, and how many pictures appear below the cell
+    ("import io\nimport matplotlib.pyplot as plt\nfrom ch05.pictures import draw_digits", 0),
+    ("draw_digits([0.0] * 64)", 1),
+    ("figure = draw_digits([0.0] * 64)\nfigure", 1),
+    ("figure = draw_digits([0.0] * 64)\nplt.show()", 1),
+    ("figure.show()", 1),
+    ("figure", 1),
+    ("for _ in range(2):\n    draw_digits([0.0] * 64)", 2),
+    ("for _ in range(2):\n    draw_digits([0.0] * 64)\n    plt.show()", 2),
+    ("for _ in range(2):\n    display(draw_digits([0.0] * 64))", 2),
+    ("draw_digits([0.0] * 64)\nplt.savefig(io.BytesIO())", 1),
+]
+
+
+@pytest.mark.parametrize("pyplot", [True, False])
+def test_a_notebook_shows_each_picture_once(pyplot, tmp_path):
+    cells = CELLS if pyplot else [("from ch05.pictures import draw_digits", 0), CELLS[1]]
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(code) for code, _ in cells]
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        resources={"metadata": {"path": str(ROOT)}},
+        km=AsyncKernelManager(  # the kernel of this interpreter
+            kernel_name="python3",
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+            connection_file=str(tmp_path / "connection.json"),
+        ),
+    )
+    environment = {**os.environ, "IPYTHONDIR": str(tmp_path)}
+    environment.pop("MPLBACKEND", None)
+    asyncio.run(client.async_execute(env=environment, cleanup_kc=True))
+    data = [[out.get("data", {}) for out in cell.outputs] for cell in notebook.cells]
+    assert [sum("image/png" in each for each in cell) for cell in data] == [n for _, n in cells]
