@@ -41,7 +41,9 @@ def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsiz
     arrived, left_at = _reached(names, upto, downto)
     forward, backward = _values(network, x, t)
     palette = colours()
-    learnt = _learnt(network, names)
+    learnt = {name: [] for name in names}  # of a layer that holds layers, those of all of them
+    for key, found in find_parameters(network.layers).items():
+        learnt[found.layer_name].append((key, np.asarray(found.array), np.asarray(found.gradient)))
     outs = ["x", *["out"] * (end - 2), "scores", "L"]
     douts = ["no dx" if backward[0] is None else "dx", *["dout"] * end]
     directions = [
@@ -120,19 +122,6 @@ def _values(network, x, t):
             backward.insert(0, np.array(dout))
             dout = layer.backward(dout)
     return forward, [None if dout is None else np.array(dout), *backward]
-
-
-def _learnt(network, names):
-    """{name of a layer: [(key, parameter, gradient), ...]}
-
-    A layer that holds layers has the parameters of all of them.
-    """
-    learnt = {name: [] for name in names}
-    for key, found in find_parameters(network.layers).items():
-        inside = [name for name in names if re.match(re.escape(name) + r"(\W|$)", found.layer_name)]
-        array, gradient = np.asarray(found.array), np.asarray(found.gradient)
-        learnt[max(inside, key=len)].append((key, array, gradient))
-    return learnt
 
 
 def _heading(title, width):

@@ -222,10 +222,6 @@ class Block:
 def test_a_layer_that_holds_layers_is_one_box_with_all_its_parameters():
     network = chain(Block(affine(6, 5), Relu(), affine(5, 4)), Relu(), affine(4, 10))
     x, t = np.random.default_rng(0).normal(size=(7, 6)), np.arange(7)
-    try:
-        network.params  # noqa: B018
-    except TypeError:
-        pytest.skip("layers in a block aren't found yet")
     figure = draw_network(network, x, t)
     assert {"Block1", "Relu2", "Affine3", "lastLayer"} <= {*texts(figure)}
     for key, gradient in network.gradient(x, t).items():
@@ -570,19 +566,20 @@ def test_where_curves_coincide_they_are_drawn_larger(train, test, start):
 
 @pytest.mark.parametrize("size", [6, 10, 14, 20, 24])
 def test_a_legend_covers_nothing_in_any_font(size):
-    updates = 10000
     with matplotlib.rc_context({"font.size": size}):
-        figure = draw_history(history(list(np.geomspace(2.3, 0.01, updates)), LEARNT, LEARNT))
-        figure.draw_without_rendering()
-    words = []
-    for ax in figure.axes:
-        axes, legend = ax.get_window_extent(), ax.get_legend().get_window_extent()
-        assert not legend.overlaps(axes)
-        assert len(tick_labels(ax.xaxis)) >= 2 and len(tick_labels(ax.yaxis)) >= 2
-        words += [*tick_labels(ax.xaxis), *tick_labels(ax.yaxis), *ax.get_legend().get_texts()]
-        words += [ax.xaxis.label, ax.yaxis.label]
-        assert axes.width > 0.2 * figure.bbox.width and axes.height > 0.4 * figure.bbox.height
-    assert_apart(figure, boxes(figure, words))
+        losses = list(np.geomspace(2.3, 0.01, 10000))
+        figure = draw_history(history(losses, LEARNT, LEARNT))
+        for _ in range(2):  # ticks depend on the layout, which depends on ticks
+            figure.draw_without_rendering()
+        words = []
+        for ax in figure.axes:
+            x, y, legend = tick_labels(ax.xaxis), tick_labels(ax.yaxis), ax.get_legend()
+            assert len(x) >= 2 and len(y) >= 2
+            words += [*x, *y, *legend.get_texts(), ax.xaxis.label, ax.yaxis.label]
+            axes = ax.get_window_extent()
+            assert not legend.get_window_extent().overlaps(axes)
+            assert axes.width > 0.2 * figure.bbox.width and axes.height > 0.4 * figure.bbox.height
+        assert_apart(figure, boxes(figure, words))
 
 
 def test_a_history_of_nothing_is_refused():
