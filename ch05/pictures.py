@@ -17,8 +17,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
-from ch05.figures import colours, new_figure
-from ch05.network_picture import draw_network
+from ch05.tools.figures import colours, new_figure
+from ch05.tools.network_picture import draw_network
 from common.mistakes import wrong
 
 __all__ = ["draw_digits", "draw_history", "draw_network"]

@@ -22,9 +22,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from nbclient import NotebookClient
 
-from ch05.figures import ORANGE
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.pictures import draw_digits, draw_history, draw_network
+from ch05.tools.figures import ORANGE
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network

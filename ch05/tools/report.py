@@ -43,14 +43,16 @@ def finish(args, history):
     if args.save:
         args.network.save(args.save)
         say(f"weights written to {args.save}")
+    if args.plot or args.show:
+        figure = history.plot()
     if args.plot:
         path = args.plot
         if history.interrupted:  # the picture of a whole training stays
             path = path.with_name(f"{path.stem}-stopped{path.suffix}")
-        write_whole(path, picture(history, path.suffix[1:]))
+        write_whole(path, picture(figure, path.suffix[1:]))
         say(f"picture written to {path}")
     if args.show:
-        show(picture(history, "png"))
+        figure.show()
     return status
 
 
@@ -62,18 +64,8 @@ def say(line):
     print(line, file=sys.stderr, flush=True)
 
 
-def picture(history, kind):
-    """history.plot() as the bytes of a file of that kind: png, svg, pdf."""
+def picture(figure, kind):
+    """It as the bytes of a file of that kind: png, svg, pdf."""
     content = io.BytesIO()
-    history.plot().savefig(content, format=kind, dpi=120)
+    figure.savefig(content, format=kind, dpi=120)
     return content.getvalue()
-
-
-def show(png):
-    """A picture in a window, until it is closed."""
-    import matplotlib.pyplot as plt
-
-    ax = plt.figure(figsize=(10, 4)).add_axes((0, 0, 1, 1))
-    ax.imshow(plt.imread(io.BytesIO(png)))
-    ax.axis("off")
-    plt.show()

@@ -1,17 +1,12 @@
 """The graph of a network while it computes: what goes forward, and the gradients that come back."""
 
 import re
-import sys
 import textwrap
-from pathlib import Path
-
-if not __package__:  # imported from inside ch05/: let `common` be found beside it
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from ch05.figures import SIGNED, colours, new_figure
+from ch05.tools.figures import SIGNED, colours, new_figure
 from common.mistakes import short, wrong
 from common.params import find_parameters
 
