@@ -19,7 +19,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from ch05.tools.figures import colours, new_figure
 from ch05.tools.network_picture import draw_network
-from common.mistakes import wrong
+from common.mistakes import check_count, wrong
 
 __all__ = ["draw_digits", "draw_history", "draw_network"]
 
@@ -176,6 +176,7 @@ def draw_digits(images, titles=None, columns=10, *, label=None, ax=None):
     Returns a figure. A notebook shows it as the value of a cell, figure.savefig("digits.png")
     writes it, and figure.show() opens a window. ValueError if the pictures aren't square.
     """
+    check_count("columns", columns)
     images, titles = _as_pictures(images, titles)
     N, side = images.shape[:2]
     columns = min(columns, N)

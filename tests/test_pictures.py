@@ -41,7 +41,7 @@ class SumLoss:
         self.shape = x.shape
         return float(x.sum())
 
-    def backward(self, dout=1):
+    def backward(self, dout):
         return dout * np.ones(self.shape)
 
 
@@ -264,7 +264,7 @@ def test_a_lecture_draws_it_step_by_step(columns):
 
 
 @pytest.mark.parametrize(
-    "step", [{"upto": "Relu3"}, {"downto": 0}, {"upto": "Relu1", "downto": "Relu1"}]
+    "step", [{"upto": "Relu3"}, {"downto": 0}, {"upto": "Relu1", "downto": "Relu1"}, {"columns": 0}]
 )
 def test_a_step_that_is_none(step):
     with pytest.raises(ValueError):
@@ -431,6 +431,8 @@ def test_weights_have_a_colour_bar_that_is_white_at_0(weights):
 def test_digits_that_are_none(shape, titles):
     with pytest.raises(ValueError):
         draw_digits(np.zeros(shape), "one" if titles is None else [*map(str, range(titles))])
+    with pytest.raises(ValueError):
+        draw_digits(np.zeros((3, 784)), columns=0)
 
 
 @pytest.mark.parametrize("size", [6, 10, 14, 20, 28])
@@ -633,6 +635,19 @@ if {backend == "agg"}:
 print(len(here.getvalue()) > 1000)
 """
     assert run(code, MPLBACKEND=backend) == ["True"]
+
+
+def test_pyplot_is_left_alone_in_other_threads():
+    code = """
+import threading
+import matplotlib.pyplot as plt
+from ch05.pictures import draw_digits
+thread = threading.Thread(target=draw_digits, args=([0.0] * 64,))
+thread.start()
+thread.join()
+print(plt.get_fignums())
+"""
+    assert run(code, MPLBACKEND="agg") == ["[]"]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -2,12 +2,13 @@
 
 import re
 import textwrap
+from types import SimpleNamespace
 
 import numpy as np
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from ch05.tools.figures import SIGNED, colours, new_figure
-from common.mistakes import short, wrong
+from common.mistakes import check_count, short, wrong
 from common.params import find_parameters
 
 __all__ = ["draw_network"]
@@ -31,6 +32,8 @@ def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsiz
     Returns a figure. A notebook shows it as the value of a cell, figure.savefig("network.png")
     writes it, and figure.show() opens a window.
     """
+    if columns is not None:
+        check_count("columns", columns)
     layers = {**network.layers, "lastLayer": network.lastLayer}
     names, end = [*layers], len(layers)
     arrived, left_at = _reached(names, upto, downto)
@@ -46,24 +49,15 @@ def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsiz
         (-1, palette.orange, "to", douts, backward, range(left_at, end + 1)),
     ]
 
-    # A length of 1 is an inch if the font has 8 points, else more. A box stands every `pitch`.
     unit = fontsize / 8
-    rows = -(-end // (columns or 5))
-    columns = min(columns, end) if columns else max(3, -(-end // rows))
-    crowded = any(learnt[name] and learnt[after] for name, after in zip(names, names[1:]))
-    longest = max(map(len, names))
-    least = max(1.5 if crowded else 1.16, min(1.8, 0.42 + longest / 13))
-    pitch = max(least, min(1.8, 9 / (columns + 1)) / unit)
-    most = max(map(len, learnt.values()))
-    line = 0.37 if end <= 5 and most <= 4 else 0.15  # if there are many, they have no pictures
-    width, high = pitch * (columns + 1), 3.05 + 2 * line * most
-    heading = _heading(f"{type(network).__name__}, a batch of N = {len(forward[0])}", width)
+    size = _sizes(learnt, columns, unit)
+    columns, pitch, line = size.columns, size.pitch, size.line
+    heading = _heading(f"{type(network).__name__}, a batch of N = {len(forward[0])}", size.width)
     top = 0.56 + 0.16 * len(heading)
-    height = top + rows * high
-    pen = _Pen(width, height, unit, palette)
+    pen = _Pen(size.width, top + size.rows * size.high, unit, palette)
     pen.heading(heading)
     for i, (name, layer) in enumerate(layers.items()):
-        middle, y = pitch * (i % columns + 1), height - top - 1.45 - i // columns * high
+        middle, y = pitch * (i % columns + 1), pen.height - top - 1.45 - i // columns * size.high
         if learnt[name]:
             pen.line(middle, y, y - 1.45)
         edge = {upto: palette.blue, downto: palette.orange}.get(name)  # the layer we stopped at
@@ -99,6 +93,22 @@ def _reached(names, upto, downto):
     return len(names), 0 if downto is None else names.index(downto)
 
 
+def _sizes(learnt, columns, unit):
+    """How the boxes stand. A length of 1 is an inch if the font has 8 points, else more."""
+    names = [*learnt]
+    rows = -(-len(names) // (columns or 5))
+    columns = min(columns, len(names)) if columns else max(3, -(-len(names) // rows))
+    crowded = any(learnt[name] and learnt[after] for name, after in zip(names, names[1:]))
+    least = max(1.5 if crowded else 1.16, min(1.8, 0.42 + max(map(len, names)) / 13))
+    pitch = max(least, min(1.8, 9 / (columns + 1)) / unit)  # from a box to the next
+    most = max(map(len, learnt.values()))
+    line = 0.37 if len(names) <= 5 and most <= 4 else 0.15  # many parameters have no pictures
+    width, high = pitch * (columns + 1), 3.05 + 2 * line * most  # high: a row
+    return SimpleNamespace(
+        rows=rows, columns=columns, pitch=pitch, line=line, width=width, high=high
+    )
+
+
 def _values(network, x, t):
     """What goes forward and what comes back, for each arrow from x to L.
 
@@ -112,7 +122,7 @@ def _values(network, x, t):
             x = layer.forward(x)
             forward.append(np.array(x))
         forward.append(np.array(network.lastLayer.forward(x, t)))
-        dout = network.lastLayer.backward()
+        dout = network.lastLayer.backward(1)
         for layer in reversed(network.layers.values()):
             backward.insert(0, np.array(dout))
             dout = layer.backward(dout)
