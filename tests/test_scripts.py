@@ -158,7 +158,7 @@ def test_a_history_shows_itself_in_one_line_and_as_a_picture():
     assert "\n" not in repr(History(600))  # of no update yet
     curves = [line.get_ydata() for ax in history.plot().axes for line in ax.lines]
     for shown in (history.train_loss_list, history.train_acc_list, history.test_acc_list):
-        assert any(np.array_equal(shown, curve) for curve in curves)
+        assert any(np.array_equal(shown, curve[: len(shown)]) for curve in curves)
 
 
 @pytest.mark.parametrize("scale", [1, 0.3, 0])

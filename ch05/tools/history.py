@@ -29,12 +29,16 @@ class History:
     seconds: float = 0.0
     update: int = 0  # the number of the one that is being made
 
-    def plot(self):
-        """The loss and the accuracies as a picture."""
+    def plot(self, ax=None):
+        """The loss and the accuracies as a figure, see draw_history.
+
+        A notebook shows it as the value of a cell, .savefig("training.png") writes it, and .show()
+        opens a window.
+        """
         check_packages("matplotlib")
         from ch05.pictures import draw_history
 
-        return draw_history(self)
+        return draw_history(self, ax)
 
     def __repr__(self):
         words = [f"{len(self.train_loss_list):,} updates"]

@@ -98,17 +98,7 @@ def picture(history, kind):
 
 def show(history):
     """The picture in a window, until it is closed, if there is a screen."""
-    import matplotlib.pyplot as plt
-
     try:
-        figure = plt.figure(figsize=(10, 4))
-        screen = figure.canvas.required_interactive_framework
-    except Exception:  # each kind of window fails in its own way
-        screen = None
-    if not screen:
-        say("expected a screen to show the picture on, got none; --plot writes it to a file")
-        return
-    ax = figure.add_axes((0, 0, 1, 1))
-    ax.imshow(plt.imread(io.BytesIO(picture(history, "png"))))
-    ax.axis("off")
-    plt.show()
+        history.plot().show()
+    except RuntimeError as error:
+        say(f"{error}; --plot does")
