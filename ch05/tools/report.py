@@ -100,5 +100,5 @@ def show(history):
     """The picture in a window, until it is closed, if there is a screen."""
     try:
         history.plot().show()
-    except RuntimeError as error:
-        say(f"{error}; --plot does")
+    except RuntimeError:
+        say("expected a screen to show the picture on, got none; --plot writes it to a file")
