@@ -11,7 +11,6 @@ import argparse
 import functools
 import importlib.util
 import io
-import math
 import sys
 import time
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from matplotlib.backend_bases import TimerBase
 from tqdm import tqdm
 
 from ch05.multi_layer_net import MultiLayerNet
-from ch05.tools.page import Page
+from ch05.tools.page import Pad, Page
 from ch05.two_layer_net import TwoLayerNet
 from common.files import write_whole
 from common.functions import softmax
@@ -39,6 +38,12 @@ from dataset.photo import centred
 
 __all__ = ["Playground"]
 
+HINTS = (
+    "1  Draw a digit in the square.",
+    "2  Press train. The network learns from 60,000 digits, and reads yours meanwhile.",
+    "3  Click the bar of the right digit. Orange shows what comes back from the loss.",
+    "Now change something: the digit, the right digit, the learning rate. What happens?",
+)
 load_once = functools.cache(load_mnist)  # 190 MB, which all playgrounds share
 
 
@@ -48,12 +53,13 @@ class Playground:
     network : a chain of any layers, from 784 pixels to 10 scores. Training changes it
     data    : as load_mnist() returns it, which is the default
     rng     : NumPy Generator or seed for the batches
+    width   : of the figure, in pixels
 
     In a notebook, run %matplotlib widget first. In a script, Playground(network).show() opens a
     window. A new playground closes the one before.
     """
 
-    def __init__(self, network, data=None, *, rng=None):
+    def __init__(self, network, data=None, *, rng=None, width=1100):
         if (shape := np.shape(network.predict(np.zeros((1, 784))))) != (1, 10):
             raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
         self.network, self.first_params = network, network.params.copy()
@@ -61,22 +67,22 @@ class Playground:
         self.rng = np.random.default_rng(rng)
         self.t = None  # the right digit, once it is picked
         self.digits_shown = self.updates = 0
-        self.curve = []  # (updates, loss, accuracy), a row for each picture
-        self.training, self.drawn = False, True
+        self.losses, self.curve = [], []  # curve: (updates, loss, accuracy), a row for each picture
+        self.training, self.training_error = False, ""
 
         plt.close("playground")  # that of a cell which is run again: its training ends
-        self.page = Page(network)
+        self.page = Page(network, width)
         self.figure = self.page.figure
         self.figure.playground = self  # so it lives as long as its figure
         self.pad = Pad(self.page.pad.axes, changed=self.read)
-        self.page.on_buttons(self.clear, self.next_digit, self.train_or_pause, self.update,
+        self.page.on_buttons(self.clear, self.next_digit, self.train_or_pause, self.one_update,
                              self.start_anew)  # fmt: skip
         connect = self.figure.canvas.mpl_connect
         connect("button_press_event", self.pick)
         connect("key_press_event", self.key)
         connect("draw_event", self.has_drawn)
         connect("close_event", self.pause)
-        self.timer = self.figure.canvas.new_timer(20)  # milliseconds
+        self.timer = self.figure.canvas.new_timer(10)  # milliseconds
         self.timer.add_callback(self.tick)
         if "inline" in matplotlib.get_backend():
             print("This is a still picture. To draw on it, run %pip install ipympl, then "
@@ -96,15 +102,6 @@ class Playground:
 
     # Forward and backward
 
-    def read(self):
-        """Show what the network makes of the drawn digit."""
-        values = None
-        with self.answers():
-            if self.pad.ink.any():
-                values = self.values()
-        self.page.show_values(self.pad.ink, self.t, values)
-        self.draw()
-
     def values(self):
         """What the layers compute for the drawn digit: x, outs, y, L, douts, dx.
 
@@ -112,31 +109,46 @@ class Playground:
         dx need the right digit.
         """
         x = centred(self.pad.ink).astype(self.network.dtype)
-        scores = self.network.predict(x)  # if something isn't finite, this says where
+        self.network.predict(x)  # if something isn't finite, this says where
         outs, L, douts, dx = {}, None, {}, None
         with np.errstate(all="ignore"), not_training(self.network.layers):
             out = x
             for name, layer in self.network.layers.items():
                 out = layer.forward(out)
                 outs[name] = np.array(out)  # a copy: the next layer may write into it
-            scores = outs[name]
+            y = softmax(out)[0]
             if self.t is not None:
                 L = self.network.lastLayer.forward(out, np.array([self.t]))
                 dx = self.network.lastLayer.backward()
                 for name, layer in reversed(self.network.layers.items()):
                     douts[name] = np.array(dx)
                     dx = layer.backward(dx)
-        return x, outs, softmax(scores)[0], L, douts, dx
+        return x, outs, y, L, douts, dx
+
+    def read(self):
+        """Show what the network makes of the drawn digit; or the error, if it can't."""
+        values, error = None, self.training_error
+        try:
+            if self.pad.ink.any():
+                values = self.values()
+        except Exception as caught:  # of a reader's own layer, too
+            error = error or str(caught)
+        step = (
+            0 if not self.pad.ink.any() else 1 if not self.updates else 2 if self.t is None else 3
+        )
+        self.page.say(error or HINTS[step], bool(error))
+        self.page.show_values(self.pad.ink, self.t, values)
+        self.draw()
 
     # Training
 
     def learn(self, updates=1, seconds=0.0):
         """The chapter's loop: so many updates, and more until so many seconds have passed."""
-        (x_train, t_train), (x_test, t_test) = self.train_set, self.test_set
+        (x_train, t_train), end = self.train_set, time.perf_counter() + seconds
         learning_rate, batch_size = self.page.learning_rate, self.page.batch_size
-        losses, end = [], time.perf_counter() + seconds
         with threads_for(self.network.params, batch_size), np.errstate(all="ignore"):
-            while len(losses) < updates or time.perf_counter() < end:
+            while updates > 0 or time.perf_counter() < end:
+                updates -= 1
                 self.updates += 1
                 batch_mask = self.rng.choice(len(x_train), batch_size)
                 x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
@@ -144,36 +156,42 @@ class Playground:
                 params = self.network.params
                 for key in params:
                     params[key] -= learning_rate * grad[key]
-                losses.append(self.network.loss(x_batch, t_batch))
-            accuracy = self.network.accuracy(x_test[:1000], t_test[:1000])
-        self.curve.append((self.updates, np.mean(losses), accuracy))
-        if len(self.curve) > 2000:
-            self.curve = self.curve[::2]
+                self.losses.append(self.network.loss(x_batch, t_batch))
 
-    def update(self, updates=1, seconds=0.0):
-        with self.answers():
+    def update(self, updates=1, seconds=0.0, show=True):
+        """Learn and show it."""
+        try:
             self.learn(updates, seconds)
-        self.show_training()
+            if show:
+                x_test, t_test = self.test_set
+                accuracy = self.network.accuracy(x_test[:1000], t_test[:1000])
+                self.curve.append((self.updates, np.mean(self.losses), accuracy))
+                self.losses = []
+        except Exception as error:  # a learning rate that is too large, above all
+            self.pause()
+            self.training_error = f"Update {self.updates}: {error}. Press start anew."
+            show = True
+        if show:
+            self.show_training()
 
     def tick(self):
-        """Called by the timer. Goes on when the last picture has come to the screen."""
-        if self.training and self.drawn:
-            self.update(seconds=0.03)
+        """Called by the timer. Shows nothing until the last picture has come to the screen.
+
+        If it doesn't come for a second, nobody looks any more: then the training waits, too.
+        """
+        if self.training and (self.drawn or time.perf_counter() < self.asked + 1):
+            self.update(seconds=0.03, show=self.drawn)
 
     def show_training(self):
         self.page.show_training(self.curve, self.training)
         self.read()
 
-    @contextmanager
-    def answers(self):
-        """What goes wrong in a with statement is said in the figure, which goes on."""
-        try:
-            yield
-        except Exception as error:
-            if isinstance(error, FloatingPointError):
-                error = f"Update {self.updates}: {error}. Press start anew."
-            self.pause()
-            self.page.complain(str(error))
+    def draw(self):
+        self.drawn, self.asked = False, time.perf_counter()
+        self.figure.canvas.draw_idle()
+
+    def has_drawn(self, event):
+        self.drawn = True
 
     # What people do
 
@@ -181,7 +199,7 @@ class Playground:
         if self.training:
             self.pause()
         else:
-            self.training = True
+            self.training, self.training_error = True, ""
             self.timer.start()
         self.show_training()
 
@@ -189,11 +207,14 @@ class Playground:
         self.training = False
         self.timer.stop()
 
+    def one_update(self):
+        self.training_error = ""
+        self.update()
+
     def start_anew(self):
         """With the parameters as they were at first."""
         self.network.params.update(self.first_params)
-        self.updates, self.curve = 0, []
-        self.page.complain("")
+        self.updates, self.losses, self.curve, self.training_error = 0, [], [], ""
         self.show_training()
 
     def clear(self):
@@ -221,13 +242,6 @@ class Playground:
             self.page.show_pen(self.pad.erasing)
             self.draw()
 
-    def draw(self):
-        self.drawn = False
-        self.figure.canvas.draw_idle()
-
-    def has_drawn(self, event):
-        self.drawn = True
-
 
 @contextmanager
 def not_training(layers):
@@ -240,51 +254,6 @@ def not_training(layers):
     finally:
         for layer, flag in flags:
             layer.train_flg = flag
-
-
-class Pad:
-    """28 x 28 pixels on which the mouse draws. The left button inks, the right one erases."""
-
-    def __init__(self, ax, changed):
-        self.ax, self.changed = ax, changed
-        self.ink = np.zeros((28, 28))
-        self.erasing = False  # with the left button too
-        self.button = self.place = None  # the button that is down; where the mouse was last
-        connect = ax.figure.canvas.mpl_connect
-        connect("button_press_event", self.press)
-        connect("motion_notify_event", self.move)
-        connect("button_release_event", self.release)
-
-    def press(self, event):
-        if event.inaxes is self.ax and event.button in (1, 3):
-            self.button, self.place = event.button, None
-            self.move(event)
-
-    def move(self, event):
-        """A line from the last place to this one, since in a quick stroke they lie far apart."""
-        if getattr(event, "buttons", None) == frozenset():  # released outside the window
-            self.button = None
-        if event.inaxes is not self.ax:
-            self.place = None
-        elif self.button:
-            place = np.array([event.xdata, event.ydata])
-            self.stroke(place if self.place is None else self.place, place)
-            self.place = place
-            self.changed()
-
-    def release(self, event):
-        self.button = None
-
-    def stroke(self, start, end):
-        """Inks or erases what is near the line from start to end, which are (x, y) in pixels."""
-        pixels = np.mgrid[:28, :28][::-1].transpose(1, 2, 0)  # (28, 28, 2): x and y of each
-        along = end - start
-        share = np.clip((pixels - start) @ along / max(along @ along, 1e-9), 0, 1)
-        distance = np.linalg.norm(pixels - start - share[..., np.newaxis] * along, axis=-1)
-        if self.erasing or self.button == 3:
-            self.ink = np.minimum(self.ink, np.clip(distance - 1.5, 0, 1))
-        else:
-            self.ink = np.maximum(self.ink, np.clip(1.8 - distance, 0, 1))
 
 
 # The script

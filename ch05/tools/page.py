@@ -11,23 +11,19 @@ from matplotlib.widgets import Button, Slider
 from ch05.pictures import BLUE, ORANGE, SIGNED
 from common.params import find_parameters
 
-__all__ = ["Page"]
+__all__ = ["Pad", "Page"]
 
 WIDTH, HEIGHT = 11, 6.2  # all places and lengths are inches
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 SIZES = (1, 10, 100, 1000)
-HINT = "1  Draw a digit.      2  Press train.      3  Click the bar of the right digit."
-GREY, NO_GRADIENT = (
-    "0.45",
-    "Click the bar of\nthe right digit:\nthis picture shows\nwhat comes back.",
-)
+GREY = "0.45"
 
 
 class Page:
-    def __init__(self, network):
+    def __init__(self, network, width):
         self.network = network
         with plt.rc_context({"toolbar": "None"}):
-            self.figure = plt.figure("playground", figsize=(WIDTH, HEIGHT), dpi=100)
+            self.figure = plt.figure("playground", figsize=(WIDTH, HEIGHT), dpi=width / WIDTH)
         canvas = self.figure.canvas
         if canvas.manager and canvas.manager.key_press_handler_id:  # s, q, l: matplotlib's own keys
             canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
@@ -45,7 +41,7 @@ class Page:
 
     def put_heading(self):
         self.text(0.25, 5.93, type(self.network).__name__, size=12, weight="bold")
-        self.message = self.text(0.25, 5.61, HINT, size=10.5)
+        self.message = self.text(0.25, 5.61, "", size=10.5)
         self.text(6.75, 5.93, "→ forward", BLUE, weight="bold")
         self.text(7.6, 5.93, "← backward", ORANGE, weight="bold")
         legend = (("above 0", SIGNED(0.85)), ("below 0", SIGNED(0.15)), ("0", "0.8"))
@@ -62,7 +58,11 @@ class Page:
         self.x = self.picture(2.95, 3.85, 1.3, 1.3)
         self.text(2.95, 3.6, "dx: would more ink make\nL larger or smaller?", ORANGE)
         self.dx = self.picture(2.95, 2.12, 1.3, 1.3)
-        self.no_dx = self.say_in(self.dx, NO_GRADIENT, 7)
+        self.no_dx = self.say_in(
+            self.dx,
+            "click the bar of\nthe right digit:\nthen this picture\nshows what\ncomes back",
+            7.5,
+        )
         self.show_pen(False)
 
     def put_layers(self):
@@ -107,7 +107,7 @@ class Page:
         self.rate = self.slider("learning rate", 1.05, RATES, 0.1)
         self.size = self.slider("batch size", 0.7, SIZES, 100)
         self.progress = self.text(0.25, 0.3, "", size=8.5)
-        self.text(4.65, 1.78, "W1: the weights of each unit, as a picture")
+        self.W_text = self.text(4.65, 1.78, "W1: the weights of each unit, as a picture")
         self.W = self.picture(4.65, 0.1, 3.2, 1.6, (150, 300))
         self.curve_ax = self.axes(8.55, 0.2, 2.3, 1.3, xticks=[], yticks=[0, 1, 2], ylim=(0, 2.5))
         self.curve_ax.tick_params(labelsize=7, length=0)
@@ -176,8 +176,8 @@ class Page:
 
     # How numbers are shown
 
-    def complain(self, words):
-        self.message.set(text=words or HINT, color=ORANGE if words else "k")
+    def say(self, words, is_error):
+        self.message.set(text=words, color=ORANGE if is_error else "k")
 
     def show_pen(self, erasing):
         words = "ERASING. Key e: draw again" if erasing else "right button, or key e: erase"
@@ -221,6 +221,52 @@ class Page:
             words += ": it has learnt next to nothing. Another rate?"
         self.progress.set_text(words)
         show_signed(self.W, sheet(self.network))
+        self.W_text.set_visible(self.W.get_visible())
+
+
+class Pad:
+    """28 x 28 pixels on which the mouse draws. The left button inks, the right one erases."""
+
+    def __init__(self, ax, changed):
+        self.ax, self.changed = ax, changed
+        self.ink = np.zeros((28, 28))
+        self.erasing = False  # with the left button too
+        self.button = self.place = None  # the button that is down; where the mouse was last
+        connect = ax.figure.canvas.mpl_connect
+        connect("button_press_event", self.press)
+        connect("motion_notify_event", self.move)
+        connect("button_release_event", self.release)
+
+    def press(self, event):
+        if event.inaxes is self.ax and event.button in (1, 3):
+            self.button, self.place = event.button, None
+            self.move(event)
+
+    def move(self, event):
+        """A line from the last place to this one, since in a quick stroke they lie far apart."""
+        if getattr(event, "buttons", None) == frozenset():  # released outside the window
+            self.button = None
+        if event.inaxes is not self.ax:
+            self.place = None
+        elif self.button:
+            place = np.array([event.xdata, event.ydata])
+            self.stroke(place if self.place is None else self.place, place)
+            self.place = place
+            self.changed()
+
+    def release(self, event):
+        self.button = None
+
+    def stroke(self, start, end):
+        """Inks or erases what is near the line from start to end, which are (x, y) in pixels."""
+        pixels = np.mgrid[:28, :28][::-1].transpose(1, 2, 0)  # (28, 28, 2): x and y of each
+        along = end - start
+        share = np.clip((pixels - start) @ along / max(along @ along, 1e-9), 0, 1)
+        distance = np.linalg.norm(pixels - start - share[..., np.newaxis] * along, axis=-1)
+        if self.erasing or self.button == 3:
+            self.ink = np.minimum(self.ink, np.clip(distance - 1.5, 0, 1))
+        else:
+            self.ink = np.maximum(self.ink, np.clip(1.8 - distance, 0, 1))
 
 
 class Cells:
