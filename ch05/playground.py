@@ -56,8 +56,10 @@ class Playground:
     width   : of the figure, in pixels
 
     In a notebook, run %matplotlib widget first. In a script, Playground(network).show() opens a
-    window. A new playground closes the one before.
+    window. A new playground pauses the one before.
     """
+
+    newest = None  # the one that may be training
 
     def __init__(self, network, data=None, *, rng=None, width=1100):
         if (shape := np.shape(network.predict(np.zeros((1, 784))))) != (1, 10):
@@ -70,10 +72,12 @@ class Playground:
         self.losses, self.curve = [], []  # curve: (updates, loss, accuracy), a row for each picture
         self.training, self.training_error = False, ""
 
-        plt.close("playground")  # that of a cell which is run again: its training ends
         self.page = Page(network, width)
         self.figure = self.page.figure
         self.figure.playground = self  # so it lives as long as its figure
+        if Playground.newest:  # that of a cell which is run again, for instance
+            Playground.newest.pause()
+        Playground.newest = self
         self.pad = Pad(self.page.pad.axes, changed=self.read)
         self.page.on_buttons(self.clear, self.next_digit, self.train_or_pause, self.one_update,
                              self.start_anew)  # fmt: skip
@@ -275,7 +279,7 @@ def main(argv=None):
                      "python -m pip install tornado")  # fmt: skip
     if args.gif or args.browser:
         matplotlib.use("agg" if args.gif else "webagg")
-        matplotlib.rcParams["webagg.address"] = "127.0.0.1"  # nobody else's computer
+        matplotlib.rcParams["webagg.address"] = "127.0.0.1"  # for this computer alone
     try:
         playground = Playground(new_network(args), rng=args.seed)
     except (ImportError, OSError, ValueError) as error:

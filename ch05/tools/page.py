@@ -22,11 +22,16 @@ GREY = "0.45"
 class Page:
     def __init__(self, network, width):
         self.network = network
-        with plt.rc_context({"toolbar": "None"}):
-            self.figure = plt.figure("playground", figsize=(WIDTH, HEIGHT), dpi=width / WIDTH)
+        with plt.rc_context({"toolbar": "None", "figure.max_open_warning": 0}):
+            self.figure = plt.figure(figsize=(WIDTH, HEIGHT), dpi=width / WIDTH)
         canvas = self.figure.canvas
-        if canvas.manager and canvas.manager.key_press_handler_id:  # s, q, l: matplotlib's own keys
-            canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
+        if canvas.manager:
+            canvas.manager.set_window_title("Layer by Layer: playground")
+            if canvas.manager.key_press_handler_id:  # matplotlib's own keys: s, q, l
+                canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
+        for part in ("toolbar", "header", "footer"):  # what a notebook puts around a figure
+            if hasattr(canvas, f"{part}_visible"):
+                setattr(canvas, f"{part}_visible", False)
         self.ax = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT), zorder=-1)
         self.ax.axis("off")
         self.put_heading()
