@@ -171,6 +171,8 @@ class Playground:
                 accuracy = self.network.accuracy(x_test[:1000], t_test[:1000])
                 self.curve.append((self.updates, np.mean(self.losses), accuracy))
                 self.losses = []
+                if len(self.curve) > 2000:  # a long line takes long to draw
+                    self.curve = self.curve[::2]
         except Exception as error:  # a learning rate that is too large, above all
             self.pause()
             self.training_error = f"Update {self.updates}: {error}. Press start anew."
@@ -320,6 +322,7 @@ def write_gif(playground, path, frames=36):
             playground.learn(max(1, round(1.25 ** (k - 4))))
         playground.show_training()
         canvas = playground.figure.canvas
+        canvas.draw()
         picture = Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB")
         pictures.append(picture.quantize(48, dither=Image.Dither.NONE))
     content = io.BytesIO()

@@ -222,8 +222,10 @@ class Page:
         updates = int(rows[-1, 0]) if len(rows) else 0
         self.curve_ax.set_xlim(0, max(updates, 100))
         words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "not trained yet"
-        if updates >= 300 and rows[-1, 1] > math.log(10) - 0.01:
-            words += ": it has learnt next to nothing. Another rate?"
+        if updates >= 300 and rows[-1, 2] < 0.2:
+            words += (
+                ": it has learnt next to nothing.\nTry a smaller learning rate, or more updates."
+            )
         self.progress.set_text(words)
         show_signed(self.W, sheet(self.network))
         self.W_text.set_visible(self.W.get_visible())
@@ -237,6 +239,7 @@ class Pad:
         self.ink = np.zeros((28, 28))
         self.erasing = False  # with the left button too
         self.button = self.place = None  # the button that is down; where the mouse was last
+        self.knows_buttons = False
         connect = ax.figure.canvas.mpl_connect
         connect("button_press_event", self.press)
         connect("motion_notify_event", self.move)
@@ -249,7 +252,9 @@ class Pad:
 
     def move(self, event):
         """A line from the last place to this one, since in a quick stroke they lie far apart."""
-        if getattr(event, "buttons", None) == frozenset():  # released outside the window
+        buttons = getattr(event, "buttons", None)  # those that are down, where matplotlib knows it
+        self.knows_buttons = self.knows_buttons or bool(buttons)
+        if self.knows_buttons and not buttons:  # released outside the window
             self.button = None
         if event.inaxes is not self.ax:
             self.place = None
