@@ -86,7 +86,7 @@ class Playground:
         connect("key_press_event", self.key)
         connect("draw_event", self.has_drawn)
         connect("close_event", self.pause)
-        self.timer = self.figure.canvas.new_timer(10)  # milliseconds
+        self.timer = self.figure.canvas.new_timer(5)  # milliseconds
         self.timer.add_callback(self.tick)
         if "inline" in matplotlib.get_backend():
             print("This is a still picture. To draw on it, run %pip install ipympl, then "
@@ -186,7 +186,7 @@ class Playground:
         If it doesn't come for a second, nobody looks any more: then the training waits, too.
         """
         if self.training and (self.drawn or time.perf_counter() < self.asked + 1):
-            self.update(seconds=0.03, show=self.drawn)
+            self.update(seconds=0.03 if self.drawn else 0.01, show=self.drawn)
 
     def show_training(self):
         self.page.show_training(self.curve, self.training)
@@ -282,6 +282,10 @@ def main(argv=None):
     if args.gif or args.browser:
         matplotlib.use("agg" if args.gif else "webagg")
         matplotlib.rcParams["webagg.address"] = "127.0.0.1"  # for this computer alone
+    if args.browser:
+        from matplotlib.backends.backend_webagg_core import NavigationToolbar2WebAgg
+
+        NavigationToolbar2WebAgg.toolitems = []  # no buttons to zoom and pan below the page
     try:
         playground = Playground(new_network(args), rng=args.seed)
     except (ImportError, OSError, ValueError) as error:

@@ -17,6 +17,7 @@ WIDTH, HEIGHT = 11, 6.2  # all places and lengths are inches
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 SIZES = (1, 10, 100, 1000)
 GREY = "0.45"
+MOVE = "motion_notify_event"
 
 
 class Page:
@@ -61,7 +62,7 @@ class Page:
         self.pen = self.text(0.25, 2.17, "", GREY, 7)
         self.text(2.95, 5.27, "x: what the network sees", BLUE)
         self.x = self.picture(2.95, 3.85, 1.3, 1.3)
-        self.text(2.95, 3.6, "dx: would more ink make\nL larger or smaller?", ORANGE)
+        self.text(2.95, 3.6, "dx: above 0, more ink\nwould make L larger", ORANGE)
         self.dx = self.picture(2.95, 2.12, 1.3, 1.3)
         self.no_dx = self.say_in(
             self.dx,
@@ -112,7 +113,7 @@ class Page:
         self.rate = self.slider("learning rate", 1.05, RATES, 0.1)
         self.size = self.slider("batch size", 0.7, SIZES, 100)
         self.progress = self.text(0.25, 0.3, "", size=8.5)
-        self.W_text = self.text(4.65, 1.78, "W1: the weights of each unit, as a picture")
+        self.W_text = self.text(4.65, 1.78, "")
         self.W = self.picture(4.65, 0.1, 3.2, 1.6, (150, 300))
         self.curve_ax = self.axes(8.55, 0.2, 2.3, 1.3, xticks=[], yticks=[0, 1, 2], ylim=(0, 2.5))
         self.curve_ax.tick_params(labelsize=7, length=0)
@@ -153,6 +154,7 @@ class Page:
         slider = Slider(ax, label, 0, len(values) - 1, valinit=i, valstep=1, color=BLUE)
         slider.on_changed(lambda i: slider.valtext.set_text(f"{values[int(i)]:,}"))
         slider.set_val(i)
+        slider.vline.set_visible(False)
         return slider
 
     # What people do
@@ -203,15 +205,15 @@ class Page:
         self.answer.set_text("" if y is None else f"It reads: {read} ({y[read]:.0%})")
         self.right.set(text="3  click the bar of the right digit", color=GREY, weight="normal")
         if L is not None:
-            self.right.set(text=f"right: {t}   L = {L:.4g}", color=BLUE, weight="bold")
+            self.right.set(text=f"right: {t}    loss L = {L:.4g}", color=BLUE, weight="bold")
         dy = None if not douts else np.ravel(douts[[*outs][-1]])
         for k, (label, bar, words, dbar, dwords) in enumerate(self.digits):
             weight = "bold" if k == read else "normal"
             label.set(weight=weight, color=ORANGE if k == t else "k")
             bar.set_width(0 if y is None else 0.8 * y[k])
-            words.set(text="" if y is None else f"{y[k]:.2f}", weight=weight)
+            words.set(text="" if y is None else rounded(y[k], ".2f"), weight=weight)
             dbar.set_width(0 if dy is None else 0.28 * np.clip(dy[k], -1, 1))
-            dwords.set_text("" if dy is None else f"{dy[k]:+.2f}")
+            dwords.set_text("" if dy is None else rounded(dy[k], "+.2f"))
 
     def show_training(self, curve, training):
         self.buttons[2].label.set_text("pause" if training else "2  train")
@@ -227,8 +229,9 @@ class Page:
                 ": it has learnt next to nothing.\nTry a smaller learning rate, or more updates."
             )
         self.progress.set_text(words)
-        show_signed(self.W, sheet(self.network))
-        self.W_text.set_visible(self.W.get_visible())
+        tiles, words = sheet(self.network)
+        show_signed(self.W, tiles)
+        self.W_text.set_text(words)
 
 
 class Pad:
@@ -242,7 +245,7 @@ class Pad:
         self.knows_buttons = False
         connect = ax.figure.canvas.mpl_connect
         connect("button_press_event", self.press)
-        connect("motion_notify_event", self.move)
+        connect(MOVE, self.move)
         connect("button_release_event", self.release)
 
     def press(self, event):
@@ -254,11 +257,10 @@ class Pad:
         """A line from the last place to this one, since in a quick stroke they lie far apart."""
         buttons = getattr(event, "buttons", None)  # those that are down, where matplotlib knows it
         self.knows_buttons = self.knows_buttons or bool(buttons)
-        if self.knows_buttons and not buttons:  # released outside the window
-            self.button = None
+        released_outside = self.knows_buttons and event.name == MOVE and not buttons
         if event.inaxes is not self.ax:
             self.place = None
-        elif self.button:
+        elif self.button and not released_outside:
             place = np.array([event.xdata, event.ydata])
             self.stroke(place if self.place is None else self.place, place)
             self.place = place
@@ -310,6 +312,11 @@ class Cells:
         return array.reshape(min(counts, key=lambda k: abs(math.log(k * k * shape / n))), -1)
 
 
+def rounded(number, form):
+    """Nothing for 0.00: to draw words takes most of the time of a picture."""
+    return format(number, form) if abs(number) >= 0.005 else ""
+
+
 def size(array):
     return float(np.abs(array, dtype=float).mean())
 
@@ -333,10 +340,15 @@ def shown_layers(network):
 
 
 def sheet(network):
-    """The columns of the first W with 784 rows, 28 x 28 each, ten a line; None without such a W."""
-    for found in find_parameters(network.layers).values():
+    """The columns of the first W with 784 rows, 28 x 28 each, ten a line; and their name."""
+    for key, found in find_parameters(network.layers).items():
         if np.ndim(found.array) == 2 and len(found.array) == 784:
-            columns = np.asarray(found.array).T[:50]
+            columns = np.asarray(found.array).T
+            M, some = len(columns), columns[:50]
             tiles = np.zeros((50, 30, 30))
-            tiles[: len(columns), 1:29, 1:29] = columns.reshape(-1, 28, 28)
-            return tiles.reshape(5, 10, 30, 30).swapaxes(1, 2).reshape(150, 300)
+            tiles[: len(some), 1:29, 1:29] = some.reshape(-1, 28, 28)
+            words = f"{key}: the weights of each unit" + (
+                f" ({len(some)} of {M})" if M > 50 else ""
+            )
+            return tiles.reshape(5, 10, 30, 30).swapaxes(1, 2).reshape(150, 300), words
+    return None, ""
