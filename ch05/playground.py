@@ -273,6 +273,7 @@ def main(argv=None):
     add("--std", type=float, metavar="S", help="the weights start as S times normal random numbers")
     add("--load", metavar="FILE", help="start from the weights in this file")
     add("--seed", type=int, default=0, metavar="N", help="of what is drawn (0)")
+    add("--width", type=int, default=1100, metavar="PIXELS", help="of the figure (1100)")
     add("--browser", action="store_true", help="in a browser, not in a window")
     add("--gif", metavar="FILE", help="write an animation of a training, and open no window")
     args = parser.parse_args(argv)
@@ -287,16 +288,18 @@ def main(argv=None):
 
         NavigationToolbar2WebAgg.toolitems = []  # no buttons to zoom and pan below the page
     try:
-        playground = Playground(new_network(args), rng=args.seed)
-    except (ImportError, OSError, ValueError) as error:
-        parser.error(str(error))
-    if args.gif:
-        write_gif(playground, args.gif)
-    elif not playground.alive:
+        playground = Playground(new_network(args), rng=args.seed, width=args.width)
+        if args.gif:
+            write_gif(playground, args.gif)
+        elif playground.alive:
+            playground.show()
+        else:
+            raise ImportError("no screen")
+    except ImportError:
         parser.error("expected a screen to open a window on, got none; use --browser, or "
                      "--gif FILE")  # fmt: skip
-    else:
-        playground.show()
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
 
 
 def new_network(args):
@@ -311,7 +314,7 @@ def new_network(args):
     return network
 
 
-def write_gif(playground, path, frames=36):
+def write_gif(playground, path, frames=32):
     """An animation: somebody draws a 7, and the network learns to read it."""
     from PIL import Image
 
@@ -321,17 +324,17 @@ def write_gif(playground, path, frames=36):
     for k in tqdm(range(frames), desc="frames", disable=None):
         if k < len(corners) - 1:
             playground.pad.stroke(corners[k], corners[k + 1])
+            playground.read()
         else:
-            playground.t = 7
-            playground.learn(max(1, round(1.25 ** (k - 4))))
-        playground.show_training()
-        canvas = playground.figure.canvas
-        canvas.draw()
-        picture = Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB")
-        pictures.append(picture.quantize(48, dither=Image.Dither.NONE))
-    content = io.BytesIO()
-    pictures[0].save(content, "gif", save_all=True, append_images=pictures[1:], loop=0,
-                     duration=[200] * (frames - 1) + [3000])  # fmt: skip
+            playground.t, playground.training = 7, True
+            playground.update(round(1.3 ** (k - 4)))
+        playground.figure.canvas.draw()
+        picture = np.array(playground.figure.canvas.buffer_rgba())
+        pictures.append(Image.fromarray(picture).convert("RGB"))
+    colours = pictures[-1].quantize(64, kmeans=3)  # few, and the same in all frames: a small file
+    first, *others = [each.quantize(palette=colours, dither=0) for each in pictures]
+    content, times = io.BytesIO(), [200] * (frames - 1) + [3000]  # milliseconds
+    first.save(content, "gif", save_all=True, append_images=others, duration=times, loop=0)
     write_whole(path, content.getvalue())
 
 
