@@ -222,7 +222,6 @@ def test_questions_come_before_code_and_answers_after_it_and_both_are_folded(nam
 
 @BOTH
 def test_a_teacher_makes_one_without_solutions(name, project, tmp_path):
-    pytest.importorskip("nbconvert")
     _, *command = STUDENTS.split()  # jupyter nbconvert is python -m nbconvert
     command = [sys.executable, "-m", *command, "--output-dir", tmp_path, project / "ch05" / name]
     subprocess.run(command, check=True, capture_output=True)
