@@ -137,6 +137,7 @@ AFFINE = "Affine(np.eye(3), np.zeros(3))"
 NUMBERS = "expected an array of real numbers, got"
 CLASSES = "expected class numbers 0 to 2, got"
 LABELS = "expected t of shape (4,) for class numbers or (4, 3) for rows, got"
+OUTPUTS = "expected an output for each class, two or more, got a network with 1 output"
 ROWS = "expected rows of t to be one-hot or probabilities, got other numbers"
 PIXELS = "Affine1: expected x of shape (N, 784), got"
 PHOTO = "for a picture pass from_photo(x) of dataset/photo.py"
@@ -155,25 +156,26 @@ MISTAKES = [
     ("net.loss(x, t / 2)", ValueError, f"{CLASSES} 0.5"),
     ("net.loss(x, np.where(t == 2, np.nan, t))", ValueError, f"{CLASSES} nan"),
     ("net.loss(x, np.random.rand(len(x)))", ValueError, f"{CLASSES} 0."),
-    ("net.accuracy(x, t[:, None])", ValueError, f"{LABELS} (4, 1); pass t.ravel()"),
+    ("net.accuracy(x, t.reshape(2, 2))", ValueError, f"{LABELS} (2, 2); pass t.ravel()"),
     ("net.loss(x, rows.T)", ValueError, f"lastLayer: {LABELS} (3, 4)"),
     ("net.gradient(x, t[:-1])", ValueError, f"lastLayer: {LABELS} (3,)"),
-    ("net.loss(x[:1], t[0])", ValueError, "shape (1,)", "got ()"),
+    ("net.loss(x[:1], t[0])", ValueError, "shape (1,)", "got one number"),
     ("net.loss(x, np.random.rand(*x.shape))", ValueError,
      f"lastLayer: {ROWS}; to make rows sum to 1, pass t / t.sum(axis=1, keepdims=True)"),
     ("net.gradient(x, 2 * rows)", ValueError, ROWS),
     ("net.accuracy(x, net.predict(x))", ValueError, ROWS),
     ("net.loss(x, t.astype(str))", TypeError,
-     "lastLayer: expected labels t as numbers, got dtype <U", "; convert it with np.array(..., f"),
+     "lastLayer: expected labels t as numbers, got words; names become numbers by "
+     "np.unique(t, return_inverse=True)[1]"),
+    ("net.accuracy(x, [None] + t.tolist()[1:])", TypeError, "labels t as numbers, got dtype obj"),
+    ("net.loss(x, np.array(['a', 'b', 'c'], object)[t])", TypeError, "got words; names become"),
     ("net.loss(x, t * 1j)", TypeError, "got dtype complex128"),
     ("net.loss(x, None)", TypeError, "expected labels t as numbers, got NoneType"),
     ("two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0)", ValueError,
-     "lastLayer: expected class numbers 0 to 0, got True; the network has 1 output, and two "
-     "classes need two"),
-    ("two = TwoLayerNet(3, 4, 1); two.gradient(x, t[:, None] // 2)", ValueError, ROWS,
-     "1 output, and two classes need two"),
-    ("two = TwoLayerNet(3, 4, 1); two.accuracy(x, rows[:, :2])", ValueError,
-     "(4, 1) for rows, got (4, 2); the network has 1 output"),
+     f"lastLayer: {OUTPUTS}; for targets that are no classes write a last layer of your own"),
+    ("two = TwoLayerNet(3, 4, 1); two.gradient(x, t[:, None] // 2)", ValueError, OUTPUTS),
+    ("two = TwoLayerNet(3, 4, 1); two.accuracy(x[t == 0], t[t == 0])", ValueError, OUTPUTS),
+    ("two = TwoLayerNet(3, 4, 1); two.accuracy(x, rows[:, :2])", ValueError, OUTPUTS),
     ("two = TwoLayerNet(3, 4, 2); two.loss(x, 2 * (t > 0) - 1)", ValueError,
      "expected class numbers 0 to 1, got -1; the network has 2 outputs"),
     # Samples
@@ -203,11 +205,14 @@ MISTAKES = [
     ("reader.loss(np.zeros((5, 28, 28, 3)), [0] * 5)", ValueError, "got (5, 28, 28, 3);", PHOTO),
     ("reader.predict(Image.new('L', (100, 80)))", ValueError, f"{PIXELS} (80, 100); {PHOTO}"),
     ("reader.predict(np.zeros((784, 3)))", ValueError, f"{PIXELS} (784, 3); samples are rows"),
-    ("reader.predict(5)", ValueError, f"{PIXELS} ()"),
+    ("reader.predict(5)", ValueError, f"{PIXELS} one number"),
     # Parameters
-    ("net.params['w1']", KeyError, f"expected one of ['W1', 'b1', 'W2', 'b2'], got 'w1'{ENOUGH}"),
-    ("net.params['W3'] = np.eye(3)", KeyError, f"got 'W3'{ENOUGH}"),
-    ("deep.params['Affine1']", KeyError, "'W3', 'b3', ", "..., got 'Affine1'"),
+    ("net.params['w1']", KeyError,
+     "expected one of ['W1', 'b1', 'W2', 'b2'], got 'w1'; did you mean 'W1'?"),
+    ("net.params['W']", KeyError, "got 'W'; did you mean 'W2'?"),
+    ("net.params[0]", KeyError, f"got 0{ENOUGH}"),
+    ("net.params['gamma'] = np.eye(3)", KeyError, f"got 'gamma'{ENOUGH}"),
+    ("deep.params['Affine']", KeyError, "'W3', 'b3', ", "..., got 'Affine'"),
     ("net.params['W1'] = 0", ValueError, "params['W1']: expected shape (3, 3), got ()"),
     ("wide = TwoLayerNet(3, 5, 2); wide.params['W1'] = np.ones((5, 3))", ValueError,
      "params['W1']: expected shape (3, 5), got (5, 3); pass its .T"),
@@ -228,7 +233,7 @@ MISTAKES = [
     ("net.params.update(W1=x[:3], b2=[1, 2])", ValueError,
      "params['b2']: expected shape (3,), got (2,)"),
     ("net.params.update(W1=x[:3], B1=[1, 2, 3])", KeyError, "'B1'"),
-    ("old = net.params; Affine1.W = np.ones((3, 3)); old['W1'] = np.eye(3)", RuntimeError,
+    ("old = net.params; Affine1.W = np.ones((3, 3)); old['W1'] -= np.eye(3)", RuntimeError,
      "params['W1']: expected the array that its layer has now, got an older one; read "
      "network.params again"),
     ("net.params = {'W1': np.eye(3)}", ValueError,
@@ -238,7 +243,7 @@ MISTAKES = [
     ("net.W1 = np.eye(3)", AttributeError,
      "expected network.params['W1'] = ..., got network.W1 = ..."),
     ("net.params.W1 = np.eye(3)", AttributeError, "no attribute 'W1'"),
-    ("Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] = x[:3]", ValueError,
+    ("Affine1.W = np.broadcast_to(1.0, (3, 3)); net.gradient(x, t)", ValueError,
      "Affine1: expected parameter W in an array that can be written, got a read-only"),
     ("Affine1.b = 0; net.gradient(x, t)", TypeError,
      "Affine1: expected parameter b in a NumPy array of floats, got int; if it isn't learnt, give "
@@ -282,15 +287,15 @@ MISTAKES = [
      "Relu1: expected a layer with forward(x), got ufunc"),
     # Layers: what they return and keep
     ("net.layers['Relu1'] = mine(Relu, forward=lambda *_: None); net.predict(x)", TypeError,
-     "Relu1: expected forward or backward to return an array, got None; no return?"),
+     "Relu1: expected forward to return an array, got None; no return?"),
     ("net.layers['Z'] = mine(Relu, forward=lambda *_: None); net.predict(x)", TypeError,
      "Z: expected forward to return an array, got None; no return?"),
     ("net.layers['Relu1'] = mine(Relu, backward=lambda *_: None); net.gradient(x, t)", TypeError,
-     "Relu1: expected forward or backward to return an array, got None"),
+     "Relu1: expected backward to return an array, got None; no return?"),
     ("net.lastLayer = mine(SoftmaxWithLoss, forward=lambda self, x, t: None); net.loss(x, t)",
      TypeError, "lastLayer: expected forward to return one number, got None; no return?"),
     ("net.lastLayer = mine(SoftmaxWithLoss, backward=lambda self, dout=1: None); net.gradient(x, "
-     "t)", TypeError, "lastLayer: expected forward or backward to return an array, got None"),
+     "t)", TypeError, "lastLayer: expected backward to return an array, got None"),
     ("check_layer(mine(Relu, forward=lambda *_: None), x)", TypeError,
      "Mine: expected forward to return an array, got None; no return?"),
     ("check_layer(mine(Relu, backward=lambda *_: None), x)", ValueError,
@@ -320,7 +325,8 @@ MISTAKES = [
      "Affine(np.ones((2, 3)), [0, 0, 0]); a.backward = lambda dout: vars(a).update(dW=np.ones((2, "
      "3)), db=a.b); net.gradient(x, t)", ValueError,
      "Affine1: expected backward to compute dW of shape (3, 2), got (2, 3), the transpose"),
-    ("net.layers['Relu1'] = late = Textbooks(); del late.dW; net.gradient(x, t)", TypeError,
+    ("net.layers['Relu1'] = late = Textbooks(); del late.dW; net.params; net.gradient(x, t)",
+     TypeError,
      "Relu1: expected dW before backward too, got it only afterwards; write self.dW = None in "
      "__init__, or, if W isn't learnt, call it grad_W"),
     ("late = Textbooks(); del late.dW; check_layer(late, x)", TypeError,
@@ -329,8 +335,8 @@ MISTAKES = [
      TypeError,
      "lastLayer: expected no parameters in SoftmaxWithLoss, got c, which would never be trained; "
      "put it into network.layers"),
-    (f"net.layers['Relu1'].inner = {AFFINE}; net.gradient(x, t)", TypeError,
-     "Relu1: expected no parameters in Affine, got W, which would never be trained; put it into"),
+    (f"last = SoftmaxWithLoss(); last.inner = [{AFFINE}]; net.lastLayer = last", TypeError,
+     "lastLayer: expected no parameters in Affine, got W, which would never be trained"),
     ("Affine(3, 4)", ValueError,
      "expected W of shape (D, M) and b of shape (M,), got () and (); for sizes, use Affine.random"),
     ("Affine(np.zeros(3), np.eye(3))", ValueError, "got (3,) and (3, 3)"),
@@ -673,8 +679,8 @@ WORKS = [
      ":3].mean(axis=-1).reshape(-1, 784)).argmax()", 9),
     ("net.params['b2'] = [1, 2, 3]; net.params['b2']", [1, 2, 3]),
     ("net.note1 = 5; net.note1", 5),
-    ("b1, b2 = net.params['b1'], net.params['b2']; net.params.update(b1=b2, b2=b1); b1 - b2",
-     [0, 1, 0]),
+    ("b1, b2 = net.params['b1'], net.params['b2']; net.params.update(b1=b2, b2=b1); b1 - b2 - "
+     "2 * (net.params['b1'] - net.params['b2'])", [0, -3, 0]),
     ("np.array(net.params).item()['b2']", [0, 1, 0]),
     ("np.save('w.npy', net.params); np.load('w.npy', allow_pickle=True).item()['b2']", [0, 1, 0]),
     ("np.savez('w.npz', **net.params); np.load('w.npz')['b2']", [0, 1, 0]),

@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ch05 import gradient_check, options, train_neuralnet
+from ch05 import gradient_check, train_neuralnet
+from ch05.tools import options
 from ch05.train_neuralnet import History, train
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Relu, SoftmaxWithLoss
@@ -312,18 +313,23 @@ def test_a_run_that_diverges_stops_in_one_line_and_writes_nothing(tmp_path, data
     assert "update 0" in err and files(tmp_path) == []
 
 
-def test_a_run_that_learns_nothing_says_so(data, capsys):
-    def said(rate, iters):
-        options = f"--data {data} --no-plot --lr {rate} --iters {iters}"
-        assert train_neuralnet.main(options.split()) == 0
-        return capsys.readouterr().err.splitlines()
+@pytest.mark.parametrize("rate", ["1e-9", "1000"])  # the loss stays at log(10), or goes beyond
+def test_a_run_that_learns_nothing_says_so(data, rate):
+    status, _, err = run(TRAIN, "--data", data, "--no-plot", "--lr", rate, "--iters", "100")
+    (hint,) = [line for line in err.splitlines() if "learning rate" in line]
+    assert status == 0 and hint.startswith("train_neuralnet.py: ")
 
-    # 20 images of noise are learnt by heart in 400 updates, at a rate of 0.1.
-    ordinary = said("0.1", 400)
-    for rate in ("1e-9", "1000"):  # the loss stays at log(10); the accuracy at 0.1
-        (hint,) = said(rate, 100)[len(ordinary) :]
-        assert "--learning-rate" in hint
-    assert len(said("1e-9", 99)) == len(ordinary)  # too early to say
+
+def test_training_warns_where_next_to_nothing_is_learnt():
+    how = {"iters_num": 100, "rng": 0}
+    with pytest.warns(UserWarning, match="learning rate"):
+        train(TwoLayerNet(4, 5, 3, rng=0), small(), small(), learning_rate=1e-9, **how)
+    # Too early to say, and a network that has learnt a little: a warning would be an error.
+    how["iters_num"] = 99
+    train(TwoLayerNet(4, 5, 3, rng=0), small(), small(), learning_rate=1e-9, **how)
+    how["iters_num"] = 300
+    history = train(TwoLayerNet(4, 5, 3, 1, rng=0), small(), small(), **how)
+    assert history.end_accuracies[0] > 0.6
 
 
 def in_terminal(*command):
@@ -379,15 +385,15 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.mark.parametrize(
     "module, cls, name, times, status, printed, learnt, said",
     [
-        ("ch05.options", "", "load_mnist", 1, 130, 0, 0, False),
+        ("ch05.tools.options", "", "load_mnist", 1, 130, 0, 0, False),
         ("common.network", "Network", "gradient", 1, 130, 0, 0, True),
         ("common.network", "Network", "gradient", 4, 130, 3, 3, True),
         ("common.network", "Network", "loss", 3, 130, 1, 1, True),  # in the gradient
         ("common.network", "Network", "loss", 4, 130, 1, 2, True),  # after it
         ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
         ("os", "", "fsync", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
-        ("ch05.progress", "", "save_and_print", 2, 130, 1, 2, True),
-        ("ch05.progress", "", "finish", 1, 130, 5, 5, False),
+        ("ch05.tools.report", "", "print_row", 2, 130, 1, 2, True),
+        ("ch05.tools.report", "", "finish", 1, 130, 5, 5, False),
         ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
         ("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True),  # all is done
     ],

@@ -1,24 +1,22 @@
-"""The options of the two scripts, and how a script ends."""
+"""The options of the scripts: what they are called, what they must be, what they ask for."""
 
 import argparse
 import contextlib
 import math
 import os
-import signal
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from ch05 import data_parallel
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
 
 
-def parse_training(argv):
-    """The options of train_neuralnet.py, and what they ask for: args.network and so on."""
-    parser, add = new_parser("train_neuralnet.py", "Train a network on handwritten digits.")
+def parse_training(argv, prog="train_neuralnet.py"):
+    """The options of a training, and what they ask for: args.network and so on."""
+    parser, add = new_parser(prog, "Train a network on handwritten digits.")
     updates = parser.add_mutually_exclusive_group()
     updates.add_argument("--iters", type=whole, metavar="N", help="updates (10000)")
     updates.add_argument("--epochs", type=whole, metavar="N", help="the same in epochs, of 60,000 "
@@ -155,30 +153,3 @@ def check_screen():
     if not plt.figure().canvas.required_interactive_framework:
         raise ValueError("argument --show: expected a screen to open a window on, got none")
     plt.close()
-
-
-def run_script(main):
-    """Exit with the status of main(): quietly where nobody reads the output (| head, >&-)."""
-    sys.stdout = sys.stdout or open(os.devnull, "w")
-    sys.stderr = sys.stderr or open(os.devnull, "w")
-    try:
-        try:
-            status = main()
-        except SystemExit as stop:  # argparse ends so
-            status = stop.code
-        sys.stdout.flush()
-        sys.exit(status)
-    except (FloatingPointError, ImportError, MemoryError, OSError) as error:
-        if not isinstance(error, BrokenPipeError):
-            print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr, flush=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
-        status = 1
-    except KeyboardInterrupt:
-        status = 130
-    except Exception:
-        data_parallel.end(1)
-        raise
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # from here on Ctrl-C ends it without a word
-    data_parallel.end(status)
-    sys.exit(status)

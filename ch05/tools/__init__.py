@@ -1,0 +1,1 @@
+"""What the scripts need beside the chapter: options, a progress bar, what they say at the end."""
