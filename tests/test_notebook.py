@@ -66,6 +66,32 @@ layer = Residual([Times(2.0), Times(3.0)])
 print(layer.forward(np.array([10.0])), layer.backward(np.array([100.0])))
 """,
 }
+MISTAKES = [
+    "network.gradient(x_batch, t_batch + 1)",
+    "network.gradient(x_batch[0], t_batch[0])",
+    "network.accuracy(x_batch[0], t_batch[0])",
+    "check_gradient(network, x_batch, t_batch + 1)",
+    "train(network, (x_train, t_train + 1), (x_test, t_test))",
+    """
+class Mine(Relu):
+    def backward(self):
+        return 1
+network.layers["Relu1"] = Mine()
+network.gradient(x_batch, t_batch)
+""",
+    """
+class Mine(Relu):
+    def backward(self, dout):
+        return np.dot(dout, self.out)
+network.layers["Relu1"] = Mine()
+check_gradient(network, x_batch, t_batch)
+""",
+    """
+network.layers["Relu1"] = Relu()
+network.layers["Affine3"] = Affine.random(50, 50, "he")
+check_gradient(network, x_batch, t_batch)
+""",
+]
 # What a teacher types, before the notebook's name: it makes that of the students.
 STUDENTS = """
 jupyter nbconvert --to notebook --output student.ipynb --ClearOutputPreprocessor.enabled=True
@@ -213,6 +239,23 @@ def test_it_starts_at_the_root_too(project, tmp_path):
     notebook = read(ENGLISH)
     del notebook.cells[[cell.id for cell in notebook.cells].index("chain") + 1 :]
     assert_same(run(notebook, project, project, tmp_path), outputs_of(read(ENGLISH)))
+
+
+def test_a_mistake_is_answered_in_sight(project, tmp_path):
+    """Not below pages of our own functions: the reader's lines, one of ours, and the sentence."""
+    notebook = read(ENGLISH)
+    del notebook.cells[[cell.id for cell in notebook.cells].index("picture") + 1 :]
+    for k, code in enumerate(MISTAKES):
+        cell = new_code_cell(code, id=f"mistake-{k}", metadata={"tags": ["raises-exception"]})
+        notebook.cells.append(cell)
+    got = run(notebook, project, project, tmp_path)
+    for k, code in enumerate(MISTAKES):
+        [error] = got[f"mistake-{k}"]
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
+        assert len(lines) <= 20, code
+        assert error.evalue in lines[-1], code
+        files = [line for line in lines if re.match(r"File .*\.py", line)]
+        assert len(files) <= 1, files
 
 
 def test_the_chinese_one_differs_in_its_text_only():
