@@ -438,7 +438,7 @@ def test_progress_shows_in_a_terminal_only(data):
 def test_in_a_terminal_a_row_says_its_epoch_and_the_last_one_is_the_end(data, columns):
     arguments = "--batch-size", "10", "--epochs", "2", "--no-plot", "--data", data
     shown = in_terminal(TRAIN, *arguments, columns=columns)
-    lines = [line.split("\r")[-1] for line in shown.replace("\r\n", "\n").splitlines()]
+    lines = [line.split("\r")[-1] for line in shown.replace("\r\n", "\n").split("\n")]
     assert all(len(line) <= columns for line in lines)
     rows = [line.split() for line in lines if re.search(r"0\.\d{4} 0\.\d{4}$", line)]
     assert [row[0] for row in rows] == ["0", "1", "end"]
