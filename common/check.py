@@ -93,7 +93,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     backward forgets can't be seen.
     """
     name, rng = kind(layer), np.random.default_rng(SEED if rng is None else rng)
-    check_is_layer("", layer)
+    check_is_layer("", layer, ["forward"])
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
     report = _check_alone(layer, x, options)
     report.suspects += [] if report.ok else [name]
@@ -124,6 +124,7 @@ def _check_alone(layer, x, options, needs_dx=True, other=None):
     others = arrays | {"x": _shuffled(x, rng) if other is None else other}
     with unwritten(name, others):
         out = as_output(name, layer.forward(others["x"]))
+    check_is_layer("", layer, ["backward"])  # after forward, whose own error comes first
     others["dout"] = rng.standard_normal(out.shape)
     with unwritten(name, others):
         layer.backward(others["dout"])

@@ -4,16 +4,13 @@ Most runs train on `data`, 20 images of noise. With a batch of 20 an epoch is on
 every update is printed and saved.
 """
 
-import fcntl
 import os
-import pty
 import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 import types
@@ -141,6 +138,7 @@ def test_train_is_the_textbooks_loop(rng):
             assert accuracy == pytest.approx((y.argmax(axis=1) == t_set).mean())
 
 
+@pytest.mark.filterwarnings("ignore:expected batch_size up to 100")
 @pytest.mark.parametrize("batch_size, epoch", [(50, 2), (64, 1), (100, 1), (1000, 1)])
 def test_an_epoch_is_a_whole_number_of_updates(batch_size, epoch):
     seen = []
@@ -160,7 +158,7 @@ def test_a_history_shows_itself_in_one_line_and_as_a_picture():
     assert "\n" not in repr(History(600))  # of no update yet
     curves = [line.get_ydata() for ax in history.plot().axes for line in ax.lines]
     for shown in (history.train_loss_list, history.train_acc_list, history.test_acc_list):
-        assert any(np.array_equal(shown, curve) for curve in curves)
+        assert any(np.array_equal(shown, curve[: len(shown)]) for curve in curves)
 
 
 @pytest.mark.parametrize("scale", [1, 0.3, 0])
@@ -334,6 +332,10 @@ def test_training_warns_where_next_to_nothing_is_learnt():
 
 def in_terminal(*command):
     """What a command shows in a real terminal."""
+    import fcntl  # not at the top: Windows has none of the three
+    import pty
+    import termios
+
     reader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # 24 x 100
     with subprocess.Popen([sys.executable, *command], stdout=terminal, stderr=terminal) as process:
@@ -349,6 +351,7 @@ def in_terminal(*command):
     return shown.decode()
 
 
+@pytest.mark.unix
 def test_progress_shows_in_a_terminal_only(data):
     arguments = "--iters", "300", "--no-plot", "--data", data
     shown = in_terminal(TRAIN, *arguments)
@@ -391,11 +394,14 @@ runpy.run_path(sys.argv[0], run_name="__main__")
         ("common.network", "Network", "loss", 3, 130, 1, 1, True),  # in the gradient
         ("common.network", "Network", "loss", 4, 130, 1, 2, True),  # after it
         ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
+        ("common.network", "Network", "accuracy", 12, 130, 5, 5, True),  # at the end
         ("os", "", "fsync", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
         ("ch05.tools.report", "", "print_row", 2, 130, 1, 2, True),
         ("ch05.tools.report", "", "finish", 1, 130, 5, 5, False),
         ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
-        ("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True),  # all is done
+        pytest.param(  # all is done
+            *("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True), marks=pytest.mark.unix
+        ),
     ],
 )
 def test_ctrl_c_at_any_moment(
@@ -413,12 +419,19 @@ def test_ctrl_c_at_any_moment(
     else:
         assert (tmp_path / "w.npz").read_bytes() == old
     # A header stands above the first numbers; after that comes the summary, if there is one.
-    assert ("accuracy: training" in err) == said
+    assert bool(re.search("updates? in", err)) == said
     drawn = said and status == 130 and learnt > 0 and times != 6
     stopped = ["train_neuralnet-stopped.png"] * drawn
     assert files(tmp_path) == [*stopped, "train_neuralnet.png", "w.npz"]
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in stopped)
     assert ((tmp_path / "train_neuralnet.png").read_text("latin1") == "old") == (status == 130)
+
+
+@pytest.mark.parametrize("command", [[TRAIN], [CHECK], ["-m", "ch05.train_neuralnet"]])
+def test_ctrl_c_at_the_start_ends_a_script_without_a_word(tmp_path, command):
+    # Pressed while the first packages are imported.
+    (tmp_path / "tqdm.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+    assert run(*command, PYTHONPATH=str(tmp_path)) == (130, "", "")
 
 
 def moments(ordinary, campaign):
@@ -432,6 +445,7 @@ def moments(ordinary, campaign):
     )
 
 
+@pytest.mark.unix
 @moments(ordinary=2, campaign=40)
 @pytest.mark.parametrize("shell", [None, 'trap "" INT; exec "$@"'], ids=["", "in the background"])
 def test_ctrl_c_keeps_what_was_learnt(tmp_path, data, seed, shell):
@@ -471,9 +485,37 @@ def test_ctrl_c_in_a_notebook_returns_the_history(method, updates):
     assert (history.interrupted, finished.interrupted) == (True, False)
 
 
+# A session that goes on afterwards
+
+SHOW = "import signal, sys; print('as before:', sys.stdout is sys.__stdout__, end=' '); "
+SHOW += "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+IPYTHON = f"""
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("run", " ".join(sys.argv[1:]))
+shell.run_cell({SHOW!r})
+"""
+GOES_ON = [[], ["--lr", "1e30"], ["--lr", "-1"], ["--help"]]
+
+
+@pytest.mark.parametrize("options", GOES_ON, ids=["", "diverges", "refused", "help"])
+@pytest.mark.parametrize("session", [["-i"], ["-c", IPYTHON]], ids=["python -i", "ipython"])
+def test_a_session_is_as_before(tmp_path, data, session, options):
+    command = [*session, TRAIN, "--data", data, "--iters", "3", "--no-plot", *options]
+    pipe = {"capture_output": True, "text": True, "timeout": 60, "cwd": tmp_path}
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ours["IPYTHONDIR"] = str(tmp_path)
+    done = subprocess.run([sys.executable, *map(str, command)], input=f"{SHOW}\n", env=ours, **pipe)
+    assert "as before: True True" in done.stdout, done
+    assert "Traceback" not in done.stdout + done.stderr and done.returncode == 0
+    assert ("train_neuralnet.py:" in done.stderr) == (len(options) > 1)
+
+
 # kill, full disks, closed pipes
 
 
+@pytest.mark.unix
 @moments(ordinary=2, campaign=40)
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 def test_kill_leaves_what_was_printed_or_one_update_more(tmp_path, data, seed, name):
@@ -489,16 +531,41 @@ def test_kill_leaves_what_was_printed_or_one_update_more(tmp_path, data, seed, n
     assert [name for name in files(tmp_path) if not name.endswith(".tmp")] == ["w.npz"]
 
 
-def test_a_full_disk_is_one_line_and_the_old_weights_stay(tmp_path, data):
+@pytest.mark.unix
+def test_a_full_disk_is_said_and_training_goes_on(tmp_path, data):
     TwoLayerNet(3, 2, 2).save(tmp_path / "w.npz")
     old = (tmp_path / "w.npz").read_bytes()
     # Files that grow beyond 100 blocks, of 512 or 1024 bytes, are then answered by an error.
     full = 'ulimit -f 100; exec "$@"'
-    status, out, err = run(TRAIN, *each_update(data), cwd=tmp_path, shell=full)
-    assert (status, out, err.count("\n")) == (1, "", 1) and "w.npz" in err
+    arguments = [*each_update(data, iters=3), "--no-plot"]
+    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, shell=full)
+    assert (status, out.count("\n"), err.count("w.npz")) == (1, 3, 2)  # once, and at the end
     assert files(tmp_path) == ["w.npz"] and (tmp_path / "w.npz").read_bytes() == old
 
 
+@pytest.mark.parametrize("fails", [1, 2, 4])
+def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path, data, monkeypatch, capsys, fails):
+    right, calls = os.fsync, []
+
+    def fsync(file):
+        calls.append(file)
+        if len(calls) <= fails:
+            raise OSError(28, "No space left on device")
+        right(file)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", fsync)
+    # Three savings after epochs, and one at the end.
+    status = train_neuralnet.main([*each_update(data, iters=3), "--no-plot"])
+    said = capsys.readouterr().err.count("No space left")
+    if fails < 4:
+        assert (status, said) == (0, 1)
+        assert_saved("w.npz", data, 3)
+    else:
+        assert (status, said, files(tmp_path)) == (1, 2, [])
+
+
+@pytest.mark.unix
 @pytest.mark.parametrize(
     "lines, script, arguments",
     [
@@ -519,6 +586,7 @@ def test_a_pipe_that_closes_early_ends_a_run_quietly(tmp_path, data, lines, scri
     assert files(tmp_path) == []
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_without_any_output_training_goes_on_and_saves(tmp_path, data, closed):
     arguments = each_update(data, iters=3)
@@ -534,15 +602,18 @@ def test_without_any_output_training_goes_on_and_saves(tmp_path, data, closed):
 
 
 def test_gradient_check_prints_the_books_lines_and_a_verdict():
-    status, out, err = run(CHECK, "--seed", "1")
+    """The README says within which range the figures of any seed lie: so do the default ones."""
+    (here,) = re.findall("^.*over ten seeds.*$", (ROOT / "README.md").read_text("utf-8"), re.M)
+    ranges = re.findall(r"([\d.]+e-\d+) to ([\d.]+e-\d+)", here)
+    status, out, err = run(CHECK)
     assert (status, err) == (0, "")
     figures, verdict = out.split("\n\n", 1)
     names, values = zip(*(line.split(":") for line in figures.splitlines()))
     assert names == KEYS and verdict.strip()
     # The book prints 2.2e-13, 9.7e-13, 8.4e-13 and 1.19e-10.
-    lows, highs = (1e-14, 1e-13, 1e-13, 5e-11), (1e-12, 5e-12, 5e-12, 2.5e-10)
-    for value, low, high in zip(map(float, values), lows, highs):
-        assert low < value < high
+    lows, highs = (1e-13, 5e-13, 4e-13, 1e-10), (4e-13, 2e-12, 2e-12, 1.5e-10)
+    for value, low, high, (least, most) in zip(values, lows, highs, ranges, strict=True):
+        assert low < float(least) <= float(value) <= float(most) < high
 
 
 @pytest.mark.parametrize("samples, least", [(["--samples", "2"], 12), ([], 430)])
@@ -554,7 +625,7 @@ def test_gradient_check_of_a_large_network_takes_a_sample(samples, least, monkey
     assert [line.split(":")[0] for line in lines[:7]] == [*KEYS, "W3", "b3", ""]
     # Of six parameters 2 entries each, or of three W 100 each and of b all 60, 60 and 10; two
     # losses an entry, and some more. All of the 51,370 entries would be 102,740.
-    assert 2 * least <= len(calls) < 3 * least
+    assert 2 * least <= len(calls) < 2 * least + 400
     assert all(len(x) == 2 for _, x, _ in calls)
 
 
