@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["from_photo"]
+__all__ = ["from_photo", "centred"]
 
 
 def from_photo(picture):
@@ -15,7 +15,24 @@ def from_photo(picture):
     As in MNIST, the digit is bright on a dark ground, its longer side has 20 pixels, and its centre
     of mass lies in the middle of 28 x 28. TypeError or ValueError for what isn't such a picture.
     """
-    ink = _cut_out(_ink(_grey(picture)))
+    return centred(_ink(_grey(picture)))
+
+
+def centred(ink):
+    """x of shape (1, 784), float32 from 0 to 1, from ink drawn by hand.
+
+    ink : an array (H, W) of any size, 0 where there is none and the larger the more there is
+
+    The steps are those that made MNIST's digits: the box that holds the ink is scaled until its
+    longer side has 20 pixels, and its centre of mass is put into the middle of 28 x 28. MNIST's own
+    digits stay as they are. ValueError where there is no ink, or ink below 0, nan or inf.
+    """
+    ink = np.asarray(ink, float)
+    if ink.ndim != 2 or not (ink.size and 0 < ink.max() < np.inf and ink.min() >= 0):
+        came = f"shape {ink.shape}" if ink.ndim != 2 else "none, or less than 0, or nan or inf"
+        raise ValueError(f"expected ink of shape (H, W), 0 where there is none, got {came}")
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = (max(1, round(20 * side / max(ink.shape))) for side in ink.shape)
     ink = _averages(ink.shape[0], height) @ ink @ _averages(ink.shape[1], width).T
     top, left = _start(ink.sum(axis=1)), _start(ink.sum(axis=0))
@@ -43,19 +60,16 @@ def _grey(picture):
 
 
 def _ink(grey):
-    """How much ink a pixel has, up to 1, bright or dark. The ground, which the rim shows, has 0."""
+    """How much ink a pixel has, up to 1, bright or dark. The ground, which the rim shows, has 0.
+
+    What has less than half is noise or a shadow on the paper.
+    """
     ground = np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
     darker, brighter = ground - grey.min(), grey.max() - ground
     if not 0 < max(darker, brighter) < np.inf:
         raise ValueError("expected a picture of a digit, got one colour only, or nan or inf")
-    return (ground - grey) / darker if darker > brighter else (grey - ground) / brighter
-
-
-def _cut_out(ink):
-    """The rows and columns with ink. What has less than half is noise or a shadow on the paper."""
-    ink = np.where(ink < 0.5, 0, ink)
-    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ink = (ground - grey) / darker if darker > brighter else (grey - ground) / brighter
+    return np.where(ink < 0.5, 0, ink)
 
 
 def _averages(length, parts):
