@@ -736,6 +736,17 @@ def test_weights_can_be_saved_in_a_thread(tmp_path):
     assert bits(net) == bits(network(seed=1))
 
 
+def test_threads_can_save_to_one_file_at_once(tmp_path):
+    nets = [network(seed=seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        savings = [threads.submit(nets[k % 4].save, tmp_path / "w.npz") for k in range(80)]
+    assert [saving.exception() for saving in savings] == [None] * 80
+    net = network()
+    net.load(tmp_path / "w.npz")
+    assert bits(net) in [bits(each) for each in nets]
+    assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
+
+
 @pytest.mark.unix
 def test_a_full_disk_leaves_the_old_weights_and_no_litter(tmp_path):
     import resource  # not at the top: Windows has none
