@@ -95,7 +95,7 @@ def as_finite(x, dtype=None):
 
 def as_labels(t):
     array = np.asarray(t)
-    if array.dtype.kind in "UST" or any(isinstance(each, str) for each in array.flat[:1]):
+    if array.dtype.kind in "UST" or array.dtype.kind == "O" and isinstance(array.flat[0], str):
         hint = "names become numbers by np.unique(t, return_inverse=True)[1]"
         raise wrong(TypeError, "labels t as numbers", "words", hint)
     return as_numbers(t, "labels t as numbers")
@@ -147,10 +147,10 @@ class Layer:
     """What our layers share: a short repr, and an answer to backward before forward."""
 
     def __getattr__(self, name):  # Python calls it only for an attribute that isn't there
-        hint = did_you_mean(name, [*vars(self)])
+        hint = did_you_mean(name, [*vars(self)]) or f"it has {', '.join(vars(self))}"
         if name in ("x", "x_shape", "out", "y", "t", "loss"):
             hint = "forward keeps it, so call forward first"
-        raise AttributeError(f"{kind(self)} has no {name}{hint and f'; {hint}'}")
+        raise AttributeError(f"{kind(self)} has no {name}; {hint}")
 
     def __repr__(self):
         return f"{kind(self)}()"
@@ -161,6 +161,8 @@ def like(dout, out):
 
     NumPy would stretch another shape (broadcast) without a word.
     """
+    if type(dout) is type(out) is np.ndarray and dout.shape == out.shape:
+        return np.asarray(dout, out.dtype)  # the usual case, quickly
     out = np.asarray(out)
     came = np.shape(dout)
     if dout is None or came != out.shape:

@@ -9,7 +9,6 @@ What looks as if it were learnt, and can't be, is refused here by its name.
 
 import functools
 import types
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ __all__ = ["Parameter", "Params", "all_layers", "find_parameters"]
 
 DATA = ("x", "out", "y", "t")  # a layer may keep dx or dout too: these aren't learnt
 GRADIENTS = (np.ndarray, np.floating, float)
-SIMPLE = {np.ndarray, np.float64, np.float32, float, int, bool, str, type(None)}  # hold no layers
+SIMPLE = {np.ndarray, np.float64, np.float32, float, int, bool, str, type(None), types.ModuleType}
 
 
 class Parameter(NamedTuple):
@@ -62,11 +61,13 @@ def look_into(thing, place, found, seen):
     seen.add(id(thing))
     if isinstance(thing, (list, tuple, set)):
         held = thing
-    elif hasattr(thing, "forward") and hasattr(thing, "backward"):
-        found.append((place, thing, learnt(thing, place)))
-        held = kept_by(thing).values()
+    elif isinstance(thing, dict):
+        held = thing.values()
     else:
-        held = (thing if isinstance(thing, Mapping) else kept_by(thing)).values()
+        kept = kept_by(thing)
+        held = kept.values()
+        if hasattr(thing, "forward") and hasattr(thing, "backward"):
+            found.append((place, thing, learnt(thing, kept, place)))
     for each in held:
         if type(each) not in SIMPLE:
             look_into(each, place, found, seen)
@@ -74,27 +75,32 @@ def look_into(thing, place, found, seen):
 
 def kept_by(thing):
     """{name: value} of an object's own attributes."""
-    if hasattr(thing, "__dict__"):
-        return {} if isinstance(thing, (type, types.ModuleType)) else thing.__dict__
+    kept = getattr(thing, "__dict__", None)
+    if type(kept) is dict:  # that of a class isn't one
+        return kept
     slots = getattr(type(thing), "__slots__", ())
     return {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
 
 
-def learnt(layer, place):
-    """The names of a layer's own parameters. Before backward da is None or 0, then numbers.
+@functools.lru_cache(maxsize=1000)
+def with_d_beside(names):
+    """Those of the names that have their name with a d before it beside them."""
+    return tuple(name for name in names if f"d{name}" in names and name not in DATA)
 
-    TypeError if the layer keeps what looks as if it were learnt, and can't be.
+
+def learnt(layer, kept, place):
+    """The names of a layer's own parameters, among the attributes that it keeps.
+
+    TypeError if it keeps what looks as if it were learnt, and can't be.
     """
-    kept, names = kept_by(layer), []
-    for name in [name for name in kept if "d" + name in kept]:
-        gradient = kept["d" + name]
-        if type(kept[name]) not in SIMPLE and holds_arrays(kept[name]):
+    names = with_d_beside(tuple(kept))
+    for name in names:
+        gradient = kept["d" + name]  # before backward None or 0, and then numbers
+        if not (gradient is None or isinstance(gradient, GRADIENTS) or gradient == 0):
+            names = tuple(each for each in names if each != name)
+        if type(kept[name]) in (list, tuple, dict) and holds_arrays(kept[name]):
             came = f"a {kind(kept[name])}; give each array a name: self.{name}0, self.d{name}0"
             raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
-        if name not in DATA and (
-            gradient is None or isinstance(gradient, GRADIENTS) or gradient == 0
-        ):
-            names.append(name)
     if "grads" in kept and "params" in kept:
         came = "them in the lists params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
@@ -164,8 +170,10 @@ class Params(dict):
         check_parameters(self._parameters)
         gradients = {}
         for key, (place, layer, name) in self._parameters.items():
-            gradients[key] = getattr(layer, "d" + name)
-            check_gradient_shape(place, name, gradients[key], self[key].shape)
+            gradients[key] = gradient = getattr(layer, "d" + name)
+            shape = self[key].shape
+            if getattr(gradient, "shape", None) != shape or gradient.dtype.kind != "f":
+                check_gradient_shape(place, name, gradient, shape)
         return gradients
 
     def __setitem__(self, key, values):
@@ -249,9 +257,8 @@ def is_float_array(value):
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
-def holds_arrays(value):
-    held = value.values() if isinstance(value, Mapping) else value
-    return isinstance(value, (list, tuple, Mapping)) and any(map(is_float_array, held))
+def holds_arrays(several):
+    return any(map(is_float_array, several.values() if type(several) is dict else several))
 
 
 def check_not_late(found, before):
@@ -301,14 +308,16 @@ def check_parameters(parameters):
 
 
 def check_gradient_shape(place, name, gradient, shape):
-    array = gradient if type(gradient) is np.ndarray else np.asarray(gradient)
+    array = np.asarray(gradient)
     if array.shape == shape and array.dtype.kind in "biuf":
         return
     came = f"dtype {array.dtype}" if array.shape == shape else array.shape
     came = f"{came}, the transpose" if came == shape[::-1] else came
-    came = "nothing" if gradient is None else came
+    came, hint = ("nothing" if gradient is None else came), ""
+    if gradient is None and name == "x":
+        hint = "a layer without dx can only stand first in a network, where check_gradient sees it"
     expected = f"backward to compute d{name} of shape {shape}"
-    raise wrong(ValueError, expected, came, at=place)
+    raise wrong(ValueError, expected, came, hint, at=place)
 
 
 def as_values(key, values, array):

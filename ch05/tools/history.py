@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ch05.tools.start import check_packages
 from common.layers import SoftmaxWithLoss
 from common.mistakes import label_rows
 
@@ -28,11 +29,16 @@ class History:
     seconds: float = 0.0
     update: int = 0  # the number of the one that is being made
 
-    def plot(self):
-        """The loss and the accuracies as a picture."""
+    def plot(self, ax=None):
+        """The loss and the accuracies as a figure, see draw_history.
+
+        A notebook shows it as the value of a cell, .savefig("training.png") writes it, and .show()
+        opens a window.
+        """
+        check_packages("matplotlib")
         from ch05.pictures import draw_history
 
-        return draw_history(self)
+        return draw_history(self, ax)
 
     def __repr__(self):
         words = [f"{len(self.train_loss_list):,} updates"]
@@ -68,7 +74,7 @@ def warn_if_nothing_learnt(history, network, train_set):
     # A few samples that are far off can make the loss large where most are predicted correctly.
     if loss > 0.995 * guess and history.end_accuracies[0] < (1 + share.max()) / 2:
         warnings.warn(
-            f"expected a loss below {guess:.3f}, that of a guess, got {loss:.3f}: the network has "
-            "learnt next to nothing; try a smaller learning rate, or more updates",
-            stacklevel=4,
+            f"expected a loss below {guess:.3f}, as mere guessing has, got {loss:.3f}: the network "
+            "has learnt next to nothing; try a smaller learning rate, or more updates",
+            stacklevel=5,
         )
