@@ -31,7 +31,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
     on_epoch : is called with the History after the first update of each epoch
 
-    Ctrl-C ends it early. FloatingPointError if the loss isn't finite any more.
+    Ctrl-C ends it early, as KeyboardInterrupt raised in on_epoch does. FloatingPointError if the
+    loss isn't finite any more.
     """
     train_set, test_set, are_classes = check_training(
         network, train_set, test_set, iters_num, batch_size, learning_rate
