@@ -543,6 +543,7 @@ LEARNT = [0.1] + [0.9 + 0.005 * k for k in range(9)]
         (LEARNT, [a - 0.01 for a in LEARNT], 1),
         (LEARNT[:4], LEARNT[:4], 1),  # as soon as the curves coincide
         (LEARNT[:3], LEARNT[:3], None),  # two points
+        ([0.11, 0.12], [0.11, 0.12], None),
         ([0.1, 0.4, 0.7, 0.8, *LEARNT[1:]], [0.1, 0.4, 0.7, 0.8, *LEARNT[1:]], 3),
         ([0.11, 0.1, 0.12, 0.11], [0.1, 0.1, 0.11, 0.1], 0),  # nothing learnt
         (LEARNT, [a - 0.1 for a in LEARNT], None),  # well apart
@@ -569,7 +570,7 @@ def test_where_curves_coincide_they_are_drawn_larger(train, test, start):
 @pytest.mark.parametrize("size", [6, 10, 14, 20, 24])
 def test_a_legend_covers_nothing_in_any_font(size):
     with matplotlib.rc_context({"font.size": size}):
-        losses = list(np.geomspace(2.3, 0.01, 10000))
+        losses = list(np.geomspace(2.3, 0.01, 7000))
         figure = draw_history(history(losses, LEARNT, LEARNT))
         for _ in range(2):  # ticks depend on the layout, which depends on ticks
             figure.draw_without_rendering()
