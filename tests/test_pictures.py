@@ -438,8 +438,15 @@ def test_digits_that_are_none(shape, titles):
 @pytest.mark.parametrize("size", [6, 10, 14, 20, 28])
 def test_titles_lie_apart_in_any_font(size):
     with matplotlib.rc_context({"font.size": size}):
-        figure = draw_digits(np.zeros((20, 784)), [f"{k} → 3" for k in range(20)])
-        assert_apart(figure, boxes(figure, figure.axes[0].texts))
+        figure = draw_digits(np.zeros((20, 784)), [f"{k} → 3\nread" for k in range(20)])
+        [ax] = figure.axes
+        titles = boxes(figure, ax.texts)
+        assert_apart(figure, titles)
+    sheet = ax.images[0].get_array()  # masked where nothing is drawn
+    for text, *corners in titles:
+        (left, low), (right, high) = ax.transData.inverted().transform(np.reshape(corners, (2, 2)))
+        rows, columns = slice(max(0, round(high)), round(low)), slice(round(left), round(right))
+        assert sheet[rows, columns].count() == 0, text  # a title lies on no digit
 
 
 def test_digits_and_histories_are_drawn_in_axes_of_a_readers_own():
