@@ -12,7 +12,7 @@ if not __package__:  # started as a file: let `common` be found beside ch05/
 
 import numpy as np
 
-from ch05.tools.checks import check_training
+from ch05.tools.checks import check_training, named_arguments
 from ch05.tools.history import History, measure_end
 from ch05.tools.options import parse_training
 from ch05.tools.progress import progress, running
@@ -22,6 +22,7 @@ from ch05.tools.script import run_script
 __all__ = ["History", "train"]
 
 
+@named_arguments
 def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, learning_rate=0.1,
           rng=None, on_epoch=None):  # fmt: skip
     """Gradient descent on random batches. Changes the network, and returns a History.

@@ -147,10 +147,10 @@ class Layer:
     """What our layers share: a short repr, and an answer to backward before forward."""
 
     def __getattr__(self, name):  # Python calls it only for an attribute that isn't there
-        hint = did_you_mean(name, [*vars(self)])
+        hint = did_you_mean(name, [*vars(self)]) or f"it has {', '.join(vars(self))}"
         if name in ("x", "x_shape", "out", "y", "t", "loss"):
             hint = "forward keeps it, so call forward first"
-        raise AttributeError(f"{kind(self)} has no {name}{hint and f'; {hint}'}")
+        raise AttributeError(f"{kind(self)} has no {name}; {hint}")
 
     def __repr__(self):
         return f"{kind(self)}()"

@@ -313,9 +313,11 @@ def check_gradient_shape(place, name, gradient, shape):
         return
     came = f"dtype {array.dtype}" if array.shape == shape else array.shape
     came = f"{came}, the transpose" if came == shape[::-1] else came
-    came = "nothing" if gradient is None else came
+    came, hint = ("nothing" if gradient is None else came), ""
+    if gradient is None and name == "x":
+        hint = "a layer without dx can only stand first in a network, where check_gradient sees it"
     expected = f"backward to compute d{name} of shape {shape}"
-    raise wrong(ValueError, expected, came, at=place)
+    raise wrong(ValueError, expected, came, hint, at=place)
 
 
 def as_values(key, values, array):

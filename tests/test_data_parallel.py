@@ -126,7 +126,7 @@ options.parse_training = parse"""
         ("first", "raise OSError('the disk is full')"),
         ("not first", "raise FloatingPointError('the network has diverged')"),
         ("not first", "raise ZeroDivisionError('there is a bug')"),
-        ("not first", "os.kill(os.getpid(), signal.SIGKILL)"),
+        pytest.param("not first", "os.kill(os.getpid(), signal.SIGKILL)", marks=pytest.mark.unix),
     ],
 )
 def test_a_rank_that_fails_ends_them_all(who, failure, tmp_path, data):
@@ -151,6 +151,7 @@ DataParallel.gradient = fail"""
 
 
 @needs_mpi
+@pytest.mark.unix
 def test_ctrl_c_ends_them_all(tmp_path, data):
     options = f"--data {data} --batch-size 20 --iters 1000000 --save w.npz --no-plot".split()
     process = start(2, TRAIN, *options, cwd=tmp_path)
@@ -193,3 +194,41 @@ def test_mpi4py_is_asked_for_only_here_and_a_missing_one_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)  # importing it fails
     with pytest.raises(ImportError, match=re.escape("[mpi]")):
         ranks.world()
+
+
+OF_ONES_OWN = """
+import sys
+import numpy as np
+from mpi4py import MPI
+from ch05.parallel.data_parallel import DataParallel
+from ch05.train_neuralnet import train
+from ch05.two_layer_net import TwoLayerNet
+from tests.readers import LeakyRelu
+
+comm = MPI.COMM_WORLD
+network = TwoLayerNet(4, 5, 3)  # without a seed: each rank draws other weights
+network.layers["Relu1"] = LeakyRelu(0.1 + comm.rank)  # its gradient is a float
+first = {key: comm.bcast(array.copy()) for key, array in network.params.items()}
+parallel = DataParallel(network, comm)
+assert all((array == first[key]).all() for key, array in network.params.items())
+x = np.random.default_rng(0).normal(size=(20, 4))
+train(parallel, (x, x[:, 0] > 0), (x, x[:, 0] > 0), iters_num=20, batch_size=7)
+for key, array in network.params.items():
+    for other in comm.allgather(array.copy()):
+        np.testing.assert_array_equal(array, other)
+    assert not np.array_equal(array, first[key])
+"""
+
+
+@needs_mpi
+def test_without_a_seed_all_start_and_stay_equal(tmp_path):
+    status, _, err = run(2, "-c", OF_ONES_OWN, cwd=tmp_path)
+    assert status == 0, err
+
+
+@needs_mpi
+def test_a_single_process_trains_too(tmp_path, data):
+    arguments = ["--data", data, "--iters", "3", "--no-plot"]
+    command = [sys.executable, TRAIN, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 3), done.stderr

@@ -41,12 +41,20 @@ class DataParallel:
     """A network whose batches are shared out among the ranks of an MPI communicator.
 
     It has the methods that training needs, and train uses it as it would use the network. All
-    ranks must call them together, with the same x and t; each gets the same results.
+    ranks must call them together, with the same x and t; each gets the same results. They start
+    with the parameters of rank 0.
+
+    The loss must be a mean over the samples, as SoftmaxWithLoss has it. One that is a sum over
+    them comes out divided by the number of ranks, and so does its gradient.
     """
 
     def __init__(self, network, comm):
         self.network = network
         self.comm = comm
+        for array in network.params.values():
+            start = np.array(array).ravel()  # Bcast needs entries that lie side by side
+            comm.Bcast(start, root=0)
+            array[...] = start.reshape(array.shape)
 
     @property
     def params(self):
@@ -67,7 +75,7 @@ class DataParallel:
         flat = np.zeros(sum(param.size for param in params.values()), self.network.dtype)
         if share:  # a batch smaller than the number of ranks leaves some with nothing to do
             grad = self.network.gradient(x[mine], t[mine])
-            np.concatenate([grad[key].ravel() for key in params], out=flat)
+            np.concatenate([np.ravel(grad[key]) for key in params], out=flat)
             flat *= share
         self._allreduce(flat)
         ends = np.cumsum([param.size for param in params.values()])

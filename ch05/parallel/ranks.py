@@ -59,7 +59,7 @@ def _cores(comm):
 
 def end(status):
     """Where this is a rank of several and it failed, let its exit end the others too."""
-    if "mpi4py.MPI" in sys.modules and status:
+    if "mpi4py.MPI" in sys.modules and status and world().size > 1:
         from mpi4py.run import set_abort_status
 
         set_abort_status(status)

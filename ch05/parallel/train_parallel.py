@@ -6,6 +6,7 @@ The first process (rank 0) prints, draws and saves.
 """
 
 import sys
+import warnings
 from pathlib import Path
 
 if not __package__:  # started as a file: let `ch05` and `common` be found
@@ -23,6 +24,8 @@ def main(argv=None):
     comm = world()
     args = together(lambda argv: parse_training(argv, "train_parallel.py"), argv, comm)
     first = comm.rank == 0
+    if not first:
+        warnings.simplefilter("ignore")  # one of them says it
     history = train(
         DataParallel(args.network, comm),
         args.train_set,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ch05.tools.start import check_packages
 from common.layers import SoftmaxWithLoss
 from common.mistakes import label_rows
 
@@ -34,6 +35,7 @@ class History:
         A notebook shows it as the value of a cell, .savefig("training.png") writes it, and .show()
         opens a window.
         """
+        check_packages("matplotlib")
         from ch05.pictures import draw_history
 
         return draw_history(self, ax)
@@ -72,7 +74,7 @@ def warn_if_nothing_learnt(history, network, train_set):
     # A few samples that are far off can make the loss large where most are predicted correctly.
     if loss > 0.995 * guess and history.end_accuracies[0] < (1 + share.max()) / 2:
         warnings.warn(
-            f"expected a loss below {guess:.3f}, that of a guess, got {loss:.3f}: the network has "
-            "learnt next to nothing; try a smaller learning rate, or more updates",
-            stacklevel=4,
+            f"expected a loss below {guess:.3f}, as mere guessing has, got {loss:.3f}: the network "
+            "has learnt next to nothing; try a smaller learning rate, or more updates",
+            stacklevel=5,
         )

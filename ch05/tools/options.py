@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import difflib
 import math
 import os
 import sys
@@ -10,38 +11,46 @@ from pathlib import Path
 import numpy as np
 
 from ch05.multi_layer_net import MultiLayerNet
+from ch05.tools.screen import say
+from ch05.tools.start import check_packages
 from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
+
+__all__ = ["parse_check", "parse_training"]
 
 
 def parse_training(argv, prog="train_neuralnet.py"):
     """The options of a training, and what they ask for: args.network and so on."""
-    parser, add = new_parser(prog, "Train a network on handwritten digits.")
+    parser = OneLineParser(prog, "Train a network on handwritten digits.")
     updates = parser.add_mutually_exclusive_group()
-    updates.add_argument("--iters", type=whole, metavar="N", help="updates (10000)")
-    updates.add_argument("--epochs", type=whole, metavar="N", help="the same in epochs, of 60,000 "
-        "images each")  # fmt: skip
-    add("--batch-size", "--batch_size", type=whole, default=100, metavar="N", help="(100)")
-    add("--learning-rate", "--learning_rate", "--lr", type=positive, default=0.1, metavar="RATE",
-        help="step of an update (0.1)")  # fmt: skip
-    add("--dtype", choices=("float32", "float64"), default="float32", help="(float32, faster)")
-    add("--data", metavar="FOLDER", help="read the four data files there (MNIST)")
+    updates.add_argument("--iters", type=whole, metavar="N", help="how many updates (10000)")
+    updates.add_argument("--epochs", type=whole, metavar="N", help="or how many epochs: in one, "
+        "as many images are drawn as there are")  # fmt: skip
+    add = parser.add_argument
+    add("--batch-size", type=whole, default=100, metavar="N", help="images per update (100)")
+    add("--learning-rate", type=positive, default=0.1, metavar="RATE", help="step of an update "
+        "against the gradient (0.1)")  # fmt: skip
+    add("--dtype", choices=("float32", "float64"), default="float32", help="kind of numbers: "
+        "float32 is faster, float64 is more exact (float32)")  # fmt: skip
+    add("--data", metavar="FOLDER", help="read the four data files in this folder (MNIST, which "
+        "comes with the project)")  # fmt: skip
     add("--load", metavar="FILE", help="start from the weights in this file")
-    add("--save", type=writable, metavar="FILE", help="write the weights there after each epoch "
-        "and at the end")  # fmt: skip
+    add("--save", type=writable, metavar="FILE", help="write the weights to this file after each "
+        "epoch and at the end")  # fmt: skip
     add("--plot", type=picture_file, metavar="FILE", default="train_neuralnet.png",
-        help="the picture (%(default)s)")  # fmt: skip
+        help="draw loss and accuracies in this file instead of %(default)s")  # fmt: skip
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
-    add("--show", action="store_true", help="show the picture in a window")
+    add("--show", action="store_true", help="show the picture in a window at the end")
     args = parser.parse_args(argv)
+    args.save_failed = False
+    if args.save and args.plot and args.save.resolve() == args.plot.resolve():
+        parser.error(f"expected two names for --save and --plot, got {args.save} twice")
     args.rng = np.random.default_rng(args.seed)
     with parser.answers():
         args.network = build_network(args.hidden, args.dtype, args.rng)
         if args.load is not None:
             load(args.network, args.load)
         args.train_set, args.test_set = load_mnist(data_dir=args.data)
-        if args.show:
-            check_screen()
     epoch = max(len(args.train_set[0]) // args.batch_size, 1)
     args.iters = args.epochs * epoch if args.epochs else args.iters or 10000
     return args
@@ -49,11 +58,14 @@ def parse_training(argv, prog="train_neuralnet.py"):
 
 def parse_check(argv):
     """The options of gradient_check.py, likewise."""
-    parser, add = new_parser("gradient_check.py", "Check backprop by differences.")
-    add("--images", type=whole, default=3, metavar="N", help="how many images (3)")
-    add("--samples", type=whole, metavar="K", help="check K entries of each parameter (all; in "
-        "a network of 50,000 parameters or more 100)")  # fmt: skip
-    add("--tolerance", type=tolerance, default=1e-6, metavar="E", help="largest error (1e-6)")
+    parser = OneLineParser("gradient_check.py", "Compare backprop with numerical gradients.")
+    add = parser.add_argument
+    add("--images", type=whole, default=3, metavar="N", help="how many images, from the first "
+        "on (3)")  # fmt: skip
+    add("--samples", type=whole, metavar="K", help="check K entries of each parameter, drawn at "
+        "random (all; in a network of 50,000 parameters or more 100)")  # fmt: skip
+    add("--tolerance", type=tolerance, default=1e-6, metavar="E", help="the largest error that "
+        "is allowed (1e-6)")  # fmt: skip
     args = parser.parse_args(argv)
     with parser.answers():
         args.network = build_network(args.hidden, "float64", args.seed)
@@ -63,19 +75,32 @@ def parse_check(argv):
     return args
 
 
-def new_parser(prog, description):
-    parser = OneLineParser(prog=prog, description=description)
-    parser.add_argument("--hidden", type=sizes, nargs="+", default=[[50]], metavar="UNITS",
-                        help="units of each hidden layer: 50, or 100 100 100 (50)")  # fmt: skip
-    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="of what is drawn (0)")
-    return parser, parser.add_argument
-
-
 class OneLineParser(argparse.ArgumentParser):
-    """An ArgumentParser that answers a bad option in one line, with exit status 2."""
+    """An ArgumentParser that answers a bad option in one line, with exit status 2.
+
+    --batch_size, the book's way of writing, is --batch-size, and --lr is --learning-rate.
+    """
+
+    def __init__(self, prog, description):
+        super().__init__(prog=prog, usage="%(prog)s [options]", description=description)
+        self.add_argument("--hidden", type=sizes, nargs="+", default=[[50]], metavar="UNITS",
+            help="units of each hidden layer: 50 for one, 100 100 100 for three (50)")  # fmt: skip
+        self.add_argument("--seed", type=natural, default=0, metavar="N",
+            help="random seed: with the same one the same is drawn (0)")  # fmt: skip
+
+    def parse_args(self, argv=None):
+        argv = sys.argv[1:] if argv is None else argv
+        args, unknown = self.parse_known_args([*map(usual_name, argv)])
+        if unknown:
+            names = [name for name in self._option_string_actions if name.startswith("--")]
+            near = difflib.get_close_matches(unknown[0].partition("=")[0], names, n=1)
+            hint = f"did you mean {near[0]}?" if near else "--help lists all"
+            self.error(f"expected other options, got {unknown[0]}; {hint}")
+        return args
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
+        say(f"{self.prog}: {message}")
+        self.exit(2)
 
     @contextlib.contextmanager
     def answers(self):
@@ -84,6 +109,14 @@ class OneLineParser(argparse.ArgumentParser):
             yield
         except (ImportError, MemoryError, OSError, ValueError) as error:
             self.error(str(error))
+
+
+def usual_name(argument):
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument.partition("=")
+    name = name.replace("_", "-")
+    return {"--lr": "--learning-rate"}.get(name, name) + equals + value
 
 
 def number(kind, words, low, high=math.inf):
@@ -105,7 +138,7 @@ tolerance = number(float, "a number from 1e-9 to 1", 1e-9, 1)
 
 
 def sizes(text):
-    return [whole(part) for part in text.split(",")]  # people write 50,50 too
+    return [whole(part) for part in text.strip(",").split(",")]  # people write 50,50 and 50, 50
 
 
 def writable(name):
@@ -123,6 +156,7 @@ def writable(name):
 
 
 def picture_file(name):
+    check_packages("matplotlib")
     from matplotlib.figure import Figure
 
     path = writable(name)
@@ -145,11 +179,3 @@ def load(network, path):
         network.load(path)
     except ValueError as error:
         raise ValueError(f"{error}; is --hidden the same as when they were saved?") from None
-
-
-def check_screen():
-    import matplotlib.pyplot as plt
-
-    if not plt.figure().canvas.required_interactive_framework:
-        raise ValueError("argument --show: expected a screen to open a window on, got none")
-    plt.close()

@@ -1,12 +1,12 @@
 """What runs beside a training and shows how far it is."""
 
-import shutil
 import sys
 import time
 from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from ch05.tools.screen import width
 from common.threads import threads_for
 
 __all__ = ["progress", "running"]
@@ -34,15 +34,18 @@ def progress(iters_num, history, on_epoch=None):
     """
     notebook, start = in_notebook(), time.perf_counter()
     stream = sys.stdout if notebook else sys.stderr
-    shown = stream is not None and (notebook or stream.isatty())
+    shown = notebook or width(stream)
     with Bar(history, total=iters_num, file=stream, disable=not shown, leave=notebook) as bar:
-        for i in range(iters_num):
-            history.update = i
-            yield i
+        try:
+            for i in range(iters_num):
+                history.update = i
+                yield i
+                history.seconds = time.perf_counter() - start
+                if i % history.iter_per_epoch == 0 and on_epoch:
+                    on_epoch(history)
+                bar.update()
+        finally:  # the last update, Ctrl-C or an error
             history.seconds = time.perf_counter() - start
-            if i % history.iter_per_epoch == 0 and on_epoch:
-                on_epoch(history)
-            bar.update()
 
 
 class Bar(tqdm):
@@ -55,13 +58,19 @@ class Bar(tqdm):
     @property
     def format_dict(self):  # asked for each time that the bar is drawn
         now = super().format_dict
-        room = now["ncols"] or shutil.get_terminal_size().columns
+        room = (width(self.fp) or 80) - 3  # where ^C will stand
         words = ["{n:,}/{total:,}"] * (room >= 50) + ["{remaining} left"]
         if self.history.train_loss_list and room >= 70:
             words.append(f"loss {self.history.train_loss_list[-1]:.3f}")
         if self.history.test_acc_list:
             words.append(f"test {self.history.test_acc_list[-1]:.4f}")
-        return now | {"bar_format": "{percentage:3.0f}%|{bar}| " + ", ".join(words)}
+        bar_format = "{percentage:3.0f}%|{bar}| " + ", ".join(words)
+        return now | {"ncols": room, "bar_format": bar_format}
+
+    def close(self):
+        if not (self.disable or self.leave):
+            self.fp.write(f"\r{' ' * (self.format_dict['ncols'] + 2)}\r")  # with the ^C in it
+        super().close()
 
 
 def in_notebook():
