@@ -630,16 +630,18 @@ def test_pyplot_sees_the_picture_and_a_screen_is_not_needed(backend):
     code = f"""
 import io
 import matplotlib.pyplot as plt
+if {backend == "agg"}:
+    plt.figure("a reader's own")
 for _ in range(30):
     {"; ".join(DIGIT.splitlines())}
 here, there = io.BytesIO(), io.BytesIO()
 figure.savefig(here, format="raw")
 if {backend == "agg"}:
-    assert plt.gcf() is figure and len(plt.get_fignums()) == 1
+    assert plt.gcf() is figure and plt.get_figlabels() == ["a reader's own", ""]
     plt.savefig(there, format="raw")
     assert there.getvalue() == here.getvalue()
     plt.close(figure)
-    assert plt.get_fignums() == []
+    assert plt.get_figlabels() == ["a reader's own"]
 print(len(here.getvalue()) > 1000)
 """
     assert run(code, MPLBACKEND=backend) == ["True"]
@@ -689,6 +691,7 @@ class FigureCanvas(FigureCanvasAgg):
     "code, windows",
     [
         (DIGIT + "figure.show()\nfigure.show()", ["1", "1"]),
+        ("import matplotlib.pyplot\n" + DIGIT + "figure.show()", ["1"]),
         ("import matplotlib.pyplot as plt\n" + DIGIT + "plt.show()\nfigure.show()", ["1", "1"]),
         ("import matplotlib.pyplot as plt\n" + 2 * DIGIT + "plt.show()", ["1 1"]),
         ("import matplotlib.pyplot as plt\nplt.figure()\n" + DIGIT + "plt.show()", ["0 1"]),
