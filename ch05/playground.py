@@ -11,6 +11,7 @@ import argparse
 import functools
 import importlib.util
 import io
+import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -266,6 +267,7 @@ def not_training(layers):
 
 
 def main(argv=None):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
     parser = argparse.ArgumentParser(prog="playground.py", description="See a network learn.")
     add = parser.add_argument
     add("--hidden", type=int, nargs="+", default=[50], metavar="UNITS",
@@ -339,4 +341,7 @@ def write_gif(playground, path, frames=32):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
