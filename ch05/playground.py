@@ -267,7 +267,6 @@ def not_training(layers):
 
 
 def main(argv=None):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
     parser = argparse.ArgumentParser(prog="playground.py", description="See a network learn.")
     add = parser.add_argument
     add("--hidden", type=int, nargs="+", default=[50], metavar="UNITS",
@@ -341,7 +340,5 @@ def write_gif(playground, path, frames=32):
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once: nothing is lost
+    main()
