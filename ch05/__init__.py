@@ -1,10 +1,7 @@
-"""The chapter's networks and scripts. A missing package is answered here, in one line."""
+"""The chapter's networks and scripts."""
 
-from importlib.util import find_spec
+from ch05.tools import start
 
-for package in ("numpy", "tqdm", "threadpoolctl"):
-    if find_spec(package) is None:
-        raise SystemExit(
-            f"expected the package {package}, got none; run: python3 -m venv .venv && "
-            ".venv/bin/python -m pip install -e . (then start Python by .venv/bin/python)"
-        )
+start.quiet_ctrl_c()
+start.check_packages("numpy", "tqdm", "threadpoolctl")  # matplotlib only where it draws
+start.check_common()

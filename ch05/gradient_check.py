@@ -10,12 +10,13 @@ from pathlib import Path
 if not __package__:  # started as a file: let `common` be found beside ch05/
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ch05 import options
+from ch05.tools.options import parse_check
+from ch05.tools.script import run_script
 from common.check import check_gradient
 
 
 def main(argv=None):
-    args = options.parse_check(argv)
+    args = parse_check(argv)
     x_train, t_train = args.train_set
     x_batch = x_train[: args.images]
     t_batch = t_train[: args.images]
@@ -35,4 +36,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    options.run_script(main)
+    run_script(main)

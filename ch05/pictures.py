@@ -1,294 +1,250 @@
 """Pictures: how training went, digits and weights, and the graph of a network while it computes.
 
-Each function returns a figure. A notebook shows it, and figure.savefig("name.png") writes it.
+Each function returns a figure. A notebook shows it as the value of a cell,
+figure.savefig("name.png") writes it, and figure.show() opens a window. plt.show() and plt.savefig
+see it if matplotlib.pyplot was imported before it was drawn.
 """
 
-import io
-import re
+import math
 import sys
-import textwrap
 from pathlib import Path
 
 if not __package__:  # imported from inside ch05/: let `common` be found beside it
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import matplotlib
-import matplotlib.figure
 import numpy as np
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
-from common.params import find_parameters
+from ch05.tools.figures import colours, new_figure
+from ch05.tools.network_picture import draw_network
+from common.mistakes import check_count, wrong
 
 __all__ = ["draw_digits", "draw_history", "draw_network"]
 
-BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers, and in grey print
-SIGNED = matplotlib.colormaps["PuOr_r"].with_extremes(bad="0.8")  # below 0, above 0; bad: no colour
 
-
-class Figure(matplotlib.figure.Figure):
-    """A figure that a notebook shows as the value of a cell. It needs neither pyplot nor screen."""
-
-    def _repr_png_(self):
-        content = io.BytesIO()
-        self.savefig(content, format="png")
-        return content.getvalue()
-
-
-def draw_history(history):
+def draw_history(history, ax=None):
     """The loss by update, and the accuracies by epoch.
 
-    history : has train_loss_list, and train_acc_list and test_acc_list, which may be empty
+    history : has train_loss_list, and train_acc_list and test_acc_list, which may be empty. Where
+              it has end_accuracies, those after the last update, they are the last points
+    ax      : two axes of yours to draw in, as plt.subplots(1, 2) gives them; one, for the loss only
+
+    Returns a figure. A notebook shows it as the value of a cell, figure.savefig("training.png")
+    writes it, and figure.show() opens a window.
     """
     loss = np.array(history.train_loss_list, float)
     if len(loss) == 0:
         raise ValueError("expected the history of one update or more, got an empty one")
-    figure = Figure(figsize=(9, 3.4), dpi=100, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    window = min(100, len(loss))
-    smooth = np.convolve(loss, np.full(window, 1 / window), mode="valid")
-    middle = np.arange(len(smooth)) + (window - 1) / 2
-    point = "." if len(smooth) == 1 else ""  # a line through one point can't be seen
-    left.plot(loss, marker=point, color="0.75", linewidth=0.6, label="each batch")
-    left.plot(middle, smooth, marker=point, color=BLUE, label=f"mean of {window}")
-    left.set(xlabel="update", ylabel="loss (cross entropy)", title="Loss")
-    left.set_yscale("log" if loss.max() > 0 else "linear")
-    left.legend(loc="upper right")
+    curves = _accuracies(history)
+    if ax is None:
+        panels = 2 if curves else 1
+        height = 2.4 + 0.1 * _points()
+        figure = new_figure(4.5 * panels, height, layout="constrained")
+        ax = figure.subplots(1, panels)
+    axes = np.ravel(ax)
+    if len(axes) > 2:
+        raise wrong(ValueError, "ax as one or two axes", f"{len(axes)}")
+    _draw_loss(axes[0], loss)
+    if curves and len(axes) == 2:
+        _draw_accuracies(axes[1], curves)
+    return axes[0].figure
 
+
+def _accuracies(history):
+    """[(epochs, training), (epochs, test)], after the first update of each epoch, at the end."""
     curves = [np.array(each, float) for each in (history.train_acc_list, history.test_acc_list)]
-    styles = [("o-", BLUE, "training digits"), ("s--", ORANGE, "test digits")]
-    for curve, (style, color, label) in zip(curves, styles):
-        right.plot(curve, style, color=color, label=label)
-    epochs = max(1, *map(len, curves))
-    right.set(xlabel="epoch", ylabel="accuracy", title="Accuracy", xlim=(-0.5, epochs - 0.5))
-    right.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    right.legend(loc="lower right")
-    if not any(map(len, curves)):
-        right.set_ylim(0, 1)
-    if all(len(curve) > 7 and curve[0] < 0.5 and curve[1:].min() > 0.8 for curve in curves):
-        inset = right.inset_axes([0.3, 0.36, 0.66, 0.42])  # the rest, dwarfed by the first step
-        for curve, (style, color, _) in zip(curves, styles):
-            inset.plot(range(1, len(curve)), curve[1:], style, color=color, markersize=3)
-        inset.grid(alpha=0.3)
-    for ax in (left, right):
-        ax.grid(alpha=0.3)
-    return figure
+    end = getattr(history, "end_accuracies", None)
+    curves = [(np.arange(len(curve)) + 1 / history.iter_per_epoch, curve) for curve in curves]
+    if end is not None:
+        last = len(history.train_loss_list) / history.iter_per_epoch
+        curves = [
+            (np.append(x, last), np.append(curve, accuracy))
+            for (x, curve), accuracy in zip(curves, end)
+        ]
+    return curves if any(len(x) for x, _ in curves) else []
 
 
-def draw_digits(images, titles, columns=10, *, label=None):
-    """Pictures of 28 x 28 pixels in rows, a title above each.
+def _draw_loss(ax, loss):
+    palette = colours()
+    marker = "." if len(loss) < 50 else ""
+    window = min(100, len(loss) // 5)
+    each = {"color": palette.grey(0.3), "linewidth": 0.6} if window > 1 else {"color": palette.blue}
+    ax.plot(np.arange(len(loss)) + 1, loss, marker=marker, label="each batch", **each)
+    if window > 1:
+        mean = np.convolve(loss, np.full(window, 1 / window), mode="valid")
+        middle = np.arange(len(mean)) + (window + 1) / 2  # the first update is number 1
+        ax.plot(middle, mean, marker=marker, color=palette.blue, label=f"mean of {window}")
+    ax.set(xlabel="update", ylabel="loss")
+    ax.xaxis.set_major_locator(_few_integers())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    if 0 < loss.min() < loss.max() / 10:
+        ax.set_yscale("log")
+        few = np.log10(loss.max() / loss.min()) < 40 / _points()  # decades
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    else:
+        ax.ticklabel_format(axis="y", style="plain", useOffset=False)
+    _finish(ax)
 
-    images : (N, 784), (N, 28, 28) or (N, 1, 28, 28); ink is black
+
+def _draw_accuracies(ax, curves):
+    palette = colours()
+    looks = [
+        {"linestyle": "-", "marker": "o", "color": palette.blue, "label": "training"},
+        {"linestyle": "--", "marker": "s", "color": palette.orange, "label": "test"},
+    ]
+    for (x, accuracy), look in zip(curves, looks):
+        ax.plot(x, accuracy, markerfacecolor="none", **look)
+    last = max(x.max(initial=1) for x, _ in curves)
+    ax.set(xlabel="epoch", ylabel="accuracy", ylim=(-0.03, 1.03))
+    ax.set_xlim(-0.05 * last, 1.05 * last)
+    ax.xaxis.set_major_locator(_few_integers())
+    _finish(ax)
+    start, low, high = _where_they_coincide(curves)
+    if start is None or ax.figure.get_layout_engine() is None:  # the legend may be anywhere
+        return
+    # The inset stands where no point is: right of the first ones, below the others or above.
+    pad = 0.012 * _points()  # for its tick labels
+    left, bottom = start / last + 0.05 + pad, 0.04 + pad
+    bottom, top = (bottom, low - 0.07) if low > 0.5 else (high + 0.07 + pad, 0.96)
+    if left > 0.6 or top - bottom < 0.2:
+        return
+    inset = ax.inset_axes([left, bottom, 0.96 - left, top - bottom])
+    for (x, accuracy), look in zip(curves, looks):
+        shown = x >= start
+        inset.plot(x[shown], accuracy[shown], markerfacecolor="none", markersize=4, **look)
+    inset.tick_params(labelsize=0.8 * _points())
+    inset.xaxis.set_major_locator(_few_integers())
+    inset.yaxis.set_major_locator(MaxNLocator(4))
+    inset.grid(alpha=0.3)
+
+
+def _where_they_coincide(curves):
+    """The epoch from which both curves are too close to be told apart; lowest, highest accuracy."""
+    (x, train), (x_test, test) = curves
+    if len(x) == len(x_test):
+        for k in range(len(x) - 2):
+            both = np.concatenate([train[k:], test[k:]])
+            if 0 < np.ptp(both) < 0.15 and np.abs(train[k:] - test[k:]).mean() < 0.04:
+                return x[k], both.min(), both.max()
+    return None, None, None
+
+
+def _finish(ax):
+    """A grid, and the legend: below, where it covers nothing, if the figure makes room for it."""
+    ax.grid(alpha=0.3)
+    points = _points()
+    if ax.figure.get_layout_engine() is None:
+        ax.legend(loc="best")
+        return
+    below = ScaledTranslation(0, -(7 + 2.6 * points) / 72, ax.figure.dpi_scale_trans)
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=ax.transAxes + below,
+        ncols=2 if points <= 13 else 1,
+        borderaxespad=0,
+        fontsize=points,
+        frameon=False,
+    )
+
+
+def _few_integers():
+    """Ticks for an axis of counts: fewer with a larger font."""
+    most = max(3, min(5, int(50 / _points())))
+    return MaxNLocator(most, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+
+
+def _points():
+    """The size of the font, that of plt.rcParams["font.size"]."""
+    return FontProperties(size="medium").get_size_in_points()
+
+
+def draw_digits(images, titles=None, columns=10, *, label=None, ax=None):
+    """Square pictures in rows, a title above each.
+
+    images : (N, 784), (N, 28, 28) or (N, 1, 28, 28), or another square; ink is black. One picture
+             may come as (784,) or (28, 28)
+    titles : N numbers or words, or labels t; one for one picture
     label  : what the numbers are, if they aren't ink: "weight in W1". They are then drawn in two
              colours, white for 0, with a colour bar that bears the label
+    ax     : axes of yours to draw in
+
+    Returns a figure. A notebook shows it as the value of a cell, figure.savefig("digits.png")
+    writes it, and figure.show() opens a window. ValueError if the pictures aren't square.
     """
-    images, titles = np.asarray(images, float), list(titles)
-    N = len(titles)
-    if N == 0 or images.size != N * 784 or len(images) != N:
-        raise ValueError(f"expected N images of 784 pixels and N titles, got {images.shape}, {N}")
+    check_count("columns", columns)
+    images, titles = _as_pictures(images, titles)
+    N, side = images.shape[:2]
     columns = min(columns, N)
-    rows = -(-N // columns)
-    # One picture of them all, each below 12 rows of nan, which isn't drawn: room for its title.
-    tiles = np.full((rows * columns, 40, 32), np.nan)
-    tiles[:N, 12:, 2:30] = images.reshape(N, 28, 28)
-    sheet = tiles.reshape(rows, columns, 40, 32).swapaxes(1, 2).reshape(rows * 40, columns * 32)
+    across, above = _room(titles, columns)
+    pad = max(1, round(side / 14))  # around each
+    inch = (side + 2 * pad) / across  # in pixels
+    top = pad + math.ceil(above * inch)
+    sheet = _sheet(images, columns, top, pad)
+    tall, wide = top + side, side + 2 * pad
     how = {"cmap": "gray_r"}
     if label is not None:
         limit = np.percentile(np.abs(images), 99.5)
-        how = {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
-    width = 0.8 * columns + (label is not None)
-    figure = Figure(figsize=(width, rows), dpi=100, layout="constrained")
-    ax = figure.subplots()
-    shown = ax.imshow(sheet, interpolation="nearest", **how)
+        how = {"cmap": "PRGn", "vmin": -limit, "vmax": limit}
+    if ax is None:
+        size = sheet.shape[1] / inch + (label is not None), sheet.shape[0] / inch
+        ax = new_figure(*size, layout="constrained").subplots()
+    shown = ax.imshow(sheet, interpolation="nearest", origin="upper", **how)
     for k, title in enumerate(titles):
-        ax.text(32 * (k % columns) + 16, 40 * (k // columns) + 10, title, ha="center")
+        x, y = wide * (k % columns) + wide / 2 - 0.5, tall * (k // columns) + top - 0.5 - pad / 2
+        ax.text(x, y, title, ha="center", va="bottom")
     ax.axis("off")
     if label is not None:
-        figure.colorbar(shown, shrink=0.8, aspect=30, label=label)
-    return figure
+        ax.figure.colorbar(shown, ax=ax, shrink=0.8, aspect=30, label=label)
+    return ax.figure
 
 
-def draw_network(network, x, t):
-    """The computational graph of a network for a batch, with the numbers that go through it.
-
-    Above each arrow stands what went forward, and below it the gradient of L that came back. Under
-    a layer stand its parameters and their gradients. In the small pictures a row is a sample (or a
-    row of W); of large arrays only some rows and columns are shown. Where x is digits, the first
-    ones are shown as such. No parameter is changed.
-    """
-    forward, backward = _values(network, x, t)
-    layers = [*network.layers.items(), ("lastLayer", network.lastLayer)]
-    learnt = {name: [] for name, _ in layers}
-    for key, found in find_parameters(network.layers).items():
-        gradient = np.asarray(getattr(found.layer, "d" + found.name))
-        learnt[found.layer_name] += [(key, found.array, BLUE), ("d" + key, gradient, ORANGE)]
-    outs = ["x", *["out"] * (len(layers) - 2), "scores", "L"]
-    douts = ["no dx" if backward[0] is None else "dx", *["dout"] * len(layers)]
-    directions = [(1, BLUE, "from", outs, forward), (-1, ORANGE, "to", douts, backward)]
-
-    # All lengths are inches. A box stands every `pitch`, at most 5 in a row.
-    rows = -(-len(layers) // 5)
-    columns = max(3, -(-len(layers) // rows))
-    pitch = min(1.8, 9 / (columns + 1))
-    line = 0.37 if rows == 1 else 0.15  # if there are many layers, parameters have no pictures
-    high = 3.05 + line * max(map(len, learnt.values()))
-    width, height = pitch * (columns + 1), 0.95 + rows * high
-    figure = Figure(figsize=(width, height), dpi=100)
-    ax = figure.add_axes((0, 0, 1, 1))
-    _heading(ax, f"{type(network).__name__}, a batch of N = {len(forward[0])}", width, height)
-    for i, (name, layer) in enumerate(layers):
-        middle, y = pitch * (i % columns + 1), height - 2.4 - i // columns * high
-        left, right = middle - pitch / 2, middle + pitch / 2
-        if learnt[name]:
-            ax.plot([middle, middle], [y, y - 1.45], color="0.6", linewidth=1, zorder=0)
-        _box(ax, middle, y, pitch - 0.42, name, layer)
-        for k, parameter in enumerate(learnt[name]):
-            _parameter(ax, middle, y - 1.5 - (k + 0.5) * line, line, *parameter)
-        for sign, color, word, names, arrays in directions:
-            largest = max(_size(array) for array in arrays[:-1] if array is not None)
-            if i == 0:
-                _flow(ax, left, y, sign, color, names[0], arrays[0], largest)
-            elif i % columns == 0:  # the arrow goes on from the row above
-                _flow(ax, left, y, sign, color, f"{word}\n{_cut(layers[i - 1][0], 10)}")
-            _flow(ax, right, y, sign, color, names[i + 1], arrays[i + 1], largest)
-    _text(ax, middle, y + 0.62, f"t\n{np.shape(t)}", 1)
-    _arrow(ax, (middle, y + 0.62), (middle, y + 0.38), "k")
-    ax.set(xlim=(0, width), ylim=(0, height))
-    ax.axis("off")
-    return figure
+def _room(titles, columns):
+    """In inches: the width of a picture, and the height of its title."""
+    lines = [title.split("\n") for title in titles]
+    em = _points() / 72
+    longest = max((len(line) for title in lines for line in title), default=0)
+    across = max(0.8, min(2, 4 / columns), 0.65 * em * longest + 0.1)
+    return across, 1.3 * em * max(map(len, lines), default=0)
 
 
-def _values(network, x, t):
-    """What goes forward and what comes back, for each arrow from x to L.
-
-    A first layer may return no dx: the network doesn't need it.
-    """
-    network.gradient(x, t)  # if something is wrong with x, t or a layer, this says what
-    x = np.array(x, network.dtype)
-    forward, backward = [x.copy()], [np.ones(())]  # copies: a layer may write into its input
-    with np.errstate(all="ignore"):
-        for layer in network.layers.values():
-            x = layer.forward(x)
-            forward.append(np.array(x))
-        forward.append(np.array(network.lastLayer.forward(x, t)))
-        dout = network.lastLayer.backward()
-        for layer in reversed(network.layers.values()):
-            backward.insert(0, np.array(dout))
-            dout = layer.backward(dout)
-    return forward, [None if dout is None else np.array(dout), *backward]
+def _sheet(images, columns, top, pad):
+    """One picture of them all. What is around them is nan, which isn't drawn."""
+    N, side, _ = images.shape
+    rows, tall, wide = -(-N // columns), top + side, side + 2 * pad
+    tiles = np.full((rows * columns, tall, wide), np.nan)
+    tiles[:N, top:, pad:-pad] = images
+    tiles = tiles.reshape(rows, columns, tall, wide).swapaxes(1, 2)
+    return tiles.reshape(rows * tall, columns * wide)
 
 
-def _size(array):
-    return float(np.abs(array, dtype=float).mean()) if array.size else 0.0
-
-
-def _short(number):
-    return f"{number:.0f}" if 99.5 <= abs(number) < 1e5 else f"{number:.2g}"
-
-
-def _cut(text, room):
-    text = str(text)
-    return text if len(text) <= room else text[: room - 1] + "…"
-
-
-def _text(ax, x, y, text, sign, color="k", **how):
-    va = {1: "bottom", 0: "center", -1: "top"}[sign]
-    how = {"va": va, "ha": "center", "fontsize": 8, "linespacing": 1.15, **how}
-    ax.text(x, y, text, color=color, **how)
-
-
-def _arrow(ax, start, end, color):
-    style = {"arrowstyle": "-|>,head_width=.25,head_length=.5", "color": color, "lw": 1.6}
-    ax.annotate("", end, start, arrowprops={**style, "shrinkA": 0, "shrinkB": 0})
-
-
-def _box(ax, x, y, width, name, layer):
-    corner, style = (x - width / 2 + 0.06, y - 0.32), "round,pad=0.06"
-    ax.add_patch(FancyBboxPatch(corner, width - 0.12, 0.64, style, fc="#F4F4F4", ec="0.3"))
-    text = repr(layer)
-    kind, _, inner = (type(layer).__name__ if text.startswith("<") else text).partition("(")
-    room = int(15 * width)  # characters
-    if len(kind) > room:
-        kind = re.sub(r"(.{4,})([A-Z])", r"\1\n\2", kind)  # Batch, Normalization
-    lines = [_cut(line, room) for line in kind.split("\n")]
-    lines += textwrap.wrap(inner.removesuffix(")"), room, max_lines=3 - len(lines), placeholder="…")
-    _text(ax, x, y + 0.19, _cut(name, int(11 * width)), 0, fontsize=9, weight="bold", va="baseline")
-    _text(ax, x, y + 0.12, "\n".join(lines), -1)
-
-
-def _flow(ax, x, y, sign, color, name, array=None, largest=1):
-    """An arrow, and beside it the array: its size as a bar, its entries as a picture, and text."""
-    ends = (x - 0.2 * sign, y + 0.14 * sign), (x + 0.2 * sign, y + 0.14 * sign)
-    _arrow(ax, *ends, color)
-    if array is None:
-        return _text(ax, x, y + sign * 0.45, name, sign, color)
-    if array.ndim == 0:
-        text = f"{name} = " + (f"{array:#.4g}" if name == "L" else _short(float(array)))
-        return _text(ax, x, y + sign * 0.45, text, sign, color, fontsize=10, weight="bold")
-    size, zeros = _size(array), 100 * np.sum(array == 0) // array.size  # per cent
-    share = max(0, 1 + np.log10(size / largest) / 8) if size > 0 else 0
-    for length, fill in ((0.8, "0.9"), (0.8 * share, color)):
-        ax.add_patch(Rectangle((x - 0.4, y + sign * 0.42), length, sign * 0.06, fc=fill))
-    for k in range(1, 8):
-        ax.plot([x - 0.4 + k / 10] * 2, [y + sign * 0.42, y + sign * 0.48], color="w", lw=1)
-    tall = _tile(ax, x, y + sign * 0.52, sign, array, 0.95, 0.48, name in ("x", "dx"))
-    lines = [f"{name} {array.shape}", f"size {_short(size)}"]
-    lines += [f"{zeros}% zeros"] if zeros else []
-    _text(ax, x, y + sign * (0.56 + tall), "\n".join(lines), sign, color)
-
-
-def _tile(ax, x, y, sign, array, width, height, is_x=False):
-    """Draws an array as a picture in at most this width and height. Returns the height."""
-    table = np.nan_to_num(np.asarray(array, float).reshape(len(array), -1))
-    N, D = table.shape
-    if is_x and D == 784:  # images stay images: the first ones
-        across, down = (4, 2) if N >= 8 else (min(N, 4), 1)
-        table = table[: across * down].reshape(down, across, 28, 28).swapaxes(1, 2)
-        table = table.reshape(28 * down, 28 * across)
-        side = min(width / across, height / down)
-        width, height = side * across, side * down
+def _as_pictures(images, titles):
+    """As arrays (N, H, H), and a list of N words or of none."""
+    images = np.asarray(images, float)
+    shape = images.shape
+    if isinstance(titles, str) or not np.iterable(titles):
+        single, titles = titles is not None, [] if titles is None else [titles]
     else:
-        width *= 0.2 + 0.8 * min(1, np.log(D) / np.log(784))
-        height *= 0.2 + 0.8 * min(1, np.log(N) / np.log(100))
-        some = [np.linspace(0, n - 1, min(n, most)).astype(int) for n, most in ((N, 16), (D, 40))]
-        table = table[np.ix_(*some)]
-    inked = np.abs(table[table != 0])
-    limit = np.percentile(inked, 95) if inked.size else 1
-    left, low = x - width / 2, {1: y, 0: y - height / 2, -1: y - height}[sign]
-    ax.imshow(
-        np.ma.masked_equal(table, 0),
-        extent=(left, left + width, low, low + height),
-        cmap=SIGNED,
-        vmin=-limit,
-        vmax=limit,
-        aspect="auto",
-        interpolation="nearest",
-    )
-    ax.add_patch(Rectangle((left, low), width, height, fc="none", ec="0.4", lw=0.6))
-    return height
+        single, titles = False, list(titles)
+    # (28, 28) is one picture. (64, 64) is 64 pictures of 8 x 8, unless there is a single title.
+    square = images.ndim == 2 and shape[0] == shape[1]
+    if images.ndim == 1 or (square and (single or math.isqrt(shape[0]) ** 2 != shape[0])):
+        images = images[np.newaxis]
+        if len(titles) > 1 and not isinstance(titles[0], str):
+            titles = [titles]  # a one-hot label
+    N = len(images) if images.ndim else 0
+    side = math.isqrt(images[0].size) if N else 0
+    if side == 0 or images.shape[1:] not in [(side**2,), (side, side), (1, side, side)]:
+        raise wrong(ValueError, "square pictures, as (N, 784) or (N, 28, 28)", f"{shape}")
+    if len(titles) not in (0, N):
+        raise wrong(ValueError, f"a title for each picture, {N}", f"{len(titles)}")
+    return images.reshape(N, side, side), [_word(title) for title in titles]
 
 
-def _parameter(ax, x, y, line, key, array, color):
-    text = f"{key} {array.shape}"
-    if array.ndim == 0:
-        _text(ax, x, y, f"{text} = {_short(float(array))}", 0, color)
-    elif line < 0.3 or array.size == 0:
-        _text(ax, x, y, f"{text} {_short(_size(array))}", 0, color)
-    else:
-        _tile(ax, x - 0.5, y, 0, np.atleast_2d(array), 0.5, 0.3)
-        _text(ax, x - 0.2, y, f"{text}\nsize {_short(_size(array))}", 0, color, ha="left")
-
-
-def _heading(ax, title, width, height):
-    _text(ax, 0.15, height - 0.1, title, -1, fontsize=11, weight="bold", ha="left")
-    lines = [
-        ("→  forward: what a layer returns", BLUE),
-        ("←  backward: the gradient of L with respect to that array, in its shape", ORANGE),
-        ("size: the mean of |entry|. A bar one step shorter: ten times smaller", "k"),
-    ]
-    for k, (text, color) in enumerate(lines):
-        _text(ax, 0.15, height - 0.36 - 0.16 * k, text, -1, color, ha="left")
-    swatches = [("above 0", SIGNED(0.85)), ("below 0", SIGNED(0.15)), ("0", SIGNED.get_bad())]
-    for k, (text, color) in enumerate(swatches):
-        left = width - 2 + 0.8 * k
-        ax.add_patch(Rectangle((left, height - 0.24), 0.11, 0.11, fc=color, ec="0.4", lw=0.6))
-        _text(ax, left + 0.15, height - 0.12, text, -1, ha="left")
+def _word(title):
+    """The title as words: of a one-hot label, the class number."""
+    return str(np.argmax(title) if np.size(title) > 1 else np.ravel(title)[0])

@@ -24,7 +24,7 @@ def write_whole(path, content):
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
         came = "a folder" if path.is_dir() else "a device or a write-protected file"
         raise OSError(f"{path}: expected to write a file, got {came} of that name")
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with open(unfinished, "wb") as file:
             file.write(content)
@@ -56,12 +56,13 @@ def ctrl_c_later():
     """Ctrl-C waits for the end of a with statement. (Only the main thread ever gets it.)"""
     pressed, main = [], threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)
-    if main and before:
+    waits = main and callable(before)  # it isn't where Ctrl-C is ignored, or ends the process
+    if waits:
         signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     try:
         yield
     finally:
-        if main and before:
+        if waits:
             signal.signal(signal.SIGINT, before)
     if pressed:
         signal.raise_signal(signal.SIGINT)

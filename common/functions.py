@@ -5,8 +5,8 @@ y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), probabilities (N, C)
 
 The functions from common.mistakes check and convert their arguments. as_floats(x) is x as an array
-of floats, and label_rows(t, y) is t as rows (N, C). A wrong label, such as 10 when the classes are
-0 to 9, is a ValueError.
+of floats, as_finite(x) too, and refuses nan and inf, and label_rows(t, y) is t as rows (N, C). An
+invalid label, such as 10 when the classes are 0 to 9, is a ValueError.
 """
 
 import numpy as np
@@ -27,19 +27,19 @@ def sigmoid(x):
 
 
 def log_softmax(x):
-    """log(softmax(x)) = x - log(sum(exp(x))), where the sum is that of a row.
+    """log(softmax(x)) = x - log(sum(exp(x))), summing over each row.
 
     First the largest score m of each row is subtracted from the row, so that exp can't overflow.
-    Both terms become smaller by m, so their difference stays. The last axis of x is that of the
-    classes.
+    x and log(sum(exp(x))) both drop by m, so the difference is unchanged. The last axis of x is
+    that of the classes.
     """
-    x = np.ascontiguousarray(as_finite(x).T)  # faster as (C, N): a row is now a column
-    x = x - x.max(axis=0)
-    return (x - np.log(np.exp(x).sum(axis=0))).T
+    x = as_finite(x)
+    x = x - x.max(axis=-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
 def softmax(x):
-    """exp(x) / sum(exp(x)), where the sum is that of a row: probabilities from scores."""
+    """exp(x) / sum(exp(x)), summing over each row: probabilities from scores."""
     return np.exp(log_softmax(x))  # log_softmax is 0 at most, so exp can't overflow
 
 

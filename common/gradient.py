@@ -4,7 +4,9 @@ import numpy as np
 
 from common.mistakes import check_difference, check_function, one_number
 
-__all__ = ["central_difference", "numerical_gradient"]
+__all__ = ["STEP", "central_difference", "numerical_gradient"]
+
+STEP = 1e-4  # h, as in the book
 
 
 def numerical_gradient(f, x):
@@ -19,13 +21,14 @@ def numerical_gradient(f, x):
     about h^2 = 1e-8, and that from rounding about 1e-12. Across a kink, such as Relu's at 0, the
     result is wrong.
 
-    TypeError if x isn't float64, or f doesn't return one number. ValueError if x is read-only, if x
-    or f(x) isn't finite, or if f writes into x.
+    TypeError if x isn't float64, or f doesn't return one number. ValueError if x is read-only or
+    has numbers of 1e10 and more, in which h would be lost; if f(x) isn't finite; or if f writes
+    into x.
     """
     check_function(f, x)
     grad = np.zeros_like(x)
     for i in range(x.size):
-        grad.flat[i] = central_difference(f, x, i, 1e-4)
+        grad.flat[i] = central_difference(f, x, i, STEP)
     return grad
 
 
@@ -39,9 +42,9 @@ def central_difference(f, x, i, h):
         x.flat[i] = value
 
 
-def f_at(place, f, x, i):
-    """f(x) where entry i is moved to this place."""
-    x.flat[i] = place
+def f_at(value, f, x, i):
+    """f(x) where entry i of x.flat has this value."""
+    x.flat[i] = value
     result = one_number(f(x))
-    check_difference(result, x, i, place)
+    check_difference(result, x, i, value)
     return result

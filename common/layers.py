@@ -11,19 +11,19 @@ dL/dx says how fast L changes when an entry of x does. backward is the chain rul
 and returns dL/dx. x is the out of the previous layer, so dx is the dout of the previous layer.
 forward comes first, and keeps what backward will need.
 
-A layer learns W if it has self.W and self.dW. Any name works: self.gamma with self.dgamma, too.
-backward leaves dL/dW in self.dW; before that it is None, so write self.dW = None in __init__. Any
-class with forward and backward is a layer. It needs no base class: Layer only gives clearer error
-messages.
+A layer learns W if it has self.W and self.dW. Other names work too, such as self.gamma with
+self.dgamma; only x, out, y and t are data, and aren't learnt. backward leaves dL/dW in self.dW;
+before that it is None, so write self.dW = None in __init__. Any class with forward and backward is
+a layer. It needs no base class: Layer only gives clearer error messages.
 
-as_floats, as_rows and so on check an argument and convert it. like(dout, out) is dout if it has the
-shape of out, and else an error.
+as_floats, as_rows and so on check an argument and convert it. like(dout, out) returns dout, or
+raises an error if its shape isn't out's.
 """
 
 import numpy as np
 
 from common.functions import log_softmax, sigmoid
-from common.mistakes import Layer, as_floats, as_parameters, as_rows, initial_std, label_rows, like
+from common.mistakes import Layer, as_floats, as_parameters, as_rows, check_start, label_rows, like
 
 __all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 
@@ -33,16 +33,16 @@ class Affine(Layer):
 
     Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule: for each output that an entry is part of, take the dout of that output times the
-    factor of the entry in it, and add these up.
+    The chain rule: an entry may feed several outputs. For each, multiply its dout by the entry's
+    factor there; add the products.
 
-    x[n, d] is part of M outputs, out[n, m] for every m, each time with the factor W[d, m]:
+    x[n, d] feeds M outputs, out[n, m] for every m, each time with the factor W[d, m]:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
-    W[d, m] is part of N outputs, out[n, m] for every n, each time with the factor x[n, d]:
+    W[d, m] feeds N outputs, out[n, m] for every n, each time with the factor x[n, d]:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
 
-    b[m] is part of N outputs too, with the factor 1:
+    b[m] feeds N outputs too, with the factor 1:
     db[m] = sum over n of dout[n, m]
 
     As products of matrices:
@@ -52,7 +52,7 @@ class Affine(Layer):
     db = sum of dout over the batch    (M,)
 
     Images (N, 1, 28, 28) are flattened to (N, 784), and dx gets their shape back. W and b are the
-    arrays given, not copies; training changes them.
+    arrays given, not copies; training changes them. Both have one dtype, float32 or float64.
     """
 
     def __init__(self, W, b):
@@ -67,9 +67,11 @@ class Affine(Layer):
                           2015); "xavier" for sqrt(1 / D), for Sigmoid (simplified, as in the book)
         rng : a NumPy Generator or a seed; None uses NumPy's global state (np.random.seed)
         """
-        std = initial_std(input_size, output_size, weight_init_std, dtype)
+        check_start(input_size, output_size, weight_init_std, dtype)
+        stds = {"he": np.sqrt(2 / input_size), "xavier": np.sqrt(1 / input_size)}
         random = np.random if rng is None else np.random.default_rng(rng)
-        W = std * random.standard_normal((input_size, output_size))
+        W = random.standard_normal((input_size, output_size))
+        W *= stds.get(weight_init_std, weight_init_std)  # a number stands for itself
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
     def forward(self, x):
@@ -80,14 +82,15 @@ class Affine(Layer):
         return self.out
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx. Network passes need_dx=False to its first layer."""
+        """Sets dW and db, and returns dx.
+
+        need_dx=False leaves dx out: no layer before the first one of a network needs it.
+        """
         dout = like(dout, self.out)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
             return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> shape of x
-
-    backward.can_skip_dx = True  # for Network. Your layers need neither this nor need_dx
 
     def __repr__(self):
         return "Affine({} -> {})".format(*self.W.shape)

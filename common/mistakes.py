@@ -1,26 +1,36 @@
-"""What answers a mistake, in one sentence: what was expected, what came, and how to mend it.
+"""What the pages of the lesson call to check and convert what they are given.
 
-To learn how backpropagation works, skip this file. It follows the reader's way: numbers and labels,
-layers, the chain, its parameters, the gradient check. A wrong value is a ValueError, a wrong kind
-of thing a TypeError, a number beyond all floats a FloatingPointError.
+To learn how backpropagation works, skip this file. A mistake is answered in one sentence: what was
+expected, what came, and how to mend it. A wrong value is a ValueError, a wrong kind of thing a
+TypeError, a number beyond all floats a FloatingPointError.
 """
 
-import contextlib
-import copy
 import difflib
-import inspect
 import math
 import numbers
-import warnings
+import os
+import sys
+from pathlib import Path
 
 import numpy as np
 
 FLOATS = (np.float32, np.float64)
+ROOT = Path(__file__).resolve().parent.parent
+OURS = tuple(f"{ROOT / folder}{os.sep}" for folder in ("common", "dataset", "ch05"))
 
 
 def wrong(error, expected, came, hint="", at=""):
     """The error to raise: "at: expected this, got that; hint"."""
+    hide_our_frames()
     return error(f"{at and f'{at}: '}expected {expected}, got {came}{hint and f'; {hint}'}")
+
+
+def hide_our_frames():
+    """A notebook's traceback then shows the reader's own lines, and the one of ours that raises."""
+    frame = sys._getframe() if "IPython" in sys.modules else None
+    while frame and (frame := frame.f_back):
+        if frame.f_code.co_filename.startswith(OURS) and frame.f_code.co_name != "<module>":
+            frame.f_locals["__tracebackhide__"] = True  # which IPython looks for
 
 
 def kind(thing):
@@ -31,8 +41,19 @@ def kind(thing):
 
 def short(thing):
     """What came, in a few characters: an array by its shape."""
-    text = f"shape {thing.shape}" if isinstance(thing, np.ndarray) else repr(thing)
+    text = shape_of(thing) if isinstance(thing, np.ndarray) else repr(thing)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def shape_of(array):
+    return f"shape {np.shape(array)}" if np.ndim(array) else "one number"
+
+
+def did_you_mean(name, names):
+    """A hint: the name that was probably meant, or nothing."""
+    near = [each for each in names if each.lower() == name.lower()]
+    near += difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 # Numbers and labels
@@ -72,17 +93,29 @@ def as_finite(x, dtype=None):
     return x
 
 
+def as_labels(t):
+    array = np.asarray(t)
+    if array.dtype.kind in "UST" or array.dtype.kind == "O" and isinstance(array.flat[0], str):
+        hint = "names become numbers by np.unique(t, return_inverse=True)[1]"
+        raise wrong(TypeError, "labels t as numbers", "words", hint)
+    return as_numbers(t, "labels t as numbers")
+
+
 def label_rows(t, y):
     """Labels t in any form as rows (N, C), in the shape and dtype of y."""
-    t = as_numbers(t, "labels t as numbers")
+    t = as_labels(t)
     if y.ndim != 2 or len(y) == 0:
         raise wrong(ValueError, "scores (N, C) of one sample or more", y.shape)
     N, C = y.shape
-    if t.shape == (N,):
-        rows = t[:, np.newaxis] == np.arange(C)  # True where the class is, once in each row
+    if C == 1:  # softmax of one score is 1, whatever the score: there is nothing to be right about
+        expected = "an output for each class, two or more"
+        hint = "for targets that are no classes write a last layer of your own"
+        raise wrong(ValueError, expected, "a network with 1 output", hint)
+    if t.shape in ((N,), (N, 1)):
+        rows = t.reshape(N, 1) == np.arange(C)  # True where the class is, once in each row
         if np.count_nonzero(rows) == N:
             return rows.astype(y.dtype)
-        expected, came = f"class numbers 0 to {C - 1}", t[~rows.any(axis=1)][0]
+        expected, came = f"class numbers 0 to {C - 1}", t[~rows.any(axis=1)].item(0)
         hint = f"the network has {C} outputs, and the first class is 0"
     elif t.shape == (N, C):
         sums = t.sum(axis=1, dtype=np.float64, keepdims=True)
@@ -92,8 +125,7 @@ def label_rows(t, y):
         hint = "to make rows sum to 1, pass t / t.sum(axis=1, keepdims=True)"
     else:
         expected, came = f"t of shape ({N},) for class numbers or ({N}, {C}) for rows", t.shape
-        hint = "pass t.ravel()" if t.size == N else ""
-    hint = hint if C > 1 else "the network has 1 output, and two classes need two"
+        came, hint = came or "one number", "pass t.ravel()" if t.size == N else ""
     raise wrong(ValueError, expected, came, hint)
 
 
@@ -115,27 +147,47 @@ class Layer:
     """What our layers share: a short repr, and an answer to backward before forward."""
 
     def __getattr__(self, name):  # Python calls it only for an attribute that isn't there
-        raise AttributeError(f"{kind(self)} has no {name}; forward keeps it, so call forward first")
+        hint = did_you_mean(name, [*vars(self)]) or f"it has {', '.join(vars(self))}"
+        if name in ("x", "x_shape", "out", "y", "t", "loss"):
+            hint = "forward keeps it, so call forward first"
+        raise AttributeError(f"{kind(self)} has no {name}; {hint}")
 
     def __repr__(self):
         return f"{kind(self)}()"
 
 
 def like(dout, out):
-    """dout in the dtype of out, if it has its shape. NumPy would stretch others (broadcast)."""
+    """Returns dout in the dtype of out, or raises an error if its shape isn't out's.
+
+    NumPy would stretch another shape (broadcast) without a word.
+    """
+    if type(dout) is type(out) is np.ndarray and dout.shape == out.shape:
+        return np.asarray(dout, out.dtype)  # the usual case, quickly
     out = np.asarray(out)
     came = np.shape(dout)
     if dout is None or came != out.shape:
         hint = "dout is the dx of the next layer" if out.ndim else "it is one number here"
         if out.shape[1:] == (1,) and came == (len(out), len(out)):  # of (N, 1) and (N,)
             hint = f"for scores of shape {out.shape} pass t.reshape(-1, 1)"
-        raise wrong(ValueError, f"dout of shape {out.shape}, as out has", came, hint)
+        expected = f"dout of shape {out.shape}, as out has"
+        raise wrong(ValueError, expected, "None" if dout is None else came, hint)
     return np.asarray(dout, out.dtype)
 
 
 def as_parameters(W, b):
-    W = as_floats(W)
-    b = as_floats(b, W.dtype)
+    """W and b as they are, if they are arrays of floats in one dtype; numbers in lists as arrays.
+
+    A copy would be learnt in the place of the array that the caller keeps.
+    """
+    for name, array in (("W", W), ("b", b)):
+        if isinstance(array, np.ndarray) and array.dtype not in FLOATS:
+            came = f"dtype {array.dtype}"
+            raise wrong(TypeError, f"{name} in floats", came, f"pass {name}.astype(float)")
+    dtypes = [each.dtype for each in (W, b) if isinstance(each, np.ndarray)]
+    if dtypes[1:] and dtypes[0] != dtypes[1]:
+        came = f"{dtypes[0]} and {dtypes[1]}"
+        raise wrong(TypeError, "W and b in one dtype", came, "pass b.astype(W.dtype)")
+    W, b = (as_floats(each, *dtypes[:1]) for each in (W, b))
     if W.ndim != 2 or W.size == 0 or b.shape != W.shape[1:]:
         hint = "" if W.ndim else "for sizes, use Affine.random"
         came = f"{W.shape} and {b.shape}"
@@ -148,17 +200,16 @@ def check_count(name, n):
         raise wrong(ValueError, f"{name} as a whole number from 1 up", short(n))
 
 
-def initial_std(input_size, output_size, std, dtype):
-    """The standard deviation of an Affine's first weights, as a number."""
+def check_start(input_size, output_size, std, dtype):
+    """Are these sizes of an Affine, and a way to draw its weights?"""
     check_count("input_size", input_size)
     check_count("output_size", output_size)
     if np.dtype(dtype) not in FLOATS:
         raise wrong(TypeError, "dtype float32 or float64", np.dtype(dtype))
     if isinstance(std, str) and std in ("he", "xavier"):
-        return math.sqrt((2 if std == "he" else 1) / input_size)
+        return
     if not isinstance(std, numbers.Real) or not 0 <= std < math.inf:
         raise wrong(ValueError, 'weight_init_std as a number, "he" or "xavier"', short(std))
-    return std
 
 
 def as_rows(x, W):
@@ -169,7 +220,9 @@ def as_rows(x, W):
     if x.ndim > 2 and math.prod(x.shape[1:]) == D:
         return x.reshape(len(x), D)
     hint = ""
-    if x.size == D:
+    if D == 1 and x.ndim == 1:
+        hint = "for N samples of one input each pass x.reshape(-1, 1)"
+    elif x.size == D:
         hint = "for a single sample pass x.reshape(1, -1)"
         if x.shape == (28, 28):
             hint += ", or from_photo(x) of dataset/photo.py for dark ink on white"
@@ -179,285 +232,10 @@ def as_rows(x, W):
         hint = "samples are rows: pass x.T"
     elif D == 784 and x.shape[1] >= 28:
         hint = "for a picture pass from_photo(x) of dataset/photo.py"
-    raise wrong(ValueError, f"x of shape (N, {D})", x.shape, hint)
+    raise wrong(ValueError, f"x of shape (N, {D})", x.shape or "one number", hint)
 
 
-# The chain
-
-
-class blame:
-    """Around the call of a layer: an error in it begins with the layer's name.
-
-    x is what the layer was given. If that is None, the layer called before returned nothing.
-    """
-
-    __slots__ = ("name", "layer", "x")
-    called = ["a layer"]  # the name of the one that was called last
-
-    def __init__(self, name, layer, x):
-        self.name, self.layer, self.x = name, layer, x
-
-    def __enter__(self):
-        pass
-
-    def __exit__(self, _, error, traceback):
-        if not isinstance(error, Exception):
-            self.called[0] = self.name
-            return
-        check_returned(self.called[0], self.x, "forward or backward")
-        check_is_layer(self.name, self.layer, last=self.name == "lastLayer")
-        if not error.args:
-            error.args = (f"{self.name}: {kind(error)}",)
-        elif str(error) == error.args[0]:
-            error.args = (f"{self.name}: {error.args[0]}", *error.args[1:])
-        elif hasattr(error, "add_note"):  # from Python 3.11 on
-            error.add_note(f"in {self.name}")
-
-
-def check_returned(name, out, method="forward"):
-    if out is None:
-        came = "None; no return?"
-        raise wrong(TypeError, f"{method} to return an array", came, at=name) from None
-
-
-def check_is_layer(name, layer, last=False):
-    """TypeError unless layer has forward and backward that take what the network passes."""
-    for method, takes in (("forward", "xt" if last else "x"), ("backward", ["dout"])):
-        function, came = getattr(layer, method, None), kind(layer)
-        if callable(function) and not isinstance(layer, type):
-            try:
-                signature = inspect.signature(function)
-                signature.bind(*takes)
-                continue
-            except ValueError:  # a function written in C may have no signature
-                continue
-            except TypeError:
-                hint = "" if signature.parameters else "; is self missing?"
-                came = f"{method}{signature}{hint}"
-        elif near := difflib.get_close_matches(method, set(dir(layer)) - {method}, n=1):
-            came += f" with {near[0]}; did you mean {method}?"
-        expected = f"a layer with {method}({', '.join(takes)})"
-        raise wrong(TypeError, expected, came, at=name) from None
-
-
-def why_not_finite(layers, x):
-    """The error for a chain that made nan, inf or None of a finite x: it names the first layer."""
-    name = "network"
-    for name, layer in layers.items():
-        x = layer.forward(x)
-        check_returned(name, x)
-        if not is_finite(x):
-            break
-    came = "nan or inf; train with a smaller learning rate"
-    return wrong(FloatingPointError, "finite numbers", came, at=name)
-
-
-def as_loss(loss):
-    """What lastLayer returned, if it is one finite number."""
-    if type(loss) is not float and (loss is None or np.ndim(loss) != 0):
-        came = "None; no return?" if loss is None else f"shape {np.shape(loss)}; return its mean"
-        raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
-    if not math.isfinite(loss):
-        came = f"{loss}; train with a smaller learning rate"
-        raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
-    return loss
-
-
-def can_skip_dx(layer):
-    """True if the layer's backward bears the mark that Affine's does."""
-    backward = layer.backward  # a wrapper by functools.wraps has the mark, but perhaps no need_dx
-    return getattr(backward, "can_skip_dx", False) and not hasattr(backward, "__wrapped__")
-
-
-def predict_in_batches(network, x, size):
-    """The scores for x, `size` samples at a time. Layers with a train_flg have it False meanwhile.
-
-    Warns if what a layer returns for a sample depends on the other samples, or on chance.
-    """
-    x = np.atleast_1d(as_numbers(x))
-    if len(x) == 0:
-        raise wrong(ValueError, "at least one sample", "an empty batch")
-    flagged = [layer for layer in network.layers.values() if hasattr(layer, "train_flg")]
-    flags = [layer.train_flg for layer in flagged]
-    try:
-        for layer in flagged:
-            layer.train_flg = False
-        scores = [network.predict(x[i : i + size]) for i in range(0, len(x), size)]
-        warn_if_mixed(network.layers, as_floats(x[:size], network.dtype))
-    except ValueError:
-        network.predict(x)  # so that the error speaks of all of x
-        raise
-    finally:
-        for layer, flag in zip(flagged, flags):
-            layer.train_flg = flag
-    return np.concatenate(scores)
-
-
-def warn_if_mixed(layers, x):
-    alone = x[:2]
-    for name, layer in layers.items():
-        x, alone = layer.forward(x), layer.forward(alone)
-        if not np.allclose(x[:2], alone, rtol=1e-2, atol=1e-2 * np.abs(alone).max()):
-            warnings.warn(
-                f"{name}: expected the output for a sample to depend on nothing else, got another "
-                "one in a batch than alone; let forward look at self.train_flg, which accuracy "
-                "sets to False, as the guide ch05/README.md shows",
-                stacklevel=4,
-            )
-            return
-
-
-class NotBuilt:
-    """Stands for layers and for lastLayer, as long as nobody has set that."""
-
-    def __get__(self, network, owner):
-        came = "lastLayer" if "layers" in getattr(network, "__dict__", ()) else "layers"
-        hint = "leave self.params out, since a layer brings its own parameters"
-        expected = "super().__init__(layers, lastLayer) first"
-        raise wrong(AttributeError, expected, f"no {came}", hint, at=owner.__name__)
-
-
-def check_attribute(network, name, value, learnt):
-    """Refuse network.name = value where it can't work, or would change nothing."""
-    if name == "layers":
-        check_chain(value, filled=False)  # the book fills it afterwards
-        for layer_name, layer in value.items():
-            check_is_layer(layer_name, layer)
-    elif name == "lastLayer":
-        check_is_layer(name, value, last=True)
-        check_held(name, value, [*learnt(value)])
-    elif name.replace("_", "").lower() == "lastlayer":
-        raise wrong(AttributeError, "network.lastLayer = ...", f"network.{name} = ...")
-    elif name[-1:].isdigit() and name in network.params:
-        raise wrong(AttributeError, f"network.params['{name}'] = ...", f"network.{name} = ...")
-
-
-# Parameters
-
-
-def check_chain(layers, filled=True):
-    """No layer at all, or one in two places?"""
-    if not hasattr(layers, "items"):
-        raise wrong(TypeError, "layers as an OrderedDict of name: layer", kind(layers))
-    if filled and not layers:
-        raise wrong(ValueError, "at least one layer in network.layers", "none")
-    names = {}
-    for name, layer in layers.items():
-        if (first := names.setdefault(id(layer), name)) is not name:
-            came = f"that of {first} again; make a second one"
-            raise wrong(ValueError, "a layer of its own", came, at=name)
-
-
-def kept_by(layer):
-    """{name: value} of a layer's own attributes."""
-    slots = getattr(type(layer), "__slots__", ())
-    return getattr(layer, "__dict__", {each: getattr(layer, each, None) for each in slots})
-
-
-def check_hides_none(layer_name, layer, learnt):
-    """Are all parameters in the layer itself, where they are found?"""
-    kept = kept_by(layer)
-    if "grads" in kept and "params" in kept:
-        came = "them in the lists params and grads; write self.W and self.dW, for instance"
-        raise wrong(TypeError, "parameters by their names", came, at=layer_name)
-    for value in kept.values():
-        held = value.values() if type(value) is dict else value
-        for each in held if type(value) in (list, tuple, dict) else (value,):
-            if hasattr(each, "backward"):
-                check_held(layer_name, each, [*learnt(each)])
-
-
-def check_held(place, layer, names):
-    """The parameters of lastLayer, or of a layer that another layer holds, are never trained."""
-    if names:
-        came = f"{names[0]}, which would never be trained; put it into network.layers"
-        raise wrong(TypeError, f"no parameters in {kind(layer)}", came, at=place)
-
-
-def check_parameters(parameters):
-    """Parameters that can't be changed in place, of two dtypes, or two in one array?"""
-    dtype, by_base = None, {}
-    for layer_name, layer, name in parameters:
-        array, expected = getattr(layer, name), f"parameter {name} in "
-        if not isinstance(array, np.ndarray) or array.dtype not in FLOATS:
-            came = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else kind(array)
-            hint = f"if it isn't learnt, give d{name} another name"
-            raise wrong(TypeError, f"{expected}a NumPy array of floats", came, hint, at=layer_name)
-        dtype = dtype or array.dtype
-        if array.dtype is not dtype and array.dtype != dtype:
-            expected += f"{dtype} like those before it"
-            raise wrong(TypeError, expected, array.dtype, at=layer_name)
-        if not array.flags.writeable:
-            expected += "an array that can be written"
-            raise wrong(ValueError, expected, "a read-only one", at=layer_name)
-        arrays = by_base.setdefault(id(array if array.base is None else array.base), [])
-        if arrays and any(np.shares_memory(array, other) for other in arrays):
-            expected += "an array of its own"
-            raise wrong(ValueError, expected, "one in use; pass a copy", at=layer_name)
-        arrays.append(array)
-
-
-def check_gradients(parameters, layers, learnt):
-    """After backward: has each parameter a gradient of its shape, and has none appeared?
-
-    One that appeared only in backward would give others another key.
-    """
-    known = {(name, each) for name, _, each in parameters.values()}
-    for name, layer in layers.items():
-        for each in learnt(layer):
-            if (name, each) not in known:
-                delattr(layer, f"d{each}")  # or the next call would take it as known
-                check_seen_before(name, each)
-    for name, layer, each in parameters.values():
-        check_gradient_shape(name, each, getattr(layer, f"d{each}"), getattr(layer, each).shape)
-
-
-def check_seen_before(layer_name, name):
-    came = f"it only afterwards; write self.d{name} = None in __init__"
-    hint = f"or, if {name} isn't learnt, call it grad_{name}"
-    raise wrong(TypeError, f"d{name} before backward too", f"{came}, {hint}", at=layer_name)
-
-
-def check_gradient_shape(layer_name, name, gradient, shape):
-    array = np.asarray(gradient)
-    if array.shape == shape and array.dtype.kind in "biuf":
-        return
-    came = f"dtype {array.dtype}" if array.shape == shape else array.shape
-    came = f"{came}, the transpose" if came == shape[::-1] else came
-    came = "nothing" if gradient is None else came
-    expected = f"backward to compute d{name} of shape {shape}"
-    raise wrong(ValueError, expected, came, at=layer_name)
-
-
-def as_values(key, values, array):
-    """A copy of values, to be written into params[key] (a copy, so that W1 and W2 can swap)."""
-    at = f"params[{key!r}]"
-    values = as_numbers(values, f"{at} as an array of real numbers")
-    with np.errstate(over="ignore"):  # what is beyond float32 becomes inf, and is refused
-        new = np.array(values, array.dtype)
-    if new.shape != array.shape:
-        hint = "pass its .T" if new.T.shape == array.shape else ""
-        raise wrong(ValueError, f"shape {array.shape}", new.shape, hint, at)
-    if not is_finite(new):
-        hint = "in training, try a smaller learning rate"
-        raise wrong(ValueError, "finite numbers", "nan or inf", hint, at)
-    return new
-
-
-def check_keys(values, params):
-    if not hasattr(values, "keys") or set(values) != set(params):
-        expected = f"params as a dict with the keys {short([*params])}"
-        came = short([*values]) if hasattr(values, "keys") else kind(values)
-        raise wrong(ValueError, expected, came, "to set some, call params.update")
-
-
-def float_dtype(network, array):
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-        _ = network.params  # says which parameter it is, and what to do
-    return array.dtype
-
-
-# The numerical gradient and the check
+# The numerical gradient
 
 
 def check_function(f, x):
@@ -466,10 +244,11 @@ def check_function(f, x):
     check_differentiable(x, "x")
 
 
-def check_differentiable(x, name):
+def check_differentiable(x, name, hint=""):
+    """Can numbers in this array be moved by h = 1e-4, and does it show?"""
     if not isinstance(x, np.ndarray) or x.dtype != np.float64:
         came = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else kind(x)
-        raise wrong(TypeError, f"{name} as an array with dtype=np.float64", came)
+        raise wrong(TypeError, f"{name} as an array with dtype=np.float64", came, hint)
     if not x.flags.writeable:
         raise wrong(ValueError, f"{name} in an array that can be written", "a read-only one")
     lost = x[~(np.abs(x) < 1e10)]
@@ -496,53 +275,3 @@ def check_difference(result, x, i, value):
         raise wrong(ValueError, "f(x) to be finite", f"{result} where x{place} is {value}")
     if x.item(i) != value:
         raise wrong(ValueError, "f to leave x as it is", "a write into it; compute on x.copy()")
-
-
-def check_network(network):
-    """The params of any object that can be checked like a network."""
-    params = getattr(network, "params", None)
-    if isinstance(network, type) or not hasattr(params, "items") or not params:
-        expected = "a network with params, a dict of one array or more"
-        hint = "a layer learns a if it keeps da, so write self.da = None in its __init__"
-        raise wrong(TypeError, expected, kind(network), hint)
-    for key, array in params.items():
-        check_differentiable(array, f"params[{key!r}]")
-    return dict(params)
-
-
-def as_output(name, out):
-    """What forward returned for x in float64, as an array."""
-    check_returned(name, out)
-    out = np.asarray(out)
-    if out.dtype in (np.float16, np.float32):
-        came = f"{out.dtype}, whose rounding would hide the differences"
-        raise wrong(TypeError, "forward to return float64 for float64", came, at=name)
-    return out
-
-
-def check_repeatable(first, second):
-    first, second = one_number(first, "the loss"), one_number(second, "the loss")
-    if not math.isfinite(first):
-        raise wrong(ValueError, "finite outputs", f"a sum of {first}; pass other numbers")
-    if first != second:
-        hint = "draw the same random numbers each time, and don't write into x"
-        raise wrong(ValueError, "the same output for the same x", "another", hint)
-
-
-@contextlib.contextmanager
-def unwritten(owner, arrays):
-    """Within it, arrays must be left as they are. If they aren't, they are put right."""
-    given = copy.deepcopy(arrays)
-    try:
-        yield
-    finally:
-        written = [
-            name
-            for name, array in given.items()
-            if not np.array_equal(arrays[name], array, equal_nan=array.dtype.kind == "f")
-        ]
-        for name in written:
-            arrays[name][...] = given[name]
-    if written:
-        came = "a write; use a copy"
-        raise wrong(ValueError, f"{written[0]} left as given", came, at=owner)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -31,11 +32,42 @@ def threads_for(params, batch_size):
 def limit(threads):
     """At most so many threads for NumPy's products, from now to the end of a with statement.
 
-    The number only becomes smaller, and stays as it is if an environment variable sets it.
+    The number only becomes smaller, and stays as it is if an environment variable sets it. Where
+    limits overlap, in several threads, the lowest one counts; the last one that ends brings the
+    first number back.
     """
     libraries = [info for info in threadpool_info() if info["user_api"] == "blas"]
     names = {name for info in libraries for name in SET_BY_USER.get(info["internal_api"], ())}
     if any(os.environ.get(name) for name in names):
         return contextlib.nullcontext()
-    threads = min([threads, *(info["num_threads"] for info in libraries)])
-    return threadpool_limits(threads, user_api="blas")
+    return _Limit(threads)
+
+
+class _Limit:
+    lock, active = threading.Lock(), []  # active: those that haven't ended yet
+    first = before = None  # what brings the first numbers back, and the lowest of them
+
+    def __init__(self, threads):
+        self.threads = threads
+        with self.lock:
+            if not self.active:
+                _Limit.first = threadpool_limits(None, user_api="blas")
+                infos = [info for info in threadpool_info() if info["user_api"] == "blas"]
+                _Limit.before = min([info["num_threads"] for info in infos], default=threads)
+            self.active.append(self)
+            self.apply()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with self.lock:
+            self.active.remove(self)
+            if self.active:
+                self.apply()
+            else:
+                self.first.restore_original_limits()
+
+    def apply(self):
+        threads = min(each.threads for each in self.active)
+        threadpool_limits(min(threads, self.before), user_api="blas")

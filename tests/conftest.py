@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import struct
 import sys
 
@@ -19,6 +20,36 @@ if "numpy" not in sys.modules:
 settings.register_profile("ordinary", deadline=None, derandomize=True, database=None)
 settings.register_profile("campaign", deadline=None, database=None, max_examples=2000)
 settings.load_profile("ordinary")
+
+# What a script starts in the background ignores Ctrl-C, and what that starts ignores it too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Windows
+
+UNIX_MODULES = "fcntl", "grp", "pty", "pwd", "resource", "termios"
+UNIX_NAMES = (os, "fork"), (os, "killpg"), (os, "mkfifo"), (signal, "SIGKILL")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--as-on-windows", action="store_true", help="hide what only Unix has")
+
+
+def pytest_configure(config):
+    config.windows = os.name == "nt" or config.getoption("--as-on-windows")
+    if config.getoption("--as-on-windows"):
+        import asyncio  # noqa: F401 (on Unix it needs what is hidden below)
+
+        for name in UNIX_MODULES:
+            sys.modules[name] = None  # importing it fails from now on
+        for owner, name in UNIX_NAMES:
+            delattr(owner, name)
+
+
+def pytest_runtest_setup(item):
+    if item.config.windows and item.get_closest_marker("unix"):
+        pytest.skip("needs Unix")
 
 
 @pytest.fixture(scope="session")

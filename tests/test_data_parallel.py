@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ch05.data_parallel import world
+from ch05.parallel import ranks
 from ch05.train_neuralnet import train
 from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAIN = ROOT / "ch05" / "train_neuralnet.py"
+TRAIN = ROOT / "ch05" / "parallel" / "train_parallel.py"
 SCRIPTS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 MPIEXEC = shutil.which("mpiexec", path=SCRIPTS)
 needs_mpi = pytest.mark.skipif(
@@ -86,7 +86,8 @@ def test_a_refusal_is_said_once_and_help_is_help(tmp_path):
 PATCHED = """
 import os, runpy, signal, sys
 from mpi4py import MPI
-from ch05 import data_parallel, options
+from ch05.parallel import data_parallel
+from ch05.tools import options
 first, right = MPI.COMM_WORLD.rank == 0, options.parse_training
 DataParallel, calls = data_parallel.DataParallel, 0
 {code}
@@ -106,11 +107,11 @@ def run_patched(ranks, code, *options, cwd, **variables):
 )
 def test_one_rank_may_refuse_for_all_and_a_hint_is_no_refusal(refuses, says, tmp_path, data):
     code = f"""
-def parse(argv):
+def parse(argv, prog):
     if {refuses}:
         sys.exit(print("no room", file=sys.stderr) or 2)
     print("a hint", file=sys.stderr)
-    return right(argv)
+    return right(argv, prog)
 options.parse_training = parse"""
     options = f"--data {data} --iters 3 --no-plot".split()
     status, out, err = run_patched(2, code, *options, cwd=tmp_path)
@@ -125,7 +126,7 @@ options.parse_training = parse"""
         ("first", "raise OSError('the disk is full')"),
         ("not first", "raise FloatingPointError('the network has diverged')"),
         ("not first", "raise ZeroDivisionError('there is a bug')"),
-        ("not first", "os.kill(os.getpid(), signal.SIGKILL)"),
+        pytest.param("not first", "os.kill(os.getpid(), signal.SIGKILL)", marks=pytest.mark.unix),
     ],
 )
 def test_a_rank_that_fails_ends_them_all(who, failure, tmp_path, data):
@@ -150,6 +151,7 @@ DataParallel.gradient = fail"""
 
 
 @needs_mpi
+@pytest.mark.unix
 def test_ctrl_c_ends_them_all(tmp_path, data):
     options = f"--data {data} --batch-size 20 --iters 1000000 --save w.npz --no-plot".split()
     process = start(2, TRAIN, *options, cwd=tmp_path)
@@ -188,11 +190,45 @@ DataParallel.gradient = show"""
     assert err.count(f"threads {{{threads}}}") == 2
 
 
-def test_without_mpiexec_mpi_is_not_even_imported(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mpi4py", None)  # importing it would fail
-    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS"):
-        monkeypatch.delenv(name, raising=False)
-    assert world() is None
-    monkeypatch.setenv("PMI_SIZE", "2")
+def test_mpi4py_is_asked_for_only_here_and_a_missing_one_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mpi4py", None)  # importing it fails
     with pytest.raises(ImportError, match=re.escape("[mpi]")):
-        world()
+        ranks.world()
+
+
+OF_ONES_OWN = """
+import sys
+import numpy as np
+from mpi4py import MPI
+from ch05.parallel.data_parallel import DataParallel
+from ch05.train_neuralnet import train
+from ch05.two_layer_net import TwoLayerNet
+from tests.readers import LeakyRelu
+
+comm = MPI.COMM_WORLD
+network = TwoLayerNet(4, 5, 3)  # without a seed: each rank draws other weights
+network.layers["Relu1"] = LeakyRelu(0.1 + comm.rank)  # its gradient is a float
+first = {key: comm.bcast(array.copy()) for key, array in network.params.items()}
+parallel = DataParallel(network, comm)
+assert all((array == first[key]).all() for key, array in network.params.items())
+x = np.random.default_rng(0).normal(size=(20, 4))
+train(parallel, (x, x[:, 0] > 0), (x, x[:, 0] > 0), iters_num=20, batch_size=7)
+for key, array in network.params.items():
+    for other in comm.allgather(array.copy()):
+        np.testing.assert_array_equal(array, other)
+    assert not np.array_equal(array, first[key])
+"""
+
+
+@needs_mpi
+def test_without_a_seed_all_start_and_stay_equal(tmp_path):
+    status, _, err = run(2, "-c", OF_ONES_OWN, cwd=tmp_path)
+    assert status == 0, err
+
+
+@needs_mpi
+def test_a_single_process_trains_too(tmp_path, data):
+    arguments = ["--data", data, "--iters", "3", "--no-plot"]
+    command = [sys.executable, TRAIN, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 3), done.stderr

@@ -90,7 +90,9 @@ class Case:
         self.dtype = draw(st.sampled_from(dtypes))
         self.activation = draw(st.sampled_from(activations))
         self.N = N = draw(st.integers(1, 9))
-        self.sizes = D, *hidden, C = draw(st.lists(st.integers(1, 6), min_size=2, max_size=5))
+        self.sizes = draw(st.lists(st.integers(1, 6), min_size=1, max_size=4))
+        self.sizes.append(draw(st.integers(2, 6)))  # two classes or more
+        D, *hidden, C = self.sizes
         self.network = MultiLayerNet(D, hidden, C, self.activation, dtype=self.dtype)
         params = self.network.params.values()
         for param in params:
@@ -126,10 +128,11 @@ def chains(draw):
     layers, formulas, params = OrderedDict(), [], []
     shape = draw(st.sampled_from([(1,), (4,), (1, 2, 2), (2, 3)]))
     x, units = rng.standard_normal((draw(st.integers(1, 5)), *shape)), math.prod(shape)
-    for kind in [*draw(st.lists(st.sampled_from(list(FORMULAS)), max_size=6)), Affine]:
+    kinds = [*draw(st.lists(st.sampled_from(list(FORMULAS)), max_size=6)), Affine]
+    for i, kind in enumerate(kinds):
         arrays = []
         if kind is Affine:
-            D, units = units, draw(st.integers(1, 5))
+            D, units = units, draw(st.integers(1 if i < len(kinds) - 1 else 2, 5))
             arrays = [rng.standard_normal((D, units)), rng.standard_normal(units)]
         layers[f"{kind.__name__}{len(layers)}"] = kind(*arrays)
         formulas.append((FORMULAS[kind], len(arrays)))
@@ -350,7 +353,7 @@ def test_scores_and_accuracy_are_exact_where_no_sum_is_rounded(case):
 def scores_and_labels(draw):
     """Scores to +-10,000, denormals among them, and labels for them: (x, t, t as rows)."""
     dtype = draw(st.sampled_from(FLOATS))
-    N, C = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    N, C = draw(st.integers(1, 6)), draw(st.integers(2, 6))
     elements = st.floats(-1e4, 1e4, width=np.dtype(dtype).itemsize * 8)
     x = draw(arrays(dtype, (N, C), elements=elements))
     return x, *labels(np.random.default_rng(draw(SEEDS)), draw(st.sampled_from(FORMS)), N, C)
@@ -384,7 +387,7 @@ def test_the_last_layer_is_exact_however_far_scores_are_apart(batch, dout, layou
 def test_a_shift_of_all_scores_of_a_row_changes_nothing(dtype, form, seed):
     # In steps of 1/512 no sum is rounded: 20,000 * 512 is less than 2^24, so float32 holds it.
     rng = np.random.default_rng(seed)
-    N, C = rng.integers(1, 7, size=2)
+    N, C = rng.integers(1, 7), rng.integers(2, 7)
     steps, shift = (rng.integers(-10_000 * 512, 10_000 * 512, s) for s in [(N, C), (N, 1)])
     x, shifted = ((s / 512).astype(dtype) for s in (steps, steps + shift))
     for function in (softmax, log_softmax):

@@ -1,5 +1,7 @@
 """Pictures show the numbers of what they draw, for any chain, and need no screen."""
 
+import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -7,15 +9,22 @@ from collections import OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
 
+import matplotlib.figure
+import matplotlib.style
+import nbformat
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgba
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from matplotlib.colors import rgb_to_hsv, to_rgb, to_rgba
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from nbclient import NotebookClient
 
 from ch05.multi_layer_net import MultiLayerNet
-from ch05.pictures import ORANGE, draw_digits, draw_history, draw_network
+from ch05.pictures import draw_digits, draw_history, draw_network
+from ch05.tools.figures import ORANGE
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network
@@ -32,7 +41,7 @@ class SumLoss:
         self.shape = x.shape
         return float(x.sum())
 
-    def backward(self, dout=1):
+    def backward(self, dout):
         return dout * np.ones(self.shape)
 
 
@@ -91,9 +100,13 @@ def texts(figure):
 
 
 def said(figure, name):
-    """[(shape, number), ...] for each array of that name, in the order of the chain."""
-    found = [re.match(re.escape(name) + r" (\(.*?\))[a-z =]*([-+.\de]+)", s) for s in texts(figure)]
-    return [(each[1], float(each[2])) for each in found if each]
+    """[(shape, number), ...] for each array of that name, in the order of the chain.
+
+    A single number says no shape.
+    """
+    pattern = re.escape(name) + r" (\(.*?\)|(?==))[a-z =]*([-+.\de]+)"
+    found = [re.match(pattern, s) for s in texts(figure)]
+    return [(each[1] or "()", float(each[2])) for each in found if each]
 
 
 def assert_says(figure, name, arrays):
@@ -138,8 +151,7 @@ def test_a_network_is_drawn_with_its_numbers(name):
     for layer in reversed(network.layers.values()):
         douts.insert(0, layer.backward(douts[0].copy()))
     assert_says(figure, "dx", douts[:1])
-    assert_says(figure, "dout", douts[1:])
-    assert "dout = 1" in texts(figure)
+    assert_says(figure, "dout", [*douts[1:], 1])  # at last dL/dL
     bars = [bar.get_width() for bar in figure.findobj(Rectangle) if bar.get_fc() == BACKWARD]
     by_size = np.argsort([np.abs(dout).mean() for dout in douts])
     assert len(bars) == len(douts) and (np.diff(np.array(bars)[by_size]) > -1e-6).all()
@@ -161,7 +173,7 @@ def test_on_paper():
     shape = "(1, 2)"
     assert said(figure, "x") == [(shape, 1.5)] and said(figure, "dx") == [(shape, 1.5)]
     assert said(figure, "out") == [(shape, 6.5)] and said(figure, "scores") == [(shape, 1.5)]
-    assert said(figure, "dout") == [(shape, 0.5), (shape, 1)]
+    assert said(figure, "dout") == [(shape, 0.5), (shape, 1), ("()", 1)]
     assert said(figure, "dW1") == [("(2, 2)", 0.75)] and said(figure, "db1") == [("(2,)", 0.5)]
     stopped = [text for text in texts(figure) if "50%" in text]
     assert sorted(text.split()[0] for text in stopped) == ["dout", "dx", "scores"]
@@ -190,24 +202,211 @@ def test_a_batch_that_does_not_fit_is_refused_by_the_layer():
         draw_network(TwoLayerNet(784, 5, 10, rng=0), np.ones((3, 100)), [0, 1, 2])
 
 
-def test_digits_stand_below_their_titles():
-    images = np.random.default_rng(0).random((12, 784))
-    for shape in ((12, 784), (12, 28, 28), (12, 1, 28, 28)):
+class Block:
+    """A layer that holds layers."""
+
+    def __init__(self, *layers):
+        self.layers = layers
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dout):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+
+
+def test_a_layer_that_holds_layers_is_one_box_with_all_its_parameters():
+    network = chain(Block(affine(6, 5), Relu(), affine(5, 4)), Relu(), affine(4, 10))
+    x, t = np.random.default_rng(0).normal(size=(7, 6)), np.arange(7)
+    figure = draw_network(network, x, t)
+    assert {"Block1", "Relu2", "Affine3", "lastLayer"} <= {*texts(figure)}
+    for key, gradient in network.gradient(x, t).items():
+        assert_says(figure, key, [network.params[key]])
+        assert_says(figure, "d" + key, [gradient])
+    assert said(figure, "out")[0][0] == "(7, 4)"
+
+
+# What stands in the picture: forward only so far, and backward only so far.
+STEPS = [
+    ({"upto": "Affine1"}, {"x": 1, "out": 1}),
+    ({"upto": "Relu1"}, {"x": 1, "out": 2}),
+    ({"upto": "Affine2"}, {"x": 1, "out": 2, "scores": 1}),
+    ({"upto": "lastLayer"}, {"x": 1, "out": 2, "scores": 1, "L": 1}),
+    ({"downto": "lastLayer"}, {"dout": 2}),
+    ({"downto": "Affine2"}, {"dout": 3, "dW2": 1, "db2": 1}),
+    ({"downto": "Relu1"}, {"dout": 4, "dW2": 1, "db2": 1}),
+    ({"downto": "Affine1"}, {"dout": 4, "dx": 1, "dW2": 1, "db2": 1, "dW1": 1, "db1": 1}),
+]
+
+
+@pytest.mark.parametrize("columns", [None, 2])
+def test_a_lecture_draws_it_step_by_step(columns):
+    network, x, t = TwoLayerNet(6, 5, 4, rng=0), np.ones((3, 6)), [0, 1, 2]
+    whole = draw_network(network, x, t, columns=columns)
+    places = {(text.get_text(), text.get_position()) for text in whole.findobj(Text)}
+    for step, expected in STEPS:
+        if "downto" in step:
+            expected = {"x": 1, "out": 2, "scores": 1, "L": 1} | expected
+        figure = draw_network(network, x, t, columns=columns, **step)
+        words = [text.split(" ")[0] for text in texts(figure)]
+        for name in ("x", "out", "scores", "L", "dout", "dx", "dW1", "db1", "dW2", "db2"):
+            assert words.count(name) == expected.get(name, 0), (step, name)
+        for name in ("W1", "b1", "W2", "b2", "Affine1", "Relu1", "Affine2", "lastLayer", "t"):
+            assert words.count(name) >= 1, (step, name)
+        # Slides that follow each other: nothing moves.
+        assert {(text.get_text(), text.get_position()) for text in figure.findobj(Text)} <= places
+        assert (figure.get_size_inches() == whole.get_size_inches()).all()
+    assert {*texts(figure)} == {*texts(whole)}
+
+
+@pytest.mark.parametrize(
+    "step", [{"upto": "Relu3"}, {"downto": 0}, {"upto": "Relu1", "downto": "Relu1"}, {"columns": 0}]
+)
+def test_a_step_that_is_none(step):
+    with pytest.raises(ValueError):
+        draw_network(TwoLayerNet(6, 5, 4, rng=0), np.ones((3, 6)), [0, 1, 2], **step)
+
+
+def boxes(figure, artists):
+    """[(text, left, low, right, high), ...] in pixels."""
+    figure.draw_without_rendering()
+    shown = [each for each in artists if each.get_visible() and each.get_text().strip()]
+    return [(each.get_text(), *each.get_window_extent().extents) for each in shown]
+
+
+def tick_labels(axis):
+    """Those that are in view."""
+    low, high = axis.get_view_interval()
+    return [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+
+
+def assert_apart(figure, boxes):
+    """No text lies on another or beyond the edge. A pixel may be shared."""
+    width, height = figure.bbox.size
+    for i, (text, left, low, right, high) in enumerate(boxes):
+        assert left > -1 and low > -1 and right < width + 1 and high < height + 1, text
+        for other, left2, low2, right2, high2 in boxes[:i]:
+            across, up = min(right, right2) - max(left, left2), min(high, high2) - max(low, low2)
+            assert min(across, up) < 1, (text, other)
+
+
+SHAPES = [{}, {"columns": 1}, {"columns": 2, "fontsize": 12}, {"fontsize": 12}]
+WHERE = [(name, SHAPES[k % 2 + 2]) for k, name in enumerate(CHAINS)]
+WHERE += [(name, how) for name in ("the chapter's", "deep", "a reader's own") for how in SHAPES]
+
+
+@pytest.mark.parametrize("name, how", WHERE)
+def test_texts_lie_apart(name, how):
+    network, shape = CHAINS[name]
+    figure = draw_network(network, np.ones(shape), np.arange(shape[0]) % 10, **how)
+    assert_apart(figure, boxes(figure, figure.findobj(Text)))
+    assert {*network.layers, "lastLayer"} <= {*texts(figure)}
+
+
+def test_the_font_has_its_size_and_a_narrow_picture_few_columns():
+    network, x, t = TwoLayerNet(6, 5, 4, rng=0), np.ones((3, 6)), [0, 1, 2]
+    usual = draw_network(network, x, t)
+    narrow = draw_network(network, x, t, columns=2, fontsize=12)
+    assert min(text.get_size() for text in usual.axes[0].texts if text.get_text()) == 8
+    assert min(text.get_size() for text in narrow.axes[0].texts if text.get_text()) == 12
+    assert narrow.get_figwidth() < 0.7 * usual.get_figwidth()
+
+
+def luminance(color):
+    """Of the Web Content Accessibility Guidelines 2.1."""
+    parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return np.dot([0.2126, 0.7152, 0.0722], parts)
+
+
+def contrast(a, b):
+    low, high = sorted([luminance(a), luminance(b)])
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background", "ggplot", "Solarize_Light2"])
+def test_every_style_is_readable(style):
+    network, x, t = TwoLayerNet(784, 5, 10, rng=0), np.ones((3, 784)), [0, 1, 2]
+    with matplotlib.style.context(style):
+        pictures = [
+            draw_network(network, x, t),
+            draw_history(history([2.5, 2.0] * 100, [0.1, 0.5], [0.3, 0.4])),
+            draw_digits(x, t),
+        ]
+    for figure in pictures:
+        for text in figure.findobj(Text):
+            if text.get_text():
+                least = 4.5 if style in ("default", "dark_background") else 3  # for large text
+                assert contrast(text.get_color(), figure.get_facecolor()) >= least, text
+    for ax in pictures[1].axes:
+        for line in ax.lines:
+            if line.get_label() != "each batch":
+                assert contrast(line.get_color(), ax.get_facecolor()) >= 3, line
+    [_, *signed] = pictures[0].findobj(AxesImage)
+    colors = signed[0].cmap(np.array([0.15, 0.85]))
+    assert contrast(*colors) < 3  # told apart by hue, so it mustn't be that of an arrow
+    hues = [rgb_to_hsv(to_rgb(color))[0] for color in (*colors, "#0072B2", ORANGE)]
+    between = [abs(a - b) for a in hues[:2] for b in hues[2:]]
+    assert all(min(each, 1 - each) > 0.1 for each in between)
+
+
+@pytest.mark.parametrize("side", [28, 16, 8, 1])
+def test_digits_stand_below_their_titles(side):
+    images = np.random.default_rng(0).random((12, side, side))
+    for shape in ((12, side * side), (12, side, side), (12, 1, side, side)):
         figure = draw_digits(images.reshape(shape), range(12), columns=5)
         [image] = figure.findobj(AxesImage)
         sheet = image.get_array().filled(np.nan)
         assert np.count_nonzero(~np.isnan(sheet)) == images.size
         for title in figure.axes[0].texts:
-            x, y = map(int, title.get_position())
-            digit = images[int(title.get_text())].reshape(28, 28)
-            np.testing.assert_array_equal(sheet[y + 2 : y + 30, x - 14 : x + 14], digit)
+            x, y = title.get_position()
+            digit = images[int(title.get_text())]
+            [row, column] = np.argwhere(sheet == digit[0, 0])[0]  # of its upper left corner
+            np.testing.assert_array_equal(sheet[row:, column:][:side, :side], digit)
+            assert x == column + (side - 1) / 2  # above its middle
+            assert row - side - 1 < y < row
     assert len(figure.axes[0].texts) == 12
     assert_is_shown(figure)
 
 
+ONE_HOT = np.eye(10)[[7, 2]]
+X = np.random.default_rng(0).random((2, 784))
+
+
+@pytest.mark.parametrize(
+    "images, titles, expected",
+    [
+        (X[0], np.uint8(7), ["7"]),
+        (X[0], None, []),
+        (X[0].reshape(28, 28), "seven", ["seven"]),
+        (X[0].reshape(28, 28), None, []),
+        (X[0].reshape(1, 28, 28), [7], ["7"]),
+        (X[0], ONE_HOT[0], ["7"]),
+        (X, ONE_HOT, ["7", "2"]),
+        (X, np.array([[7], [2]]), ["7", "2"]),
+        (X, (f"{k}?" for k in range(2)), ["0?", "1?"]),
+        (X[:, :64], None, []),
+        (X[0, :64], 3, ["3"]),
+        (X[0, :256].reshape(16, 16), 3, ["3"]),  # one picture, as there is one title
+        (X[0, :256].reshape(16, 16), range(16), [str(k) for k in range(16)]),  # 16 of 4 x 4
+        ([[0, 1], [1, 0]], None, []),
+    ],
+)
+def test_titles_are_optional_and_one_digit_needs_no_list(images, titles, expected):
+    figure = draw_digits(images, titles)
+    assert texts(figure.axes[0])[: len(expected)] == expected
+    assert sum(text != "" for text in texts(figure.axes[0])) == len(expected)
+    [image] = figure.findobj(AxesImage)
+    sheet = image.get_array().filled(np.nan)
+    assert sorted(sheet[~np.isnan(sheet)]) == sorted(np.ravel(images))
+
+
 @pytest.mark.parametrize("weights", [np.linspace(-1, 3, 3 * 784), np.zeros(3 * 784)])
 def test_weights_have_a_colour_bar_that_is_white_at_0(weights):
-    figure = draw_digits(weights.reshape(3, 784), "abc", label="weight in W1")
+    figure = draw_digits(weights.reshape(3, 784), list("abc"), label="weight in W1")
     low, high = figure.axes[0].images[0].get_clim()
     assert low == -high < 0
     assert figure.axes[1].get_ylabel() == "weight in W1"
@@ -215,47 +414,196 @@ def test_weights_have_a_colour_bar_that_is_white_at_0(weights):
 
 
 @pytest.mark.parametrize(
-    "shape, titles", [((2, 783), 2), ((2, 784), 3), ((0, 784), 0), ((784,), 1)]
+    "shape, titles",
+    [
+        ((2, 783), 2),
+        ((2, 784), 3),
+        ((2, 784), 1),
+        ((0, 784), 0),
+        ((784,), 2),
+        ((783,), 1),
+        ((2, 14, 56), 2),
+        ((2, 4, 14, 14), 2),
+        ((4, 784), None),  # a single title
+        ((), 1),
+    ],
 )
 def test_digits_that_are_none(shape, titles):
     with pytest.raises(ValueError):
-        draw_digits(np.zeros(shape), range(titles))
+        draw_digits(np.zeros(shape), "one" if titles is None else [*map(str, range(titles))])
+    with pytest.raises(ValueError):
+        draw_digits(np.zeros((3, 784)), columns=0)
 
 
-def history(loss, train_acc=(), test_acc=()):
+@pytest.mark.parametrize("size", [6, 10, 14, 20, 28])
+def test_titles_lie_apart_in_any_font(size):
+    with matplotlib.rc_context({"font.size": size}):
+        figure = draw_digits(np.zeros((20, 784)), [f"{k} → 3" for k in range(20)])
+        assert_apart(figure, boxes(figure, figure.axes[0].texts))
+
+
+def test_digits_and_histories_are_drawn_in_axes_of_a_readers_own():
+    mine = matplotlib.figure.Figure()
+    axes = mine.subplots(1, 3)
+    assert draw_digits(X, [1, 2], ax=axes[0]) is mine
+    assert draw_history(history([2, 1], [0.5], [0.5]), ax=axes[1:]) is mine
+    assert len(axes[0].images) == 1 and len(axes[1].lines) == 1 and len(axes[2].lines) == 2
+    assert draw_history(history([3, 1], [0.5], [0.5]), ax=axes[1]) is mine  # the loss only
+    assert len(axes[1].lines) == 2 and len(axes[2].lines) == 2
+    with pytest.raises(ValueError):
+        draw_history(history([3, 1]), ax=axes)
+
+
+def history(loss, train_acc=(), test_acc=(), end=None):
     return SimpleNamespace(
-        train_loss_list=loss, train_acc_list=train_acc, test_acc_list=test_acc, iter_per_epoch=5
+        train_loss_list=loss,
+        train_acc_list=train_acc,
+        test_acc_list=test_acc,
+        iter_per_epoch=5,
+        end_accuracies=end,
     )
 
 
 @pytest.mark.parametrize(
     "loss, train_acc, test_acc",
     [
-        ([2.5], [], []),
+        ([2.5], [0.1], []),
         ([2.5, 0.0, 1.0], [0.1, 0.2], [0.3]),
         ([0.0, 0.0], [], [0.5]),
-        ([2.0] * 100 + [1.0] * 100, [0.1] + [0.9] * 9, [0.2] + [0.85] * 9),
+        ([2.0] * 500 + [1.0] * 500, [0.1] + [0.9] * 9, [0.2] + [0.89] * 9),
     ],
 )
 def test_a_history(loss, train_acc, test_acc):
     figure = draw_history(history(loss, train_acc, test_acc))
     left, right = figure.axes
     assert [list(line.get_ydata()) for line in right.lines] == [train_acc, test_acc]
-    legend = [text.get_text().split()[0] for text in right.get_legend().get_texts()]
+    legend = [text.get_text() for text in right.get_legend().get_texts()]
     assert legend == ["training", "test"]
-    each, mean = left.lines
+    assert (left.get_ylabel(), right.get_ylabel()) == ("loss", "accuracy")
+    each, *mean = left.lines
     assert list(each.get_ydata()) == loss
-    window = min(100, len(loss))  # each mean stands at the middle of its window
-    assert mean.get_xdata()[0] == (window - 1) / 2
-    assert mean.get_ydata()[[0, -1]] == pytest.approx([np.mean(loss[:100]), np.mean(loss[-100:])])
+    assert list(each.get_xdata()) == list(range(1, len(loss) + 1))
+    for line in mean:  # each mean of 100 stands at the middle of its window, of 1 to 100 at first
+        assert line.get_xdata()[[0, -1]] == pytest.approx([50.5, len(loss) - 49.5])
+        assert line.get_ydata()[[0, 450, -1]] == pytest.approx([2, 1.5, 1])
+    assert len(mean) == (len(loss) == 1000)
     zoomed = [list(line.get_ydata()) for inset in right.child_axes for line in inset.lines]
     assert zoomed == ([train_acc[1:], test_acc[1:]] if len(train_acc) == 10 else [])
     assert_is_shown(figure)
 
 
+def test_the_end_is_the_last_point_of_the_accuracies():
+    # 5 updates an epoch: after updates 1, 6 and, at the end, 8. 8 / 5 = 1.6 epochs.
+    figure = draw_history(history([2, 1] * 4, [0.1, 0.6], [0.2, 0.5], end=(0.9, 0.8)))
+    train, test = figure.axes[1].lines
+    np.testing.assert_allclose(train.get_xydata(), [[0.2, 0.1], [1.2, 0.6], [1.6, 0.9]])
+    np.testing.assert_allclose(test.get_xydata(), [[0.2, 0.2], [1.2, 0.5], [1.6, 0.8]])
+
+
+def test_a_training_of_one_epoch_does_not_look_like_failure():
+    figure = draw_history(history([2.3, 2.2, 1.5, 0.9, 0.5], [0.158], [0.153], (0.901, 0.905)))
+    low, high = figure.axes[1].get_ylim()
+    assert -0.1 < low <= 0 and 1 <= high < 1.1
+    assert figure.axes[1].lines[0].get_ydata()[-1] == 0.901
+
+
+@pytest.mark.parametrize(
+    "loss, scale",
+    [
+        (np.linspace(2, -3, 50), "linear"),
+        ([2.3, 2.2, 2.1], "linear"),
+        ([2.3, 0.4, 0.0], "linear"),  # on a log axis 0 has no place
+        ([2.3, 0.5, 0.05], "log"),
+        ([1e-7, 1e3], "log"),
+        (1e6 + np.arange(9.0), "linear"),
+    ],
+)
+def test_a_loss_of_any_kind_has_plain_numbers_at_its_axis(loss, scale):
+    figure = draw_history(history(list(loss)))
+    [ax] = figure.axes  # there are no accuracies
+    assert ax.get_yscale() == scale
+    figure.draw_without_rendering()
+    ticks = [tick for tick in ax.yaxis.get_major_ticks() if tick.label1.get_text()]
+    low, high = ax.get_ylim()
+    inside = [tick for tick in ticks if low <= tick.get_loc() <= high]
+    assert len(inside) >= 2
+    for tick in inside:
+        text = tick.label1.get_text().replace("\N{MINUS SIGN}", "-")
+        assert float(text) == pytest.approx(tick.get_loc(), rel=1e-9, abs=1e-12)
+    assert ax.yaxis.get_offset_text().get_text() == ""
+    assert low <= min(loss) and max(loss) <= high
+
+
+LEARNT = [0.1] + [0.9 + 0.005 * k for k in range(9)]
+
+
+@pytest.mark.parametrize(
+    "train, test, start",
+    [
+        (LEARNT, [a - 0.01 for a in LEARNT], 1),
+        (LEARNT[:4], LEARNT[:4], 1),  # as soon as the curves coincide
+        (LEARNT[:3], LEARNT[:3], None),  # two points
+        ([0.1, 0.4, 0.7, 0.8, *LEARNT[1:]], [0.1, 0.4, 0.7, 0.8, *LEARNT[1:]], 3),
+        ([0.11, 0.1, 0.12, 0.11], [0.1, 0.1, 0.11, 0.1], 0),  # nothing learnt
+        (LEARNT, [a - 0.1 for a in LEARNT], None),  # well apart
+        ([0.1135] * 6, [0.1135] * 6, None),  # nothing to see
+    ],
+)
+def test_where_curves_coincide_they_are_drawn_larger(train, test, start):
+    figure = draw_history(history([2.0] * 5 * len(train), train, test))
+    ax = figure.axes[1]
+    assert len(ax.child_axes) == (start is not None)
+    for inset in ax.child_axes:
+        drawn = [list(line.get_ydata()) for line in inset.lines]
+        assert drawn == [train[start:], test[start:]]
+        figure.draw_without_rendering()
+        area = inset.get_tightbbox()  # with its numbers
+        for line in ax.lines:
+            for x, y in ax.transData.transform(line.get_xydata()):
+                assert not area.contains(x, y)
+        outer = ax.get_window_extent()
+        assert outer.x0 <= area.x0 and outer.y0 <= area.y0
+        assert area.x1 <= outer.x1 and area.y1 <= outer.y1
+
+
+@pytest.mark.parametrize("size", [6, 10, 14, 20, 24])
+def test_a_legend_covers_nothing_in_any_font(size):
+    with matplotlib.rc_context({"font.size": size}):
+        losses = list(np.geomspace(2.3, 0.01, 10000))
+        figure = draw_history(history(losses, LEARNT, LEARNT))
+        for _ in range(2):  # ticks depend on the layout, which depends on ticks
+            figure.draw_without_rendering()
+        words = []
+        for ax in figure.axes:
+            x, y, legend = tick_labels(ax.xaxis), tick_labels(ax.yaxis), ax.get_legend()
+            assert len(x) >= 2 and len(y) >= 2
+            words += [*x, *y, *legend.get_texts(), ax.xaxis.label, ax.yaxis.label]
+            axes = ax.get_window_extent()
+            assert not legend.get_window_extent().overlaps(axes)
+            assert axes.width > 0.2 * figure.bbox.width and axes.height > 0.4 * figure.bbox.height
+        assert_apart(figure, boxes(figure, words))
+
+
 def test_a_history_of_nothing_is_refused():
     with pytest.raises(ValueError):
         draw_history(history([]))
+
+
+DIGIT = "from ch05.pictures import draw_digits\nfigure = draw_digits([0.0] * 64)\n"
+
+
+def run(code, **environment):
+    """What a process without a screen prints, in lines; of an error, the last line."""
+    environment = {**os.environ, "PYTHONWARNINGS": "error::RuntimeWarning", **environment}
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        environment.pop(name, None)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    return (done.stdout + "\n".join(done.stderr.splitlines()[-1:])).splitlines()
+
+
+NEEDS_SCREEN = pytest.mark.skipif(sys.platform != "linux", reason="there is always a screen")
+BACKENDS = ["agg", pytest.param("tkagg", marks=NEEDS_SCREEN)]
 
 
 def test_no_picture_needs_pyplot():
@@ -266,5 +614,116 @@ from ch05.two_layer_net import TwoLayerNet
 draw_network(TwoLayerNet(4, 3, 2), [[1, 2, 3, 4]], [0])._repr_png_()
 print("matplotlib.pyplot" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.strip() == "False", done.stderr
+    assert run(code) == ["False"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pyplot_sees_the_picture_and_a_screen_is_not_needed(backend):
+    code = f"""
+import io
+import matplotlib.pyplot as plt
+for _ in range(30):
+    {"; ".join(DIGIT.splitlines())}
+here, there = io.BytesIO(), io.BytesIO()
+figure.savefig(here, format="raw")
+if {backend == "agg"}:
+    assert plt.gcf() is figure and len(plt.get_fignums()) == 1
+    plt.savefig(there, format="raw")
+    assert there.getvalue() == here.getvalue()
+    plt.close(figure)
+    assert plt.get_fignums() == []
+print(len(here.getvalue()) > 1000)
+"""
+    assert run(code, MPLBACKEND=backend) == ["True"]
+
+
+def test_pyplot_is_left_alone_in_other_threads():
+    code = """
+import threading
+import matplotlib.pyplot as plt
+from ch05.pictures import draw_digits
+thread = threading.Thread(target=draw_digits, args=([0.0] * 64,))
+thread.start()
+thread.join()
+print(plt.get_fignums())
+"""
+    assert run(code, MPLBACKEND="agg") == ["[]"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("first", ["", "import matplotlib.pyplot\n"])
+def test_a_window_needs_a_screen(backend, first):
+    [line] = run(first + DIGIT + "figure.show()", MPLBACKEND=backend)
+    assert line.startswith("RuntimeError: expected ") and "figure.savefig(" in line
+
+
+WINDOW = """
+class Window:
+    \"\"\"Stands for a screen: says what is in a window when the program waits for it.\"\"\"
+
+import matplotlib
+from matplotlib.backend_bases import FigureManagerBase, _Backend
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+class Manager(FigureManagerBase):
+    @classmethod
+    def pyplot_show(cls, *, block=None):
+        import matplotlib.pyplot as plt
+        print("windows:", *[len(plt.figure(k).axes) for k in plt.get_fignums()])
+        plt.close("all")  # somebody closes them
+
+class FigureCanvas(FigureCanvasAgg):
+    manager_class = Manager
+"""
+
+
+@pytest.mark.parametrize(
+    "code, windows",
+    [
+        (DIGIT + "figure.show()\nfigure.show()", ["1", "1"]),
+        ("import matplotlib.pyplot as plt\n" + DIGIT + "plt.show()\nfigure.show()", ["1", "1"]),
+        ("import matplotlib.pyplot as plt\n" + 2 * DIGIT + "plt.show()", ["1 1"]),
+        ("import matplotlib.pyplot as plt\nplt.figure()\n" + DIGIT + "plt.show()", ["0 1"]),
+    ],
+)
+def test_windows(code, windows, tmp_path):
+    (tmp_path / "window.py").write_text(WINDOW)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    shown = run(code, MPLBACKEND="module://window", PYTHONPATH=path)
+    assert shown == [f"windows: {each}" for each in windows]
+
+
+CELLS = [  # what a reader writes, and how many pictures appear below the cell
+    ("import io\nimport matplotlib.pyplot as plt\nfrom ch05.pictures import draw_digits", 0),
+    ("draw_digits([0.0] * 64)", 1),
+    ("figure = draw_digits([0.0] * 64)\nfigure", 1),
+    ("figure = draw_digits([0.0] * 64)\nplt.show()", 1),
+    ("figure.show()", 1),
+    ("figure", 1),
+    ("for _ in range(2):\n    draw_digits([0.0] * 64)", 2),
+    ("for _ in range(2):\n    draw_digits([0.0] * 64)\n    plt.show()", 2),
+    ("for _ in range(2):\n    display(draw_digits([0.0] * 64))", 2),
+    ("draw_digits([0.0] * 64)\nplt.savefig(io.BytesIO())", 1),
+]
+
+
+@pytest.mark.parametrize("pyplot", [True, False])
+def test_a_notebook_shows_each_picture_once(pyplot, tmp_path):
+    cells = CELLS if pyplot else [("from ch05.pictures import draw_digits", 0), CELLS[1]]
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(code) for code, _ in cells]
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        resources={"metadata": {"path": str(ROOT)}},
+        km=AsyncKernelManager(  # the kernel of this interpreter
+            kernel_name="python3",
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+            connection_file=str(tmp_path / "connection.json"),
+        ),
+    )
+    environment = {**os.environ, "IPYTHONDIR": str(tmp_path)}
+    environment.pop("MPLBACKEND", None)
+    asyncio.run(client.async_execute(env=environment, cleanup_kc=True))
+    data = [[out.get("data", {}) for out in cell.outputs] for cell in notebook.cells]
+    assert [sum("image/png" in each for each in cell) for cell in data] == [n for _, n in cells]

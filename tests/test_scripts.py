@@ -4,16 +4,13 @@ Most runs train on `data`, 20 images of noise. With a batch of 20 an epoch is on
 every update is printed and saved.
 """
 
-import fcntl
 import os
-import pty
 import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 import types
@@ -22,7 +19,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ch05 import gradient_check, options, train_neuralnet
+from ch05 import gradient_check, train_neuralnet
+from ch05.multi_layer_net import MultiLayerNet
+from ch05.tools import options
 from ch05.train_neuralnet import History, train
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Relu, SoftmaxWithLoss
@@ -140,6 +139,7 @@ def test_train_is_the_textbooks_loop(rng):
             assert accuracy == pytest.approx((y.argmax(axis=1) == t_set).mean())
 
 
+@pytest.mark.filterwarnings("ignore:expected batch_size up to 100")
 @pytest.mark.parametrize("batch_size, epoch", [(50, 2), (64, 1), (100, 1), (1000, 1)])
 def test_an_epoch_is_a_whole_number_of_updates(batch_size, epoch):
     seen = []
@@ -155,11 +155,30 @@ def test_an_epoch_is_a_whole_number_of_updates(batch_size, epoch):
 def test_a_history_shows_itself_in_one_line_and_as_a_picture():
     history = train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=1200)
     assert "\n" not in repr(history) and "1,200" in repr(history)
-    assert f"{history.test_acc_list[-1]:.4f}" in repr(history)
+    for name, accuracy in zip(("training", "test"), history.end_accuracies):
+        assert f"{name} {accuracy:.4f}" in repr(history)
     assert "\n" not in repr(History(600))  # of no update yet
     curves = [line.get_ydata() for ax in history.plot().axes for line in ax.lines]
     for shown in (history.train_loss_list, history.train_acc_list, history.test_acc_list):
-        assert any(np.array_equal(shown, curve) for curve in curves)
+        assert any(np.array_equal(shown, curve[: len(shown)]) for curve in curves)
+
+
+@pytest.mark.parametrize("updates", [1, 5])
+def test_the_end_is_measured_too(updates):
+    network, sets = TwoLayerNet(4, 5, 3, 1, rng=0), [small(), small(50, seed=1)]
+    history = train(network, *sets, iters_num=updates, batch_size=25, learning_rate=1, rng=0)
+    # An epoch is 4 updates; the last row is that of the first update, or of the fifth.
+    assert history.end_accuracies == tuple(network.accuracy(*each) for each in sets)
+    assert history.end_accuracies == (history.train_acc_list[-1], history.test_acc_list[-1])
+    later = train(network, *sets, iters_num=4, batch_size=25, learning_rate=1, rng=1)
+    assert later.end_accuracies == tuple(network.accuracy(*each) for each in sets)
+    assert later.end_accuracies != (later.train_acc_list[-1], later.test_acc_list[-1])
+
+
+def test_without_any_streams_it_trains(monkeypatch):
+    for name in ("stdout", "stderr"):  # as under pythonw
+        monkeypatch.setattr(sys, name, None)
+    assert len(train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=3).train_loss_list) == 3
 
 
 @pytest.mark.parametrize("scale", [1, 0.3, 0])
@@ -233,6 +252,28 @@ def test_without_the_packages_one_line_names_the_command_to_run(command):
     assert "pip install" in err
 
 
+def test_without_matplotlib_only_what_draws_fails_and_one_line_names_it(tmp_path, data):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['matplotlib'] = None")
+    arguments = ["--data", data, "--iters", "1"]
+    path = {"PYTHONPATH": str(tmp_path)}
+    status, out, err = run(TRAIN, *arguments, **path)
+    assert (status, out, err.count("\n")) == (1, "", 1) and "matplotlib" in err
+    assert run(TRAIN, *arguments, "--no-plot", **path)[0] == 0
+
+
+def test_the_books_common_in_the_way_is_named(tmp_path):
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / "__init__.py").touch()
+    words = f"expected {ROOT / 'common'}, got {tmp_path.resolve() / 'common'}, "
+    path = {"PYTHONPATH": str(ROOT), "cwd": tmp_path}
+    status, out, err = run("-m", "ch05.train_neuralnet", **path)
+    assert (status, out, err.count("\n")) == (1, "", 1) and words in err
+    code = "try: import ch05.two_layer_net\nexcept ImportError as error: print(error)"
+    status, out, err = run("-c", code, **path)
+    assert (status, err, out.count("\n")) == (0, "", 1) and words in out
+    assert run(TRAIN, "--help", **path)[0] == 0  # a script looks beside itself first
+
+
 def test_training_learns_digits(tmp_path):
     status, out, err = run(TRAIN, "--iters", "601", "--seed", "3", "--no-plot", cwd=tmp_path)
     assert status == 0 and NUMBERS.fullmatch(out)
@@ -266,13 +307,44 @@ def test_the_options_reach_the_training(tmp_path, data, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "hidden, sizes",
-    [([], [50]), (["30"], [30]), (["50,40"], [50, 40]), (["60", "50", "40"], [60, 50, 40])],
+    [
+        ([], [50]),
+        (["30"], [30]),
+        (["50,40"], [50, 40]),
+        (["50,", "40"], [50, 40]),
+        (["60", "50", "40"], [60, 50, 40]),
+    ],
 )
 @pytest.mark.parametrize("parse", [options.parse_training, options.parse_check])
 def test_hidden_layers_are_given_in_either_form(hidden, sizes, parse):
     args = parse(["--hidden", *hidden] if hidden else [])
     biases = [p.size for key, p in args.network.params.items() if key.startswith("b")]
     assert biases == [*sizes, 10]
+
+
+@pytest.mark.parametrize("name, std", [("relu", 2), ("sigmoid", 1)])
+def test_the_books_names_of_first_weights(name, std):
+    np.random.seed(0)
+    network = MultiLayerNet(784, [50, 30], 10, weight_init_std=name)
+    np.random.seed(0)
+    for key, (D, M) in zip(("W1", "W2", "W3"), [(784, 50), (50, 30), (30, 10)]):
+        right = np.sqrt(std / D) * np.random.randn(D, M)
+        np.testing.assert_allclose(network.params[key], right, rtol=1e-12)
+
+
+def test_without_a_screen_training_goes_on_and_says_so(tmp_path, data):
+    arguments = ["--data", data, "--iters", "3", "--show", "--no-plot"]
+    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, MPLBACKEND="agg")
+    assert (status, out.count("\n")) == (0, 3) and "screen" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("script", [TRAIN, CHECK])
+def test_help_shows_one_spelling_of_each_option(script):
+    status, out, err = run(script, "--help", COLUMNS="40")
+    assert (status, err) == (0, "")
+    names = re.findall(r"^  (?:-h, )?(--[a-z-]+)", out, re.M)
+    assert len(names) == len(set(names)) > 4 and not {"--lr", "--batch_size"} & set(out.split())
+    assert max(map(len, out.splitlines())) <= 40
 
 
 SCREEN = """
@@ -312,24 +384,33 @@ def test_a_run_that_diverges_stops_in_one_line_and_writes_nothing(tmp_path, data
     assert "update 0" in err and files(tmp_path) == []
 
 
-def test_a_run_that_learns_nothing_says_so(data, capsys):
-    def said(rate, iters):
-        options = f"--data {data} --no-plot --lr {rate} --iters {iters}"
-        assert train_neuralnet.main(options.split()) == 0
-        return capsys.readouterr().err.splitlines()
-
-    # 20 images of noise are learnt by heart in 400 updates, at a rate of 0.1.
-    ordinary = said("0.1", 400)
-    for rate in ("1e-9", "1000"):  # the loss stays at log(10); the accuracy at 0.1
-        (hint,) = said(rate, 100)[len(ordinary) :]
-        assert "--learning-rate" in hint
-    assert len(said("1e-9", 99)) == len(ordinary)  # too early to say
+@pytest.mark.parametrize("rate", ["1e-9", "1000"])  # the loss stays at log(10), or goes beyond
+def test_a_run_that_learns_nothing_says_so(data, rate):
+    status, _, err = run(TRAIN, "--data", data, "--no-plot", "--lr", rate, "--iters", "100")
+    (hint,) = [line for line in err.splitlines() if "learning rate" in line]
+    assert status == 0 and hint.startswith("train_neuralnet.py: ")
 
 
-def in_terminal(*command):
+def test_training_warns_where_next_to_nothing_is_learnt():
+    how = {"iters_num": 100, "rng": 0}
+    with pytest.warns(UserWarning, match="learning rate"):
+        train(TwoLayerNet(4, 5, 3, rng=0), small(), small(), learning_rate=1e-9, **how)
+    # Too early to say, and a network that has learnt a little: a warning would be an error.
+    how["iters_num"] = 99
+    train(TwoLayerNet(4, 5, 3, rng=0), small(), small(), learning_rate=1e-9, **how)
+    how["iters_num"] = 300
+    history = train(TwoLayerNet(4, 5, 3, 1, rng=0), small(), small(), **how)
+    assert history.end_accuracies[0] > 0.6
+
+
+def in_terminal(*command, columns=100):
     """What a command shows in a real terminal."""
+    import fcntl  # not at the top: Windows has none of the three
+    import pty
+    import termios
+
     reader, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # 24 x 100
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen([sys.executable, *command], stdout=terminal, stderr=terminal) as process:
         os.close(terminal)
         shown = b""
@@ -343,12 +424,27 @@ def in_terminal(*command):
     return shown.decode()
 
 
+@pytest.mark.unix
 def test_progress_shows_in_a_terminal_only(data):
     arguments = "--iters", "300", "--no-plot", "--data", data
     shown = in_terminal(TRAIN, *arguments)
     assert re.search(r"\d/300\b.*loss", shown)
     _, out, err = run(TRAIN, *arguments)
     assert "/300" not in out + err and "\r" not in out + err
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("columns", [100, 80, 60, 40])
+def test_in_a_terminal_a_row_says_its_epoch_and_the_last_one_is_the_end(data, columns):
+    arguments = "--batch-size", "10", "--epochs", "2", "--no-plot", "--data", data
+    shown = in_terminal(TRAIN, *arguments, columns=columns)
+    lines = [line.split("\r")[-1] for line in shown.replace("\r\n", "\n").split("\n")]
+    assert all(len(line) <= columns for line in lines)
+    rows = [line.split() for line in lines if re.search(r"0\.\d{4} 0\.\d{4}$", line)]
+    assert [row[0] for row in rows] == ["0", "1", "end"]
+    _, out, err = run(TRAIN, *arguments)  # alike, in two streams
+    assert [row[1:] for row in rows[:2]] == [line.split() for line in out.splitlines()]
+    assert all(accuracy in err for accuracy in rows[-1][1:])
 
 
 # Ctrl-C
@@ -379,17 +475,20 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.mark.parametrize(
     "module, cls, name, times, status, printed, learnt, said",
     [
-        ("ch05.options", "", "load_mnist", 1, 130, 0, 0, False),
+        ("ch05.tools.options", "", "load_mnist", 1, 130, 0, 0, False),
         ("common.network", "Network", "gradient", 1, 130, 0, 0, True),
         ("common.network", "Network", "gradient", 4, 130, 3, 3, True),
         ("common.network", "Network", "loss", 3, 130, 1, 1, True),  # in the gradient
         ("common.network", "Network", "loss", 4, 130, 1, 2, True),  # after it
         ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
+        ("common.network", "Network", "accuracy", 12, 130, 5, 5, True),  # at the end
         ("os", "", "fsync", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
-        ("ch05.progress", "", "save_and_print", 2, 130, 1, 2, True),
-        ("ch05.progress", "", "finish", 1, 130, 5, 5, False),
+        ("ch05.tools.report", "", "print_row", 2, 130, 1, 2, True),
+        ("ch05.tools.report", "", "finish", 1, 130, 5, 5, False),
         ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
-        ("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True),  # all is done
+        pytest.param(  # all is done
+            *("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True), marks=pytest.mark.unix
+        ),
     ],
 )
 def test_ctrl_c_at_any_moment(
@@ -407,12 +506,19 @@ def test_ctrl_c_at_any_moment(
     else:
         assert (tmp_path / "w.npz").read_bytes() == old
     # A header stands above the first numbers; after that comes the summary, if there is one.
-    assert ("accuracy: training" in err) == said
+    assert bool(re.search("updates? in", err)) == said
     drawn = said and status == 130 and learnt > 0 and times != 6
     stopped = ["train_neuralnet-stopped.png"] * drawn
     assert files(tmp_path) == [*stopped, "train_neuralnet.png", "w.npz"]
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in stopped)
     assert ((tmp_path / "train_neuralnet.png").read_text("latin1") == "old") == (status == 130)
+
+
+@pytest.mark.parametrize("command", [[TRAIN], [CHECK], ["-m", "ch05.train_neuralnet"]])
+def test_ctrl_c_at_the_start_ends_a_script_without_a_word(tmp_path, command):
+    # Pressed while the first packages are imported.
+    (tmp_path / "tqdm.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+    assert run(*command, PYTHONPATH=str(tmp_path)) == (130, "", "")
 
 
 def moments(ordinary, campaign):
@@ -426,6 +532,7 @@ def moments(ordinary, campaign):
     )
 
 
+@pytest.mark.unix
 @moments(ordinary=2, campaign=40)
 @pytest.mark.parametrize("shell", [None, 'trap "" INT; exec "$@"'], ids=["", "in the background"])
 def test_ctrl_c_keeps_what_was_learnt(tmp_path, data, seed, shell):
@@ -465,9 +572,37 @@ def test_ctrl_c_in_a_notebook_returns_the_history(method, updates):
     assert (history.interrupted, finished.interrupted) == (True, False)
 
 
+# A session that goes on afterwards
+
+SHOW = "import signal, sys; print('as before:', sys.stdout is sys.__stdout__, end=' '); "
+SHOW += "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+IPYTHON = f"""
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("run", " ".join(sys.argv[1:]))
+shell.run_cell({SHOW!r})
+"""
+GOES_ON = [[], ["--lr", "1e30"], ["--lr", "-1"], ["--help"]]
+
+
+@pytest.mark.parametrize("options", GOES_ON, ids=["", "diverges", "refused", "help"])
+@pytest.mark.parametrize("session", [["-i"], ["-c", IPYTHON]], ids=["python -i", "ipython"])
+def test_a_session_is_as_before(tmp_path, data, session, options):
+    command = [*session, TRAIN, "--data", data, "--iters", "3", "--no-plot", *options]
+    pipe = {"capture_output": True, "text": True, "timeout": 60, "cwd": tmp_path}
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ours["IPYTHONDIR"] = str(tmp_path)
+    done = subprocess.run([sys.executable, *map(str, command)], input=f"{SHOW}\n", env=ours, **pipe)
+    assert "as before: True True" in done.stdout, done
+    assert "Traceback" not in done.stdout + done.stderr and done.returncode == 0
+    assert ("train_neuralnet.py:" in done.stderr) == (len(options) > 1)
+
+
 # kill, full disks, closed pipes
 
 
+@pytest.mark.unix
 @moments(ordinary=2, campaign=40)
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 def test_kill_leaves_what_was_printed_or_one_update_more(tmp_path, data, seed, name):
@@ -483,16 +618,41 @@ def test_kill_leaves_what_was_printed_or_one_update_more(tmp_path, data, seed, n
     assert [name for name in files(tmp_path) if not name.endswith(".tmp")] == ["w.npz"]
 
 
-def test_a_full_disk_is_one_line_and_the_old_weights_stay(tmp_path, data):
+@pytest.mark.unix
+def test_a_full_disk_is_said_and_training_goes_on(tmp_path, data):
     TwoLayerNet(3, 2, 2).save(tmp_path / "w.npz")
     old = (tmp_path / "w.npz").read_bytes()
     # Files that grow beyond 100 blocks, of 512 or 1024 bytes, are then answered by an error.
     full = 'ulimit -f 100; exec "$@"'
-    status, out, err = run(TRAIN, *each_update(data), cwd=tmp_path, shell=full)
-    assert (status, out, err.count("\n")) == (1, "", 1) and "w.npz" in err
+    arguments = [*each_update(data, iters=3), "--no-plot"]
+    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, shell=full)
+    assert (status, out.count("\n"), err.count("w.npz")) == (1, 3, 2)  # once, and at the end
     assert files(tmp_path) == ["w.npz"] and (tmp_path / "w.npz").read_bytes() == old
 
 
+@pytest.mark.parametrize("fails", [1, 2, 4])
+def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path, data, monkeypatch, capsys, fails):
+    right, calls = os.fsync, []
+
+    def fsync(file):
+        calls.append(file)
+        if len(calls) <= fails:
+            raise OSError(28, "No space left on device")
+        right(file)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", fsync)
+    # Three savings after epochs, and one at the end.
+    status = train_neuralnet.main([*each_update(data, iters=3), "--no-plot"])
+    said = capsys.readouterr().err.count("No space left")
+    if fails < 4:
+        assert (status, said) == (0, 1)
+        assert_saved("w.npz", data, 3)
+    else:
+        assert (status, said, files(tmp_path)) == (1, 2, [])
+
+
+@pytest.mark.unix
 @pytest.mark.parametrize(
     "lines, script, arguments",
     [
@@ -513,6 +673,7 @@ def test_a_pipe_that_closes_early_ends_a_run_quietly(tmp_path, data, lines, scri
     assert files(tmp_path) == []
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_without_any_output_training_goes_on_and_saves(tmp_path, data, closed):
     arguments = each_update(data, iters=3)
@@ -528,15 +689,18 @@ def test_without_any_output_training_goes_on_and_saves(tmp_path, data, closed):
 
 
 def test_gradient_check_prints_the_books_lines_and_a_verdict():
-    status, out, err = run(CHECK, "--seed", "1")
+    """The README says within which range the figures of any seed lie: so do the default ones."""
+    (here,) = re.findall("^.*over ten seeds.*$", (ROOT / "README.md").read_text("utf-8"), re.M)
+    ranges = re.findall(r"([\d.]+e-\d+) to ([\d.]+e-\d+)", here)
+    status, out, err = run(CHECK)
     assert (status, err) == (0, "")
     figures, verdict = out.split("\n\n", 1)
     names, values = zip(*(line.split(":") for line in figures.splitlines()))
     assert names == KEYS and verdict.strip()
     # The book prints 2.2e-13, 9.7e-13, 8.4e-13 and 1.19e-10.
-    lows, highs = (1e-14, 1e-13, 1e-13, 5e-11), (1e-12, 5e-12, 5e-12, 2.5e-10)
-    for value, low, high in zip(map(float, values), lows, highs):
-        assert low < value < high
+    lows, highs = (1e-13, 5e-13, 4e-13, 1e-10), (4e-13, 2e-12, 2e-12, 1.5e-10)
+    for value, low, high, (least, most) in zip(values, lows, highs, ranges, strict=True):
+        assert low < float(least) <= float(value) <= float(most) < high
 
 
 @pytest.mark.parametrize("samples, least", [(["--samples", "2"], 12), ([], 430)])
@@ -548,7 +712,7 @@ def test_gradient_check_of_a_large_network_takes_a_sample(samples, least, monkey
     assert [line.split(":")[0] for line in lines[:7]] == [*KEYS, "W3", "b3", ""]
     # Of six parameters 2 entries each, or of three W 100 each and of b all 60, 60 and 10; two
     # losses an entry, and some more. All of the 51,370 entries would be 102,740.
-    assert 2 * least <= len(calls) < 3 * least
+    assert 2 * least <= len(calls) < 2 * least + 400
     assert all(len(x) == 2 for _, x, _ in calls)
 
 

@@ -1,4 +1,4 @@
-"""The same network several times over: this library, what a reader would move to, and the floor.
+"""The same network several times over: this library, NumPy by hand, and other libraries.
 
 Every peer starts from the same weights and does the same work:
 
@@ -41,7 +41,7 @@ class LayerByLayer:
     def __init__(self, sizes, weights):
         self.network = MultiLayerNet(sizes[0], sizes[1:-1], sizes[-1], dtype=self.dtype, rng=0)
         for i, (W, b) in enumerate(weights, start=1):
-            self.network.params.update({f"W{i}": W, f"b{i}": b})
+            self.network.params[f"W{i}"][...], self.network.params[f"b{i}"][...] = W, b
         self.rng = np.random.default_rng(0)
         self.loss, self.accuracy = self.network.loss, self.network.accuracy
 
@@ -61,6 +61,56 @@ class LayerByLayer:
 class LayerByLayer64(LayerByLayer):
     name = "layer-by-layer float64"
     dtype = np.float64
+
+
+class ByHand:
+    """The same mathematics for this one chain, written out in NumPy: no layers, no checks.
+
+    What a library that is read can't fall below by much, and needn't exceed by much.
+    """
+
+    name = "NumPy by hand"
+    dtype = np.float32
+
+    def __init__(self, sizes, weights):
+        self.W = [W.astype(self.dtype) for W, _ in weights]
+        self.b = [b.astype(self.dtype) for _, b in weights]
+        self.rng = np.random.default_rng(0)
+
+    data, draw = LayerByLayer.data, LayerByLayer.draw
+
+    def scores(self, x):
+        self.xs = [x]  # the input of each Affine
+        for W, b in zip(self.W[:-1], self.b[:-1]):
+            x = np.maximum(x @ W + b, 0)
+            self.xs.append(x)
+        return x @ self.W[-1] + self.b[-1]
+
+    def loss(self, x, t):
+        scores = self.scores(x)
+        scores = scores - scores.max(axis=1, keepdims=True)
+        exps = np.exp(scores)
+        sums = exps.sum(axis=1, keepdims=True)
+        self.y = exps / sums
+        return (np.log(sums[:, 0]) - scores[np.arange(len(t)), t]).mean()
+
+    def update(self, x, t, rate):
+        self.loss(x, t)
+        dout = self.y
+        dout[np.arange(len(t)), t] -= 1
+        dout /= len(t)
+        dW, db = [None] * len(self.W), [None] * len(self.b)
+        for i in reversed(range(len(self.W))):
+            dW[i] = self.xs[i].T @ dout
+            db[i] = dout.sum(axis=0)
+            if i:  # the first layer's dx is not needed
+                dout = (dout @ self.W[i].T) * (self.xs[i] > 0)
+        for i in range(len(self.W)):
+            self.W[i] -= rate * dW[i]
+            self.b[i] -= rate * db[i]
+
+    def accuracy(self, x, t):
+        return (self.scores(x).argmax(axis=1) == t).mean()
 
 
 class Copied(LayerByLayer):
@@ -220,7 +270,7 @@ class Floor:
         xs = self.forward(x)
         for i in reversed(range(len(self.W))):
             np.dot(xs[i].T, xs[i + 1], out=self.dW[i])
-            if i:  # the first layer's dx is nobody's business
+            if i:  # the first layer's dx is not needed
                 np.dot(xs[i + 1], self.W[i].T, out=xs[i])
 
 
@@ -291,25 +341,29 @@ def book_gradient(f, x):
     return grad
 
 
-PEERS = [LayerByLayer, LayerByLayer64, Copied, ScikitLearn, Torch, Floor]
+PEERS = [LayerByLayer, LayerByLayer64, ByHand, Copied, ScikitLearn, Torch, Floor]
 
 
-def training_job(peer, train_set, test_set, iters=10000, batch_size=100):
+def step(peer, x_train, t_train, N, rate):
+    """Once round the chapter's loop: draw a batch of N samples, update, and the loss after it."""
+    batch_mask = peer.draw(len(x_train), N)
+    x, t = x_train[batch_mask], t_train[batch_mask]
+    peer.update(x, t, rate)
+    return peer.loss(x, t)
+
+
+def training_job(peer, train_set, test_set, iters, batch_size=100):
     """The chapter's job: updates, the loss after each, and the accuracies once an epoch."""
-    (x_train, t_train), (x_test, t_test) = train_set, test_set
-    epoch = len(x_train) // batch_size
+    epoch = len(train_set[0]) // batch_size
     for i in range(iters):
-        batch_mask = peer.draw(len(x_train), batch_size)
-        x, t = x_train[batch_mask], t_train[batch_mask]
-        peer.update(x, t, 0.1)
-        peer.loss(x, t)
+        step(peer, *train_set, batch_size, 0.1)
         if i % epoch == 0:
-            peer.accuracy(x_train, t_train)
-            test_acc = peer.accuracy(x_test, t_test)
+            peer.accuracy(*train_set)
+            test_acc = peer.accuracy(*test_set)
     return test_acc
 
 
 if __name__ == "__main__":  # one job in a process of its own, for its peak memory
     (peer_class,) = (peer for peer in PEERS if peer.__name__ == sys.argv[1])
     start = peer_class((784, 50, 10), start_weights((784, 50, 10)))
-    training_job(start, *(start.data(*part) for part in load_mnist()))
+    training_job(start, *(start.data(*part) for part in load_mnist()), iters=int(sys.argv[2]))

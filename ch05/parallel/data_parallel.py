@@ -1,6 +1,6 @@
 """Beyond one machine: data parallelism is averaging gradients.
 
-    mpiexec -n 4 python ch05/train_neuralnet.py --hidden 2000 --batch-size 1000
+    mpiexec -n 4 python ch05/parallel/train_parallel.py --hidden 2000 --batch-size 1000
 
 Every rank (process) of an MPI job holds the same network and draws the same batch, but computes
 the gradient of its own slice of it only. One Allreduce adds up the gradients of all ranks, each
@@ -32,93 +32,29 @@ may reach, it pays from N = 4 R / 3 B on: some 107 samples at 10 Gbit/s (B = 1.2
         at 100 Gbit/s     1.6          1.8            1.85
 """
 
-import io
-import os
-import signal
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-
 import numpy as np
 
-from common.threads import limit
-
-__all__ = ["DataParallel", "end", "together", "world"]
-
-LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
-
-
-def world():
-    """The communicator of all ranks if mpiexec started this process, else None.
-
-    mpi4py is imported only then. ImportError, with the way to install it, if it isn't there.
-    """
-    if not any(os.environ.get(name, "1") not in ("", "0", "1") for name in LAUNCHERS):
-        return None
-    try:
-        from mpi4py import MPI
-    except ImportError:
-        raise ImportError(
-            "expected mpi4py, since mpiexec started this, got none; "
-            'install it by: python -m pip install -e ".[mpi]"'
-        ) from None
-    if MPI.COMM_WORLD.size == 1:
-        return None
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends all ranks at once
-    return MPI.COMM_WORLD
-
-
-def together(parse, argv, comm):
-    """parse(argv) on every rank; if one refuses its options, rank 0 says why, and all end.
-
-    Then the ranks on one machine share its cores among their threads.
-    """
-    if comm is None:
-        return parse(argv)
-    from mpi4py import MPI
-
-    args, status, said, printed = None, None, io.StringIO(), io.StringIO()
-    try:
-        with redirect_stderr(said), redirect_stdout(printed):
-            args = parse(argv)
-    except SystemExit as stop:  # a refusal, or --help
-        status = stop.code
-    answers = comm.allgather((said.getvalue(), status))
-    if comm.rank == 0:
-        sys.stderr.write("".join(dict.fromkeys(text for text, _ in answers)))
-        sys.stdout.write(printed.getvalue())
-    stops = [status for _, status in answers if status is not None]
-    if stops:
-        sys.exit(max(stops))
-    ranks_here = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    limit(max(1, _cores(ranks_here) // ranks_here.size))
-    return args
-
-
-def _cores(comm):
-    """How many cores these ranks may use together."""
-    if not hasattr(os, "sched_getaffinity"):  # only Linux tells which
-        return os.cpu_count()
-    return len(set().union(*comm.allgather(os.sched_getaffinity(0))))
-
-
-def end(status):
-    """Where this is a rank of several and it failed, let its exit end the others too."""
-    if "mpi4py.MPI" in sys.modules and status:
-        from mpi4py.run import set_abort_status
-
-        set_abort_status(status)
+__all__ = ["DataParallel"]
 
 
 class DataParallel:
     """A network whose batches are shared out among the ranks of an MPI communicator.
 
     It has the methods that training needs, and train uses it as it would use the network. All
-    ranks must call them together, with the same x and t; each gets the same results.
+    ranks must call them together, with the same x and t; each gets the same results. They start
+    with the parameters of rank 0.
+
+    The loss must be a mean over the samples, as SoftmaxWithLoss has it. One that is a sum over
+    them comes out divided by the number of ranks, and so does its gradient.
     """
 
     def __init__(self, network, comm):
         self.network = network
         self.comm = comm
+        for array in network.params.values():
+            start = np.array(array).ravel()  # Bcast needs entries that lie side by side
+            comm.Bcast(start, root=0)
+            array[...] = start.reshape(array.shape)
 
     @property
     def params(self):
@@ -139,7 +75,7 @@ class DataParallel:
         flat = np.zeros(sum(param.size for param in params.values()), self.network.dtype)
         if share:  # a batch smaller than the number of ranks leaves some with nothing to do
             grad = self.network.gradient(x[mine], t[mine])
-            np.concatenate([grad[key].ravel() for key in params], out=flat)
+            np.concatenate([np.ravel(grad[key]) for key in params], out=flat)
             flat *= share
         self._allreduce(flat)
         ends = np.cumsum([param.size for param in params.values()])

@@ -1,0 +1,181 @@
+"""What is looked at before the first update of a training."""
+
+import difflib
+import functools
+import inspect
+import math
+import numbers
+import warnings
+
+import numpy as np
+
+from common.layers import SoftmaxWithLoss
+from common.mistakes import as_numbers, check_count, kind, label_rows, short, wrong
+
+__all__ = ["check_training", "named_arguments"]
+
+
+def check_training(network, train_set, test_set, iters_num, batch_size, learning_rate):
+    """The two sets as arrays; and are their t labels, so that there is an accuracy?"""
+    check_learns(network)
+    check_count("iters_num", iters_num)
+    check_count("batch_size", batch_size)
+    if not isinstance(learning_rate, numbers.Real) or not 0 < learning_rate < math.inf:
+        raise wrong(ValueError, "learning_rate as a number above 0", short(learning_rate))
+    x_train, t_train = as_set("train", train_set)
+    x_test, t_test = as_set("test", test_set)
+    if not warn_of_scale("x_train", x_train):
+        warn_of_scale("x_test", x_test)
+    warn_of_large_batch(batch_size, len(x_train))
+    are_classes = [
+        have_classes(network, "train_set", x_train, t_train),
+        have_classes(network, "test_set", x_test, t_test),
+    ]
+    return (x_train, t_train), (x_test, t_test), all(are_classes)
+
+
+def check_learns(network):
+    if isinstance(network, type) or not hasattr(network, "gradient"):
+        raise wrong(TypeError, "a network", kind(network))
+    if not network.params:
+        hint = "a layer learns its array W if it has dW too: write self.dW = None in __init__"
+        raise wrong(ValueError, "a network with something to learn", "no parameters", hint)
+
+
+# The two sets
+
+
+def as_set(name, pair):
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise wrong(TypeError, f"{name}_set as a pair (x, t)", kind(pair))
+    x, t = pair
+    check_no_words(f"t_{name}", t)
+    x, t = (as_numbers(each, f"{name}_set as arrays of real numbers") for each in (x, t))
+    if x.ndim < 2 or x.shape[:1] != t.shape[:1] or x.size == 0:
+        came, hint = f"{x.shape} and {t.shape}", ""
+        if x.ndim == 1 and x.size == t.size > 1:
+            hint = "if a sample is one number, pass x.reshape(-1, 1)"
+        raise wrong(ValueError, f"{name}_set as N samples x, (N, D), and N labels t", came, hint)
+    check_finite(f"x_{name}", x)
+    check_finite(f"t_{name}", t)
+    return x, t
+
+
+def check_no_words(name, t):
+    words = np.asarray(t)
+    first = words.flat[0] if words.size else 0
+    if isinstance(first, str):
+        digits = all(isinstance(word, str) and word.isdecimal() for word in words.flat)
+        hint = f"{name}.astype(int)" if digits else "np.unique(t, return_inverse=True)[1]"
+        hint = f"pass {hint}{'' if digits else ', with t the labels of both sets'}"
+        raise wrong(
+            TypeError, f"{name} as class numbers", f"words such as {short(str(first))}", hint
+        )
+
+
+def check_finite(name, array):
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        place = np.argwhere(~np.isfinite(array))[0].tolist()
+        came = f"{array[tuple(place)]} at {name}{place}"
+        hint = "leave that sample out, or fill in a number"
+        raise wrong(ValueError, f"finite numbers in {name}", came, hint)
+
+
+def have_classes(network, name, x, t):
+    """False if the last layer is one's own and takes a t that isn't labels.
+
+    With SoftmaxWithLoss such a t is an error, which comes here, before the first update.
+    """
+    scores = None
+    try:
+        scores = network.predict(x[:1])
+        label_rows(t, np.empty((len(t), *scores.shape[1:])))
+    except ValueError as error:
+        if scores is None or isinstance(network.lastLayer, SoftmaxWithLoss):
+            raise ValueError(f"{name}: {error}") from None
+        return False
+    return True
+
+
+# The size of the numbers
+
+
+def warn_of_scale(name, x):
+    """Warn of samples that aren't of the size for which networks start.
+
+    Found by trying: with a root mean square of 10 or more training on MNIST fails, and with 0.01
+    or less. Samples of few columns fail sooner: 64 columns with 0.03.
+    """
+    size = float(np.sqrt(np.mean(np.square(x[:1000], dtype=np.float64))))
+    length = size * math.sqrt(x[0].size)  # of a sample as a vector
+    if size > 7 or 0 < size < 0.02 or 0 < size < 0.1 and length < 0.3:
+        came = f"numbers of about {size:.3g}, up to {x.max():.4g}"
+        hint = how_to_scale(x.reshape(len(x), -1))
+        warnings.warn(f"expected {name} to be of about 1, got {came}; {hint}", stacklevel=5)
+        return True
+    return False
+
+
+def how_to_scale(x):
+    """What to do with numbers that are too large or too small, by what they look like."""
+    low, high = float(x.min()), float(x.max())
+    if low >= 0 and (x.shape[1] == 784 or high == 255) and 200 <= high <= 255:
+        return "divide pixels by 255, or pass normalize=True to load_mnist"
+    if low >= 0 and x.shape[1] == 784 and 200 / 255 <= high * 255 <= 1:
+        return "were they divided by 255 twice?"
+    columns = np.maximum(x.max(axis=0), -x.min(axis=0))  # the largest of each
+    largest = float(columns.max())
+    varies = np.ptp(x, axis=0) > 0
+    alike = np.mean(columns[varies] > largest / 10) > 0.8 if varies.any() else True
+    if alike and abs(x.mean(dtype=float)) < 3 * x.std(dtype=float):
+        return f"divide by {largest:.4g}, the largest, in both sets"
+    few = "" if varies.all() else " + 1e-8"
+    return f"pass (x - mean) / std: mean = x_train.mean(axis=0), std = x_train.std(axis=0){few}"
+
+
+def warn_of_large_batch(batch_size, N):
+    if batch_size > N and batch_size != 100:  # nobody chose 100, the default
+        came = f"{batch_size:,}: samples are drawn several times into a batch"
+        warnings.warn(f"expected batch_size up to {N:,}, as many as there are samples, got {came}",
+                      stacklevel=5)  # fmt: skip
+
+
+# The arguments of train
+
+
+def named_arguments(train):
+    """Let train(...) answer arguments that it doesn't take in one sentence."""
+    signature = inspect.signature(train)
+
+    @functools.wraps(train)
+    def checked(*args, **options):
+        try:
+            signature.bind(*args, **options)
+        except TypeError:
+            raise wrong_arguments([*signature.parameters], args, options) from None
+        return train(*args, **options)
+
+    return checked
+
+
+OTHER_NAMES = {"lr": "learning_rate", "epochs": "iters_num", "iters": "iters_num", "seed": "rng"}
+
+
+def wrong_arguments(names, args, options):
+    sets, settings = names[:3], names[3:]
+    if unknown := [name for name in options if name not in names]:
+        near = difflib.get_close_matches(unknown[0], names, n=1)
+        mean = OTHER_NAMES.get(unknown[0], near[0] if near else "")
+        hint = f"did you mean {mean}?" if mean else ""
+        if mean == "iters_num":
+            hint = "did you mean iters_num? It counts updates"
+        return wrong(TypeError, f"options out of {', '.join(settings)}", unknown[0], hint)
+    if len(args) > 3:
+        expected = "train(network, (x_train, t_train), (x_test, t_test), ...)"
+        hint = "put each x and its t in brackets, and name what follows: batch_size=100"
+        return wrong(TypeError, expected, f"{len(args)} arguments without a name", hint)
+    missing = [name for name in sets[len(args) :] if name not in options]
+    if missing:
+        hint = "a set is a pair (x, t)"
+        return wrong(TypeError, "train(network, train_set, test_set)", f"no {missing[0]}", hint)
+    return wrong(TypeError, "each argument once", "one twice")

@@ -1,0 +1,104 @@
+"""What a training prints and writes: a row after each epoch, and the rest at the end."""
+
+import io
+import sys
+
+from tqdm import tqdm
+
+from ch05.tools.screen import on_screen, say
+from common.files import ctrl_c_later, write_whole
+
+__all__ = ["finish", "print_row"]
+
+
+def print_row(args, history):
+    """After an epoch: save, and print the two accuracies above the bar.
+
+    Standard output holds the chapter's numbers and no more. On a screen, an epoch stands before
+    them.
+    """
+    epoch, numbers = len(history.test_acc_list) - 1, (history.train_acc_list, history.test_acc_list)
+    # Ctrl-C leaves neither half of a line nor a file without its line. The bar gives way.
+    with ctrl_c_later(), tqdm.external_write_mode():
+        if args.save:
+            save(args)
+        if epoch == 0:
+            say(HEADER_ON_SCREEN if on_screen() else HEADER)
+        if on_screen():
+            print(f"{epoch:5}  ", end="", file=sys.stderr, flush=True)
+        print(*(f"{accuracies[-1]:.4f}" for accuracies in numbers), flush=True)
+
+
+HEADER = "accuracy after the first update of each epoch:\ntrain  test"
+HEADER_ON_SCREEN = "accuracy after each epoch (0: after the first update)\nepoch  train  test"
+
+
+def finish(args, history):
+    """Say how the training went, on standard error, and write what was asked for.
+
+    Returns the exit status: 130 after Ctrl-C, 1 if something couldn't be written.
+    """
+    if history.end_accuracies:
+        row = "  end  {:.4f} {:.4f}"
+        if not (on_screen() and history.test_acc_list):
+            row = "accuracy at the end: training digits {:.4f}, test digits {:.4f}"
+        say(row.format(*history.end_accuracies))
+    updates, seconds = len(history.train_loss_list), max(history.seconds, 1e-9)
+    stopped, plural = "stopped by Ctrl-C after " * history.interrupted, "s" * (updates != 1)
+    say(
+        f"{stopped}{updates:,} update{plural} in {seconds:.1f} s, {updates / seconds:,.0f} a second"
+    )
+    saved = drawn = True
+    if updates and args.save:
+        saved = save(args, last=True)
+    if updates and args.plot:
+        drawn = save_picture(args.plot, history)
+    if updates and args.show:
+        show(history)
+    return 130 if history.interrupted else 0 if saved and drawn else 1
+
+
+def save(args, last=False):
+    """Write the weights. What keeps them from being written, a full disk, doesn't end a training.
+
+    It is said once, and at the end. Returns whether they were written.
+    """
+    try:
+        args.network.save(args.save)
+    except OSError as error:
+        if last:
+            say(str(error))
+        elif not args.save_failed:
+            say(f"{error}; training goes on, and saving is tried again after each epoch")
+        args.save_failed = True
+        return False
+    if last:
+        say(f"weights written to {args.save}")
+    return True
+
+
+def save_picture(path, history):
+    if history.interrupted:  # the picture of a whole training stays
+        path = path.with_name(f"{path.stem}-stopped{path.suffix}")
+    try:
+        write_whole(path, picture(history, path.suffix[1:]))
+    except OSError as error:
+        say(str(error))
+        return False
+    say(f"picture written to {path}")
+    return True
+
+
+def picture(history, kind):
+    """history.plot() as the bytes of a file of that kind: png, svg, pdf."""
+    content = io.BytesIO()
+    history.plot().savefig(content, format=kind, dpi=120)
+    return content.getvalue()
+
+
+def show(history):
+    """The picture in a window, until it is closed, if there is a screen."""
+    try:
+        history.plot().show()
+    except RuntimeError:
+        say("expected a screen to show the picture on, got none; --plot writes it to a file")
