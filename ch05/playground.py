@@ -33,6 +33,7 @@ from ch05.two_layer_net import TwoLayerNet
 from common.files import write_whole
 from common.functions import softmax
 from common.mistakes import wrong
+from common.params import all_layers
 from common.threads import threads_for
 from dataset.mnist import load_mnist
 from dataset.photo import centred
@@ -253,13 +254,14 @@ class Playground:
 @contextmanager
 def not_training(layers):
     """Layers such as Dropout have train_flg set to False in a with statement."""
-    flags = [(layer, layer.train_flg) for layer in layers.values() if hasattr(layer, "train_flg")]
+    flagged = [layer for _, layer in all_layers(layers) if hasattr(layer, "train_flg")]
+    flags = [layer.train_flg for layer in flagged]
     try:
-        for layer, _ in flags:
+        for layer in flagged:
             layer.train_flg = False
         yield
     finally:
-        for layer, flag in flags:
+        for layer, flag in zip(flagged, flags):
             layer.train_flg = flag
 
 

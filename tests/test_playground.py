@@ -19,6 +19,7 @@ from ch05.playground import Playground
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network
+from common.params import all_layers
 from dataset.mnist import load_mnist
 
 
@@ -459,6 +460,23 @@ class AsImages:
         return dout.reshape(-1, 784)
 
 
+class Block:
+    """Layers in a layer."""
+
+    def __init__(self, *layers):
+        self.layers = layers
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dout):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+
+
 def chain(*layers):
     named = OrderedDict((f"{type(layer).__name__}{i}", layer) for i, layer in enumerate(layers, 1))
     return Network(named, SoftmaxWithLoss())
@@ -472,6 +490,7 @@ CHAINS = {
     "one layer": lambda: chain(affine(784, 10)),
     "a layer that learns": lambda: chain(affine(784, 7), LeakyRelu(), affine(7, 10)),
     "dropout": lambda: chain(affine(784, 8), Relu(), Dropout(), affine(8, 10)),
+    "a block": lambda: chain(Block(affine(784, 8), Relu(), Dropout()), affine(8, 10)),
     "writes into dout": lambda: chain(affine(784, 8), ReluInPlace(), affine(8, 10)),
     "no dx": lambda: chain(affine(784, 8, NoDx), Relu(), affine(8, 10)),
     "images": lambda: chain(AsImages(), LeakyRelu(), affine(784, 10)),
@@ -492,7 +511,7 @@ def test_any_chain(name):
     ticks(playground, 2)
     assert complaint(playground) == "" and playground.training
     assert any((network.params[key] != before[key]).any() for key in before)
-    for layer in network.layers.values():
+    for _, layer in all_layers(network.layers):
         if hasattr(layer, "train_flg"):
             assert layer.train_flg is True
             layer.train_flg = False
