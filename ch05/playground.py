@@ -139,10 +139,8 @@ class Playground:
                 values = self.values()
         except Exception as caught:  # of a reader's own layer, too
             error = error or str(caught)
-        step = (
-            0 if not self.pad.ink.any() else 1 if not self.updates else 2 if self.t is None else 3
-        )
-        self.page.say(error or HINTS[step], bool(error))
+        done = [self.pad.ink.any(), self.updates > 0, self.t is not None, False]
+        self.page.say(error or HINTS[done.index(False)], bool(error))
         self.page.show_values(self.pad.ink, self.t, values)
         self.draw()
 
@@ -177,8 +175,9 @@ class Playground:
                     self.curve = self.curve[::2]
         except Exception as error:  # a learning rate that is too large, above all
             self.pause()
-            self.training_error = f"Update {self.updates}: {error}. Press start anew."
-            show = True
+            self.training_error, show = f"Update {self.updates}: {error}", True
+            if isinstance(error, FloatingPointError):
+                self.training_error += ". Press start anew"
         if show:
             self.show_training()
 
@@ -188,7 +187,8 @@ class Playground:
         If it doesn't come for a second, nobody looks any more: then the training waits, too.
         """
         if self.training and (self.drawn or time.perf_counter() < self.asked + 1):
-            self.update(seconds=0.03 if self.drawn else 0.01, show=self.drawn)
+            busy = self.pad.button or not self.drawn  # let what is drawn come first
+            self.update(seconds=0.01 if busy else 0.03, show=self.drawn)
 
     def show_training(self):
         self.page.show_training(self.curve, self.training)

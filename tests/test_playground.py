@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.backend_bases import CloseEvent, DrawEvent, KeyEvent, MouseEvent, ResizeEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from PIL import Image
 from readers import LeakyRelu
@@ -580,6 +581,15 @@ def test_the_words_grow_and_shrink_with_the_figure(size):
     draw(playground, *SEVEN)
     pick(playground, 7)
     assert playground.pad.ink[6, 14] == 1 and playground.t == 7
+
+
+def test_it_can_be_read_in_any_style():
+    with plt.style.context("dark_background"):
+        playground = new()
+        playground.figure.canvas.draw()
+    pixels = np.asarray(playground.figure.canvas.buffer_rgba())[..., :3]
+    assert np.median(pixels) == 255
+    assert {to_rgba(text.get_color()) for text in playground.figure.findobj(Text)} >= {to_rgba("k")}
 
 
 def test_its_width():
