@@ -307,11 +307,12 @@ def main(argv=None):
 
 def new_network(args):
     how = {"dtype": np.float32, "rng": args.seed}
+    if args.std is not None:
+        how["weight_init_std"] = args.std
     if len(args.hidden) == 1:
-        network = TwoLayerNet(784, *args.hidden, 10, args.std or 0.01, **how)
+        network = TwoLayerNet(784, *args.hidden, 10, **how)
     else:
-        std = {} if args.std is None else {"weight_init_std": args.std}
-        network = MultiLayerNet(784, args.hidden, 10, **std, **how)
+        network = MultiLayerNet(784, args.hidden, 10, **how)
     if args.load:
         network.load(args.load)
     return network
