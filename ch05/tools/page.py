@@ -232,7 +232,7 @@ class Page:
             text.set_text(f"{name}  {rows[-1, k]:.3f}" if len(rows) else name)
         updates = int(rows[-1, 0]) if len(rows) else 0
         self.curve_ax.set_xlim(0, max(updates, 100))
-        words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "not trained yet"
+        words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "no update yet"
         if updates >= 300 and rows[-1, 2] < 0.2:
             words += (
                 ": it has learnt next to nothing.\nTry a smaller learning rate, or more updates."
