@@ -208,6 +208,7 @@ def test_erasing_with_the_right_button_and_with_the_key():
     assert playground.pad.ink[14, 16:19].max() == 0 and playground.pad.ink[14, 22] == 1
     key(playground, "e")
     key(playground, "q")  # which closes other figures
+    assert plt.fignum_exists(playground.figure.number)
     draw(playground, (16, 14), (18, 14))
     assert playground.pad.ink[14, 16:19].min() == 1
 
