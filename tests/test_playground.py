@@ -400,7 +400,10 @@ def test_drawing_while_it_trains():
     for x in range(9, 20):
         mouse(playground, ax, x, 6, "move")
         ticks(playground, 1)
+        assert playground.updates >= x - 8
     mouse(playground, ax, 20, 6, "release")
+    ticks(playground, 1)
+    assert playground.curve[-1][0] == playground.updates
     x = np.asarray(playground.page.x.get_array()).reshape(1, 784)
     _, _, y = by_hand(playground.network.params, x)
     assert [digit[2].get_text() for digit in playground.page.digits] == rounded(y, ".2f")
