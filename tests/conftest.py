@@ -49,7 +49,7 @@ def pytest_configure(config):
 
 def pytest_runtest_setup(item):
     if item.config.windows and item.get_closest_marker("unix"):
-        pytest.skip("needs Unix")
+        pytest.skip("as expected on Windows: it needs Unix")
 
 
 @pytest.fixture(scope="session")
