@@ -202,8 +202,7 @@ class blame:
             hide_our_frames()
             variables = traceback.tb_frame.f_locals
             layer = variables.get("layer", self.network.lastLayer)
-            call = Call(self.network, getattr(layer, "layer", layer), variables)
-            call.explain(error, in_call=traceback.tb_next is None)
+            Call(self.network, getattr(layer, "layer", layer), variables).explain(error)
 
 
 class Call:
@@ -217,12 +216,11 @@ class Call:
         place = [each is layer for _, each in order].index(True)
         self.name, self.before = order[place][0], order[place - 1][0] if place else None
 
-    def explain(self, error, in_call):
+    def explain(self, error):
         """Raise what was really wrong, or put the layer's name before the error's message."""
         if self.given is None:
             check_returned(self.before, None, self.method)
-        if in_call:  # it didn't even begin
-            check_is_layer(self.name, self.layer, [self.method], last=self.name == "lastLayer")
+        check_is_layer(self.name, self.layer, [self.method], last=self.name == "lastLayer")
         text = str(error)
         name, hint = self.name, ""
         if isinstance(error, IndexError) and "integer" in text:

@@ -156,10 +156,8 @@ class Params(dict):
         found = find(layers)
         if found != self._found:
             check_not_late(found, self._found)
-            parameters = with_keys(found)
-            check_parameters(parameters)
+            self._found, self._parameters = found, with_keys(found)
             dict.clear(self)
-            self._found, self._parameters = found, parameters
         self._layers = layers
         for key, (_, layer, name) in self._parameters.items():
             dict.__setitem__(self, key, getattr(layer, name))

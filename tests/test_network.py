@@ -426,6 +426,17 @@ def test_numpys_settings_make_no_difference_to_the_chain(errors):
         assert not small.gradient(X, [0, 1])["W1"].any()
 
 
+def test_numpys_settings_are_as_before_afterwards():
+    network = by_hand()
+    with np.errstate(divide="raise", over="warn", under="print", invalid="call"):
+        before = np.geterr()
+        network.gradient(X, [0, 1])
+        assert np.geterr() == before
+        with pytest.raises(ValueError):
+            network.loss(X, [0, 2])
+        assert np.geterr() == before
+
+
 # Params is a dict
 
 
@@ -611,6 +622,9 @@ def test_a_step_in_an_array_that_the_layer_has_no_longer_is_an_error_and_not_sil
     same(network.layers["Affine1"].b, [-1, -2, -3, -4])
     old["W2"] = np.zeros((4, 2))  # is meant for the layer that is there now
     same(network.layers["Affine2"].W, np.zeros((4, 2)))
+    network.layers["Affine2"] = new = affine(4, 2)
+    old["b2"] = [5, 6]
+    same(new.b, [5, 6])
     del network.layers["Affine1"]
     with pytest.raises(RuntimeError, match="b1"):
         old["b1"] -= 1
@@ -1050,6 +1064,25 @@ def test_accuracy_warns_if_scores_depend_on_other_samples_or_on_chance(layer):
         accuracy = network.accuracy(x, [0, 1, 0, 1, 0])
     assert 0 <= accuracy <= 1
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_accuracy_leaves_what_its_last_batch_left_in_the_layers():
+    x = np.random.default_rng(0).standard_normal((1003, 2))
+    for layer in (Relu(), Centering(), Noise(train_flg=True)):
+        network = chain(Affine1=affine(), Mine=layer)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network.accuracy(x, np.arange(1003) % 2)
+        same(network.layers["Affine1"].x, x[1000:])
+
+
+def test_accuracy_counts_what_an_overridden_predict_returns():
+    class Contrary(Network):
+        def predict(self, x):
+            return -super().predict(x)
+
+    network = Contrary(OrderedDict(Affine1=affine()), SoftmaxWithLoss())
+    assert network.accuracy(X, [1, 1]) == 0 and network.accuracy(X, [0, 0]) == 1
 
 
 @parametrize("kind", [Centering, Noise])
