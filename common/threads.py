@@ -67,7 +67,15 @@ class _Limit:
                 self.apply()
             else:
                 self.first.restore_original_limits()
+                self.let_others_set()
 
     def apply(self):
         threads = min(each.threads for each in self.active)
         threadpool_limits(min(threads, self.before), user_api="blas")
+        self.let_others_set()
+
+    def let_others_set(self):
+        # From threadpoolctl 3.8 on, a thread that sets a number keeps others from setting another
+        # one until a with statement ends. This one changes nothing else.
+        with threadpool_limits(None, user_api="blas"):
+            pass

@@ -29,7 +29,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # Windows
 
 UNIX_MODULES = "fcntl", "grp", "pty", "pwd", "resource", "termios"
-UNIX_NAMES = (os, "fork"), (os, "killpg"), (os, "mkfifo"), (signal, "SIGKILL")
+UNIX_NAMES = (os, "fork"), (os, "mkfifo")
 
 
 def pytest_addoption(parser):
@@ -47,9 +47,10 @@ def pytest_configure(config):
             delattr(owner, name)
 
 
-def pytest_runtest_setup(item):
-    if item.config.windows and item.get_closest_marker("unix"):
-        pytest.skip("needs Unix")
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if config.windows and item.get_closest_marker("unix"):
+            item.add_marker(pytest.mark.skip(reason="as expected on Windows: it needs Unix"))
 
 
 @pytest.fixture(scope="session")

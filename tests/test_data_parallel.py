@@ -26,7 +26,7 @@ SCRIPTS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]
 MPIEXEC = shutil.which("mpiexec", path=SCRIPTS)
 needs_mpi = pytest.mark.skipif(
     MPIEXEC is None or importlib.util.find_spec("mpi4py") is None,
-    reason='needs mpiexec and mpi4py: pip install -e ".[mpi]"',
+    reason='as expected without the extra: python -m pip install -e ".[mpi]"',
 )
 
 

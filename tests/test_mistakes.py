@@ -716,7 +716,14 @@ OPTIONS = [
     ("train", "--save= --iters 1 --no-plot", "--save: expected a file to write, got '': Is a d"),
     ("train", "--save none/w", "--save: expected a file to write, got 'none/w': No such"),
     ("train", "--load= --iters 1 --no-plot", f".: {NPZ}"),
-    ("train", "--load a.png --no-plot", f"a.png: {NPZ}", "is --hidden the same as when they were"),
+    ("train", "--load a.png --no-plot", f"a.png: {NPZ}", "(File is not a zip file)\n"),
+    (
+        "train",
+        "--load w.npz --no-plot",
+        "w.npz: expected the weights of this network, got others: "
+        "W1 has shape (3, 3), not (784, 50)",
+        "; is --hidden the same as when they were saved?",
+    ),
     ("train", "--load ~/w.npz", "w.npz: expected a file of weights, got none"),
     ("train", "--data=", "expected a folder with train-images-idx3-ubyte"),
     ("train", "--data text", "text: expected a folder with", "got a file"),
@@ -747,6 +754,7 @@ OPTIONS = [
                          ids=[row[1] for row in OPTIONS])  # fmt: skip
 def test_a_bad_option_is_answered_by_one_line(desk, capsys, script, options, words):
     (desk / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
+    notebook()["net"].save("w.npz")
     scripts = {"train": train_neuralnet, "check": gradient_check}
     files = sorted(desk.iterdir())
     with pytest.raises(SystemExit) as stop:

@@ -403,6 +403,16 @@ def test_training_warns_where_next_to_nothing_is_learnt():
     assert history.end_accuracies[0] > 0.6
 
 
+def test_a_large_loss_of_few_samples_is_not_taken_for_having_learnt_nothing():
+    network = TwoLayerNet(3, 3, 3)
+    network.params = {"W1": np.eye(3), "b1": [0, 0, 0], "W2": 1000 * np.eye(3), "b2": [0, 0, 0]}
+    t = np.arange(30) % 3
+    x, t[0] = np.eye(3)[t], 1  # one label is wrong: its loss is 1000, and the others' is 0
+    history = train(network, (x, t), (x, t), iters_num=100, learning_rate=1e-12, rng=0)
+    assert np.mean(history.train_loss_list) > 10
+    assert history.end_accuracies == (29 / 30, 29 / 30)
+
+
 def in_terminal(*command, columns=100):
     """What a command shows in a real terminal."""
     import fcntl  # not at the top: Windows has none of the three

@@ -64,8 +64,8 @@ def measure_end(history, network, train_set, test_set):
 
 def warn_if_nothing_learnt(history, network, train_set):
     """Is the loss no better than that of a guess that only knows how frequent each class is?"""
-    losses = history.train_loss_list[-100:]
-    if len(losses) < 100 or not isinstance(network.lastLayer, SoftmaxWithLoss):
+    losses, last = history.train_loss_list[-100:], getattr(network, "lastLayer", None)
+    if len(losses) < 100 or not isinstance(last, SoftmaxWithLoss):
         return
     x, t = train_set
     share = label_rows(t, np.empty((len(t), *network.predict(x[:1]).shape[1:]))).mean(axis=0)

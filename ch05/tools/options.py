@@ -178,4 +178,6 @@ def load(network, path):
     try:
         network.load(path)
     except ValueError as error:
-        raise ValueError(f"{error}; is --hidden the same as when they were saved?") from None
+        others = "expected the weights of this network" in str(error)
+        hint = "; is --hidden the same as when they were saved?" if others else ""
+        raise ValueError(f"{error}{hint}") from None

@@ -53,7 +53,7 @@ def finish(args, history):
     if updates and args.plot:
         drawn = save_picture(args.plot, history)
     if updates and args.show:
-        show(history)
+        show(args, history)
     return 130 if history.interrupted else 0 if saved and drawn else 1
 
 
@@ -95,9 +95,10 @@ def picture(history, kind):
     return content.getvalue()
 
 
-def show(history):
+def show(args, history):
     """The picture in a window, until it is closed, if there is a screen."""
     try:
         history.plot().show()
     except RuntimeError:
-        say("expected a screen to show the picture on, got none; --plot writes it to a file")
+        hint = f"the picture is in {args.plot}" if args.plot else "--plot FILE writes it to a file"
+        say(f"expected a screen to show the picture on, got none; {hint}")
