@@ -16,6 +16,7 @@ from common.network import Network
 __all__ = ["MultiLayerNet"]
 
 ACTIVATIONS = {"relu": Relu, "sigmoid": Sigmoid}
+BOOKS_NAMES = {"relu": "he", "sigmoid": "xavier"}  # of what suits each activation
 
 
 class MultiLayerNet(Network):
@@ -25,7 +26,8 @@ class MultiLayerNet(Network):
     hidden_size_list : number of units of each hidden layer; a number alone is one layer
     activation       : "relu" or "sigmoid"
     weight_init_std  : the weights start as this times standard normal draws; a number, "he"
-                       for sqrt(2 / D) or "xavier" for sqrt(1 / D), with D inputs of the layer
+                       for sqrt(2 / D) or "xavier" for sqrt(1 / D), with D inputs of the layer;
+                       "relu" and "sigmoid", as the book calls them, are "he" and "xavier"
     dtype, rng       : as for TwoLayerNet
 
     The layers are Affine1, Relu1 (or Sigmoid1), Affine2, ... The biases start at 0.
@@ -48,6 +50,8 @@ class MultiLayerNet(Network):
             check_count("each of hidden_size_list", size)
         if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise wrong(ValueError, 'activation "relu" or "sigmoid"', short(activation))
+        if isinstance(weight_init_std, str):
+            weight_init_std = BOOKS_NAMES.get(weight_init_std, weight_init_std)
         rng = rng if rng is None else np.random.default_rng(rng)  # one stream for all draws
         Activation = ACTIVATIONS[activation]
         sizes = [input_size, *hidden_size_list, output_size]

@@ -180,27 +180,18 @@ def draw_digits(images, titles=None, columns=10, *, label=None, ax=None):
     images, titles = _as_pictures(images, titles)
     N, side = images.shape[:2]
     columns = min(columns, N)
-    rows = -(-N // columns)
-    lines = [line for title in titles for line in title.split("\n")] or [""]
-    em = _points() / 72  # inches
-    across = max(0.8, min(2, 4 / columns), 0.65 * em * max(map(len, lines)) + 0.1)
-    # One picture of them all, each below rows of nan, which aren't drawn: room for its title.
-    pad = max(1, round(side / 14))
-    pixels = (side + 2 * pad) / across  # in an inch
-    high = max((title.count("\n") + 1 for title in titles), default=0)
-    top = pad + math.ceil(1.3 * em * high * pixels)
+    across, above = _room(titles, columns)
+    pad = max(1, round(side / 14))  # around each
+    inch = (side + 2 * pad) / across  # in pixels
+    top = pad + math.ceil(above * inch)
+    sheet = _sheet(images, columns, top, pad)
     tall, wide = top + side, side + 2 * pad
-    tiles = np.full((rows * columns, tall, wide), np.nan)
-    tiles[:N, top:, pad:-pad] = images
-    sheet = tiles.reshape(rows, columns, tall, wide).swapaxes(1, 2)
-    sheet = sheet.reshape(rows * tall, columns * wide)
     how = {"cmap": "gray_r"}
     if label is not None:
         limit = np.percentile(np.abs(images), 99.5)
         how = {"cmap": "PRGn", "vmin": -limit, "vmax": limit}
     if ax is None:
-        room = 0 if label is None else 1
-        size = columns * across + room, rows * tall / pixels
+        size = sheet.shape[1] / inch + (label is not None), sheet.shape[0] / inch
         ax = new_figure(*size, layout="constrained").subplots()
     shown = ax.imshow(sheet, interpolation="nearest", origin="upper", **how)
     for k, title in enumerate(titles):
@@ -210,6 +201,25 @@ def draw_digits(images, titles=None, columns=10, *, label=None, ax=None):
     if label is not None:
         ax.figure.colorbar(shown, ax=ax, shrink=0.8, aspect=30, label=label)
     return ax.figure
+
+
+def _room(titles, columns):
+    """In inches: the width of a picture, and the height of its title."""
+    lines = [title.split("\n") for title in titles]
+    em = _points() / 72
+    longest = max((len(line) for title in lines for line in title), default=0)
+    across = max(0.8, min(2, 4 / columns), 0.65 * em * longest + 0.1)
+    return across, 1.3 * em * max(map(len, lines), default=0)
+
+
+def _sheet(images, columns, top, pad):
+    """One picture of them all. What is around them is nan, which isn't drawn."""
+    N, side, _ = images.shape
+    rows, tall, wide = -(-N // columns), top + side, side + 2 * pad
+    tiles = np.full((rows * columns, tall, wide), np.nan)
+    tiles[:N, top:, pad:-pad] = images
+    tiles = tiles.reshape(rows, columns, tall, wide).swapaxes(1, 2)
+    return tiles.reshape(rows * tall, columns * wide)
 
 
 def _as_pictures(images, titles):

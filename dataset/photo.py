@@ -122,33 +122,40 @@ def _paper(grey):
 
 
 def _reach(grey):
-    """Half the width of a square that no stroke fills: a third of the picture."""
+    """Half the width of what no stroke fills: a third of the picture."""
     return max(1, max(grey.shape) // 6)
 
 
 def _largest(a, reach):
-    """(H - 2 reach, W - 2 reach): the largest in each square of 2 reach + 1 pixels a side."""
-    for _ in range(2):
+    """(H - 2 reach, W - 2 reach): the largest number as far as reach around each pixel.
+
+    Around means in an octagon, since a square would cut corners where shadows are round. It comes
+    of the largest in a column, in a row, and in the two diagonals, one after the other.
+    """
+    slant = round(0.29 * reach)
+    straight = reach - 2 * slant
+    for n, j in ((straight, 0), (straight, 0), (slant, 1), (slant, 1)):
         size = 1
-        while size < 2 * reach + 1:  # the largest of two lines that overlap or touch
-            step = min(size, 2 * reach + 1 - size)
-            a = np.maximum(a[step:], a[:-step])
+        while size < 2 * n + 1:  # the larger of two lines that overlap or touch
+            step = min(size, 2 * n + 1 - size)
+            height, width = a.shape[0] - step, a.shape[1] - step * j
+            a = np.maximum(a[:height, :width], a[step:, step * j :])
             size += step
-        a = a.T
+        a = np.rot90(a)
     return a
 
 
 def _ink(grey, paper):
     """(H, W) from 0 to 1: how much ink there is. Light falls on both, so it is a share of paper."""
     ink = (paper - grey) / np.maximum(np.abs(paper), np.abs(grey).max() / 10)
-    usual = np.median(ink)
-    noise = np.median(np.abs(ink[:, 3:] - ink[:, :-3])) if ink.shape[1] > 3 else 0
+    low, usual = np.percentile(ink, [16, 50])  # usual - low is how much plain paper varies
     top, left = (side // 16 for side in ink.shape)  # a frame or a desk isn't what ink is like
     inner = ink[top : len(ink) - top, left : ink.shape[1] - left]
-    seen = inner[inner > usual + 6 * noise + 0.01 * inner.max()]
-    if not seen.size:
+    seen = inner[inner > usual + 4 * (usual - low) + 0.01 * inner.max()]
+    strong = np.percentile(seen, 95) if seen.size else 0
+    if strong <= usual + 8 * (usual - low):
         raise _refused("nothing that stands out from the paper")
-    level = (ink - usual) / (np.percentile(seen, 95) - usual)
+    level = (ink - usual) / (strong - usual)
     # Less than 0.4 is noise, a shadow, or a pale line. Strokes of MNIST have full ink.
     return np.where(level < 0.4, 0, np.minimum(level / 0.7, 1))
 
@@ -190,7 +197,7 @@ def _one_digit(pieces, ink):
     start, end = boxes[first]
     if max(end - start) < 0.04 * max(shape):
         raise _refused("specks only; cut the picture down to the digit")
-    if len(pieces[first]) > 0.72 * np.prod(end - start) and 2 * min(end - start) > max(end - start):
+    if len(pieces[first]) > 0.78 * np.prod(end - start) and 2 * min(end - start) > max(end - start):
         raise _refused("a filled shape instead of strokes")
 
     # What is near belongs to it, as the bar of a 5 does. What is tiny is dust.

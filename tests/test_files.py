@@ -476,11 +476,13 @@ def assert_refused(path, *names, **options):
 @pytest.mark.parametrize("size", [(3, [4], 2), (300, [60], 10), (3, [4, 5, 6], 2)])
 def test_weights_come_back_to_the_bit(tmp_path, dtype, size):
     saved, other = (MultiLayerNet(*size, dtype=dtype, rng=seed) for seed in (0, 1))
-    mine = other.params["W1"]
+    params, before = other.params, other.params["W1"].copy()
+    mine = params["W1"]
     saved.save(tmp_path / "w.npz")
     other.load(str(tmp_path / "w.npz"))
     assert bits(other) == bits(saved) and other.dtype == dtype
-    assert mine is other.params["W1"] is other.layers["Affine1"].W  # the layer's own array
+    assert params["W1"] is other.params["W1"] is other.layers["Affine1"].W  # the layer's own array
+    assert (mine == before).all()  # one read before keeps its numbers
     assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
 
@@ -732,6 +734,17 @@ def test_weights_can_be_saved_in_a_thread(tmp_path):
     net = network()
     net.load(tmp_path / "w.npz")
     assert bits(net) == bits(network(seed=1))
+
+
+def test_threads_can_save_to_one_file_at_once(tmp_path):
+    nets = [network(seed=seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        savings = [threads.submit(nets[k % 4].save, tmp_path / "w.npz") for k in range(80)]
+    assert [saving.exception() for saving in savings] == [None] * 80
+    net = network()
+    net.load(tmp_path / "w.npz")
+    assert bits(net) in [bits(each) for each in nets]
+    assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
 
 @pytest.mark.unix

@@ -346,8 +346,8 @@ MISTAKES = [
     ("line.gradient(x, t)", ValueError,
      "Affine1: expected dout of shape (4, 1), as out has, got (4, 4); for scores of shape (4, 1) "
      "pass t.reshape(-1, 1)"),
-    ("train(line, digits, digits, batch_size=5)", ValueError,
-     "got (5, 5); for scores of shape (5, 1) pass t.reshape(-1, 1)"),
+    ("train(line, digits, digits, batch_size=3)", ValueError,
+     "got (3, 3); for scores of shape (3, 1) pass t.reshape(-1, 1)"),
     ("r = Relu(); r.forward(x); r.backward(x.T)", ValueError,
      "expected dout of shape (4, 3), as out has, got (3, 4); dout is the dx of the next layer"),
     ("net.loss(x, t); net.lastLayer.backward(x)", ValueError,
@@ -523,6 +523,40 @@ MISTAKES = [
     ("train(net, (x[:0], t[:0]), digits)", ValueError, "train_set", "(0, 3)"),
     ("train(net, (x.astype(str), t), digits)", TypeError,
      "expected train_set as arrays of real numbers, got dtype <U"),
+    ("train(net, (x[:, 0], t), digits)", ValueError, "got (4,) and (4,)",
+     "; if a sample is one number, pass x.reshape(-1, 1)"),
+    ("train(net, (np.where(x > 0, np.nan, x), t), digits)", ValueError,
+     "expected finite numbers in x_train, got nan at x_train[0, 0]; leave that sample out, or fill "
+     "in a number"),
+    ("train(net, digits, (np.where(x > 0, np.inf, x), t))", ValueError,
+     "expected finite numbers in x_test, got inf at x_test[0, 0]"),
+    ("train(net, (x * 85, t), (x * np.nan, t))", ValueError, "finite numbers in x_test, got nan"),
+    ("train(net, (x, np.where(t == 2, np.nan, t)), digits)", ValueError,
+     "expected finite numbers in t_train, got nan at t_train[2]"),
+    ("words = np.array(['cat', 'dog', 'owl']); train(net, (x, words[t]), digits)", TypeError,
+     "expected t_train as class numbers, got words such as 'cat'; pass np.unique(t, "
+     "return_inverse=True)[1], with t the labels of both sets"),
+    ("train(net, digits, (x, [['cat', 'dog', 'owl'][each] for each in t]))", TypeError,
+     "expected t_test as class numbers, got words such as 'cat'"),
+    ("train(net, (x, t.astype(str).astype(object)), digits)", TypeError,
+     "expected t_train as class numbers, got words such as '0'; pass t_train.astype(int)"),
+    ("train(Network({'Relu1': Relu()}, SoftmaxWithLoss()), digits, digits)", ValueError,
+     "expected a network with something to learn, got no parameters; a layer learns its array W "
+     "if it has dW too: write self.dW = None in __init__"),
+    ("train('net', digits, digits)", TypeError, "expected a network, got str"),
+    ("train(net, x, t, x, t)", TypeError,
+     "expected train(network, (x_train, t_train), (x_test, t_test), ...), got 5 arguments without "
+     "a name; put each x and its t in brackets, and name what follows: batch_size=100"),
+    ("train(net, digits)", TypeError,
+     "expected train(network, train_set, test_set), got no test_set; a set is a pair (x, t)"),
+    ("train(net, digits, digits, lr=0.5)", TypeError,
+     "expected options out of iters_num, batch_size, learning_rate, rng, on_epoch, got lr; did "
+     "you mean learning_rate?"),
+    ("train(net, digits, digits, epochs=3)", TypeError,
+     "got epochs; did you mean iters_num? It counts updates"),
+    ("train(net, digits, digits, batchsize=3)", TypeError,
+     "got batchsize; did you mean batch_size?"),
+    ("train(net, digits, digits, train_set=digits)", TypeError, "each argument once"),
     ("train(TwoLayerNet, digits, digits)", TypeError,
      "expected a network, got the class TwoLayerNet; write TwoLayerNet(...)"),
     ("train(net, digits, digits, learning_rate='0.1')", ValueError,
@@ -609,8 +643,30 @@ WARNINGS = [
     (ONCE.format('(np.uint8(x * 85), t)', 'digits'), WIDE, " 147, up to 255;"),
     (ONCE.format('digits', '(x * 85, t)'), "x_test", " 147,"),
     (ONCE.format('((x * 85).tolist(), t)', 'digits'), WIDE, " 147, up to 255;"),
+    # 16 / 3 times as large: up to 16, as the digits of scikit-learn are.
+    (ONCE.format('(x * 16 / 3, t)', 'digits'), WIDE, " 9.24, up to 16; divide by 16, the largest"),
     (ONCE.format('(x / 255, t)', 'digits'), WIDE,
-     " 0.00679, up to 0.01176; were they divided by 255 twice?"),
+     " 0.00679, up to 0.01176; divide by 0.01176, the largest, in both sets"),
+    # 0 to 16 over and over: the root of the mean of 5138 / 64, through 255.
+    ("wide = TwoLayerNet(64, 3, 3, rng=0); pixels = np.tile(np.arange(64) % 17 / 255, (len(x), "
+     "1)); train(wide, (pixels, t), (pixels, t), iters_num=1)", WIDE,
+     " 0.0351, up to 0.06275; divide by 0.06275, the largest, in both sets"),
+    ("grey = np.full((len(x), 784), 1 / 255); train(reader, (grey, t), (grey, t), iters_num=1)",
+     WIDE, " 0.00392, up to 0.003922; were they divided by 255 twice?"),
+    # Age and income: columns of their own sizes.
+    (ONCE.format('(x * [30, 9000, 1], t)', 'digits'), WIDE,
+     "up to 2.7e+04; pass (x - mean) / std: mean = x_train.mean(axis=0), std = "
+     "x_train.std(axis=0)"),
+    (ONCE.format('(x + 1000, t)', 'digits'), WIDE, "up to 1003; pass (x - mean) / std"),
+    (ONCE.format('(x * 1000 - 1500, t)', 'digits'), WIDE, "up to 1500; divide by 1500,"),
+    ("train(net, digits, digits, iters_num=2, batch_size=401, learning_rate=1e-12)",
+     "expected batch_size up to 4, as many as there are samples, got 401: samples are drawn "
+     "several times into a batch"),
+    # A quarter, a half and a quarter: log(4) / 2 + log(2) / 2.
+    ("new = TwoLayerNet(3, 3, 3, rng=0); train(new, digits, digits, iters_num=100, "
+     "learning_rate=1e-12)",
+     "expected a loss below 1.040, as mere guessing has, got ", ": the network has learnt next to "
+     "nothing; try a smaller learning rate, or more updates"),
     ("net.layers['Relu1'] = mine(Relu, forward=lambda self, x: x - x.mean(axis=0)); "
      "net.accuracy(x, t)",
      "Relu1: expected the output for a sample to depend on nothing else, got another one in a "
@@ -645,7 +701,7 @@ OPTIONS = [
     ("train", "--epochs 1 --iters 9", "--iters: not allowed with argument --epochs"),
     ("train", "--seed x", "--seed: expected a whole number from 0 up, got 'x'"),
     ("train", "--seed -1", "--seed: expected a whole number from 0 up, got '-1'"),
-    ("train", "--batch-size 0", "--batch_size: expected a whole number from 1 up, got '0'"),
+    ("train", "--batch-size 0", "--batch-size: expected a whole number from 1 up, got '0'"),
     ("train", "--learning-rate 0,1", "expected a number above 0, got '0,1'"),
     ("train", "--lr inf", "expected a number above 0, got 'inf'"),
     ("train", "--lr nan", "expected a number above 0, got 'nan'"),
@@ -663,8 +719,21 @@ OPTIONS = [
     ("train", "--data=", "expected a folder with train-images-idx3-ubyte"),
     ("train", "--data text", "text: expected a folder with", "got a file"),
     ("train", "--hidden 9000000000000", "Unable to allocate"),
-    ("train", "--batch-sizes 10", "unrecognized arguments: --batch-sizes 10"),
-    ("train", "--show", "--show: expected a screen to open a window on, got none"),
+    (
+        "train",
+        "--batch-sizes 10",
+        "expected other options, got --batch-sizes; did you mean --batch-size?",
+    ),
+    ("train", "--no_plots", "got --no-plots; did you mean --no-plot?"),
+    ("train", "--xyz=3", "expected other options, got --xyz=3; --help lists all"),
+    ("train", "99", "expected other options, got 99; --help lists all"),
+    (
+        "train",
+        "--save x.png --plot x.png",
+        "expected two names for --save and --plot, got x.png twice",
+    ),
+    ("train", "--save folder/../x.png --plot ./x.png", "expected two names for"),
+    ("train", "--hidden ,", "--hidden: expected a whole number from 1 up, got ''"),
     ("check", "--images 1.5", "--images: expected a whole number from 1 up, got '1.5'"),
     ("check", "--samples=", "--samples: expected a whole number from 1 up, got ''"),
     ("check", "--tolerance 1", "--tolerance: expected a number from 1e-9 to 1, got '1'"),
@@ -769,7 +838,7 @@ WORKS = [
     ("net.save('w'); net.load('w'); net.loss(x, t)", LOSS),
     ("net.save('~/w.npz'); net.load('~/w.npz'); net.loss(x, t)", LOSS),
     ("repr(Network({1: Relu()}, SoftmaxWithLoss())).count('Relu')", 1),
-    ("train(net, digits, digits, iters_num=2, batch_size=9).iter_per_epoch", 1),
+    ("train(net, digits, digits, iters_num=2, batch_size=3).iter_per_epoch", 1),
     ("train(net, (x.tolist(), t.tolist()), digits, iters_num=1, learning_rate=1e-12).test_acc_list",
      [3 / 4]),
     ("train(net, (Column(x), Column(t)), digits, iters_num=1, learning_rate=1e-12).train_acc_list",

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from ch05 import gradient_check, train_neuralnet
+from ch05.multi_layer_net import MultiLayerNet
 from ch05.tools import options
 from ch05.train_neuralnet import History, train
 from ch05.two_layer_net import TwoLayerNet
@@ -154,11 +155,30 @@ def test_an_epoch_is_a_whole_number_of_updates(batch_size, epoch):
 def test_a_history_shows_itself_in_one_line_and_as_a_picture():
     history = train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=1200)
     assert "\n" not in repr(history) and "1,200" in repr(history)
-    assert f"{history.test_acc_list[-1]:.4f}" in repr(history)
+    for name, accuracy in zip(("training", "test"), history.end_accuracies):
+        assert f"{name} {accuracy:.4f}" in repr(history)
     assert "\n" not in repr(History(600))  # of no update yet
     curves = [line.get_ydata() for ax in history.plot().axes for line in ax.lines]
     for shown in (history.train_loss_list, history.train_acc_list, history.test_acc_list):
         assert any(np.array_equal(shown, curve[: len(shown)]) for curve in curves)
+
+
+@pytest.mark.parametrize("updates", [1, 5])
+def test_the_end_is_measured_too(updates):
+    network, sets = TwoLayerNet(4, 5, 3, 1, rng=0), [small(), small(50, seed=1)]
+    history = train(network, *sets, iters_num=updates, batch_size=25, learning_rate=1, rng=0)
+    # An epoch is 4 updates; the last row is that of the first update, or of the fifth.
+    assert history.end_accuracies == tuple(network.accuracy(*each) for each in sets)
+    assert history.end_accuracies == (history.train_acc_list[-1], history.test_acc_list[-1])
+    later = train(network, *sets, iters_num=4, batch_size=25, learning_rate=1, rng=1)
+    assert later.end_accuracies == tuple(network.accuracy(*each) for each in sets)
+    assert later.end_accuracies != (later.train_acc_list[-1], later.test_acc_list[-1])
+
+
+def test_without_any_streams_it_trains(monkeypatch):
+    for name in ("stdout", "stderr"):  # as under pythonw
+        monkeypatch.setattr(sys, name, None)
+    assert len(train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=3).train_loss_list) == 3
 
 
 @pytest.mark.parametrize("scale", [1, 0.3, 0])
@@ -232,6 +252,28 @@ def test_without_the_packages_one_line_names_the_command_to_run(command):
     assert "pip install" in err
 
 
+def test_without_matplotlib_only_what_draws_fails_and_one_line_names_it(tmp_path, data):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['matplotlib'] = None")
+    arguments = ["--data", data, "--iters", "1"]
+    path = {"PYTHONPATH": str(tmp_path)}
+    status, out, err = run(TRAIN, *arguments, **path)
+    assert (status, out, err.count("\n")) == (1, "", 1) and "matplotlib" in err
+    assert run(TRAIN, *arguments, "--no-plot", **path)[0] == 0
+
+
+def test_the_books_common_in_the_way_is_named(tmp_path):
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / "__init__.py").touch()
+    words = f"expected {ROOT / 'common'}, got {tmp_path.resolve() / 'common'}, "
+    path = {"PYTHONPATH": str(ROOT), "cwd": tmp_path}
+    status, out, err = run("-m", "ch05.train_neuralnet", **path)
+    assert (status, out, err.count("\n")) == (1, "", 1) and words in err
+    code = "try: import ch05.two_layer_net\nexcept ImportError as error: print(error)"
+    status, out, err = run("-c", code, **path)
+    assert (status, err, out.count("\n")) == (0, "", 1) and words in out
+    assert run(TRAIN, "--help", **path)[0] == 0  # a script looks beside itself first
+
+
 def test_training_learns_digits(tmp_path):
     status, out, err = run(TRAIN, "--iters", "601", "--seed", "3", "--no-plot", cwd=tmp_path)
     assert status == 0 and NUMBERS.fullmatch(out)
@@ -265,13 +307,44 @@ def test_the_options_reach_the_training(tmp_path, data, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "hidden, sizes",
-    [([], [50]), (["30"], [30]), (["50,40"], [50, 40]), (["60", "50", "40"], [60, 50, 40])],
+    [
+        ([], [50]),
+        (["30"], [30]),
+        (["50,40"], [50, 40]),
+        (["50,", "40"], [50, 40]),
+        (["60", "50", "40"], [60, 50, 40]),
+    ],
 )
 @pytest.mark.parametrize("parse", [options.parse_training, options.parse_check])
 def test_hidden_layers_are_given_in_either_form(hidden, sizes, parse):
     args = parse(["--hidden", *hidden] if hidden else [])
     biases = [p.size for key, p in args.network.params.items() if key.startswith("b")]
     assert biases == [*sizes, 10]
+
+
+@pytest.mark.parametrize("name, std", [("relu", 2), ("sigmoid", 1)])
+def test_the_books_names_of_first_weights(name, std):
+    np.random.seed(0)
+    network = MultiLayerNet(784, [50, 30], 10, weight_init_std=name)
+    np.random.seed(0)
+    for key, (D, M) in zip(("W1", "W2", "W3"), [(784, 50), (50, 30), (30, 10)]):
+        right = np.sqrt(std / D) * np.random.randn(D, M)
+        np.testing.assert_allclose(network.params[key], right, rtol=1e-12)
+
+
+def test_without_a_screen_training_goes_on_and_says_so(tmp_path, data):
+    arguments = ["--data", data, "--iters", "3", "--show", "--no-plot"]
+    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, MPLBACKEND="agg")
+    assert (status, out.count("\n")) == (0, 3) and "screen" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("script", [TRAIN, CHECK])
+def test_help_shows_one_spelling_of_each_option(script):
+    status, out, err = run(script, "--help", COLUMNS="40")
+    assert (status, err) == (0, "")
+    names = re.findall(r"^  (?:-h, )?(--[a-z-]+)", out, re.M)
+    assert len(names) == len(set(names)) > 4 and not {"--lr", "--batch_size"} & set(out.split())
+    assert max(map(len, out.splitlines())) <= 40
 
 
 SCREEN = """
@@ -330,14 +403,14 @@ def test_training_warns_where_next_to_nothing_is_learnt():
     assert history.end_accuracies[0] > 0.6
 
 
-def in_terminal(*command):
+def in_terminal(*command, columns=100):
     """What a command shows in a real terminal."""
     import fcntl  # not at the top: Windows has none of the three
     import pty
     import termios
 
     reader, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # 24 x 100
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen([sys.executable, *command], stdout=terminal, stderr=terminal) as process:
         os.close(terminal)
         shown = b""
@@ -358,6 +431,20 @@ def test_progress_shows_in_a_terminal_only(data):
     assert re.search(r"\d/300\b.*loss", shown)
     _, out, err = run(TRAIN, *arguments)
     assert "/300" not in out + err and "\r" not in out + err
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("columns", [100, 80, 60, 40])
+def test_in_a_terminal_a_row_says_its_epoch_and_the_last_one_is_the_end(data, columns):
+    arguments = "--batch-size", "10", "--epochs", "2", "--no-plot", "--data", data
+    shown = in_terminal(TRAIN, *arguments, columns=columns)
+    lines = [line.split("\r")[-1] for line in shown.replace("\r\n", "\n").split("\n")]
+    assert all(len(line) <= columns for line in lines)
+    rows = [line.split() for line in lines if re.search(r"0\.\d{4} 0\.\d{4}$", line)]
+    assert [row[0] for row in rows] == ["0", "1", "end"]
+    _, out, err = run(TRAIN, *arguments)  # alike, in two streams
+    assert [row[1:] for row in rows[:2]] == [line.split() for line in out.splitlines()]
+    assert all(accuracy in err for accuracy in rows[-1][1:])
 
 
 # Ctrl-C

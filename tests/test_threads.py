@@ -93,3 +93,26 @@ def test_training_and_checks_of_small_networks_run_on_one_thread(cores, code):
 def test_a_limit_is_never_raised(cores):
     assert shown("limit(1000); count()") == [cores]
     assert shown("with threadpool_limits(1): limit(2); count()") == [1]
+
+
+OVERLAP = """
+first, second = limit(1), limit(2)  # as two trainings in threads begin
+count()
+first.__exit__(None, None, None)
+count()
+second.__exit__(None, None, None)
+count()
+"""
+
+
+def test_where_limits_overlap_the_last_one_that_ends_brings_the_number_back(cores):
+    assert shown(OVERLAP) == [1, min(2, cores), cores]
+    in_threads = """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(4) as pool:
+    how = {"iters_num": 50, "learning_rate": 1e-9}
+    for k in range(12):
+        pool.submit(train, TwoLayerNet(4, 5, 3), (x, t), (x, t), **how | {"iters_num": 10 + 5 * k})
+count()
+"""
+    assert shown(in_threads) == [cores]

@@ -169,7 +169,8 @@ def judge_affine(names, remark):
                 ],
                 "db": [
                     ("add up the rows of dout: axis=0", dout.sum(axis=1)),
-                    ("add up the rows of dout only: axis=0", dout.sum()),
+                    ("that is the sum of all of dout; add up its rows only: axis=0", dout.sum()),
+                    ("that is the mean of the rows; add them up", dout.mean(axis=0)),
                     ("leave out keepdims", dout.sum(axis=0)[np.newaxis]),
                     ("b is added to every row, so add up the rows of dout: axis=0", dout),
                     ("that is one row of dout; add up all rows", dout[0]),
@@ -179,7 +180,7 @@ def judge_affine(names, remark):
 
         make = lambda: Affine(W.copy(), b.copy())  # noqa: E731
         with told("", f"; here W has shape {W.shape}"):
-            judge_layer(make, batches, right, mistakes, remark)
+            judge_layer(make, batches, right, mistakes, remark, {"W": W, "b": b})
 
     x, dout = np.array([[1.0, 2, 3], [4, 0, -1]]), np.array([[1.0, -2, 3], [2, 1, 0]])
     W, b = np.array([[1.0, 2, 0], [0, 1, -1], [3, 0, 1]]), np.array([1.0, -1, 0.5])
@@ -197,8 +198,8 @@ def judge_affine(names, remark):
         judge_with(W, b, [("images: ", images, dout)])
 
 
-def judge_layer(make, batches, right, mistakes, remark):
-    """One layer goes through all batches (name, x, dout). make() makes the layer.
+def judge_layer(make, batches, right, mistakes, remark, params=None):
+    """One layer goes through all batches (name, x, dout). make() makes the layer with params.
 
     right(x, dout)    : {"out": array, "dx": array, "dW": ...}
     mistakes(x, dout) : {"out": [(words, value), ...], "dx": ...}
@@ -215,6 +216,9 @@ def judge_layer(make, batches, right, mistakes, remark):
             if x.dtype == np.float32 != np.asarray(out).dtype:
                 remark(f"for x in float32 forward returns {np.asarray(out).dtype}")
             dx = call_backward(layer, dout, remark)
+            for key, value in (params or {}).items():
+                now = getattr(layer, key, value)
+                same(f"{key} after backward", now, value, [("leave that to update", now)])
             for key, value in want.items():
                 got = dx if key == "dx" else kept(layer, key, value)
                 causes = functools.partial(by_check, make, x, key)
@@ -298,7 +302,7 @@ def judge_loss(make, layer, batch, x, t, before, remark):
     def entropy(y):
         return -np.sum(t * np.log(y)) / N
 
-    along = "softmax adds up along the wrong axis; each row of y should sum to 1"
+    along = "softmax adds up along the wrong axis; samples are rows, each row of y should sum to 1"
     whole = "softmax adds up over the whole batch; each row of y should sum to 1"
 
     mistakes = [
@@ -313,8 +317,9 @@ def judge_loss(make, layer, batch, x, t, before, remark):
             (words, factor * entropy(each / each.sum(axis)))
             for words, axis in ((along, 0), (whole, None))
             for each in (e, shifted)
-            for factor in (1, N)
+            for factor in (1, N, N / C)
         ),
+        ("are x and t swapped?", lambda: -np.sum(x * np.log(softmax(t))) / N),
         ("softmax is applied twice", entropy(softmax(y))),
         ("that is a logarithm to base 10", loss / np.log(10)),
         ("that is a logarithm to base 2", loss / np.log(2)),
@@ -777,7 +782,7 @@ def alike(got, value, tolerance=1e-6):
     with contextlib.suppress(Exception), np.errstate(all="ignore"):
         value = np.asarray(value() if callable(value) else value, float)
         got = np.asarray(got, float)
-        size = np.abs(value).max(initial=0) or 1
+        size = np.abs(value[np.isfinite(value)]).max(initial=0) or 1
         return got.shape == value.shape and np.allclose(got, value, 0, tolerance * size, True)
     return False
 

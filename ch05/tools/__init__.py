@@ -1,1 +1,1 @@
-"""What the scripts need beside the chapter: options, a progress bar, what they say at the end."""
+"""What stands behind the scripts and the pictures: options, a progress bar, figures."""

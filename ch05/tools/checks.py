@@ -68,7 +68,9 @@ def check_no_words(name, t):
         digits = all(isinstance(word, str) and word.isdecimal() for word in words.flat)
         hint = f"{name}.astype(int)" if digits else "np.unique(t, return_inverse=True)[1]"
         hint = f"pass {hint}{'' if digits else ', with t the labels of both sets'}"
-        raise wrong(TypeError, f"{name} as class numbers", f"words such as {short(first)}", hint)
+        raise wrong(
+            TypeError, f"{name} as class numbers", f"words such as {short(str(first))}", hint
+        )
 
 
 def check_finite(name, array):

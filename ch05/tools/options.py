@@ -82,7 +82,7 @@ class OneLineParser(argparse.ArgumentParser):
     """
 
     def __init__(self, prog, description):
-        super().__init__(prog=prog, description=description)
+        super().__init__(prog=prog, usage="%(prog)s [options]", description=description)
         self.add_argument("--hidden", type=sizes, nargs="+", default=[[50]], metavar="UNITS",
             help="units of each hidden layer: 50 for one, 100 100 100 for three (50)")  # fmt: skip
         self.add_argument("--seed", type=natural, default=0, metavar="N",

@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
-from ch05.pictures import BLUE, ORANGE, SIGNED
+from ch05.tools.figures import BLUE, ORANGE, SIGNED
 from common.params import find_parameters
 
 __all__ = ["Pad", "Page"]

@@ -1,12 +1,12 @@
 """What runs beside a training and shows how far it is."""
 
-import shutil
 import sys
 import time
 from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from ch05.tools.screen import width
 from common.threads import threads_for
 
 __all__ = ["progress", "running"]
@@ -34,7 +34,7 @@ def progress(iters_num, history, on_epoch=None):
     """
     notebook, start = in_notebook(), time.perf_counter()
     stream = sys.stdout if notebook else sys.stderr
-    shown = stream is not None and (notebook or stream.isatty())
+    shown = notebook or width(stream)
     with Bar(history, total=iters_num, file=stream, disable=not shown, leave=notebook) as bar:
         try:
             for i in range(iters_num):
@@ -58,7 +58,7 @@ class Bar(tqdm):
     @property
     def format_dict(self):  # asked for each time that the bar is drawn
         now = super().format_dict
-        room = (now["ncols"] or shutil.get_terminal_size().columns) - 3  # where ^C will stand
+        room = (width(self.fp) or 80) - 3  # where ^C will stand
         words = ["{n:,}/{total:,}"] * (room >= 50) + ["{remaining} left"]
         if self.history.train_loss_list and room >= 70:
             words.append(f"loss {self.history.train_loss_list[-1]:.3f}")
