@@ -52,6 +52,13 @@ def pytest_runtest_setup(item):
         pytest.skip("needs Unix")
 
 
+def pytest_terminal_summary(terminalreporter):
+    if terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line(
+            "Skipped tests are as it should be: they need what isn't here, see above."
+        )
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """A folder of data for what needs no real digits: 20 images of noise, two of each class."""

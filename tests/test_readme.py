@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -91,6 +92,9 @@ def test_all_python_of_a_page_runs_in_order(page, capsys, a_readers_folder):
     for history in names.values():
         if isinstance(history, History):
             assert history.end_accuracies[1] > 0.8
+    patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    for file in a_readers_folder.iterdir():  # what a page writes doesn't show in git
+        assert any(fnmatch(f"/{file.name}", pattern) for pattern in patterns), file
     if page == "ch05/README.md":
         what_the_guide_shows_is_right(names)
 
