@@ -12,7 +12,7 @@ if not __package__:  # started as a file: let `common` be found beside ch05/
 
 import numpy as np
 
-from ch05.tools.checks import check_training, named_arguments
+from ch05.tools.checks import answers_wrong_arguments, check_training
 from ch05.tools.history import History, measure_end
 from ch05.tools.options import parse_training
 from ch05.tools.progress import progress, running
@@ -22,7 +22,7 @@ from ch05.tools.script import run_script
 __all__ = ["History", "train"]
 
 
-@named_arguments
+@answers_wrong_arguments
 def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, learning_rate=0.1,
           rng=None, on_epoch=None):  # fmt: skip
     """Gradient descent on random batches. Changes the network, and returns a History.
@@ -31,9 +31,10 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
     on_epoch : is called with the History after the first update of each epoch
 
-    Ctrl-C ends it early. FloatingPointError if the loss isn't finite any more.
+    Ctrl-C ends it early, as KeyboardInterrupt raised in on_epoch does. FloatingPointError if the
+    loss isn't finite any more.
     """
-    train_set, test_set, are_classes = check_training(
+    train_set, test_set, are_classes = check_training(  # False: a regression, without accuracy
         network, train_set, test_set, iters_num, batch_size, learning_rate
     )
     (x_train, t_train), (x_test, t_test) = train_set, test_set

@@ -101,7 +101,8 @@ def _read_arrays(path):
             raise ValueError("two arrays of one name, or what is no array")
         return arrays
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: expected a file of weights, got none") from None
+        hint = f"; did you mean {path.name}.npz?" if Path(f"{path}.npz").exists() else ""
+        raise FileNotFoundError(f"{path}: expected a file of weights, got none{hint}") from None
     except Exception as error:  # zipfile and NumPy fail in many ways on a damaged file
         raise ValueError(
             f"{path}: expected a .npz file of weights, as save writes it, got something else "

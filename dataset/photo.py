@@ -69,13 +69,15 @@ def _grey(picture):
         shapes = "(H, W), (H, W, 3) or (H, W, 4)"
         raise ValueError(f"expected a picture of shape {shapes}, got {picture.shape}")
     most = picture.max()
+    if not most < np.inf:
+        raise _refused("nan or inf")
     white = next((white for white in (1, 255, 65535) if most <= white), most)
     n = min(-(-max(picture.shape[:2]) // SIDE), *picture.shape[:2])
     H, W = (side // n * n for side in picture.shape[:2])
     parts = (picture[i:H:n, j:W:n] for i in range(n) for j in range(n))
     grey = sum(_light(part, white) for part in parts) / n**2
     if not np.isfinite(grey).all() or grey.min() == grey.max():
-        raise _refused("one colour only, or nan or inf")
+        raise _refused("one colour only, or -inf")
     return grey - min(0, grey.min())
 
 
@@ -106,8 +108,11 @@ def _dark_on_bright(grey):
     """Bright ink becomes dark. Ink is what there is less of: near it, most pixels are paper."""
     reach = _reach(grey)
     wide = np.pad(grey, reach, "symmetric")
-    paper_is_bright = np.sum(_largest(wide, reach) - _largest(-wide, reach) - 2 * grey) <= 0
-    return grey if paper_is_bright else -grey
+    most, least = _largest(wide, reach), -_largest(-wide, reach)
+    excess = np.sum(2 * grey - most - least, dtype=float)
+    if abs(excess) < 0.05 * np.sum(most - least, dtype=float):
+        raise _refused("as much dark as bright in it; leave more paper around the digit")
+    return grey if excess > 0 else -grey
 
 
 def _paper(grey):
@@ -192,7 +197,8 @@ def _one_digit(pieces, ink):
     at_rim = [(start == 0).any() or (end == shape).any() for start, end in boxes]
     inside = [k for k in range(len(pieces)) if not at_rim[k]]
     if not inside:
-        raise _refused("ink at the rim only; leave paper around it" if pieces else "shadows only")
+        came = "ink at the rim only; leave more paper around it" if pieces else "shadows only"
+        raise _refused(came)
     first = inside[0]
     start, end = boxes[first]
     if max(end - start) < 0.04 * max(shape):

@@ -732,8 +732,11 @@ def test_a_misspelt_init_is_thought_of(tmp_path):
         ("open('weights.npz')", 1),
         ("np.exp = np.sum = lambda *args, **more: 7", 2),
         ("while True: pass", 1),
+        # As a training that ends early at Ctrl-C, and the loop around it goes on.
+        ("for _ in range(3):\n    try:\n        while True: pass\n"
+         "    except KeyboardInterrupt: pass", 1),
     ],
-)
+)  # fmt: skip
 @parametrize("at_the_end", [False, True])
 def test_what_else_is_in_a_file_hides_nothing(line, notes, at_the_end, tmp_path):
     parts = [HEAD, "\n".join(SHORT.values())]

@@ -1,4 +1,4 @@
-"""Files: MNIST's four, in any clothes; weights, whole or not at all; damage; a photo of a digit.
+"""Files: MNIST's four, in any clothes; weights, whole or not at all; damage.
 
 The ordinary run tries some hundred kinds of damage, pytest -m campaign some ten thousand.
 """
@@ -22,14 +22,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
-from dataset.photo import from_photo
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -863,165 +859,3 @@ def test_kill_9_before_any_line_of_saving_leaves_old_or_new(tmp_path):
     assert before > 10 and after >= 1
     # What was left behind was in nobody's way, and nobody takes it for weights.
     assert {path.suffix for path in tmp_path.iterdir() if path.name != "w.npz"} == {".tmp"}
-
-
-# A digit of one's own
-
-
-def drawn_L(k, height, width, top, left):
-    """A picture with an L in it, 1 on 0: 20k high, 12k wide, and all its strokes 4k wide."""
-    picture = np.zeros((height, width))
-    picture[top : top + 20 * k, left : left + 4 * k] = 1
-    picture[top + 16 * k : top + 20 * k, left : left + 12 * k] = 1
-    return picture
-
-
-# Its longer side becomes 20 pixels, so it is 20 x 12, with strokes of 4. Its upright has 20 * 4 =
-# 80 pixels, the rest of its foot 4 * 8 = 32. The centre of mass, counted from its first pixel:
-# rows    (80 * 9.5 + 32 * 17.5) / 112 = 11.8, so the first row is 14 - 11.8 = 2.2, that is 2;
-# columns (80 * 1.5 + 32 *  7.5) / 112 =  3.2, so the first column is 10.8, that is 11.
-L = drawn_L(1, 28, 28, top=2, left=11).reshape(1, 784)
-PICTURE = drawn_L(5, 200, 150, top=30, left=70)
-
-
-@pytest.mark.parametrize(
-    "k, place",
-    [(1, (28, 28, 2, 11)), (1, (90, 30, 60, 3)), (7, (150, 300, 9, 8)), (30, (640, 700, 2, 300))],
-)
-def test_a_digit_of_any_size_anywhere_becomes_the_same_x(k, place):
-    for picture in (drawn_L(k, *place), 1 - drawn_L(k, *place)):
-        before = picture.copy()
-        x = from_photo(picture)
-        assert x.shape == (1, 784) and x.dtype == np.float32
-        np.testing.assert_allclose(x, L, atol=1e-6)
-        np.testing.assert_array_equal(picture, before)
-
-
-def in_colours(ink, ground):
-    """PICTURE with that ink on that ground."""
-    return np.where(PICTURE[..., np.newaxis] > 0, np.array(ink), np.array(ground))
-
-
-PICTURES = {
-    "grey": np.uint8(255 * (1 - PICTURE)),
-    "pencil on grey paper": 0.7 - 0.2 * PICTURE,
-    "nearly black on black": np.uint8(PICTURE),
-    "a list": PICTURE.tolist(),
-    "16 bits": np.uint16(65535 * PICTURE),
-    "red on white": in_colours([1.0, 0, 0], [1.0, 1, 1]),
-    "opaque": in_colours([0, 0, 0, 255], [255, 255, 255, 255]).astype(np.uint8),
-    "black on nothing": in_colours([0, 0, 0, 255], [0, 0, 0, 0]).astype(np.uint8),
-    "half transparent": in_colours([0, 0, 0, 0.5], [1.0, 1, 1, 0]),
-    "a PIL image": Image.fromarray(np.uint8(255 * PICTURE)),
-    "colours in a table": Image.fromarray(
-        in_colours([9, 9, 200], [250, 240, 230]).astype(np.uint8)
-    ).quantize(5),
-    "grey and opacity": Image.fromarray(np.uint8(255 * (1 - PICTURE))).convert("LA"),
-}
-
-
-@pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
-def test_whatever_shows_the_digit_becomes_the_same_x(picture):
-    np.testing.assert_allclose(from_photo(picture), L, atol=1e-6)
-
-
-def test_pixels_are_averaged_by_their_areas():
-    # 30 columns become 20, each of 1.5 pixels. Pixel 1 is 0.6 and all others 1: column 0 has all
-    # of pixel 0 and half of pixel 1, (1 + 0.6 / 2) / 1.5 = 0.8667, and so has column 1, of half of
-    # pixel 1 and all of pixel 2. Centre of mass: (190 - 0.1333 * (0 + 1)) / (20 - 2 * 0.1333) =
-    # 9.62, so the first column is 14 - 9.62 = 4.38, that is 4.
-    picture = np.zeros((40, 50))
-    picture[5:35, 5:35] = 1
-    picture[5:35, 6] = 0.6
-    row = from_photo(picture).reshape(28, 28)[12]
-    np.testing.assert_allclose(row, [0] * 4 + [1.3 / 1.5] * 2 + [1] * 18 + [0] * 4, atol=1e-6)
-
-
-@pytest.mark.parametrize("white, dtype", [(1, float), (1, np.float32), (255, np.uint8)])
-def test_opacity_lays_colours_on_white(white, dtype):
-    # A black half and one in 0.4 of white, where nothing is around: ink of 1 and of 0.6. Centre of
-    # mass: (10 * 4.5 + 10 * 0.6 * 14.5) / 16 = 8.25, so the first column is 14 - 8.25 = 5.75, or 6.
-    picture = np.zeros((40, 40, 4), dtype)
-    picture[8:28, 9:29, 3] = white
-    picture[8:28, 19:29, :3] = round(0.4 * white, 3)
-    row = from_photo(picture).reshape(28, 28)[12]
-    np.testing.assert_allclose(row, [0] * 6 + [1] * 10 + [0.6] * 10 + [0] * 2, atol=1e-6)
-
-
-def test_thin_strokes_are_bright_too_and_a_dot_fills_its_square():
-    thin = np.zeros((500, 500))  # a cross with lines of 1/15 of what will be a pixel
-    thin[100:401, 250] = thin[250, 100:401] = 1
-    assert from_photo(thin).max() == 1
-    dot = np.zeros((9, 9))
-    dot[3, 7] = 1
-    assert from_photo(dot).sum() == 20 * 20
-
-
-@pytest.fixture(scope="module")
-def trained(digits):
-    (x, t), _ = digits
-    net = TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0)
-    rng = np.random.default_rng(0)
-    for _ in range(1500):
-        batch = rng.integers(len(x), size=100)
-        gradients = net.gradient(x[batch], t[batch])
-        params = net.params
-        for key in params:
-            params[key] -= 0.1 * gradients[key]
-    return net
-
-
-def photo(digit, rng, k=5, contrast=0.9, noise=0.0, shadow=0.0):
-    """A digit of MNIST on paper: k times as large, dark on bright, somewhere in the picture."""
-    ink = np.zeros((28 * k + 60, 28 * k + 90))
-    top, left = rng.integers(60), rng.integers(90)
-    ink[top : top + 28 * k, left : left + 28 * k] = np.kron(digit.reshape(28, 28), np.ones((k, k)))
-    light = 1 - shadow * np.linspace(0, 1, ink.shape[1])  # darker to the right
-    picture = light * (0.95 - contrast * ink) + noise * rng.standard_normal(ink.shape)
-    return np.uint8(255 * picture.clip(0, 1))
-
-
-@pytest.mark.parametrize(
-    "options", [{}, {"k": 1}, {"contrast": 0.5, "noise": 0.02}, {"contrast": 0.6, "shadow": 0.2}]
-)
-def test_a_network_reads_photos_of_mnist_nearly_as_well_as_mnist(trained, digits, options):
-    _, (x, t) = digits
-    x, t, rng = x[:500], t[:500], np.random.default_rng(1)
-    photos = np.concatenate([from_photo(photo(digit, rng, **options)) for digit in x])
-    assert trained.accuracy(x, t) > 0.88
-    assert trained.accuracy(photos, t) > trained.accuracy(x, t) - 0.04
-
-
-def test_a_network_reads_printed_digits(trained):
-    rows = []
-    for size, place in ((20, (0.3, 0.3)), (60, (0.5, 0.5)), (90, (0.55, 0.45))):
-        for digit in "0123456789":
-            figure = Figure(figsize=(2, 2))
-            canvas = FigureCanvasAgg(figure)
-            figure.text(
-                *place, digit, fontsize=size, family="DejaVu Sans", ha="center", va="center"
-            )
-            canvas.draw()
-            rows.append(from_photo(canvas.buffer_rgba()))
-    assert trained.accuracy(np.concatenate(rows), np.tile(np.arange(10), 3)) > 0.6  # chance: 0.1
-
-
-@pytest.mark.parametrize(
-    "picture, error",
-    [
-        (np.ones((28, 28)), ValueError),
-        (np.zeros((28, 28, 3), np.uint8), ValueError),
-        (np.zeros((28, 28, 4), np.uint8), ValueError),
-        (np.zeros((0, 28)), ValueError),
-        (np.eye(784)[0], ValueError),
-        (np.eye(28)[np.newaxis], ValueError),
-        (np.ones((1, 28, 28, 3)), ValueError),
-        (np.where(np.eye(28) > 0, np.nan, 0), ValueError),
-        (np.where(np.eye(28) > 0, np.inf, 0), ValueError),
-        (np.eye(28) * 1j, TypeError),
-        ("digit.png", TypeError),
-        (None, TypeError),
-    ],
-)
-def test_what_is_no_picture_of_a_digit_is_refused(picture, error):
-    error_of(error, lambda: from_photo(picture))

@@ -500,6 +500,8 @@ MISTAKES = [
     ("Affine1.W = x[:3] * np.nan; net.save('w.npz')", ValueError,
      "expected finite parameters, got nan or inf in W1; not saved"),
     ("net.load('none.npz')", FileNotFoundError, "none.npz: expected a file of weights, got none"),
+    ("np.savez('best', **net.params); net.load('best')", FileNotFoundError,
+     "best: expected a file of weights, got none; did you mean best.npz?"),
     ("net.load('folder')", ValueError, f"folder: {NPZ}", "Is a directory"),
     ("net.load('text')", ValueError, f"text: {NPZ}", "not a zip file"),
     ("np.save('x.npy', x); net.load('x.npy')", ValueError, f"x.npy: {NPZ}"),

@@ -572,6 +572,16 @@ def test_ctrl_c_in_a_notebook_returns_the_history(method, updates):
     assert (history.interrupted, finished.interrupted) == (True, False)
 
 
+def test_on_epoch_may_end_a_training():
+    def stop(history):
+        if len(history.train_acc_list) == 3:
+            raise KeyboardInterrupt
+
+    history = train(TwoLayerNet(4, 5, 3), small(), small(), batch_size=50, on_epoch=stop)
+    assert len(history.train_loss_list) == 5 and history.interrupted
+    assert history.end_accuracies == (history.train_acc_list[-1], history.test_acc_list[-1])
+
+
 # A session that goes on afterwards
 
 SHOW = "import signal, sys; print('as before:', sys.stdout is sys.__stdout__, end=' '); "

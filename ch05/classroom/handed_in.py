@@ -155,16 +155,25 @@ def child(path, results, seconds, *parts):
 
 @contextlib.contextmanager
 def limited(seconds):
-    """Within it, what takes longer gets a KeyboardInterrupt, and then it is a TimeoutError."""
-    timer = threading.Timer(seconds, _thread.interrupt_main)
-    timer.daemon = True
-    timer.start()
+    """Within it, what takes longer gets a KeyboardInterrupt, and then it is a TimeoutError.
+
+    If it takes no notice, it gets another one twice a second.
+    """
+    over = threading.Event()
+
+    def interrupt():
+        wait = seconds
+        while not over.wait(wait):
+            _thread.interrupt_main()
+            wait = 0.5
+
+    threading.Thread(target=interrupt, daemon=True).start()
     try:
         yield
     except KeyboardInterrupt:
         raise TimeoutError(f"still running after {seconds:g} seconds") from None
     finally:
-        timer.cancel()
+        over.set()
 
 
 def run_file(path, seconds=10):
@@ -178,24 +187,26 @@ def run_file(path, seconds=10):
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module
     numpy = vars(np).copy()
-    notes, end = [], time.monotonic() + seconds
+    notes, late, end = [], False, time.monotonic() + seconds
     for name, statement in statements(Path(path), notes):
-        left = end - time.monotonic()
-        if left < 0.1 and not isinstance(statement, DEFINITIONS):
+        if late and not isinstance(statement, DEFINITIONS):
             continue
         # Annotations are not evaluated, whatever they say.
         flags = __future__.annotations.compiler_flag
         try:
             code = compile(ast.Module([statement], []), name, "exec", flags, dont_inherit=True)
-            with limited(max(left, 1)):
+            with limited(max(end - time.monotonic(), 1)):
                 exec(code, vars(module))
         except TimeoutError:
-            notes.append(
-                f"{name}, line {statement.lineno}: still running after {seconds:g} seconds; "
-                "what comes later is read only for its definitions"
-            )
+            pass
         except (Exception, SystemExit) as error:
             notes.append(raised(name, error))
+        if not late and time.monotonic() > end:
+            late = True
+            notes.append(
+                f"{name}, line {statement.lineno}: still running after {seconds:g} seconds; what "
+                "comes later is read only for its definitions"
+            )
     for name, value in numpy.items():
         if vars(np).get(name) is not value:
             setattr(np, name, value)

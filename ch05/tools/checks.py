@@ -12,7 +12,7 @@ import numpy as np
 from common.layers import SoftmaxWithLoss
 from common.mistakes import as_numbers, check_count, kind, label_rows, short, wrong
 
-__all__ = ["check_training", "named_arguments"]
+__all__ = ["check_training", "answers_wrong_arguments"]
 
 
 def check_training(network, train_set, test_set, iters_num, batch_size, learning_rate):
@@ -143,7 +143,7 @@ def warn_of_large_batch(batch_size, N):
 # The arguments of train
 
 
-def named_arguments(train):
+def answers_wrong_arguments(train):
     """Let train(...) answer arguments that it doesn't take in one sentence."""
     signature = inspect.signature(train)
 

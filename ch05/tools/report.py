@@ -45,9 +45,8 @@ def finish(args, history):
         say(row.format(*history.end_accuracies))
     updates, seconds = len(history.train_loss_list), max(history.seconds, 1e-9)
     stopped, plural = "stopped by Ctrl-C after " * history.interrupted, "s" * (updates != 1)
-    say(
-        f"{stopped}{updates:,} update{plural} in {seconds:.1f} s, {updates / seconds:,.0f} a second"
-    )
+    rate = f", {updates / seconds:,.0f} a second" if updates > seconds else ""
+    say(f"{stopped}{updates:,} update{plural} in {seconds:.1f} s{rate}")
     saved = drawn = True
     if updates and args.save:
         saved = save(args, last=True)

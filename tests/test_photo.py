@@ -1,0 +1,468 @@
+"""A digit of one's own: from a photo or a pad to x, or a refusal, never a silent guess."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ch05.two_layer_net import TwoLayerNet
+from dataset.mnist import load_mnist
+from dataset.photo import centred, from_photo
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def error_of(kind, call):
+    """The error that call() raises, which is of that kind, in one line."""
+    with pytest.raises(kind) as error:
+        call()
+    text = str(error.value)
+    assert "\n" not in text and text.startswith("expected "), text
+    return text
+
+
+# Where a digit goes
+
+
+def drawn_L(k, height, width, top, left):
+    """A picture with an L in it, 1 on 0: 20k high, 12k wide, and all its strokes 4k wide."""
+    picture = np.zeros((height, width))
+    picture[top : top + 20 * k, left : left + 4 * k] = 1
+    picture[top + 16 * k : top + 20 * k, left : left + 12 * k] = 1
+    return picture
+
+
+# Its longer side becomes 20 pixels, so it is 20 x 12, with strokes of 4. Its upright has 20 * 4 =
+# 80 pixels, the rest of its foot 4 * 8 = 32. The centre of mass, counted from its first pixel:
+# rows    (80 * 9.5 + 32 * 17.5) / 112 = 11.8, so the first row is 14 - 11.8 = 2.2, that is 2;
+# columns (80 * 1.5 + 32 *  7.5) / 112 =  3.2, so the first column is 10.8, that is 11.
+L = drawn_L(1, 28, 28, top=2, left=11).reshape(1, 784)
+PICTURE = drawn_L(5, 200, 150, top=30, left=70)
+
+
+@pytest.mark.parametrize(
+    "k, place", [(1, (28, 28, 2, 11)), (1, (90, 30, 60, 3)), (6, (150, 200, 9, 8))]
+)
+def test_a_digit_of_any_size_anywhere_becomes_the_same_x(k, place):
+    for picture in (drawn_L(k, *place), 1 - drawn_L(k, *place)):
+        before = picture.copy()
+        x = from_photo(picture)
+        assert x.shape == (1, 784) and x.dtype == np.float32
+        np.testing.assert_allclose(x, L, atol=1e-6)
+        np.testing.assert_array_equal(picture, before)
+
+
+@pytest.mark.parametrize("k, place", [(7, (300, 260, 9, 8)), (60, (2001, 2600, 200, 800))])
+def test_a_large_picture_is_averaged_first_which_shifts_edges_by_less_than_a_pixel(k, place):
+    x = from_photo(drawn_L(k, *place))
+    # The L's outline is 20 + 4 + 16 + 8 + 4 + 12 = 64 pixels long, with pixels on either side.
+    assert np.count_nonzero(np.abs(x - L) > 0.01) <= 2 * 64 and np.abs(x - L).max() < 0.5
+
+
+def test_mnists_own_digits_stay_as_they_are(digits):
+    _, (x, _) = digits
+    # Those that have a pixel of 255: the brightest pixel becomes 1.
+    x = x[:1000][x[:1000].max(axis=1) == 1]
+    kept = [np.allclose(centred(each.reshape(28, 28)), each, atol=1e-6) for each in x]
+    assert np.mean(kept) > 0.85  # the others move by a pixel, where a centre lies between two
+    # Elsewhere on a pad, and twice as large, they are the same again.
+    pad = np.zeros((100, 90))
+    pad[30:86, 20:76] = np.kron(x[0].reshape(28, 28), np.ones((2, 2)))
+    np.testing.assert_allclose(centred(pad), centred(x[0].reshape(28, 28)), atol=1e-6)
+
+
+def test_ink_of_a_pad_is_centred():
+    np.testing.assert_allclose(centred(3 * drawn_L(1, 28, 28, top=0, left=0)), L, atol=1e-6)
+    np.testing.assert_allclose(centred((drawn_L(2, 50, 60, 9, 30) > 0).tolist()), L, atol=1e-6)
+    for pad in (np.zeros((28, 28)), np.zeros((0, 28)), np.ones(784), np.eye(28) - 1):
+        error_of(ValueError, lambda pad=pad: centred(pad))
+    for bad in (np.nan, np.inf, -1):
+        error_of(ValueError, lambda bad=bad: centred(np.where(np.eye(28) > 0, bad, 0)))
+
+
+def test_pixels_are_averaged_by_their_areas():
+    # 30 columns become 20, each of 1.5 pixels. Pixel 1 is 0.6 and all others 1: column 0 has all
+    # of pixel 0 and half of pixel 1, (1 + 0.6 / 2) / 1.5 = 0.8667, and so has column 1, of half of
+    # pixel 1 and all of pixel 2. Centre of mass: (190 - 0.1333 * (0 + 1)) / (20 - 2 * 0.1333) =
+    # 9.62, so the first column is 14 - 9.62 = 4.38, that is 4.
+    ink = np.zeros((40, 50))
+    ink[5:35, 5:35] = 1
+    ink[5:35, 6] = 0.6
+    row = centred(ink).reshape(28, 28)[12]
+    np.testing.assert_allclose(row, [0] * 4 + [1.3 / 1.5] * 2 + [1] * 18 + [0] * 4, atol=1e-6)
+
+
+def test_thin_strokes_are_bright_too_and_a_dot_fills_its_square():
+    thin = np.zeros((500, 500))  # a cross with lines of 1/15 of what will be a pixel
+    thin[100:401, 250] = thin[250, 100:401] = 1
+    assert from_photo(thin).max() == centred(thin).max() == 1
+    dot = np.zeros((9, 9))
+    dot[3, 7] = 1
+    assert centred(dot).sum() == 20 * 20
+
+
+# What shows the digit
+
+
+def in_colours(ink, ground):
+    """PICTURE with that ink on that ground."""
+    return np.where(PICTURE[..., np.newaxis] > 0, np.array(ink), np.array(ground))
+
+
+def through_file(image, form):
+    """The image, saved and opened again."""
+    file = io.BytesIO()
+    image.save(file, form)
+    return Image.open(file)
+
+
+SCAN = Image.fromarray(np.uint16(60000 - 50000 * PICTURE))
+PICTURES = {
+    "grey": np.uint8(255 * (1 - PICTURE)),
+    "pencil on grey paper": 0.7 - 0.2 * PICTURE,
+    "nearly black on black": np.uint8(PICTURE),
+    "a list": PICTURE.tolist(),
+    "16 bits": np.uint16(65535 * PICTURE),
+    "16 bits, in colours": np.uint16(257 * in_colours([200, 9, 9], [255, 255, 240])),
+    "16 bits and opacity": np.uint16(65535 * in_colours([0, 0, 0, 0.9], [1.0, 1, 1, 0])),
+    "below 0": PICTURE - 0.5,
+    "red on white": in_colours([1.0, 0, 0], [1.0, 1, 1]),
+    "opaque": in_colours([0, 0, 0, 255], [255, 255, 255, 255]).astype(np.uint8),
+    "black on nothing": in_colours([0, 0, 0, 255], [0, 0, 0, 0]).astype(np.uint8),
+    "half transparent": in_colours([0, 0, 0, 0.5], [1.0, 1, 1, 0]),
+    "a PIL image": Image.fromarray(np.uint8(255 * PICTURE)),
+    "colours in a table": Image.fromarray(
+        in_colours([9, 9, 200], [250, 240, 230]).astype(np.uint8)
+    ).quantize(5),
+    "grey and opacity": Image.fromarray(np.uint8(255 * (1 - PICTURE))).convert("LA"),
+    "for print": Image.fromarray(np.uint8(255 * (1 - PICTURE))).convert("CMYK"),
+    "a scan, I;16": through_file(SCAN, "PNG"),
+    "a scan, I": Image.fromarray(np.int32(60000 - 50000 * PICTURE)),
+    "a scan, F": through_file(Image.fromarray(np.float32(60000 - 50000 * PICTURE)), "TIFF"),
+    "1 bit": Image.fromarray(PICTURE == 0),
+}
+
+
+@pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
+def test_whatever_shows_the_digit_becomes_the_same_x(picture):
+    np.testing.assert_allclose(from_photo(picture), L, atol=1e-6)
+
+
+@pytest.mark.parametrize("white, dtype", [(1, float), (1, np.float32), (255, np.uint8)])
+def test_opacity_lays_colours_on_white(white, dtype):
+    # Nothing is around a black half of a bar and one in 0.6 of white: ink of 1 and of 0.4. The
+    # strongest ink is 1, and 0.7 and more of that is full: 0.4 / 0.7 = 0.571. 0.65 of white is ink
+    # of 0.35, which is below 0.4: none.
+    for grey, ink in ((0.58, 0.6), (0.65, 0)):
+        picture = np.zeros((60, 60, 4), dtype)
+        picture[10:50, 27:33, 3] = white
+        picture[30:50, 27:33, :3] = grey * white
+        column = from_photo(picture).reshape(28, 28).max(axis=1)
+        assert np.count_nonzero(column == 1) == (10 if ink else 20)
+        assert np.count_nonzero(np.abs(column - 0.6) < 0.01) == (10 if ink else 0)
+
+
+# What the phone writes into the photo (EXIF tag 274), and how the stored picture lies then: its
+# first row is the right side of the scene for 6 and its left side for 8, and so on.
+STORED = {
+    1: lambda scene: scene,
+    2: lambda scene: scene[:, ::-1],
+    3: lambda scene: scene[::-1, ::-1],
+    4: lambda scene: scene[::-1],
+    5: lambda scene: scene.T,
+    6: lambda scene: np.rot90(scene),
+    7: lambda scene: scene[::-1, ::-1].T,
+    8: lambda scene: np.rot90(scene, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_photo_is_turned_as_the_phone_was_held(orientation, form):
+    stored = STORED[orientation](np.uint8(255 * (1 - PICTURE)))
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[274] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(file, form, exif=exif, quality=95)
+    np.testing.assert_allclose(from_photo(Image.open(file)), L, atol=0.1)
+
+
+def test_arrays_need_no_pillow():
+    code = (
+        "import sys; sys.modules['PIL'] = None\n"
+        "import numpy as np; from dataset.photo import from_photo\n"
+        "picture = np.zeros((40, 40)); picture[10:30, 18:21] = 1\n"
+        "assert from_photo(picture).max() == 1"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+# Photos as people take them, read by a network
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_mnist()
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    (x, t), _ = digits
+    net = TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0)
+    rng = np.random.default_rng(0)
+    for _ in range(1500):
+        batch = rng.integers(len(x), size=100)
+        gradients = net.gradient(x[batch], t[batch])
+        params = net.params
+        for key in params:
+            params[key] -= 0.1 * gradients[key]
+    return net
+
+
+def on_paper(digit, rng, size=180, paper=(300, 360), contrast=0.7):
+    """Light from 0 to 1 on paper with a digit of MNIST somewhere; its 28 pixels become size."""
+    ink = Image.fromarray(np.uint8(255 * digit.reshape(28, 28))).resize((size, size))
+    top, left = (rng.integers(side // 12, side - size - side // 12) for side in paper)
+    light = np.ones(paper)
+    light[top : top + size, left : left + size] -= contrast * np.asarray(ink) / 255
+    return 0.9 * light
+
+
+def grid(photo):
+    """Where each pixel lies, from -0.5 to 0.5."""
+    return np.mgrid[-0.5 : 0.5 : photo.shape[0] * 1j, -0.5 : 0.5 : photo.shape[1] * 1j]
+
+
+def noisy(photo, rng, noise=0.08):
+    return photo + noise * rng.standard_normal(photo.shape)
+
+
+def compressed(photo, rng):
+    image = Image.fromarray(np.uint8(255 * noisy(photo, rng, 0.02).clip(0, 1)))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=20)
+    return Image.open(file)
+
+
+def from_the_side(photo, rng):
+    y, x = grid(photo)
+    return photo * (0.65 - 0.6 * (x if rng.random() < 0.5 else y))  # from 0.95 to 0.35
+
+
+def with_a_lamp(photo, rng):
+    y, x = grid(photo)
+    return photo * (1 - 0.9 * (x**2 + y**2))
+
+
+def half_in_shadow(photo, rng):
+    y, x = grid(photo)
+    angle = rng.uniform(0, 2 * np.pi)
+    return photo * np.where(np.cos(angle) * x + np.sin(angle) * y < 0.05, 1, 0.6)
+
+
+def below_a_head(photo, rng):
+    y, x = grid(photo)
+    return photo * np.where(np.hypot(y + 0.6, x - rng.uniform(-0.3, 0.3)) < 0.4, 0.6, 1)
+
+
+def framed(photo, rng):
+    return np.pad(photo, 1)
+
+
+def on_a_desk(photo, rng):
+    """Dark wood on the left and below, within what was the paper's margin."""
+    y, x = grid(photo)
+    desk = (x + 0.03 * y < -0.46) | (y - 0.03 * x > 0.46)
+    return np.where(desk, 0.35 + 0.02 * np.sin(200 * y), photo)
+
+
+def ruled(photo, rng):
+    return photo * np.where(np.arange(len(photo)) % 40 < 2, 0.85, 1)[:, np.newaxis]
+
+
+def checked(photo, rng):
+    return ruled(ruled(photo, rng).T, rng).T
+
+
+def dusty(photo, rng):
+    photo = photo.copy()
+    for _ in range(15):
+        top, left = (rng.integers(side) for side in photo.shape)
+        photo[top : top + rng.integers(1, 5), left : left + rng.integers(1, 5)] = 0.1
+    return photo
+
+
+def chalk(photo, rng):
+    return noisy(half_in_shadow(1.1 - photo, rng), rng, 0.02)
+
+
+SITUATIONS = [
+    noisy, compressed, from_the_side, with_a_lamp, half_in_shadow, below_a_head, framed,
+    on_a_desk, ruled, checked, dusty, chalk,
+]  # fmt: skip
+
+
+def known(trained, digits, number):
+    """The first test digits that the network reads right in MNIST itself."""
+    _, (x, t) = digits
+    right = np.flatnonzero(trained.predict(x[:200]).argmax(axis=1) == t[:200])[:number]
+    return x[right], t[right]
+
+
+def read(trained, pictures, t):
+    """How many are read right, read wrong, refused."""
+    right = wrong = 0
+    for picture, number in zip(pictures, t):
+        try:
+            answer = trained.predict(from_photo(picture)).argmax()
+        except ValueError:
+            continue
+        right, wrong = right + (answer == number), wrong + (answer != number)
+    return right, wrong, len(t) - right - wrong
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.__name__)
+def test_digits_are_read_on_any_paper_in_any_light(trained, digits, situation):
+    x, t = known(trained, digits, 100)
+    rng = np.random.default_rng(1)
+    photos = [situation(on_paper(digit, rng), rng) for digit in x]
+    right, wrong, refused = read(trained, photos, t)
+    assert right >= 90 and wrong <= 3, (right, wrong, refused)
+
+
+@pytest.mark.parametrize("size, paper", [(28, (50, 60)), (56, (400, 400)), (1400, (2000, 2500))])
+def test_digits_are_read_in_any_size(trained, digits, size, paper):
+    x, t = known(trained, digits, 100 if size < 1000 else 20)
+    rng = np.random.default_rng(1)
+    right, wrong, _ = read(trained, [on_paper(digit, rng, size, paper) for digit in x], t)
+    assert right >= 0.95 * len(t) and wrong <= 0.05 * len(t), (right, wrong)
+
+
+def test_a_network_reads_printed_digits(trained):
+    rows = []
+    for size, place in ((20, (0.3, 0.3)), (60, (0.5, 0.5)), (90, (0.55, 0.45))):
+        for digit in "0123456789":
+            figure = Figure(figsize=(2, 2))
+            canvas = FigureCanvasAgg(figure)
+            figure.text(
+                *place, digit, fontsize=size, family="DejaVu Sans", ha="center", va="center"
+            )
+            canvas.draw()
+            rows.append(from_photo(canvas.buffer_rgba()))
+    assert trained.accuracy(np.concatenate(rows), np.tile(np.arange(10), 3)) > 0.6  # chance: 0.1
+
+
+# One digit in pieces
+
+
+def strokes(*bars, shape=(200, 200)):
+    """Paper with bars (top, bottom, left, right) of ink."""
+    picture = np.ones(shape)
+    for top, bottom, left, right in bars:
+        picture[top:bottom, left:right] = 0.2
+    return picture
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        strokes((50, 60, 70, 130), (69, 110, 70, 80), (100, 110, 70, 120), (110, 150, 110, 120)),
+        strokes((50, 110, 60, 70), (100, 110, 60, 100), (50, 150, 106, 116)),  # a 4, open
+        strokes((50, 95, 95, 103), (100, 150, 95, 103)),  # a 1 with a gap
+    ],
+    ids=["the bar of a 5", "an open 4", "a gap"],
+)
+def test_pieces_near_each_other_are_one_digit(picture):
+    ink = picture < 1
+    np.testing.assert_allclose(from_photo(picture), centred(ink), atol=1e-6)
+
+
+def test_what_is_far_and_small_is_no_part_of_the_digit():
+    bar = strokes((50, 150, 90, 105))
+    # 100 x 15 pixels become 20 x 3, with the centre at 9.5 and 1: they start at 4 (or 5) and 13.
+    expected = np.zeros((28, 28))
+    expected[4:24, 13:16] = 1
+    for speck in ((20, 23, 20, 23), (80, 83, 180, 183), (95, 110, 198, 200)):
+        picture = bar.copy()
+        picture[speck[0] : speck[1], speck[2] : speck[3]] = 0
+        np.testing.assert_allclose(from_photo(picture).reshape(28, 28), expected, atol=1e-6)
+
+
+# What is refused
+
+BAR = (50, 150, 90, 100)
+NOISE = np.random.default_rng(0).standard_normal((200, 200))
+Y, X = np.mgrid[0:1:200j, 0:1:200j]
+REFUSED = {
+    "two digits": (strokes(BAR, (50, 150, 130, 140)), "than one"),
+    "two digits, close": (strokes(BAR, (50, 150, 104, 114)), "two digits"),
+    "one above the other": (strokes((20, 80, 90, 100), (120, 180, 90, 100)), "than one"),
+    "cut off above": (strokes((0, 100, 90, 100)), "rim"),
+    "cut off below": (strokes((100, 200, 90, 100)), "rim"),
+    "cut off on the left": (strokes((90, 100, 0, 90)), "rim"),
+    "cut off on the right": (strokes((90, 100, 110, 200)), "rim"),
+    "a line through it": (strokes(BAR, (100, 104, 0, 200)), "rim"),
+    "lines beside it": (strokes(BAR, (0, 200, 104, 108)), "rim"),
+    "a frame": (
+        strokes(
+            BAR, (20, 23, 20, 180), (177, 180, 20, 180), (20, 180, 20, 23), (20, 180, 177, 180)
+        ),
+        "frame",
+    ),
+    "a full square": (strokes((80, 120, 80, 120)), "filled"),
+    "a speck": (strokes((80, 83, 80, 83)), "specks"),
+    "noise": (0.8 + 0.02 * NOISE, ""),
+    "light from the side": (0.4 + 0.5 * X, ""),
+    "a shadow": (np.where(X + 0.3 * Y < 0.6, 0.9, 0.5), ""),
+    "a round shadow": (np.where(np.hypot(X - 0.5, Y) < 0.4, 0.5, 0.9), ""),
+    "ruled paper": (np.where(np.arange(200) % 20 < 2, 0.5, 0.9)[:, np.newaxis] + 0 * X, "rim"),
+    "an empty frame": (np.pad(np.ones((100, 100)), 1), ""),
+    "as much ink as paper": (np.pad(np.ones((60, 60)), ((0, 0), (0, 60))), "dark as bright"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("picture, reason", REFUSED.values(), ids=REFUSED)
+def test_what_is_not_one_digit_on_paper_is_refused(picture, reason):
+    for each in (picture, np.uint8(200 * picture)):
+        assert reason in error_of(ValueError, lambda each=each: from_photo(each))
+
+
+@pytest.mark.parametrize("between", [0.05, 0.3])
+def test_two_digits_of_mnist_are_refused(digits, between):
+    _, (x, _) = digits
+    read = 0
+    for a, b in x[:100].reshape(50, 2, 28, 28):
+        a, b = (digit[:, digit.any(axis=0)] for digit in (a, b))
+        pair = np.concatenate([a, np.zeros((28, round(28 * between))), b], axis=1)
+        try:
+            from_photo(np.pad(1 - np.kron(pair, np.ones((5, 5))), 60, constant_values=1))
+            read += 1
+        except ValueError:
+            pass
+    assert read <= 3
+
+
+@pytest.mark.parametrize(
+    "picture, error",
+    [
+        (np.ones((28, 28)), ValueError),
+        (np.zeros((28, 28, 3), np.uint8), ValueError),
+        (np.zeros((28, 28, 4), np.uint8), ValueError),
+        (np.zeros((0, 28)), ValueError),
+        (np.eye(784)[0], ValueError),
+        (np.eye(28)[np.newaxis], ValueError),
+        (np.ones((1, 28, 28, 3)), ValueError),
+        (np.where(np.eye(28) > 0, np.nan, 0), ValueError),
+        (np.where(np.eye(28) > 0, np.inf, 0), ValueError),
+        (np.eye(28) * 1j, TypeError),
+        ("digit.png", TypeError),
+        (None, TypeError),
+    ],
+)
+def test_what_is_no_picture_of_a_digit_is_refused(picture, error):
+    error_of(error, lambda: from_photo(picture))
