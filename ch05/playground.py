@@ -11,6 +11,7 @@ import argparse
 import functools
 import importlib.util
 import io
+import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from ch05.two_layer_net import TwoLayerNet
 from common.files import write_whole
 from common.functions import softmax
 from common.mistakes import wrong
+from common.params import all_layers
 from common.threads import threads_for
 from dataset.mnist import load_mnist
 from dataset.photo import centred
@@ -137,10 +139,8 @@ class Playground:
                 values = self.values()
         except Exception as caught:  # of a reader's own layer, too
             error = error or str(caught)
-        step = (
-            0 if not self.pad.ink.any() else 1 if not self.updates else 2 if self.t is None else 3
-        )
-        self.page.say(error or HINTS[step], bool(error))
+        done = [self.pad.ink.any(), self.updates > 0, self.t is not None, False]
+        self.page.say(error or HINTS[done.index(False)], bool(error))
         self.page.show_values(self.pad.ink, self.t, values)
         self.draw()
 
@@ -175,8 +175,9 @@ class Playground:
                     self.curve = self.curve[::2]
         except Exception as error:  # a learning rate that is too large, above all
             self.pause()
-            self.training_error = f"Update {self.updates}: {error}. Press start anew."
-            show = True
+            self.training_error, show = f"Update {self.updates}: {error}", True
+            if isinstance(error, FloatingPointError):
+                self.training_error += ". Press start anew"
         if show:
             self.show_training()
 
@@ -186,7 +187,8 @@ class Playground:
         If it doesn't come for a second, nobody looks any more: then the training waits, too.
         """
         if self.training and (self.drawn or time.perf_counter() < self.asked + 1):
-            self.update(seconds=0.03 if self.drawn else 0.01, show=self.drawn)
+            busy = self.pad.button or not self.drawn  # let what is drawn come first
+            self.update(seconds=0.01 if busy else 0.03, show=self.drawn)
 
     def show_training(self):
         self.page.show_training(self.curve, self.training)
@@ -252,13 +254,14 @@ class Playground:
 @contextmanager
 def not_training(layers):
     """Layers such as Dropout have train_flg set to False in a with statement."""
-    flags = [(layer, layer.train_flg) for layer in layers.values() if hasattr(layer, "train_flg")]
+    flagged = [layer for _, layer in all_layers(layers) if hasattr(layer, "train_flg")]
+    flags = [layer.train_flg for layer in flagged]
     try:
-        for layer, _ in flags:
+        for layer in flagged:
             layer.train_flg = False
         yield
     finally:
-        for layer, flag in flags:
+        for layer, flag in zip(flagged, flags):
             layer.train_flg = flag
 
 
@@ -304,11 +307,12 @@ def main(argv=None):
 
 def new_network(args):
     how = {"dtype": np.float32, "rng": args.seed}
+    if args.std is not None:
+        how["weight_init_std"] = args.std
     if len(args.hidden) == 1:
-        network = TwoLayerNet(784, *args.hidden, 10, args.std or 0.01, **how)
+        network = TwoLayerNet(784, *args.hidden, 10, **how)
     else:
-        std = {} if args.std is None else {"weight_init_std": args.std}
-        network = MultiLayerNet(784, args.hidden, 10, **std, **how)
+        network = MultiLayerNet(784, args.hidden, 10, **how)
     if args.load:
         network.load(args.load)
     return network
@@ -339,4 +343,5 @@ def write_gif(playground, path, frames=32):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once: nothing is lost
     main()

@@ -10,13 +10,12 @@ import math
 import numbers
 import os
 import sys
-from pathlib import Path
 
 import numpy as np
 
 FLOATS = (np.float32, np.float64)
-ROOT = Path(__file__).resolve().parent.parent
-OURS = tuple(f"{ROOT / folder}{os.sep}" for folder in ("common", "dataset", "ch05"))
+ROOT = os.path.dirname(os.path.dirname(__file__))  # as frames spell it, perhaps with a dot in it
+OURS = tuple(os.path.join(ROOT, folder, "") for folder in ("common", "dataset", "ch05"))
 
 
 def wrong(error, expected, came, hint="", at=""):

@@ -71,7 +71,7 @@ def _grey(picture):
     most = picture.max()
     if not most < np.inf:
         raise _refused("nan or inf")
-    white = next((white for white in (1, 255, 65535) if most <= white), most)
+    white = 1 if most <= 1 else max(255, most)  # a scan has more
     n = min(-(-max(picture.shape[:2]) // SIDE), *picture.shape[:2])
     H, W = (side // n * n for side in picture.shape[:2])
     parts = (picture[i:H:n, j:W:n] for i in range(n) for j in range(n))
@@ -111,7 +111,7 @@ def _dark_on_bright(grey):
     most, least = _largest(wide, reach), -_largest(-wide, reach)
     excess = np.sum(2 * grey - most - least, dtype=float)
     if abs(excess) < 0.05 * np.sum(most - least, dtype=float):
-        raise _refused("as much dark as bright in it; leave more paper around the digit")
+        raise _refused("as much dark as bright: no digit, or too little paper")
     return grey if excess > 0 else -grey
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.backend_bases import CloseEvent, DrawEvent, KeyEvent, MouseEvent, ResizeEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from PIL import Image
 from readers import LeakyRelu
@@ -19,6 +20,7 @@ from ch05.playground import Playground
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network
+from common.params import all_layers
 from dataset.mnist import load_mnist
 
 
@@ -459,6 +461,23 @@ class AsImages:
         return dout.reshape(-1, 784)
 
 
+class Block:
+    """Layers in a layer."""
+
+    def __init__(self, *layers):
+        self.layers = layers
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dout):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+
+
 def chain(*layers):
     named = OrderedDict((f"{type(layer).__name__}{i}", layer) for i, layer in enumerate(layers, 1))
     return Network(named, SoftmaxWithLoss())
@@ -472,6 +491,7 @@ CHAINS = {
     "one layer": lambda: chain(affine(784, 10)),
     "a layer that learns": lambda: chain(affine(784, 7), LeakyRelu(), affine(7, 10)),
     "dropout": lambda: chain(affine(784, 8), Relu(), Dropout(), affine(8, 10)),
+    "a block": lambda: chain(Block(affine(784, 8), Relu(), Dropout()), affine(8, 10)),
     "writes into dout": lambda: chain(affine(784, 8), ReluInPlace(), affine(8, 10)),
     "no dx": lambda: chain(affine(784, 8, NoDx), Relu(), affine(8, 10)),
     "images": lambda: chain(AsImages(), LeakyRelu(), affine(784, 10)),
@@ -492,7 +512,7 @@ def test_any_chain(name):
     ticks(playground, 2)
     assert complaint(playground) == "" and playground.training
     assert any((network.params[key] != before[key]).any() for key in before)
-    for layer in network.layers.values():
+    for _, layer in all_layers(network.layers):
         if hasattr(layer, "train_flg"):
             assert layer.train_flg is True
             layer.train_flg = False
@@ -561,6 +581,15 @@ def test_the_words_grow_and_shrink_with_the_figure(size):
     draw(playground, *SEVEN)
     pick(playground, 7)
     assert playground.pad.ink[6, 14] == 1 and playground.t == 7
+
+
+def test_it_can_be_read_in_any_style():
+    with plt.style.context("dark_background"):
+        playground = new()
+        playground.figure.canvas.draw()
+    pixels = np.asarray(playground.figure.canvas.buffer_rgba())[..., :3]
+    assert np.median(pixels) == 255
+    assert {to_rgba(text.get_color()) for text in playground.figure.findobj(Text)} >= {to_rgba("k")}
 
 
 def test_its_width():

@@ -1,6 +1,7 @@
 """The page of the playground: what stands where in the figure, and how numbers are shown there."""
 
 import math
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,27 +22,34 @@ MOVE = "motion_notify_event"
 
 
 class Page:
+    """The figure: pad, arrays, bars, buttons. It shows what it is given, and computes nothing."""
+
     def __init__(self, network, width):
         self.network = network
-        with plt.rc_context({"toolbar": "None", "figure.max_open_warning": 0}):
+        ours = {"toolbar": "None", "figure.max_open_warning": 0}
+        with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
             self.figure = plt.figure(figsize=(WIDTH, HEIGHT), dpi=width / WIDTH)
-        canvas = self.figure.canvas
-        if canvas.manager:
-            canvas.manager.set_window_title("Layer by Layer: playground")
-            if canvas.manager.key_press_handler_id:  # matplotlib's own keys: s, q, l
-                canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
-        for part in ("toolbar", "header", "footer"):  # what a notebook puts around a figure
+            place = {"xlim": (0, WIDTH), "ylim": (0, HEIGHT), "zorder": -1}  # below the others
+            self.ax = self.figure.add_axes((0, 0, 1, 1), **place)
+            self.ax.axis("off")
+            self.put_heading()
+            self.put_pad()
+            self.put_layers()
+            self.put_digits()
+            self.put_training()
+        self.font_sizes = {text: text.get_fontsize() for text in self.figure.findobj(Text)}
+        self.figure.canvas.mpl_connect("resize_event", self.resize)
+        self.bare(self.figure.canvas)
+
+    def bare(self, canvas):
+        """Without what matplotlib puts around a figure: tools to zoom, keys such as q and s."""
+        for part in ("toolbar", "header", "footer"):  # in a notebook
             if hasattr(canvas, f"{part}_visible"):
                 setattr(canvas, f"{part}_visible", False)
-        self.ax = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT), zorder=-1)
-        self.ax.axis("off")
-        self.put_heading()
-        self.put_pad()
-        self.put_layers()
-        self.put_digits()
-        self.put_training()
-        self.font_sizes = {text: text.get_fontsize() for text in self.figure.findobj(Text)}
-        canvas.mpl_connect("resize_event", self.resize)
+        if canvas.manager:
+            canvas.manager.set_window_title("Layer by Layer: playground")
+            if canvas.manager.key_press_handler_id:
+                canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
 
     # What stands where
 
@@ -184,6 +192,7 @@ class Page:
     # How numbers are shown
 
     def say(self, words, is_error):
+        words = textwrap.fill(words, 115, max_lines=2, placeholder="…")
         self.message.set(text=words, color=ORANGE if is_error else "k")
 
     def show_pen(self, erasing):
@@ -223,7 +232,7 @@ class Page:
             text.set_text(f"{name}  {rows[-1, k]:.3f}" if len(rows) else name)
         updates = int(rows[-1, 0]) if len(rows) else 0
         self.curve_ax.set_xlim(0, max(updates, 100))
-        words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "not trained yet"
+        words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "no update yet"
         if updates >= 300 and rows[-1, 2] < 0.2:
             words += (
                 ": it has learnt next to nothing.\nTry a smaller learning rate, or more updates."

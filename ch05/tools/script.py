@@ -20,43 +20,49 @@ def run_script(main, at_end=lambda status: None):
     ends, and Ctrl-C and standard output are as before.
     """
     stays = hasattr(sys, "ps1") or bool(sys.flags.inspect)  # there is a prompt, or one will come
-    name = Path(sys.argv[0]).name
-    with signals_and_streams(name, stays):
-        try:
-            try:
-                set_ctrl_c(signal.default_int_handler)  # a shell ignores it in the background
-                status = main()
-            except SystemExit as stop:  # argparse ends so
-                status = stop.code
-                if isinstance(status, str):
-                    say(status)
-                    status = 1
-            sys.stdout.flush()
-        except (FloatingPointError, ImportError, MemoryError, OSError) as error:
-            if not isinstance(error, BrokenPipeError):
-                say(f"{name}: {error}")
-            if not stays:  # for the flush at exit
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = 1
-        except KeyboardInterrupt:
-            status = 130
-        except Exception:
-            at_end(1)
-            raise
+    try:
+        with signals_and_streams(stays):
+            status = status_of(main, stays)
+    except KeyboardInterrupt:
+        status = 130
+    except Exception:
+        at_end(1)
+        raise
     if not stays:
         at_end(status)
         sys.exit(status)
 
 
+def status_of(main, stays):
+    name = Path(sys.argv[0]).name
+    warnings.showwarning = lambda message, *_, **__: say(f"{name}: {message}")
+    try:
+        try:
+            status = main()
+        except SystemExit as stop:  # argparse ends so
+            status = stop.code
+            if isinstance(status, str):
+                say(status)
+                status = 1
+        sys.stdout.flush()
+        return status
+    except (FloatingPointError, ImportError, MemoryError, OSError) as error:
+        if not isinstance(error, BrokenPipeError):
+            say(f"{name}: {error}")
+        if not stays:  # for the flush at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
 @contextmanager
-def signals_and_streams(name, stays):
-    """Within it a warning is one line. Afterwards all is as before, if Python stays."""
+def signals_and_streams(stays):
+    """Afterwards Ctrl-C, the streams and what shows warnings are as before, if Python stays."""
     before = signal.getsignal(signal.SIGINT), sys.stdout, sys.stderr
     sys.stdout = sys.stdout or open(os.devnull, "w")
     sys.stderr = sys.stderr or open(os.devnull, "w")
     try:
+        set_ctrl_c(signal.default_int_handler)  # a shell ignores it in the background
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: say(f"{name}: {message}")
             yield
     finally:
         if stays:
