@@ -87,6 +87,8 @@ def test_all_python_of_a_page_runs_in_order(page, capsys, a_readers_folder):
     assert "Backprop agrees with the numerical gradient." in out and "DISAGREES" not in out
     if "class LeakyRelu" in text_of(page):
         assert "a2" in out  # the slope is learnt
+    if "this is a" in text_of(page):
+        assert "this is a 7" in out  # as the label of that digit says
     if "import torch" in text_of(page) and "torch" in names:
         assert float(out.splitlines()[-1]) < 1e-6  # the same scores
     for history in names.values():
