@@ -55,7 +55,7 @@ def pytest_runtest_setup(item):
 def pytest_terminal_summary(terminalreporter):
     if terminalreporter.stats.get("skipped"):
         terminalreporter.write_line(
-            "Skipped tests are as it should be: they need what isn't here, see above."
+            "Some are skipped, as it should be where something isn't there:"
         )
 
 

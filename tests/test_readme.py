@@ -68,9 +68,30 @@ def paste(blocks):
     return python.locals
 
 
+BOOKS_DROPOUT = """
+import numpy as np
+
+class Dropout:
+    def __init__(self, dropout_ratio=0.5):
+        self.dropout_ratio = dropout_ratio
+
+    def forward(self, x, train_flg=True):
+        self.kept = np.random.rand(*x.shape) > self.dropout_ratio
+        return x * self.kept if train_flg else x * (1 - self.dropout_ratio)
+
+    def backward(self, dout):
+        return dout * self.kept
+"""
+
+
 @pytest.fixture
 def a_readers_folder(tmp_path, monkeypatch):
-    """A folder with a photo, as it were: a test digit, 5 times as large, dark on white paper."""
+    """A folder with a photo, as it were: a test digit, 5 times as large, dark on white paper.
+
+    And with a layer that has the arguments of the book's.
+    """
+    (tmp_path / "book_layers.py").write_text(BOOKS_DROPOUT)
+    monkeypatch.syspath_prepend(tmp_path)
     _, (x_test, _) = load_mnist(flatten=False)
     paper = 1 - np.kron(np.pad(x_test[0, 0], 6), np.ones((5, 5)))
     for name in ("digit.png", "digit.jpg"):
@@ -82,6 +103,7 @@ def a_readers_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
 def test_all_python_of_a_page_runs_in_order(page, capsys, a_readers_folder):
+    before = {*a_readers_folder.iterdir()}
     names = paste(session(page))
     out = capsys.readouterr().out
     assert "Backprop agrees with the numerical gradient." in out and "DISAGREES" not in out
@@ -95,7 +117,8 @@ def test_all_python_of_a_page_runs_in_order(page, capsys, a_readers_folder):
         if isinstance(history, History):
             assert history.end_accuracies[1] > 0.8
     patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
-    for file in a_readers_folder.iterdir():  # what a page writes doesn't show in git
+    written = {*a_readers_folder.iterdir()} - before - {a_readers_folder / "__pycache__"}
+    for file in written:  # what a page writes doesn't show in git
         assert any(fnmatch(f"/{file.name}", pattern) for pattern in patterns), file
     if page == "ch05/README.md":
         what_the_guide_shows_is_right(names)
@@ -106,6 +129,9 @@ def what_the_guide_shows_is_right(names):
     layer.train_flg = False
     x = np.random.default_rng(0).standard_normal((3, 4))
     assert check_layer(layer, x)
+    layer = names["MyDropout"](0.25)
+    layer.train_flg = False
+    assert layer.forward(np.full((1, 2), 4.0)).tolist() == [[3, 3]]  # 4 * (1 - 0.25)
     # x = 1 and dout = 1, through layers that multiply by 3: out = 1 + 3, dx = 1 + 3
     names["three"] = names["Affine"](np.array([[3.0]]), np.zeros(1))
     residual = names["Residual"](names["three"])
