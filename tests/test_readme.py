@@ -106,7 +106,9 @@ def test_all_python_of_a_page_runs_in_order(page, capsys, a_readers_folder):
     before = {*a_readers_folder.iterdir()}
     names = paste(session(page))
     out = capsys.readouterr().out
-    assert "Backprop agrees with the numerical gradient." in out and "DISAGREES" not in out
+    assert "DISAGREES" not in out
+    if "print(check_" in text_of(page):
+        assert "Backprop agrees with the numerical gradient." in out
     if "class LeakyRelu" in text_of(page):
         assert "a2" in out  # the slope is learnt
     if "this is a" in text_of(page):
