@@ -186,9 +186,11 @@ class Playground:
 
         If it doesn't come for a second, nobody looks any more: then the training waits, too.
         """
-        if self.training and (self.drawn or time.perf_counter() < self.asked + 1):
-            busy = self.pad.button or not self.drawn  # let what is drawn come first
-            self.update(seconds=0.01 if busy else 0.03, show=self.drawn)
+        waiting = time.perf_counter() - self.asked
+        if self.training and (self.drawn or waiting < 1):
+            stroke = self.pad.button and waiting < 0.25  # it shows itself, and should do so at once
+            show = self.drawn and not stroke
+            self.update(seconds=0.03 if show else 0.01, show=show)
 
     def show_training(self):
         self.page.show_training(self.curve, self.training)

@@ -42,6 +42,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     iter_per_epoch = max(train_size // batch_size, 1)
     history = History(iter_per_epoch)
     draws = np.random if rng is None else np.random.default_rng(rng)
+    params = network.params  # the layers' own arrays
 
     with running(history, network, batch_size):
         for i in progress(iters_num, history, on_epoch):
@@ -50,7 +51,6 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
             t_batch = t_train[batch_mask]
 
             grad = network.gradient(x_batch, t_batch)
-            params = network.params
             for key in params:
                 params[key] -= learning_rate * grad[key]
 

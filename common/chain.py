@@ -53,13 +53,13 @@ class Chain:
     def dtype(self):
         """The dtype of the first parameter, shared by all parameters; float64 if there are none."""
         first = next(iter(self.layers.values()), None)
-        if type(first) is not Affine or not is_float_array(first.W):  # else its W is the first
+        if type(first) is not Affine or not is_float_array(first.W):
             for found in find_parameters(self.layers).values():
                 if not is_float_array(found.array):
                     check_parameters({"": found})  # says what is wrong with it
                 return found.array.dtype
             return np.dtype(np.float64)
-        return first.W.dtype
+        return first.W.dtype  # the usual case, quickly
 
     def save(self, path):
         """Write the parameters to a .npz file."""
@@ -96,7 +96,8 @@ class Chain:
     def in_reverse(self):
         """lastLayer, and then the layers from the last to the first.
 
-        No layer before the first needs its dx. An Affine leaves it out: a fifth of the work.
+        Nobody uses the dx of the first. An Affine leaves it out, a fifth of the work of a training;
+        other layers, and an Affine whose backward is one's own, are called as ever.
         """
         layers = [self.lastLayer, *reversed(self.layers.values())]
         backward = getattr(layers[-1], "backward", None)
@@ -104,7 +105,7 @@ class Chain:
             layers[-1] = WithoutDx(layers[-1])
         return layers
 
-    def gradients(self):
+    def collect_gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them. An error names the layer that made nan."""
         gradients = self.params.gradients()
         for gradient in gradients.values():
@@ -183,8 +184,8 @@ class blame:
     """Around calls of layers: an error in one begins with its name.
 
     Which layer it was, and what it was given, is read from the variables of the method that called
-    it, and only once something has failed. NumPy's warnings of overflow are silent meanwhile, since
-    what isn't finite is an error afterwards.
+    it (layer, x, scores, dout), and only once something has failed. NumPy's warnings of overflow
+    are silent meanwhile, since what isn't finite is an error afterwards.
     """
 
     __slots__ = ("network", "quiet")

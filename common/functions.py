@@ -4,9 +4,9 @@ x : scores, shape (N, C): N samples in rows, C classes in columns
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), probabilities (N, C)
 
-The functions from common.mistakes check and convert their arguments. as_floats(x) is x as an array
-of floats, as_finite(x) too, and refuses nan and inf, and label_rows(t, y) is t as rows (N, C). An
-invalid label, such as 10 when the classes are 0 to 9, is a ValueError.
+The functions from common.mistakes check and convert their arguments. as_floats(x) turns x into an
+array of floats. as_finite(x) does the same, and refuses nan and inf. label_rows(t, y) turns the
+labels t into rows (N, C). ValueError for an invalid label, such as 10 when the classes are 0 to 9.
 """
 
 import numpy as np
@@ -23,7 +23,8 @@ def sigmoid(x):
     overflow.
     """
     x = as_floats(x)
-    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))  # the numerator is 1 or exp(x)
+    z = np.exp(-np.abs(x))  # exp(x) for x < 0, else exp(-x)
+    return np.where(x < 0, z, 1) / (1 + z)
 
 
 def log_softmax(x):
@@ -34,7 +35,7 @@ def log_softmax(x):
     that of the classes.
     """
     x = as_finite(x)
-    x = x - x.max(axis=-1, keepdims=True)
+    x = x - x.max(axis=-1, keepdims=True)  # along each row; shape (N, 1), to be subtracted
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
@@ -50,7 +51,7 @@ def cross_entropy_error(y, t):
     nothing is added: if y of the right class is 0, the error is inf. For one sample y may be (C,),
     and t a class number or (C,).
     """
-    y, t = as_probabilities(y, t)  # one sample becomes a row; scores are a ValueError
+    y, t = as_probabilities(y, t)  # one sample becomes a row; an error unless y is probabilities
     t = label_rows(t, y)
     used = t > 0  # the other terms are 0, but NumPy's 0 * log(0) would be nan
     with np.errstate(divide="ignore"):  # log(0) = -inf is right here

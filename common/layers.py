@@ -11,13 +11,14 @@ dL/dx says how fast L changes when an entry of x does. backward is the chain rul
 and returns dL/dx. x is the out of the previous layer, so dx is the dout of the previous layer.
 forward comes first, and keeps what backward will need.
 
-A layer learns W if it has self.W and self.dW. Other names work too, such as self.gamma with
-self.dgamma; only x, out, y and t are data, and aren't learnt. backward leaves dL/dW in self.dW;
-before that it is None, so write self.dW = None in __init__. Any class with forward and backward is
-a layer. It needs no base class: Layer only gives clearer error messages.
+To learn an array W, a layer keeps self.W (a NumPy array of floats) and self.dW. Write
+self.dW = None in __init__; backward then puts dL/dW there. Other names work in the same way, such
+as self.gamma with self.dgamma; only x, out, y and t are never learnt. A layer is any class with
+forward and backward. The base class Layer is not needed: it gives a short repr, and a clear message
+if backward is called before forward.
 
-as_floats, as_rows and so on check an argument and convert it. like(dout, out) returns dout, or
-raises an error if its shape isn't out's.
+as_floats, as_rows and so on check an argument and convert it. like(dout, out) returns dout in the
+dtype of out, or raises an error if its shape isn't out's.
 """
 
 import numpy as np
@@ -33,16 +34,16 @@ class Affine(Layer):
 
     Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule: an entry may feed several outputs. For each, multiply its dout by the entry's
-    factor there; add the products.
+    The chain rule: an entry of x, W or b may be used in several outputs. From each of these it gets
+    a share: the dout of that output, times the factor that the entry has in it. Add the shares.
 
-    x[n, d] feeds M outputs, out[n, m] for every m, each time with the factor W[d, m]:
+    x[n, d] is used in M outputs, out[n, m] for every m, each time with the factor W[d, m]:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
-    W[d, m] feeds N outputs, out[n, m] for every n, each time with the factor x[n, d]:
+    W[d, m] is used in N outputs, out[n, m] for every n, each time with the factor x[n, d]:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
 
-    b[m] feeds N outputs too, with the factor 1:
+    b[m] is used in N outputs too, with the factor 1:
     db[m] = sum over n of dout[n, m]
 
     As products of matrices:
@@ -68,10 +69,12 @@ class Affine(Layer):
         rng : a NumPy Generator or a seed; None uses NumPy's global state (np.random.seed)
         """
         check_start(input_size, output_size, weight_init_std, dtype)
-        stds = {"he": np.sqrt(2 / input_size), "xavier": np.sqrt(1 / input_size)}
+        if weight_init_std == "he":
+            weight_init_std = np.sqrt(2 / input_size)
+        elif weight_init_std == "xavier":
+            weight_init_std = np.sqrt(1 / input_size)
         random = np.random if rng is None else np.random.default_rng(rng)
-        W = random.standard_normal((input_size, output_size))
-        W *= stds.get(weight_init_std, weight_init_std)  # a number stands for itself
+        W = weight_init_std * random.standard_normal((input_size, output_size))
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
     def forward(self, x):
@@ -84,13 +87,15 @@ class Affine(Layer):
     def backward(self, dout, need_dx=True):
         """Sets dW and db, and returns dx.
 
-        need_dx=False leaves dx out: no layer before the first one of a network needs it.
+        With need_dx=False it computes no dx. A network asks for that in its first layer, where dx
+        would be the gradient of the input, which nobody uses.
         """
         dout = like(dout, self.out)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
-            return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> shape of x
+            dx = np.dot(dout, self.W.T)  # (N, M) (M, D) -> (N, D)
+            return dx.reshape(self.x_shape)  # only images change here
 
     def __repr__(self):
         return "Affine({} -> {})".format(*self.W.shape)
@@ -107,14 +112,16 @@ class Relu(Layer):
         return self.out
 
     def backward(self, dout):
-        return like(dout, self.out) * (self.out > 0)  # out > 0 exactly where x > 0
+        return like(dout, self.out) * (self.out > 0)  # times 1 where x > 0, else times 0
 
 
 class Sigmoid(Layer):
     """out = 1 / (1 + exp(-x)) for each entry, in an array of any shape.
 
     The derivative of out is exp(-x) / (1 + exp(-x))^2 = out * [exp(-x) / (1 + exp(-x))]. The factor
-    in brackets is 1 - out. So dx = dout * out * (1 - out).
+    in brackets is 1 - out, since 1 - out = (1 + exp(-x) - 1) / (1 + exp(-x)). So
+
+    dx = dout * out * (1 - out)
     """
 
     def forward(self, x):
@@ -136,7 +143,8 @@ class SoftmaxWithLoss(Layer):
 
     log(y_k) = x_k - S
     loss = -(sum over k of t_k * (x_k - S)) = S - (sum over k of t_k * x_k), as the t_k sum to 1
-    dS/dx_j = exp(x_j) / (sum over k of exp(x_k)) = y_j, as log(u) has the derivative 1 / u
+    S is log(u) with u = sum over k of exp(x_k). dS/du = 1 / u, du/dx_j = exp(x_j), so
+    dS/dx_j = exp(x_j) / u = y_j
     dloss/dx_j = y_j - t_j, as of the sum of t_k * x_k only the term k = j depends on x_j
 
     The mean over N samples divides it by N.
@@ -149,10 +157,10 @@ class SoftmaxWithLoss(Layer):
         log_y = log_softmax(x)  # (N, C)
         self.y = np.exp(log_y)
         self.t = label_rows(t, log_y)  # (N, C), in the shape and dtype of log_y
-        self.loss = float(np.vdot(self.t, -log_y)) / len(log_y)  # vdot(a, b) is sum(a * b)
+        self.loss = float(np.vdot(self.t, -log_y)) / len(log_y)  # vdot(a, b): the sum of a * b
         return self.loss
 
     def backward(self, dout=1):
         """dx. dout is dL/dL = 1, unless you scale the loss."""
-        dout = float(like(dout, self.loss))  # must be one number, as the loss is
+        dout = float(like(dout, self.loss))  # one number, as the loss is
         return (self.y - self.t) * (dout / len(self.y))

@@ -69,7 +69,7 @@ def as_numbers(x, what="an array of real numbers"):
 
 def as_floats(x, dtype=None):
     """x as an array in dtype; without one, float32 and float64 stay, and others become float64."""
-    if type(x) is np.ndarray and x.dtype in ((dtype,) if dtype else FLOATS):
+    if type(x) is np.ndarray and (x.dtype == dtype if dtype else x.dtype in FLOATS):
         return x
     x = as_numbers(x)
     return x.astype(dtype or (x.dtype if x.dtype in FLOATS else np.float64), copy=False)
@@ -94,6 +94,8 @@ def as_finite(x, dtype=None):
 
 def as_labels(t):
     array = np.asarray(t)
+    if array.dtype.kind in "iuf":  # whole numbers or floats: the usual case, quickly
+        return array
     if array.dtype.kind in "UST" or array.dtype.kind == "O" and isinstance(array.flat[0], str):
         hint = "names become numbers by np.unique(t, return_inverse=True)[1]"
         raise wrong(TypeError, "labels t as numbers", "words", hint)
@@ -110,7 +112,7 @@ def label_rows(t, y):
         expected = "an output for each class, two or more"
         hint = "for targets that are no classes write a last layer of your own"
         raise wrong(ValueError, expected, "a network with 1 output", hint)
-    if t.shape in ((N,), (N, 1)):
+    if t.shape == (N,) or t.shape == (N, 1):
         rows = t.reshape(N, 1) == np.arange(C)  # True where the class is, once in each row
         if np.count_nonzero(rows) == N:
             return rows.astype(y.dtype)
@@ -146,7 +148,7 @@ class Layer:
     """What our layers share: a short repr, and an answer to backward before forward."""
 
     def __getattr__(self, name):  # Python calls it only for an attribute that isn't there
-        hint = did_you_mean(name, [*vars(self)]) or f"it has {', '.join(vars(self))}"
+        hint = did_you_mean(name, [*vars(self)]) or f"it has {', '.join([*vars(self), 'forward'])}"
         if name in ("x", "x_shape", "out", "y", "t", "loss"):
             hint = "forward keeps it, so call forward first"
         raise AttributeError(f"{kind(self)} has no {name}; {hint}")

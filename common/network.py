@@ -21,17 +21,18 @@ class Network(Chain):
     An update in training: grad = network.gradient(x, t), and then for each key
     network.params[key] -= learning_rate * grad[key], which changes the layer's array.
 
-    Chain, in chain.py, has what isn't mathematics: params, dtype, save, load, and the checks that
-    are called here. with blame(self): only acts on an error, and puts the layer's name before it.
+    "with blame(self):" is no mathematics: read what is inside as if the line weren't there. If a
+    layer fails, it puts the layer's name before the message. Chain, in chain.py, has the rest that
+    is no mathematics: __init__, params, dtype, save, load, and the methods that are called here.
     """
 
     def predict(self, x):
-        """Scores (N, C). FloatingPointError if a layer makes nan or inf."""
-        given = x = self.as_input(x)  # finite, in the network's dtype
+        """Scores (N, C). FloatingPointError if they aren't finite."""
+        x = start = self.as_input(x)  # an array in the network's dtype
         with blame(self):
             for layer in self.layers.values():
                 x = layer.forward(x)
-        return self.as_scores(x, given)  # an error unless they are finite
+        return self.as_scores(x, start)  # checked; start is only for the error message
 
     def loss(self, x, t):
         """The mean loss over the batch, a float. ValueError for an invalid label."""
@@ -55,13 +56,18 @@ class Network(Chain):
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = 1  # dL/dL
         with blame(self):
-            for layer in self.in_reverse():  # lastLayer, and then from the last to the first
-                dout = layer.backward(dout)
-        return self.gradients()  # layer.dW for "W1", and so on
+            # From lastLayer back to the first layer. If that is an Affine, it leaves out its dx.
+            for layer in self.in_reverse():
+                dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
+        return self.collect_gradients()  # layer.dW for "W1", and so on
 
     def numerical_gradient(self, x, t):
-        """The same by central differences, for a network in float64."""
-        return {  # the function changes param in place, so loss needs no argument
-            key: numerical_gradient(lambda _: self.loss(x, t), param)
-            for key, param in self.params.items()
-        }
+        """The same by central differences. The network must be in float64."""
+
+        def f(_):  # param itself is changed, and the loss with it
+            return self.loss(x, t)
+
+        grads = {}
+        for key, param in self.params.items():
+            grads[key] = numerical_gradient(f, param)  # the function in gradient.py
+        return grads

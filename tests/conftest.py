@@ -53,6 +53,13 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="as expected on Windows: it needs Unix"))
 
 
+def pytest_terminal_summary(terminalreporter):
+    if terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line(
+            "Some are skipped, as it should be where something isn't there:"
+        )
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """A folder of data for what needs no real digits: 20 images of noise, two of each class."""

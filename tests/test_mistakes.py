@@ -283,7 +283,7 @@ MISTAKES = [
      "expected W and b in one dtype, got float32 and float64; pass b.astype(W.dtype)"),
     ("Affine(np.eye(3, dtype=int), np.zeros(3))", TypeError,
      "expected W in floats, got dtype int64; pass W.astype(float)"),
-    ("Affine1.weight", AttributeError, "Affine has no weight; it has W, b, dW, db"),
+    ("Affine1.weight", AttributeError, "Affine has no weight; it has W, b, dW, db, forward"),
     ("Affine1.w", AttributeError, "Affine has no w; did you mean 'W'?"),
     # Layers: methods
     ("net.layers['Relu1'] = mine(Relu, forward=lambda x: x); net.predict(x)", TypeError,

@@ -208,6 +208,7 @@ def test_erasing_with_the_right_button_and_with_the_key():
     assert playground.pad.ink[14, 16:19].max() == 0 and playground.pad.ink[14, 22] == 1
     key(playground, "e")
     key(playground, "q")  # which closes other figures
+    assert plt.fignum_exists(playground.figure.number)
     draw(playground, (16, 14), (18, 14))
     assert playground.pad.ink[14, 16:19].min() == 1
 
@@ -269,6 +270,37 @@ def test_the_numbers_are_those_of_the_formulas(dtype):
         assert low == -high < 0
     pick(playground, 2)  # once more: taken back
     assert playground.t is None and not page.dx.get_visible()
+
+
+def test_a_click_on_a_bar_picks_its_digit():
+    playground = new()
+    for digit, (_, bar, *_) in enumerate(playground.page.digits):
+        for y in (bar.get_y() + 0.01, bar.get_y() + bar.get_height() - 0.01):
+            playground.t = None
+            click(playground, playground.page.ax, 9, y)
+            assert playground.t == digit
+    for x, y in ((9, 5.1), (9, 2.2), (7, 4)):  # above, below, beside
+        click(playground, playground.page.ax, x, y)
+        assert playground.t == 9
+
+
+def test_a_still_picture_shows_a_test_digit():
+    playground = Playground(TwoLayerNet(784, 6, 10, rng=0))
+    x_test, t_test = playground.test_set
+    np.testing.assert_allclose(playground.pad.ink.ravel(), x_test[0])
+    assert playground.t == t_test[0] and playground.page.dx.get_visible()
+
+
+def test_what_came_back_is_shown_before_a_layer_writes_into_it():
+    network = chain(affine(784, 8), ReluInPlace(), affine(8, 10))
+    playground = new(network)
+    draw(playground, *SEVEN)
+    pick(playground, 7)
+    x = np.asarray(playground.page.x.get_array(), float).reshape(1, 784)
+    _, _, dh, da, _, _ = by_hand(network.params, x, [7])
+    for name, expected in (("ReluInPlace2", dh), ("Affine1", da)):
+        shown = playground.page.rows[name][1].image.get_array()
+        np.testing.assert_allclose(np.ma.filled(shown, 0).ravel(), expected.ravel())
 
 
 def test_the_gradient_of_the_pixels_says_where_ink_raises_the_loss():
@@ -368,7 +400,10 @@ def test_drawing_while_it_trains():
     for x in range(9, 20):
         mouse(playground, ax, x, 6, "move")
         ticks(playground, 1)
+        assert playground.updates >= x - 8
     mouse(playground, ax, 20, 6, "release")
+    ticks(playground, 1)
+    assert playground.curve[-1][0] == playground.updates
     x = np.asarray(playground.page.x.get_array()).reshape(1, 784)
     _, _, y = by_hand(playground.network.params, x)
     assert [digit[2].get_text() for digit in playground.page.digits] == rounded(y, ".2f")

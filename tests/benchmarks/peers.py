@@ -44,6 +44,7 @@ class LayerByLayer:
             self.network.params[f"W{i}"][...], self.network.params[f"b{i}"][...] = W, b
         self.rng = np.random.default_rng(0)
         self.loss, self.accuracy = self.network.loss, self.network.accuracy
+        self.params = self.network.params  # as `train` does it
 
     def data(self, x, t):
         return x.astype(self.dtype, copy=False), t
@@ -53,9 +54,8 @@ class LayerByLayer:
 
     def update(self, x, t, rate):
         grad = self.network.gradient(x, t)
-        params = self.network.params
-        for key in params:
-            params[key] -= rate * grad[key]
+        for key in self.params:
+            self.params[key] -= rate * grad[key]
 
 
 class LayerByLayer64(LayerByLayer):
