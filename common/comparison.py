@@ -20,6 +20,7 @@ only can't be told from one at a kink.
 
 import copy
 import math
+import sys
 
 import numpy as np
 from tqdm import tqdm
@@ -73,7 +74,10 @@ class Comparison:
         """The ArrayCheck of one array."""
         array, gradient = self.arrays[name], self.gradients[name]
         entries = self.choose(np.ravel(gradient))
-        bar = tqdm(entries.tolist(), desc=name, disable=None, delay=1, leave=False)
+        bar = tqdm(
+            entries.tolist(), name, leave=False, disable=None if sys.stderr else True, delay=1,
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {remaining} left",
+        )  # fmt: skip
         a = np.ravel(gradient)[entries].astype(np.float64)
         n = np.array([self.difference(array, i, STEP) for i in bar])
         off = np.abs(a - n)

@@ -176,6 +176,6 @@ def wrong_arguments(names, args, options):
         return wrong(TypeError, expected, f"{len(args)} arguments without a name", hint)
     missing = [name for name in sets[len(args) :] if name not in options]
     if missing:
-        hint = "a set is a pair (x, t)"
+        hint = "" if missing[0] == "network" else "a set is a pair (x, t)"
         return wrong(TypeError, "train(network, train_set, test_set)", f"no {missing[0]}", hint)
     return wrong(TypeError, "each argument once", "one twice")

@@ -14,6 +14,7 @@
     e  load_mnist, beside gunzip alone
     g  the training beside two busy processes, with the threads that `train` chooses and with all
     m  two processes beside one (needs the extra [mpi])
+    p  the playground, drawn in memory: its pace, and from a stroke of the mouse to the new bars
 
 A step is once round the loop of the training: a batch is drawn, then an update, then the loss. A
 machine is never quiet for long. So times are only compared within a round: in a round each peer
@@ -71,6 +72,7 @@ def main():
         "e": lambda: loading(args.rounds),
         "g": lambda: busy_machine(args.rounds),
         "m": lambda: two_processes(args.rounds),
+        "p": lambda: live(args.rounds),
     }
     if not rows.keys() >= {*args.rows}:
         parser.error(f"expected rows among {', '.join(rows)}, got {' '.join(args.rows)}")
@@ -302,6 +304,51 @@ def two_processes(rounds):
                 words = done.stderr.replace(",", "").split()
                 times[name].append(float(words[words.index("in") + 1]))
         table(f"m  {title}", times)
+
+
+def live(rounds, seconds=2.0):
+    """The playground trains while somebody draws.
+
+    A stroke comes at a moment of chance within a tick of the timer, which is ended first.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.backend_bases import MouseEvent
+
+    from ch05.playground import Playground
+
+    plt.switch_backend("agg")
+    rng, updates, pictures, strokes = np.random.default_rng(0), [], [], []
+    for _ in range(rounds):
+        playground = Playground(TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0), rng=0)
+        canvas, place = playground.figure.canvas, playground.pad.ax.transData
+
+        def seconds_of(work, *args):
+            start = time.perf_counter()
+            work(*args)
+            return time.perf_counter() - start
+
+        def mouse(name, canvas=canvas, place=place):
+            event = MouseEvent(name, canvas, *place.transform(rng.uniform(4, 24, 2)), 1)
+            canvas.callbacks.process(name, event)
+
+        playground.clear()
+        playground.train_or_pause()
+        start, ticks = time.perf_counter(), 0
+        while (took := time.perf_counter() - start) < seconds:
+            playground.tick()
+            ticks += 1
+        updates.append(playground.updates / took)
+        pictures.append(ticks / took)
+        mouse("button_press_event")
+        for _ in range(10):
+            rest_of_tick = seconds_of(playground.tick) * rng.random()
+            strokes.append(rest_of_tick + seconds_of(mouse, "motion_notify_event"))
+        playground.pause()
+        plt.close(playground.figure)
+    print("\np  the playground, 784-50-10, batch 100")
+    target("updates a second while it is drawn", float(np.median(updates)), least=500)
+    target("pictures a second", float(np.median(pictures)), least=5)
+    target("ms from a stroke to the bars", 1000 * float(np.median(strokes)), most=100)
 
 
 # Measuring
