@@ -35,17 +35,15 @@ def numerical_gradient(f, x):
 
 def central_difference(f, x, i, h):
     """(f(x + h) - f(x - h)) / (2 * h), where only entry i is moved by h, counted row by row."""
-    value = x.item(i)
+    value, entries = x.item(i), x.flat
     above, below = value + h, value - h  # not exactly 2h apart, after rounding
     try:
-        return (f_at(above, f, x, i) - f_at(below, f, x, i)) / (above - below)
-    finally:
-        x.flat[i] = value
-
-
-def f_at(value, f, x, i):
-    """f(x) where entry i of x.flat has this value."""
-    x.flat[i] = value
-    result = one_number(f(x))
-    check_difference(result, x, i, value)
-    return result
+        entries[i] = above
+        f_above = one_number(f(x))
+        check_difference(f_above, x, i, above)
+        entries[i] = below
+        f_below = one_number(f(x))
+        check_difference(f_below, x, i, below)
+        return (f_above - f_below) / (above - below)
+    finally:  # also if f raises
+        entries[i] = value

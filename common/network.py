@@ -63,6 +63,7 @@ class Network(Chain):
 
     def numerical_gradient(self, x, t):
         """The same by central differences. The network must be in float64."""
+        x = self.as_input(x)
 
         def f(_):  # param itself is changed, and the loss with it
             return self.loss(x, t)
