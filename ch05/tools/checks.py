@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from common.layers import SoftmaxWithLoss
-from common.mistakes import as_numbers, check_count, kind, label_rows, short, wrong
+from common.mistakes import as_numbers, check_count, is_finite, kind, label_rows, short, wrong
 
 __all__ = ["check_training", "answers_wrong_arguments"]
 
@@ -74,7 +74,7 @@ def check_no_words(name, t):
 
 
 def check_finite(name, array):
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not is_finite(array):
         place = np.argwhere(~np.isfinite(array))[0].tolist()
         came = f"{array[tuple(place)]} at {name}{place}"
         hint = "leave that sample out, or fill in a number"
