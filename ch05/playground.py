@@ -33,7 +33,7 @@ from ch05.two_layer_net import TwoLayerNet
 from common.files import write_whole
 from common.functions import softmax
 from common.mistakes import wrong
-from common.params import all_layers
+from common.search import all_layers
 from common.threads import threads_for
 from dataset.mnist import load_mnist
 from dataset.photo import centred

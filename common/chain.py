@@ -4,6 +4,7 @@ Chain is the base class of Network: it holds the layers and their parameters, an
 can't work. blame puts the name of a layer before an error that comes out of it.
 """
 
+import contextlib
 import copy
 import difflib
 import inspect
@@ -15,16 +16,8 @@ import numpy as np
 from common import files
 from common.layers import Affine
 from common.mistakes import as_finite, as_numbers, hide_our_frames, is_finite, kind, wrong
-from common.params import (
-    Params,
-    all_layers,
-    check_chain,
-    check_keys,
-    check_no_parameters,
-    check_parameters,
-    find_parameters,
-    is_float_array,
-)
+from common.params import Params, check_keys, check_no_parameters, check_parameters
+from common.search import all_layers, check_chain, find_parameters, is_float_array, kept_by
 
 __all__ = ["Chain", "as_loss", "blame", "check_is_layer", "check_returned"]
 
@@ -99,6 +92,8 @@ class Chain:
         Nobody uses the dx of the first. An Affine leaves it out, a fifth of the work of a training;
         other layers, and an Affine whose backward is one's own, are called as ever.
         """
+        if "_params" not in vars(self):
+            _ = self.params  # so that a gradient which appears only in backward is noticed
         layers = [self.lastLayer, *reversed(self.layers.values())]
         backward = getattr(layers[-1], "backward", None)
         if getattr(backward, "__func__", None) is Affine.backward:  # neither replaced nor wrapped
@@ -122,7 +117,7 @@ class Chain:
         if len(x) == 0:
             raise wrong(ValueError, "at least one sample", "an empty batch")
         flagged = [layer for _, layer in all_layers(self.layers) if hasattr(layer, "train_flg")]
-        flags = [layer.train_flg for layer in flagged]
+        flags = [kept_by(layer).get("train_flg", FROM_CLASS) for layer in flagged]
         scores = None
         try:
             for layer in flagged:
@@ -135,7 +130,10 @@ class Chain:
             failed = error
         finally:
             for layer, flag in zip(flagged, flags):
-                layer.train_flg = flag
+                if flag is FROM_CLASS:
+                    del layer.train_flg
+                else:
+                    layer.train_flg = flag
         if scores is None:
             self.predict(x)  # whose error speaks of all of x
             raise failed
@@ -151,7 +149,7 @@ class Chain:
                 check_is_layer(layer_name, layer)
         elif name == "lastLayer":
             check_is_layer(name, value, last=True)
-            check_no_parameters(name, value)
+            check_no_parameters(name, value, vars(self).get("layers", {}))
         elif name.replace("_", "").lower() == "lastlayer":
             raise wrong(AttributeError, "network.lastLayer = ...", f"network.{name} = ...")
         elif name[-1:].isdigit() and vars(self).get("layers") and name in self.params:
@@ -168,6 +166,9 @@ class Chain:
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
         return {name: value for name, value in vars(self).items() if name != "_params"}
+
+
+FROM_CLASS = object()  # stands for a train_flg that an object hasn't got itself
 
 
 class WithoutDx:
@@ -203,7 +204,8 @@ class blame:
             hide_our_frames()
             variables = traceback.tb_frame.f_locals
             layer = variables.get("layer", self.network.lastLayer)
-            Call(self.network, getattr(layer, "layer", layer), variables).explain(error)
+            layer = layer.layer if type(layer) is WithoutDx else layer
+            Call(self.network, layer, variables).explain(error)
 
 
 class Call:
@@ -282,7 +284,7 @@ def why_gradient_not_finite(network):
     names, dout = ["lastLayer", *reversed(network.layers)], 1
     parameters = find_parameters(network.layers).values()
     for name, layer in zip(names, network.in_reverse()):
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), contextlib.suppress(Exception):  # a second time may fail
             dout = layer.backward(dout)
         own = [found.gradient for found in parameters if found.layer_name == name]
         if not all(map(is_finite, [*own, 0 if dout is None else dout])):
@@ -308,13 +310,14 @@ def differ(scores, alone):
 
 def warn_of_mixing(network, x):
     """Name the layer that mixes the samples. A copy is searched, so that caches stay."""
-    x = network.as_input(x)
-    alone, mixing = x[: 2 if len(x) > 2 else 1], "network"
-    for name, layer in copy.deepcopy(network.layers).items():
-        x, alone = layer.forward(x), layer.forward(alone)
-        if differ(x[: len(alone)], alone):
-            mixing = name
-            break
+    x, mixing = network.as_input(x), "network"
+    alone = x[: 2 if len(x) > 2 else 1]
+    with contextlib.suppress(Exception):  # predict may be one's own, and a layer without a copy
+        for name, layer in copy.deepcopy(network.layers).items():
+            x, alone = layer.forward(x), layer.forward(alone)
+            if differ(x[: len(alone)], alone):
+                mixing = name
+                break
     warnings.warn(
         f"{mixing}: expected the output for a sample to depend on nothing else, got another "
         "one in a batch than alone; let forward look at self.train_flg, which accuracy "

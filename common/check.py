@@ -12,8 +12,9 @@ import numpy as np
 from common.chain import check_is_layer, check_returned
 from common.comparison import Comparison
 from common.mistakes import as_finite, as_numbers, check_differentiable, kind, wrong
-from common.params import check_seen_before, find_parameters
+from common.params import check_seen_before
 from common.report import ArrayCheck, GradientReport
+from common.search import find_parameters
 from common.threads import threads_for
 from common.unseen import unseen
 
@@ -39,11 +40,12 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     another shape, a write into x, t or a parameter.
     """
     params = check_network(network)
-    x = as_finite(x, np.float64).copy()
-    t = as_numbers(t, "labels t as numbers").copy()
+    given = as_finite(x, np.float64).copy(), as_numbers(t, "labels t as numbers").copy()
+    x, t = (each.copy() for each in given)  # layers may keep these
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
     _try_other_batch(network, params, x, t, rng)
+    params = check_network(network)  # anew, as a layer may build its own only now
     with threads_for(params, len(x)):
         f, backprop = lambda: network.loss(x, t), lambda: _gradient(network, x, t)
         compare = Comparison("gradient", params, f, backprop, **options)
@@ -51,7 +53,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         report = compare.report(len(x), [x, f(), *inputs.values()])
         if inputs:
             _look_for_suspects(report, network, inputs, t, options)
-        report.unseen = unseen(network, params, lambda: network.loss(x.copy(), t.copy()))
+        report.unseen = unseen(network, params, lambda: network.loss(*(a.copy() for a in given)))
     return report
 
 
@@ -74,7 +76,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
     report = _check_alone(layer, x, options)
     report.suspects += [] if report.ok else [name]
-    x, params = as_finite(x, np.float64), [each.array for each in _parameters(layer).values()]
+    x, params = as_finite(x, np.float64).copy(), {k: p.array for k, p in _parameters(layer).items()}
     report.unseen = unseen(layer, params, lambda: np.sum(layer.forward(x.copy())))
     return report
 
@@ -223,9 +225,10 @@ def check_network(network):
         expected = "a network with params, a dict of one array or more"
         hint = "a layer learns a if it keeps da, so write self.da = None in its __init__"
         raise wrong(TypeError, expected, kind(network), hint)
-    hint = "build the network with dtype=np.float64, which the check needs"
     for key, array in params.items():
-        check_differentiable(array, f"params[{key!r}]", hint)
+        is_float32 = isinstance(array, np.ndarray) and array.dtype == np.float32
+        hint = "build the network with dtype=np.float64, which the check needs"
+        check_differentiable(array, f"params[{key!r}]", hint if is_float32 else "")
     return dict(params)
 
 

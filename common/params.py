@@ -1,133 +1,11 @@
-"""What a network learns: the arrays that its layers keep a gradient of.
-
-A layer learns the array a if it keeps da beside it: self.W and self.dW, for instance. A layer may
-hold layers, in its attributes, in lists and in mappings, one inside another: they learn too. The
-key of a parameter is its name and a number, which counts the layers that learn: W1, b1, W2, b2, ...
-
-What looks as if it were learnt, and can't be, is refused here by its name.
-"""
-
-import functools
-import types
-from typing import NamedTuple
+"""The parameters of a network, as a dict, and all that guards them and their gradients."""
 
 import numpy as np
 
 from common.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
+from common.search import check_chain, find, with_keys
 
-__all__ = ["Parameter", "Params", "all_layers", "find_parameters"]
-
-DATA = ("x", "out", "y", "t")  # a layer may keep dx or dout too: these aren't learnt
-GRADIENTS = (np.ndarray, np.floating, float)
-SIMPLE = {np.ndarray, np.float64, np.float32, float, int, bool, str, type(None), types.ModuleType}
-
-
-class Parameter(NamedTuple):
-    """Where a parameter is kept: getattr(layer, name). layer_name is that in the chain."""
-
-    layer_name: str
-    layer: object
-    name: str
-
-    @property
-    def array(self):
-        return getattr(self.layer, self.name)
-
-    @property
-    def gradient(self):
-        return getattr(self.layer, f"d{self.name}")
-
-
-# The search
-
-
-def all_layers(layers):
-    """(name in the chain, layer) for each layer of the chain, followed by those that it holds."""
-    return [(place, layer) for place, layer, _ in find(layers)]
-
-
-def find(layers):
-    """[(name in the chain, layer, names of its parameters), ...]"""
-    found, seen = [], set()
-    for place, layer in layers.items():
-        look_into(layer, place, found, seen)
-    return found
-
-
-def look_into(thing, place, found, seen):
-    """Append to found the thing, if it is a layer, and then the layers that it holds."""
-    if id(thing) in seen:
-        return
-    seen.add(id(thing))
-    if isinstance(thing, (list, tuple, set)):
-        held = thing
-    elif isinstance(thing, dict):
-        held = thing.values()
-    else:
-        kept = kept_by(thing)
-        held = kept.values()
-        if hasattr(thing, "forward") and hasattr(thing, "backward"):
-            found.append((place, thing, learnt(thing, kept, place)))
-    for each in held:
-        if type(each) not in SIMPLE:
-            look_into(each, place, found, seen)
-
-
-def kept_by(thing):
-    """{name: value} of an object's own attributes."""
-    kept = getattr(thing, "__dict__", None)
-    if type(kept) is dict:  # that of a class isn't one
-        return kept
-    slots = getattr(type(thing), "__slots__", ())
-    return {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
-
-
-@functools.lru_cache(maxsize=1000)
-def with_d_beside(names):
-    """Those of the names that have their name with a d before it beside them."""
-    return tuple(name for name in names if f"d{name}" in names and name not in DATA)
-
-
-def learnt(layer, kept, place):
-    """The names of a layer's own parameters, among the attributes that it keeps.
-
-    TypeError if it keeps what looks as if it were learnt, and can't be.
-    """
-    names = with_d_beside(tuple(kept))
-    for name in names:
-        gradient = kept["d" + name]  # before backward None or 0, and then numbers
-        if not (gradient is None or isinstance(gradient, GRADIENTS) or gradient == 0):
-            names = tuple(each for each in names if each != name)
-        if type(kept[name]) in (list, tuple, dict) and holds_arrays(kept[name]):
-            came = f"a {kind(kept[name])}; give each array a name: self.{name}0, self.d{name}0"
-            raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
-    if "grads" in kept and "params" in kept:
-        came = "them in the lists params and grads; write self.W and self.dW, for instance"
-        raise wrong(TypeError, "parameters by their names", came, at=place)
-    for name in arrays_of_class(type(layer)):
-        if name not in kept and (f"d{name}" in kept or hasattr(layer, f"d{name}")):
-            came = f"it in the class, which all its objects share; write self.{name} in __init__"
-            raise wrong(TypeError, f"parameter {name} in the layer itself", came, at=place)
-    return names
-
-
-def find_parameters(layers):
-    """{"W1": Parameter, ...} in the order of the chain."""
-    check_chain(layers)
-    return with_keys(find(layers))
-
-
-def with_keys(found):
-    parameters, number = {}, 0
-    for place, layer, names in found:
-        number += bool(names)
-        for name in names:
-            if (key := f"{name}{number}") in parameters:
-                first = parameters[key]
-                came = f"{key} for {first.name} of {first.layer_name} and for {name} of {place}"
-                raise wrong(ValueError, "a key for each parameter", came, "rename one")
-            parameters[key] = Parameter(place, layer, name)
-    return parameters
+__all__ = ["Params"]
 
 
 class Params(dict):
@@ -145,20 +23,20 @@ class Params(dict):
     numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = ("_layers", "_found", "_parameters")
+    __slots__ = ("_layers", "_seen", "_found", "_parameters")
 
     def __init__(self):
-        self._layers, self._found, self._parameters = {}, [], {}
+        self._layers, self._seen, self._found, self._parameters = {}, {}, [], {}
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
         check_chain(layers)
         found = find(layers)
-        if found != self._found:
-            check_not_late(found, self._found)
+        if not are_same(found, self._found):
+            check_same_names(found, self._found)
             self._found, self._parameters = found, with_keys(found)
             dict.clear(self)
-        self._layers = layers
+        self._layers, self._seen = layers, dict(layers)
         for key, (_, layer, name) in self._parameters.items():
             dict.__setitem__(self, key, getattr(layer, name))
         return self
@@ -179,7 +57,8 @@ class Params(dict):
             self.update({key: values})
         else:  # params[key] -= step has changed it already
             place, layer, name = self._parameters[key]
-            if place not in self._layers or getattr(layer, name, None) is not values:
+            replaced = self._layers.get(place) is not self._seen[place]
+            if replaced or getattr(layer, name, None) is not values:
                 came = "an older one; read network.params again"
                 expected = "the array that its layer has now"
                 raise wrong(RuntimeError, expected, came, at=f"params[{key!r}]")
@@ -223,49 +102,31 @@ class Params(dict):
     __delitem__ = pop = popitem = clear = _refuse
 
     def __repr__(self):
-        return f"Params({', '.join(f'{key} {array.shape}' for key, array in self.items())})"
+        return f"Params({', '.join(f'{key} {np.shape(array)}' for key, array in self.items())})"
 
 
 # What is refused
 
 
-def check_chain(layers):
-    """No layer at all, or one in two places?"""
-    if not hasattr(layers, "items"):
-        raise wrong(TypeError, "layers as an OrderedDict of name: layer", kind(layers))
-    if not layers:
-        hint = "set network.layers first, or keep params = network.params before you empty it"
-        raise wrong(ValueError, "at least one layer in network.layers", "none", hint)
-    if len({id(layer) for layer in layers.values()}) < len(layers):
-        names = {}
-        for name, layer in layers.items():
-            if (first := names.setdefault(id(layer), name)) is not name:
-                came = f"that of {first} again; make a second one"
-                raise wrong(ValueError, "a layer of its own", came, at=name)
+def are_same(found, before):
+    """The same layers, in the same places, with the same names? (== may be a layer's own.)"""
+    return len(found) == len(before) and all(
+        mine[1] is other[1] and mine[2] == other[2] and mine[0] == other[0]
+        for mine, other in zip(found, before)
+    )
 
 
-@functools.lru_cache(maxsize=1000)
-def arrays_of_class(cls):
-    """The names of arrays of floats in the body of a class, or of one that it comes from."""
-    bodies = [vars(each).items() for each in cls.__mro__]
-    return [name for body in bodies for name, value in body if is_float_array(value)]
-
-
-def is_float_array(value):
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
-
-
-def holds_arrays(several):
-    return any(map(is_float_array, several.values() if type(several) is dict else several))
-
-
-def check_not_late(found, before):
-    """Has a gradient appeared only in backward? It would give others another key."""
+def check_same_names(found, before):
+    """Has a gradient appeared only in backward, or become none? Others would get another key."""
     known = {id(layer): names for _, layer, names in before}
     for place, layer, names in found:
         for name in names:
             if name not in known.get(id(layer), names):
                 check_seen_before(place, name)
+        for name in known.get(id(layer), ()):
+            if name not in names and hasattr(layer, name) and hasattr(layer, f"d{name}"):
+                came = kind(getattr(layer, f"d{name}"))
+                raise wrong(TypeError, f"d{name} as an array of floats", came, at=place)
 
 
 def check_seen_before(place, name):
@@ -274,9 +135,9 @@ def check_seen_before(place, name):
     raise wrong(TypeError, f"d{name} before backward too", f"{came}, {hint}", at=place)
 
 
-def check_no_parameters(place, layer):
-    """The parameters of lastLayer are never trained."""
-    for _, each, names in find({place: layer}):
+def check_no_parameters(place, layer, layers):
+    """The parameters of lastLayer are never trained. (It may refer to the layers of the chain.)"""
+    for _, each, names in find({place: layer}, seen=[id(each) for _, each, _ in find(layers)]):
         for name in names:
             came = f"{name}, which would never be trained; put it into network.layers"
             raise wrong(TypeError, f"no parameters in {kind(each)}", came, at=place)

@@ -6,6 +6,7 @@ import numpy as np
 
 from common.gradient import STEP
 from common.mistakes import wrong
+from common.search import DATA
 
 __all__ = ["ArrayCheck", "GradientReport", "likely_causes"]
 
@@ -61,12 +62,7 @@ class GradientReport(dict):
                 f"Neither right nor wrong: {', '.join(unclear)}. All entries checked lie at a kink "
                 "or are smaller than rounding. Other numbers may show more."
             )
-        for name in self.unseen:
-            place, _, array = name.rpartition(".")
-            lines.append(
-                f"Not checked: {name} changes the output, but has no gradient. If it is to be "
-                f"learnt, {place} must keep self.d{array}."
-            )
+        lines += [f"Not checked: {name} {why_unseen(name)}." for name in self.unseen]
         if self.ok:
             where = " wherever that can tell" if unclear else ""
             where += " in what was checked" if self.unseen else ""
@@ -77,6 +73,17 @@ class GradientReport(dict):
             )
             lines += [f"- {cause}" for cause in self.causes]
         return "\n".join(lines)
+
+
+def why_unseen(name):
+    """What to say of an array that changes the output and has no gradient: "Affine2.W"."""
+    place, _, array = name.rpartition(".")
+    words = "changes the output, but has no gradient"
+    if array in DATA:
+        return f"{words}: a layer never learns what it calls x, out, y or t"
+    if place == "lastLayer" or not array.isidentifier():
+        return words
+    return f"{words}. If it is to be learnt, {place} must keep self.d{array}"
 
 
 class ArrayCheck:

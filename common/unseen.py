@@ -4,14 +4,17 @@ A gradient check sees what is learnt. An array under another name, such as W bes
 learnt, so nothing would be said of it. Here such arrays are found, and the report names them.
 """
 
+import types
 from collections.abc import Mapping
 
 import numpy as np
 
 from common.mistakes import kind
-from common.params import arrays_of_class, is_float_array, kept_by
+from common.search import SEVERAL, in_class, is_float_array, kept_by
 
 __all__ = ["unseen"]
+
+FOREIGN = (type, types.ModuleType, types.FunctionType)  # what they hold isn't the owner's
 
 
 def unseen(owner, params, f):
@@ -20,44 +23,65 @@ def unseen(owner, params, f):
     Each is moved a little. What forward keeps for backward is written anew by f, so that it changes
     nothing. f must give copies of x away, since layers may keep x itself.
     """
-    learnt = params.values() if isinstance(params, Mapping) else params
-    before = f()
-    return [
-        name
-        for name, array in arrays_in(owner, kind(owner), {id(params)})
-        if not any(np.may_share_memory(array, each) for each in learnt) and moves(array, f, before)
-    ]
+    learnt = [array for array in params.values() if array.flags.writeable]
+    values = [array.copy() for array in learnt]
+    for array in learnt:
+        move(array)  # a factor that starts at 0 would hide what it multiplies
+    moved = [array.copy() for array in learnt]
+    try:
+        before = f()
+        return [
+            name
+            for name, array in arrays_in(owner, kind(owner), set())
+            if matters(array, learnt, moved, f, before)
+        ]
+    finally:
+        write(learnt, values)
 
 
 def arrays_in(thing, name, seen):
     """(name, array) for each array of floats in thing: in attributes, lists, objects, its class."""
-    if id(thing) in seen or isinstance(thing, np.ndarray):
-        if id(thing) not in seen and is_float_array(thing) and thing.flags.writeable:
-            seen.add(id(thing))
-            yield name, thing
+    if id(thing) in seen or isinstance(thing, FOREIGN):
         return
     seen.add(id(thing))
-    if isinstance(thing, (list, tuple, Mapping)):
-        pairs = thing.items() if isinstance(thing, Mapping) else enumerate(thing)
-        held = {f"{name}[{key!r}]": each for key, each in pairs}
-    else:
-        held = {f"{name}.{key}": each for key, each in kept_by(thing).items()}
-        held |= {f"{name}.{key}": getattr(thing, key) for key in arrays_of_class(type(thing))}
-        if hasattr(thing, "lastLayer"):  # a network: its layers go by their names
-            held |= {"lastLayer": thing.lastLayer, **getattr(thing, "layers", {})}
-            held.pop(f"{name}.layers", None)
-            held.pop(f"{name}.lastLayer", None)
+    if is_float_array(thing) and thing.flags.writeable:
+        yield name, thing
+    held = {f"{name}.{key}": each for key, each in kept_by(thing).items() if key != "_params"}
+    held |= {f"{name}.{key}": each for key, each in in_class(type(thing)).items()}
+    if isinstance(thing, SEVERAL):
+        pairs = thing.items() if isinstance(thing, dict) else enumerate(thing)
+        held |= {f"{name}[{key!r}]": each for key, each in pairs}
+    if hasattr(thing, "lastLayer") and isinstance(getattr(thing, "layers", None), Mapping):
+        held |= {"lastLayer": thing.lastLayer, **thing.layers}  # a network's go by their names
+        held.pop(f"{name}.layers", None)
+        held.pop(f"{name}.lastLayer", None)
     for key, each in held.items():
         yield from arrays_in(each, str(key), seen)
 
 
-def moves(array, f, before):
-    """Does f() change, if array does? Numbers that f can't take count as a change."""
+def matters(array, learnt, values, f, before):
+    """Does f() change, if array does? Only what isn't learnt in it stays moved.
+
+    Numbers that f can't take count as a change.
+    """
     kept = array.copy()
-    array += 0.01 * np.random.default_rng(0).uniform(1, 2, array.shape)  # each by another step
+    move(array)
+    write(learnt, values)
     try:
         return f() != before
     except Exception:
         return True
     finally:
         array[...] = kept
+        write(learnt, values)
+
+
+def move(array):
+    """Each entry by a step of its own, of about a hundredth."""
+    with np.errstate(all="ignore"):
+        array += 0.01 * (1 + np.abs(array)) * np.random.default_rng(0).uniform(1, 2, array.shape)
+
+
+def write(arrays, values):
+    for array, value in zip(arrays, values):
+        array[...] = value

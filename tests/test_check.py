@@ -1016,6 +1016,77 @@ def test_what_forward_keeps_and_writes_anew_is_not_named():
     assert check_gradient(network, x, t).unseen == []
 
 
+class Zeroed:
+    """out = x + a F(x), where a starts at 0, and hides F until it has moved."""
+
+    def __init__(self, inner):
+        self.inner, self.a, self.da = inner, np.array(0.0), None
+
+    def forward(self, x):
+        self.kept = self.inner.forward(x)
+        return x + self.a * self.kept
+
+    def backward(self, dout):
+        self.da = np.sum(dout * self.kept)
+        return dout + self.inner.backward(self.a * dout)
+
+
+def test_a_factor_of_0_hides_no_array_and_neither_does_shared_memory():
+    W = np.random.default_rng(0).standard_normal((4, 4))
+    report = check_layer(Zeroed(OtherName(W, np.zeros(4))), OWN_X)
+    assert report.unseen == ["Zeroed.inner.W", "Zeroed.inner.b"]
+
+    class Halves(Affine):
+        """Learns the left half of an array, and uses the right half too."""
+
+        def __init__(self, both):
+            self.both = both
+            super().__init__(both[:, :3], np.zeros(3))
+
+        def forward(self, x):
+            return super().forward(x) * self.both[0, 3:]
+
+        def backward(self, dout):
+            return super().backward(dout * self.both[0, 3:])
+
+    both = np.random.default_rng(1).standard_normal((4, 6))
+    before = both.copy()
+    assert check_layer(Halves(both), OWN_X).unseen == ["Halves.both"]
+    np.testing.assert_array_equal(both, before)
+
+
+def test_a_history_of_inputs_and_modules_are_not_named():
+    class Remembers(Relu):
+        def __init__(self):
+            self.history, self.xp = [], np
+
+        def forward(self, x):
+            self.history.append(x)
+            return super().forward(x)
+
+    network, x, t = network_and_batch(0)
+    network.layers["Relu1"] = Remembers()
+    assert check_gradient(network, x, t).unseen == []
+    assert check_layer(Remembers(), x).unseen == []
+
+
+def test_a_block_that_builds_its_layers_in_the_first_forward_is_checked():
+    class Lazy:
+        inner = None
+
+        def forward(self, x):
+            self.inner = self.inner or Affine.random(x.shape[1], 4, 1, rng=0)
+            return self.inner.forward(x)
+
+        def backward(self, dout):
+            return self.inner.backward(dout)
+
+    layers = OrderedDict(Lazy1=Lazy(), Affine1=Affine.random(4, 4, 1, rng=1))
+    report = check_gradient(Network(layers, SoftmaxWithLoss()), OWN_X, [0, 1, 2])
+    assert_right(report)
+    assert list(report) == ["W1", "b1", "W2", "b2"] and report.unseen == []
+
+
 def test_chance_in_a_chain_is_refused():
     class Dropout:
         """As in the book: train_flg is an argument, and True."""

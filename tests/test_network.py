@@ -9,7 +9,7 @@ import sys
 import traceback
 import types
 import warnings
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 import autograd
 import autograd.numpy as anp
@@ -804,6 +804,8 @@ WAYS = {
     "object": lambda layers: Held(layers, list),
     "plain object": lambda layers: types.SimpleNamespace(**dict(zip("abc", layers))),
     "one inside another": lambda layers: {"all": [Held(layers[:1], list), layers[1:]]},
+    "deque": deque,
+    "bound methods": lambda layers: [each for layer in layers for each in (layer.forward,)],
 }
 
 
@@ -841,6 +843,152 @@ def test_a_residual_block_is_checked_and_trained():
     report = check_gradient(network, x[:3], t[:3])
     assert report.failed == ["W2", "b2"] and report.suspects == ["Block1"]
     assert check_layer(block, x[:3]).failed == ["W2", "b2", "x"]
+
+
+class Chained(list):
+    """A layer that is itself a list of layers, and has a parameter of its own."""
+
+    def __init__(self, *layers):
+        super().__init__(layers)
+        self.g, self.dg, self.train_flg = np.array([1.5, 1]), None, True
+
+    def forward(self, x):
+        for layer in self:
+            x = layer.forward(x)
+        self.kept = x
+        return self.g * x
+
+    def backward(self, dout):
+        self.dg = np.sum(dout * self.kept, axis=0)
+        dout = dout * self.g
+        for layer in reversed(self):
+            dout = layer.backward(dout)
+        return dout
+
+
+class SlotsBefore:
+    __slots__ = ("g", "dg", "x")
+
+
+class SlotsAfter(SlotsBefore):
+    """Keeps g in the slots of the class before, and h in a __dict__."""
+
+    def __init__(self):
+        self.g, self.h, self.dg, self.dh = np.array([2.0, 3]), np.array([0.5, -1]), None, None
+
+    def forward(self, x):
+        self.x = x
+        return self.g * x + self.h
+
+    def backward(self, dout):
+        self.dg, self.dh = (dout * self.x).sum(axis=0), dout.sum(axis=0)
+        return dout * self.g
+
+
+def test_a_layer_that_is_a_list_or_has_slots_before_learns_all_of_its_own():
+    network = chain(Mine=Chained(affine(), Relu()), Yours=SlotsAfter())
+    assert list(network.params) == ["g1", "W2", "b2", "g3", "h3"]
+    assert check_gradient(network, X + 0.1, [0, 1])
+    network.layers["Mine"].__class__ = type(
+        "Wrong", (Chained,), {"backward": lambda self, dout: Chained.backward(self, 2 * dout)}
+    )
+    assert check_gradient(network, X + 0.1, [0, 1]).suspects == ["Mine"]
+
+
+class Equal(Keeping):
+    """Equal to any other of its kind, as a dataclass may be."""
+
+    def __init__(self):
+        self.g, self.dg = np.ones(2), None
+
+    def __eq__(self, other):
+        return isinstance(other, Equal)
+
+    __hash__ = None
+
+
+def test_a_layer_that_equals_the_one_that_it_replaces_takes_its_place():
+    network = chain(Mine=Equal(), Yours=Equal(), Affine1=affine())
+    assert network.params["g1"] is network.layers["Mine"].g
+    network.layers["Mine"] = new = Equal()
+    assert network.params["g1"] is new.g
+    old = network.params
+    network.layers["Yours"] = Equal()
+    with pytest.raises(RuntimeError, match="g2"):  # it would change the layer that is gone
+        old["g2"] -= 1
+
+
+def test_another_network_or_layer_that_a_layer_refers_to_stays_its_own():
+    teacher = by_hand()
+    teacher.gradient(X, [0, 1])
+
+    class Frozen(Keeping):
+        def forward(self, x):
+            return self.teacher.predict(x)
+
+        def backward(self, dout):
+            return np.zeros((len(dout), 2))
+
+    network = chain(Frozen=Frozen(teacher=teacher), a=affine(), b=affine())
+    network.layers["Frozen"].network = network
+    network.layers["a"].next = network.layers["b"]
+    assert list(network.params) == ["W1", "b1", "W2", "b2"]
+    before = teacher.params.copy()
+    train(network, (X, np.array([0, 1])), (X, np.array([0, 1])), iters_num=3, batch_size=2)
+    for key, array in teacher.params.items():
+        same(array, before[key])
+    assert [line.split()[-1] for line in repr(network).splitlines()[2:4]] == ["6", "6"]
+
+
+def test_the_last_layer_may_refer_to_the_layers_of_the_chain():
+    """For weight decay, for instance."""
+    network = chain(a=affine(), b=affine())
+
+    class Decayed(SoftmaxWithLoss):
+        def __init__(self, layers):
+            self.layers = layers
+
+    network.lastLayer = Decayed(network.layers)
+    assert list(network.gradient(X, [0, 1])) == ["W1", "b1", "W2", "b2"]
+
+
+def test_an_error_in_a_layer_that_keeps_another_as_layer_is_told_as_it_is():
+    class Wrap(Keeping):
+        def forward(self, x):
+            return self.layer.forward(x)
+
+    with pytest.raises(ValueError, match="^Mine: expected x of shape"):
+        chain(Mine=Wrap(layer=affine(5, 3)), a=affine()).predict(X)
+
+
+def test_layers_without_an_order_are_refused_and_so_are_layers_in_the_class():
+    class Shared(Keeping):
+        inner = affine()
+
+    for layer in (Keeping(inner={affine(), affine()}), Shared()):
+        with pytest.raises(TypeError, match="Mine"):
+            _ = chain(Mine=layer, a=affine()).params
+
+
+def test_a_gradient_that_becomes_a_whole_number_is_an_error():
+    class Count(LeakyRelu):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            self.da = 1
+            return dx
+
+    network = chain(Mine=Count(), a=affine())
+    with pytest.raises(TypeError, match="Mine.*da"):
+        network.gradient(X, [0, 1])
+
+
+def test_a_train_flg_of_the_class_stays_the_classs():
+    class Flagged(Keeping):
+        train_flg = True
+
+    network = chain(Mine=Flagged(), a=affine())
+    network.accuracy(X, [0, 1])
+    assert "train_flg" not in vars(network.layers["Mine"])
 
 
 def test_each_layer_inside_is_found_once_and_train_flg_reaches_it():

@@ -9,7 +9,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from ch05.tools.figures import SIGNED, colours, new_figure
 from common.mistakes import check_count, short, wrong
-from common.params import find_parameters
+from common.search import find_parameters
 
 __all__ = ["draw_network"]
 
