@@ -90,17 +90,25 @@ class Playground:
         connect("close_event", self.pause)
         self.timer = self.figure.canvas.new_timer(5)  # milliseconds
         self.timer.add_callback(self.tick)
-        if "inline" in matplotlib.get_backend():
-            print("This is a still picture. To draw on it, run %pip install ipympl, then "
-                  "%matplotlib widget, and then this cell again.")  # fmt: skip
         if not self.alive:
             self.next_digit()
         self.show_training()
+        if "inline" in matplotlib.get_backend():
+            self.show_still()
 
     @property
     def alive(self):
         """False where there is nothing but a picture: no window, no mouse, no timer."""
         return type(self.timer) is not TimerBase
+
+    def show_still(self):
+        """In a notebook without ipympl: one picture, at once."""
+        from IPython.display import display
+
+        print("This is a still picture. To draw on it, run %pip install ipympl, then "
+              "%matplotlib widget, and then this cell again.")  # fmt: skip
+        display(self.figure)
+        plt.close(self.figure)
 
     def show(self):
         """Open the window, until it is closed."""

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
-from ch05.tools.figures import BLUE, ORANGE, SIGNED
+from ch05.tools.figures import BLUE, ORANGE, SIGNED, Figure
 from common.search import find_parameters
 
 __all__ = ["Pad", "Page"]
@@ -28,7 +28,8 @@ class Page:
         self.network = network
         ours = {"toolbar": "None", "figure.max_open_warning": 0}
         with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
-            self.figure = plt.figure(figsize=(WIDTH, HEIGHT), dpi=width / WIDTH)
+            size = {"figsize": (WIDTH, HEIGHT), "dpi": width / WIDTH}
+            self.figure = plt.figure(FigureClass=Figure, **size)
             place = {"xlim": (0, WIDTH), "ylim": (0, HEIGHT), "zorder": -1}  # below the others
             self.ax = self.figure.add_axes((0, 0, 1, 1), **place)
             self.ax.axis("off")
