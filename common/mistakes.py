@@ -163,7 +163,9 @@ def like(dout, out):
     NumPy would stretch another shape (broadcast) without a word.
     """
     if type(dout) is type(out) is np.ndarray and dout.shape == out.shape:
-        return np.asarray(dout, out.dtype)  # the usual case, quickly
+        return np.asarray(dout, out.dtype)  # the usual cases, quickly
+    if type(out) is float and type(dout) in (int, float):
+        return dout
     out = np.asarray(out)
     came = np.shape(dout)
     if dout is None or came != out.shape:

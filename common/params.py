@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
-from common.search import check_chain, find, with_keys
+from common.search import find, with_keys
 
 __all__ = ["Params"]
 
@@ -30,7 +30,6 @@ class Params(dict):
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
-        check_chain(layers)
         found = find(layers)
         if not are_same(found, self._found):
             check_same_names(found, self._found)
@@ -110,10 +109,10 @@ class Params(dict):
 
 def are_same(found, before):
     """The same layers, in the same places, with the same names? (== may be a layer's own.)"""
-    return len(found) == len(before) and all(
-        mine[1] is other[1] and mine[2] == other[2] and mine[0] == other[0]
-        for mine, other in zip(found, before)
-    )
+    for (place, layer, names), (place_before, layer_before, names_before) in zip(found, before):
+        if layer is not layer_before or names != names_before or place != place_before:
+            return False
+    return len(found) == len(before)
 
 
 def check_same_names(found, before):
@@ -137,7 +136,8 @@ def check_seen_before(place, name):
 
 def check_no_parameters(place, layer, layers):
     """The parameters of lastLayer are never trained. (It may refer to the layers of the chain.)"""
-    for _, each, names in find({place: layer}, seen=[id(each) for _, each, _ in find(layers)]):
+    seen = [id(each) for _, each, _ in find(layers)] if layers else []
+    for _, each, names in find({place: layer}, seen):
         for name in names:
             came = f"{name}, which would never be trained; put it into network.layers"
             raise wrong(TypeError, f"no parameters in {kind(each)}", came, at=place)
@@ -147,21 +147,24 @@ def check_parameters(parameters):
     """Parameters that can't be changed in place, of two dtypes, or two in one array?"""
     dtype, by_base = None, {}
     for place, layer, name in parameters.values():
-        array, expected = getattr(layer, name), f"parameter {name} in "
-        if not isinstance(array, np.ndarray) or array.dtype not in FLOATS:
+        array = getattr(layer, name)
+        if type(array) is np.ndarray and array.dtype is dtype:
+            pass  # like the one before it
+        elif not isinstance(array, np.ndarray) or array.dtype not in FLOATS:
             came = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else kind(array)
             hint = f"if it isn't learnt, give d{name} another name"
-            raise wrong(TypeError, f"{expected}a NumPy array of floats", came, hint, at=place)
-        dtype = dtype or array.dtype
-        if array.dtype is not dtype and array.dtype != dtype:
-            expected += f"{dtype} like those before it"
+            expected = f"parameter {name} in a NumPy array of floats"
+            raise wrong(TypeError, expected, came, hint, at=place)
+        elif array.dtype != (dtype or array.dtype):
+            expected = f"parameter {name} in {dtype} like those before it"
             raise wrong(TypeError, expected, array.dtype, at=place)
+        dtype = dtype or array.dtype
         if not array.flags.writeable:
-            expected += "an array that can be written"
+            expected = f"parameter {name} in an array that can be written"
             raise wrong(ValueError, expected, "a read-only one", at=place)
         arrays = by_base.setdefault(id(array if array.base is None else array.base), [])
         if arrays and any(np.shares_memory(array, other) for other in arrays):
-            expected += "an array of its own"
+            expected = f"parameter {name} in an array of its own"
             raise wrong(ValueError, expected, "one in use; pass a copy", at=place)
         arrays.append(array)
 

@@ -47,7 +47,10 @@ def all_layers(layers):
 
 def find(layers, seen=()):
     """[(name in the chain, layer, names of its parameters), ...], without those seen already."""
-    found, seen = [], {*map(id, layers.values()), *seen}  # one may refer to another of the chain
+    found, ids = [], {*map(id, layers.values())}
+    if len(ids) < len(layers) or not layers:
+        check_chain(layers)
+    seen = ids.union(seen)  # a layer may refer to another one of the chain
     for place, layer in layers.items():
         look_into(layer, place, found, seen)
     return found
@@ -55,25 +58,28 @@ def find(layers, seen=()):
 
 def look_into(thing, place, found, seen):
     """Append to found the thing, if it is a layer, and then the layers that it holds."""
-    kept = kept_by(thing)
-    held = kept.values()
-    if hasattr(thing, "forward") and hasattr(thing, "backward"):
-        found.append((place, thing, learnt(thing, kept, place)))
-    elif hasattr(thing, "lastLayer"):  # another network, perhaps a frozen one
-        return
-    if isinstance(thing, SEVERAL):
+    held = []
+    if type(thing) not in SEVERAL:
+        kept = kept_by(thing)
+        held = kept.values()
+        if hasattr(thing, "forward") and hasattr(thing, "backward"):
+            found.append((place, thing, learnt(thing, kept, place)))
+        elif hasattr(thing, "lastLayer"):  # another network, perhaps a frozen one
+            return
+        else:
+            check_no_set(thing, place)
+    if isinstance(thing, SEVERAL):  # some layers are lists themselves
         held = [*held, *(thing.values() if isinstance(thing, dict) else thing)]
     for each in held:
         if type(each) not in SIMPLE and id(each) not in seen:
             seen.add(id(each))
-            check_no_set(each, place)
             look_into(each, place, found, seen)
 
 
 def kept_by(thing):
     """{name: value} of an object's own attributes; of a bound method, its object."""
-    slots, kept = slots_of(type(thing)), getattr(thing, "__dict__", None)
-    if slots:
+    kept = getattr(thing, "__dict__", None)
+    if slots := slots_of(type(thing)):
         own = {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
         return own | (kept or {})
     if type(thing) is types.MethodType:
@@ -105,13 +111,13 @@ def learnt(layer, kept, place):
         gradient = kept["d" + name]  # before backward None or 0, and then numbers
         if not (gradient is None or isinstance(gradient, GRADIENTS) or gradient == 0):
             names = tuple(each for each in names if each != name)
-        if isinstance(kept[name], SEVERAL) and holds_arrays(kept[name]):
+        if type(kept[name]) in SEVERAL and holds_arrays(kept[name]):
             came = f"a {kind(kept[name])}; give each array a name: self.{name}0, self.d{name}0"
             raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
     if "grads" in kept and isinstance(kept.get("params"), SEVERAL) and len(kept["params"]):
         came = "them in the lists params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
-    for name, value in in_class(type(layer)).items():
+    for name, value in in_class(type(layer)):
         is_array = is_float_array(value) or isinstance(value, SEVERAL) and holds_arrays(value)
         has_d = f"d{name}" in kept or hasattr(layer, f"d{name}")
         if name not in kept and (has_d if is_array else hasattr(value, "backward")):
@@ -123,15 +129,15 @@ def learnt(layer, kept, place):
 
 @functools.lru_cache(maxsize=1000)
 def in_class(cls):
-    """{name: value} of the arrays, lists and layers in the body of a class, or of one before it."""
+    """(name, value) of the arrays, lists and layers in the body of a class, or of one before it."""
     bodies = [vars(each).items() for each in cls.__mro__]
-    return {
-        name: value
+    return [
+        (name, value)
         for body in bodies
         for name, value in body
         if isinstance(value, (np.ndarray, *SEVERAL))
         or (hasattr(value, "backward") and not isinstance(value, (type, property)))
-    }
+    ]
 
 
 def is_float_array(value):
@@ -150,7 +156,6 @@ def check_no_set(thing, place):
 
 def find_parameters(layers):
     """{"W1": Parameter, ...} in the order of the chain."""
-    check_chain(layers)
     return with_keys(find(layers))
 
 

@@ -47,7 +47,7 @@ def arrays_in(thing, name, seen):
     if is_float_array(thing) and thing.flags.writeable:
         yield name, thing
     held = {f"{name}.{key}": each for key, each in kept_by(thing).items() if key != "_params"}
-    held |= {f"{name}.{key}": each for key, each in in_class(type(thing)).items()}
+    held |= {f"{name}.{key}": each for key, each in in_class(type(thing))}
     if isinstance(thing, SEVERAL):
         pairs = thing.items() if isinstance(thing, dict) else enumerate(thing)
         held |= {f"{name}[{key!r}]": each for key, each in pairs}
