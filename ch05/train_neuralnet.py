@@ -64,7 +64,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
                 history.test_acc_list.append(test_acc)
 
     if are_classes:
-        measure_end(history, network, train_set, test_set)
+        measure_end(history, network, train_set, test_set, batch_size)
     return history
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from ch05.tools.start import check_packages
 from common.layers import SoftmaxWithLoss
 from common.mistakes import label_rows
+from common.threads import threads_for
 
 __all__ = ["History", "measure_end"]
 
@@ -49,10 +50,11 @@ class History:
         return f"History({', '.join(words)}{', stopped' if self.interrupted else ''})"
 
 
-def measure_end(history, network, train_set, test_set):
+def measure_end(history, network, train_set, test_set, batch_size):
     """The accuracies after the last update. Warns if the network has learnt next to nothing."""
     try:
-        history.end_accuracies = network.accuracy(*train_set), network.accuracy(*test_set)
+        with threads_for(network.params, batch_size):  # as many as in the training
+            history.end_accuracies = network.accuracy(*train_set), network.accuracy(*test_set)
     except KeyboardInterrupt:
         history.interrupted = True
     except FloatingPointError as error:
