@@ -6,7 +6,7 @@ Prints the accuracies, a line an epoch, to standard output; everything else to s
 import sys
 from pathlib import Path
 
-if not __package__:  # started as a file: let `common` be found beside ch05/
+if not __package__:  # started as a file: let Python find the folder common beside ch05
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     import ch05  # noqa: F401 (if a package is missing, it says which command to run)
 
@@ -22,7 +22,7 @@ from ch05.tools.script import run_script
 __all__ = ["History", "train"]
 
 
-@answers_wrong_arguments
+@answers_wrong_arguments  # in one sentence; train is the function below
 def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, learning_rate=0.1,
           rng=None, on_epoch=None):  # fmt: skip
     """Gradient descent on random batches. Changes the network, and returns a History.
@@ -34,7 +34,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     Ctrl-C ends it early, as KeyboardInterrupt raised in on_epoch does. FloatingPointError if the
     loss isn't finite any more.
     """
-    train_set, test_set, are_classes = check_training(  # False: a regression, without accuracy
+    # Checks the arguments. are_classes is False if t isn't labels: then there is no accuracy.
+    train_set, test_set, are_classes = check_training(
         network, train_set, test_set, iters_num, batch_size, learning_rate
     )
     (x_train, t_train), (x_test, t_test) = train_set, test_set
@@ -44,6 +45,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     draws = np.random if rng is None else np.random.default_rng(rng)
     params = network.params  # the layers' own arrays
 
+    # running is for Ctrl-C and threads, progress is range(iters_num) with a bar.
     with running(history, network, batch_size):
         for i in progress(iters_num, history, on_epoch):
             batch_mask = draws.choice(train_size, batch_size)

@@ -20,7 +20,8 @@ class TwoLayerNet(Network):
     """A network with one hidden layer.
 
     input_size, hidden_size, output_size : D, number of hidden units, number of classes C
-    weight_init_std : the weights start as this times standard normal draws, the biases at 0
+    weight_init_std : the weights start as this times standard normal draws, or "he" or "xavier" as
+                      in Affine.random; the biases start at 0
     dtype : float64 (as gradient checks need it), or float32 (faster to train)
     rng   : a numpy Generator or a seed; None draws from numpy's global state
 

@@ -23,8 +23,8 @@ def sigmoid(x):
     overflow.
     """
     x = as_floats(x)
-    z = np.exp(-np.abs(x))  # exp(x) for x < 0, else exp(-x)
-    return np.where(x < 0, z, 1) / (1 + z)
+    z = np.exp(-np.abs(x))  # exp(x) for x < 0, else exp(-x): never above 1
+    return np.where(x < 0, z, 1) / (1 + z)  # z / (1 + z) for x < 0, else 1 / (1 + z)
 
 
 def log_softmax(x):
@@ -35,7 +35,7 @@ def log_softmax(x):
     that of the classes.
     """
     x = as_finite(x)
-    x = x - x.max(axis=-1, keepdims=True)  # along each row; shape (N, 1), to be subtracted
+    x = x - x.max(axis=-1, keepdims=True)  # keepdims: the maxima are (N, 1), one for each row
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
@@ -48,11 +48,11 @@ def cross_entropy_error(y, t):
     """The mean over the batch of -sum(t * log(y)), a float.
 
     For class numbers that is the mean of -log(y of the right class). The book adds 1e-7 to y. Here
-    nothing is added: if y of the right class is 0, the error is inf. For one sample y may be (C,),
+    nothing is added: if y of the right class is 0, the result is inf. For one sample y may be (C,),
     and t a class number or (C,).
     """
-    y, t = as_probabilities(y, t)  # one sample becomes a row; an error unless y is probabilities
+    y, t = as_probabilities(y, t)  # one sample becomes a row; ValueError for scores
     t = label_rows(t, y)
-    used = t > 0  # the other terms are 0, but NumPy's 0 * log(0) would be nan
+    used = t > 0  # True where t counts; the other terms are 0, but 0 * log(0) would be nan
     with np.errstate(divide="ignore"):  # log(0) = -inf is right here
         return float(np.sum(t[used] * -np.log(y[used]))) / len(y)

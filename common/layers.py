@@ -11,8 +11,9 @@ dL/dx says how fast L changes when an entry of x does. backward is the chain rul
 and returns dL/dx. x is the out of the previous layer, so dx is the dout of the previous layer.
 forward comes first, and keeps what backward will need.
 
-To learn an array W, a layer keeps self.W (a NumPy array of floats) and self.dW. Write
-self.dW = None in __init__; backward then puts dL/dW there. Other names work in the same way, such
+To learn an array W, your layer keeps it as self.W, a NumPy array in the network's dtype (float32 or
+float64). Write self.dW = None in __init__, and in backward set self.dW to dL/dW, in the shape of W.
+The network finds W by the name dW, and training changes W. Other names work in the same way, such
 as self.gamma with self.dgamma; only x, out, y and t are never learnt. A layer is any class with
 forward and backward. The base class Layer is not needed: it gives a short repr, and a clear message
 if backward is called before forward.
@@ -34,8 +35,8 @@ class Affine(Layer):
 
     Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule: an entry of x, W or b may be used in several outputs. From each of these it gets
-    a share: the dout of that output, times the factor that the entry has in it. Add the shares.
+    The chain rule: an entry of x, W or b may be used in several outputs out[n, m]. For each of them
+    multiply dout[n, m] by the factor that the entry has in out[n, m]. Add these products.
 
     x[n, d] is used in M outputs, out[n, m] for every m, each time with the factor W[d, m]:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
@@ -73,7 +74,7 @@ class Affine(Layer):
             weight_init_std = np.sqrt(2 / input_size)
         elif weight_init_std == "xavier":
             weight_init_std = np.sqrt(1 / input_size)
-        random = np.random if rng is None else np.random.default_rng(rng)
+        random = np.random if rng is None else np.random.default_rng(rng)  # both can draw
         W = weight_init_std * random.standard_normal((input_size, output_size))
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
@@ -87,8 +88,8 @@ class Affine(Layer):
     def backward(self, dout, need_dx=True):
         """Sets dW and db, and returns dx.
 
-        With need_dx=False it computes no dx. A network asks for that in its first layer, where dx
-        would be the gradient of the input, which nobody uses.
+        With need_dx=False it computes no dx, and returns None. A network asks for that where an
+        Affine stands first: its dx would be the gradient of the input, which nobody uses.
         """
         dout = like(dout, self.out)
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
@@ -118,8 +119,9 @@ class Relu(Layer):
 class Sigmoid(Layer):
     """out = 1 / (1 + exp(-x)) for each entry, in an array of any shape.
 
-    The derivative of out is exp(-x) / (1 + exp(-x))^2 = out * [exp(-x) / (1 + exp(-x))]. The factor
-    in brackets is 1 - out, since 1 - out = (1 + exp(-x) - 1) / (1 + exp(-x)). So
+    With u = 1 + exp(-x), out = 1 / u. d(1/u)/du = -1 / u^2 and du/dx = -exp(-x), so the derivative
+    of out is exp(-x) / u^2 = out * [exp(-x) / u]. The factor in brackets is 1 - out, since
+    1 - out = (u - 1) / u = exp(-x) / u. So
 
     dx = dout * out * (1 - out)
     """
@@ -142,10 +144,11 @@ class SoftmaxWithLoss(Layer):
     Why dx is so short: take one sample, and let S = log(sum over k of exp(x_k)).
 
     log(y_k) = x_k - S
-    loss = -(sum over k of t_k * (x_k - S)) = S - (sum over k of t_k * x_k), as the t_k sum to 1
+    loss = -(sum over k of t_k * (x_k - S)) = S * (sum over k of t_k) - (sum over k of t_k * x_k)
+         = S - (sum over k of t_k * x_k), because the t_k sum to 1
     S is log(u) with u = sum over k of exp(x_k). dS/du = 1 / u, du/dx_j = exp(x_j), so
     dS/dx_j = exp(x_j) / u = y_j
-    dloss/dx_j = y_j - t_j, as of the sum of t_k * x_k only the term k = j depends on x_j
+    dloss/dx_j = y_j - t_j, because x_j is in only one term of the second sum, t_j * x_j
 
     The mean over N samples divides it by N.
 
@@ -162,5 +165,5 @@ class SoftmaxWithLoss(Layer):
 
     def backward(self, dout=1):
         """dx. dout is dL/dL = 1, unless you scale the loss."""
-        dout = float(like(dout, self.loss))  # one number, as the loss is
+        dout = float(like(dout, self.loss))  # checked: one number, as the loss is
         return (self.y - self.t) * (dout / len(self.y))

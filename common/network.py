@@ -21,18 +21,18 @@ class Network(Chain):
     An update in training: grad = network.gradient(x, t), and then for each key
     network.params[key] -= learning_rate * grad[key], which changes the layer's array.
 
-    "with blame(self):" is no mathematics: read what is inside as if the line weren't there. If a
-    layer fails, it puts the layer's name before the message. Chain, in chain.py, has the rest that
-    is no mathematics: __init__, params, dtype, save, load, and the methods that are called here.
+    "with blame(self):" is no mathematics: read what is inside as if the line weren't there. It only
+    puts the name of the layer before the message of an error. Chain, in chain.py, has the rest that
+    is no mathematics: __init__, params, dtype, save, load, and as_input and so on.
     """
 
     def predict(self, x):
         """Scores (N, C). FloatingPointError if they aren't finite."""
-        x = start = self.as_input(x)  # an array in the network's dtype
+        x = start = self.as_input(x)  # in the network's dtype; start is for an error message only
         with blame(self):
             for layer in self.layers.values():
                 x = layer.forward(x)
-        return self.as_scores(x, start)  # checked; start is only for the error message
+        return self.as_scores(x, start)  # an error unless they are finite
 
     def loss(self, x, t):
         """The mean loss over the batch, a float. ValueError for an invalid label."""
@@ -44,8 +44,8 @@ class Network(Chain):
     def accuracy(self, x, t):
         """The share of samples that are predicted correctly, from 0 to 1.
 
-        Predicts 1000 samples at a time, to save memory. Layers that work differently in training
-        and have a train_flg (Dropout, for instance) have it set to False during this call.
+        Predicts 1000 samples at a time, to save memory. A layer such as Dropout, which works
+        differently in training, has an attribute train_flg: during this call it is False.
         """
         scores = self.predict_in_batches(x)
         t = label_rows(t, scores)
@@ -56,7 +56,8 @@ class Network(Chain):
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = 1  # dL/dL
         with blame(self):
-            # From lastLayer back to the first layer. If that is an Affine, it leaves out its dx.
+            # From lastLayer back to the first layer. in_reverse lets an Affine that stands first
+            # have need_dx=False: its dx would be the gradient of the input, which nobody uses.
             for layer in self.in_reverse():
                 dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
         return self.collect_gradients()  # layer.dW for "W1", and so on
@@ -65,10 +66,10 @@ class Network(Chain):
         """The same by central differences. The network must be in float64."""
         x = self.as_input(x)
 
-        def f(_):  # param itself is changed, and the loss with it
+        def f(_):  # ignores its argument: the loop below changes param, which the layers use
             return self.loss(x, t)
 
         grads = {}
         for key, param in self.params.items():
-            grads[key] = numerical_gradient(f, param)  # the function in gradient.py
+            grads[key] = numerical_gradient(f, param)  # that in gradient.py
         return grads
