@@ -293,7 +293,7 @@ def test_questions_come_before_code_and_answers_after_it_and_both_are_folded(nam
 def test_a_teacher_makes_one_without_solutions(page, name, project):
     """By the command in the page for the classroom, of the notebook in its language, in ch05."""
     text = (ROOT / "ch05" / "classroom" / page).read_text("utf-8")
-    [command] = re.findall("jupyter (nbconvert .*)", text)
+    [command] = re.findall("python -m (nbconvert .*)", text)
     assert command.split()[-1] == name
     folder = project / "ch05"
     subprocess.run([sys.executable, "-m", *command.split()], cwd=folder, check=True)
