@@ -117,7 +117,7 @@ class Chain:
         if len(x) == 0:
             raise wrong(ValueError, "at least one sample", "an empty batch")
         flagged = [layer for _, layer in all_layers(self.layers) if hasattr(layer, "train_flg")]
-        flags = [kept_by(layer).get("train_flg", FROM_CLASS) for layer in flagged]
+        flags = [(layer.train_flg, "train_flg" in kept_by(layer)) for layer in flagged]
         scores = None
         try:
             for layer in flagged:
@@ -129,11 +129,10 @@ class Chain:
         except ValueError as error:
             failed = error
         finally:
-            for layer, flag in zip(flagged, flags):
-                if flag is FROM_CLASS:
-                    del layer.train_flg
-                else:
-                    layer.train_flg = flag
+            for layer, (flag, is_own) in zip(flagged, flags):
+                layer.train_flg = flag
+                if not is_own and "train_flg" in kept_by(layer):
+                    del layer.train_flg  # so that the class's counts again
         if scores is None:
             self.predict(x)  # whose error speaks of all of x
             raise failed
@@ -166,9 +165,6 @@ class Chain:
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
         return {name: value for name, value in vars(self).items() if name != "_params"}
-
-
-FROM_CLASS = object()  # stands for a train_flg that an object hasn't got itself
 
 
 class WithoutDx:
@@ -216,8 +212,10 @@ class Call:
         self.given = variables.get("dout", variables.get("scores", variables.get("x")))
         order = [*network.layers.items(), ("lastLayer", network.lastLayer)]
         order = order[::-1] if self.method == "backward" else order
-        place = [each is layer for _, each in order].index(True)
-        self.name, self.before = order[place][0], order[place - 1][0] if place else None
+        # A layer that has been replaced while it worked has no place, and its kind for a name.
+        place = next((i for i, (_, each) in enumerate(order) if each is layer), 0)
+        self.name = order[place][0] if order[place][1] is layer else kind(layer)
+        self.before = order[place - 1][0] if place else None
 
     def explain(self, error):
         """Raise what was really wrong, or put the layer's name before the error's message."""

@@ -13,8 +13,8 @@ class Params(dict):
 
     params["W1"] -= step changes the layer's array in place. params["W1"] = new gives the layer a
     copy of new in its place, if key, shape and numbers are right; the old array keeps its numbers.
-    So both train the layer, and two networks never share an array. To add or remove a key, add or
-    remove a layer.
+    So both train the layer, and no assignment makes two networks share an array. To add or remove a
+    key, add or remove a layer.
 
     A network has one Params. It is brought up to date whenever you write network.params.
 

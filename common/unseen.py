@@ -27,9 +27,8 @@ def unseen(owner, params, f):
     values = [array.copy() for array in learnt]
     for array in learnt:
         move(array)  # a factor that starts at 0 would hide what it multiplies
-    moved = [array.copy() for array in learnt]
     try:
-        before = f()
+        moved, before = moved_or_not(learnt, values, f)
         return [
             name
             for name, array in arrays_in(owner, kind(owner), set())
@@ -37,6 +36,15 @@ def unseen(owner, params, f):
         ]
     finally:
         write(learnt, values)
+
+
+def moved_or_not(learnt, values, f):
+    """The values of what is learnt, after the move, and f() there; or as before, if f fails."""
+    try:
+        return [array.copy() for array in learnt], f()
+    except Exception:
+        write(learnt, values)
+        return values, f()
 
 
 def arrays_in(thing, name, seen):

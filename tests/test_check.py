@@ -1055,6 +1055,28 @@ def test_a_factor_of_0_hides_no_array_and_neither_does_shared_memory():
     np.testing.assert_array_equal(both, before)
 
 
+def test_a_forward_that_takes_no_other_parameters_is_checked_all_the_same():
+    """Its parameter may move by a step of a difference, and not by a hundredth."""
+
+    class Narrow:
+        def __init__(self):
+            self.a, self.da, self.c = np.array(1.0), None, np.array(2.0)
+
+        def forward(self, x):
+            assert abs(self.a - 1) < 1e-3
+            self.x = x
+            return self.a * self.c * x
+
+        def backward(self, dout):
+            self.da = np.sum(dout * self.c * self.x)
+            return dout * self.a * self.c
+
+    layer = Narrow()
+    report = check_layer(layer, OWN_X)
+    assert_right(report)
+    assert report.unseen == ["Narrow.c"] and layer.a == 1
+
+
 def test_a_history_of_inputs_and_modules_are_not_named():
     class Remembers(Relu):
         def __init__(self):

@@ -982,6 +982,33 @@ def test_a_gradient_that_becomes_a_whole_number_is_an_error():
         network.gradient(X, [0, 1])
 
 
+def test_an_error_of_a_layer_that_replaces_itself_is_told_as_it_is():
+    class Restless(Keeping):
+        def forward(self, x):
+            self.network.layers["Mine"] = Relu()
+            raise ZeroDivisionError("no luck")
+
+    network = chain(Mine=Restless(), a=affine())
+    network.layers["Mine"].network = network
+    with pytest.raises(ZeroDivisionError, match="^Restless: no luck"):
+        network.predict(X)
+
+
+def test_a_train_flg_may_be_a_property():
+    class Switched(Keeping):
+        @property
+        def train_flg(self):
+            return self.flag
+
+        @train_flg.setter
+        def train_flg(self, flag):
+            self.seen, self.flag = [*vars(self).get("seen", []), flag], flag
+
+    layer = Switched(flag=True)
+    chain(Mine=layer, a=affine()).accuracy(X, [0, 1])
+    assert layer.seen == [False, True] and layer.train_flg is True
+
+
 def test_a_train_flg_of_the_class_stays_the_classs():
     class Flagged(Keeping):
         train_flg = True
