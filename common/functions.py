@@ -51,8 +51,8 @@ def cross_entropy_error(y, t):
     nothing is added: if y of the right class is 0, the result is inf. For one sample y may be (C,),
     and t a class number or (C,).
     """
-    y, t = as_probabilities(y, t)  # one sample becomes a row; ValueError for scores
+    y, t = as_probabilities(y, t)  # one sample becomes a row; ValueError if y isn't probabilities
     t = label_rows(t, y)
     used = t > 0  # True where t counts; the other terms are 0, but 0 * log(0) would be nan
-    with np.errstate(divide="ignore"):  # log(0) = -inf is right here
+    with np.errstate(divide="ignore"):  # no warning for log(0) = -inf, which is right here
         return float(np.sum(t[used] * -np.log(y[used]))) / len(y)

@@ -79,7 +79,7 @@ class Affine(Layer):
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
     def forward(self, x):
-        self.x = as_rows(x, self.W)  # (N, D)
+        self.x = as_rows(x, self.W)  # (N, D): images are flattened, and D must fit W
         self.x_shape = np.shape(x)
         self.out = np.dot(self.x, self.W)  # (N, D) (D, M) -> (N, M)
         self.out += self.b  # in every row
@@ -148,7 +148,7 @@ class SoftmaxWithLoss(Layer):
          = S - (sum over k of t_k * x_k), because the t_k sum to 1
     S is log(u) with u = sum over k of exp(x_k). dS/du = 1 / u, du/dx_j = exp(x_j), so
     dS/dx_j = exp(x_j) / u = y_j
-    dloss/dx_j = y_j - t_j, because x_j is in only one term of the second sum, t_j * x_j
+    dloss/dx_j = y_j - t_j, because in sum over k of t_k * x_k, x_j is only in t_j * x_j
 
     The mean over N samples divides it by N.
 

@@ -56,8 +56,8 @@ class Network(Chain):
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = 1  # dL/dL
         with blame(self):
-            # From lastLayer back to the first layer. in_reverse lets an Affine that stands first
-            # have need_dx=False: its dx would be the gradient of the input, which nobody uses.
+            # From lastLayer back to the first layer. in_reverse also saves time: where an Affine
+            # stands first, it sets need_dx=False for us, as nobody uses the gradient of the input.
             for layer in self.in_reverse():
                 dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
         return self.collect_gradients()  # layer.dW for "W1", and so on
