@@ -19,7 +19,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from ch05.tools.figures import colours, new_figure
 from ch05.tools.network_picture import draw_network
-from common.mistakes import check_count, wrong
+from common.guards.mistakes import check_count, wrong
 
 __all__ = ["draw_digits", "draw_history", "draw_network"]
 

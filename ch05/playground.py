@@ -32,8 +32,8 @@ from ch05.tools.page import Pad, Page
 from ch05.two_layer_net import TwoLayerNet
 from common.files import write_whole
 from common.functions import softmax
-from common.mistakes import wrong
-from common.search import all_layers
+from common.guards.mistakes import wrong
+from common.guards.learnt import all_layers
 from common.threads import threads_for
 from dataset.mnist import load_mnist
 from dataset.photo import centred

@@ -10,7 +10,7 @@ if not __package__:  # imported from inside ch05/: let `common` be found beside 
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.layers import Affine, Relu, SoftmaxWithLoss
-from common.mistakes import check_count
+from common.guards.mistakes import check_count
 from common.network import Network
 
 __all__ = ["TwoLayerNet"]

@@ -17,7 +17,7 @@ import common.functions
 import common.layers
 from common.functions import cross_entropy_error, log_softmax, sigmoid, softmax
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
-from common.mistakes import as_floats
+from common.guards.mistakes import as_floats
 
 log, parametrize = np.log, pytest.mark.parametrize
 

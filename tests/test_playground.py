@@ -20,7 +20,7 @@ from ch05.playground import Playground
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network
-from common.search import all_layers
+from common.guards.learnt import all_layers
 from dataset.mnist import load_mnist
 
 

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from common.layers import SoftmaxWithLoss
-from common.mistakes import as_numbers, check_count, is_finite, kind, label_rows, short, wrong
+from common.guards.mistakes import as_numbers, check_count, is_finite, kind, label_rows, short, wrong
 
 __all__ = ["check_training", "answers_wrong_arguments"]
 

@@ -13,7 +13,7 @@ import matplotlib.figure
 from matplotlib._pylab_helpers import Gcf  # the figures that pyplot has open
 from matplotlib.colors import to_rgb
 
-from common.mistakes import wrong
+from common.guards.mistakes import wrong
 
 __all__ = ["BLUE", "ORANGE", "SIGNED", "Figure", "colours", "new_figure"]
 

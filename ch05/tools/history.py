@@ -7,7 +7,7 @@ import numpy as np
 
 from ch05.tools.start import check_packages
 from common.layers import SoftmaxWithLoss
-from common.mistakes import label_rows
+from common.guards.mistakes import label_rows
 from common.threads import threads_for
 
 __all__ = ["History", "measure_end"]

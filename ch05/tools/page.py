@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
 from ch05.tools.figures import BLUE, ORANGE, SIGNED, Figure
-from common.search import find_parameters
+from common.guards.learnt import find_parameters
 
 __all__ = ["Pad", "Page"]
 

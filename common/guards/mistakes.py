@@ -1,8 +1,8 @@
-"""What the pages of the lesson call to check and convert what they are given.
+"""The words: arguments are converted, or refused in one sentence.
 
-To learn how backpropagation works, skip this file. A mistake is answered in one sentence: what was
-expected, what came, and how to mend it. A wrong value is a ValueError, a wrong kind of thing a
-TypeError, a number beyond all floats a FloatingPointError.
+The sentence says what was expected and what came. A hint follows where there is one remedy, or with
+its condition. A wrong value is a ValueError, a wrong kind of thing a TypeError, a number beyond all
+floats a FloatingPointError.
 """
 
 import difflib
@@ -13,8 +13,8 @@ import sys
 
 import numpy as np
 
-FLOATS = (np.float32, np.float64)
-ROOT = os.path.dirname(os.path.dirname(__file__))  # as frames spell it, perhaps with a dot in it
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # as frames spell it
 OURS = tuple(os.path.join(ROOT, folder, "") for folder in ("common", "dataset", "ch05"))
 
 
@@ -22,6 +22,16 @@ def wrong(error, expected, came, hint="", at=""):
     """The error to raise: "at: expected this, got that; hint"."""
     hide_our_frames()
     return error(f"{at and f'{at}: '}expected {expected}, got {came}{hint and f'; {hint}'}")
+
+
+def wrong_x(expected, came, hint=""):
+    """The error for an x that doesn't fit. The hint is for the caller of a network, or of a layer.
+
+    In the middle of a network it is left out: there x comes from another layer.
+    """
+    error = wrong(ValueError, expected, came, hint)
+    error.without_hint = str(wrong(ValueError, expected, came))
+    return error
 
 
 def hide_our_frames():
@@ -40,12 +50,12 @@ def kind(thing):
 
 def short(thing):
     """What came, in a few characters: an array by its shape."""
-    text = shape_of(thing) if isinstance(thing, np.ndarray) else repr(thing)
+    text = f"shape {thing.shape}" if isinstance(thing, np.ndarray) else repr(thing)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def shape_of(array):
-    return f"shape {np.shape(array)}" if np.ndim(array) else "one number"
+    return f"{np.shape(array)}" if np.ndim(array) else "one number"
 
 
 def did_you_mean(name, names):
@@ -60,16 +70,30 @@ def did_you_mean(name, names):
 
 def as_numbers(x, what="an array of real numbers"):
     """x as an array of real numbers, whatever holds them: a list, an array, a table's column."""
-    array = np.asarray(x)
+    try:
+        array = np.asarray(x)
+    except ValueError:  # lists of several lengths, pictures of several sizes
+        raise wrong(ValueError, what, *of_several_shapes(x)) from None
     if array.dtype.kind not in "biuf":  # truth values, integers, unsigned integers, floats
         came = f"dtype {array.dtype}; convert it with np.array(..., float)"
         raise wrong(TypeError, what, came if array.ndim else kind(x))
     return array
 
 
+def of_several_shapes(x):
+    """What came, and a hint, for a list or a tuple of things that make no array together."""
+    shapes = list(dict.fromkeys(np.shape(each) for each in x))
+    came = f"a {kind(x)} of arrays of shapes {shapes[0]} and {shapes[-1]}"
+    if isinstance(x, tuple) and len({shape[:1] for shape in shapes}) == 1:
+        return came, "put them beside each other, as np.column_stack does"
+    if all(len(shape) in (2, 3) for shape in shapes):
+        return came, "if they are pictures: np.concatenate([from_photo(each) for each in x])"
+    return came, "each sample needs the same shape"
+
+
 def as_floats(x, dtype=None):
     """x as an array in dtype; without one, float32 and float64 stay, and others become float64."""
-    if type(x) is np.ndarray and (x.dtype == dtype if dtype else x.dtype in FLOATS):
+    if type(x) is np.ndarray and (x.dtype is dtype or dtype is None and x.dtype in FLOATS):
         return x
     x = as_numbers(x)
     return x.astype(dtype or (x.dtype if x.dtype in FLOATS else np.float64), copy=False)
@@ -77,41 +101,71 @@ def as_floats(x, dtype=None):
 
 def is_finite(x):
     """False if x is None, or has nan or inf in it."""
-    if x is None:
-        return False
+    if type(x) is not np.ndarray:
+        return x is not None and bool(np.isfinite(as_numbers(x)).all())
     # One product is fast, and shows nan and inf. Large numbers may overflow in it, so look again.
     return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(as_numbers(x)).all())
+
+
+def first_not_finite(x, name):
+    """What came, of an array with nan or inf: "nan at x[0, 1]"."""
+    x = np.asarray(x)
+    place = np.argwhere(~np.isfinite(x))[0].tolist()
+    return f"{x[tuple(place)]} at {name}{place or ''}"
 
 
 def as_finite(x, dtype=None):
     """x as an array of finite floats: the entrance to a network."""
     x = as_floats(x, dtype)
     if not is_finite(x):
-        place = np.argwhere(~np.isfinite(x))[0].tolist()
-        raise wrong(ValueError, "finite numbers in x", f"{x[tuple(place)]} at x{place}")
+        raise wrong(ValueError, "finite numbers in x", first_not_finite(x, "x"))
     return x
 
 
 def as_labels(t):
-    array = np.asarray(t)
+    array = t if type(t) is np.ndarray else as_array(t)
     if array.dtype.kind in "iuf":  # whole numbers or floats: the usual case, quickly
         return array
-    if array.dtype.kind in "UST" or array.dtype.kind == "O" and isinstance(array.flat[0], str):
-        hint = "names become numbers by np.unique(t, return_inverse=True)[1]"
-        raise wrong(TypeError, "labels t as numbers", "words", hint)
+    if array.dtype.kind in "UST" or any(isinstance(each, str) for each in array.ravel()[:2]):
+        raise wrong(TypeError, "labels t as numbers", *of_words(array))
     return as_numbers(t, "labels t as numbers")
+
+
+def as_array(t):
+    try:
+        return np.asarray(t)
+    except ValueError:
+        return as_numbers(t, "labels t as one array")  # says why not
+
+
+def of_words(t):
+    """What came, and a hint, for labels that are words."""
+    numbers = [is_number(word) for word in t.ravel().tolist()]
+    if all(numbers):
+        return f"words such as {short(t.flat[0])}", "t.astype(float) makes numbers of them"
+    if not numbers[0] and all(numbers[1:]) and len(numbers) > 1:
+        return f"{short(t.flat[0])} and then numbers", "if it is the header of a table, leave it out"
+    return "words", "names become numbers by np.unique(t, return_inverse=True)[1]"
+
+
+def is_number(word):
+    try:
+        float(word)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def label_rows(t, y):
     """Labels t in any form as rows (N, C), in the shape and dtype of y."""
     t = as_labels(t)
-    if y.ndim != 2 or len(y) == 0:
-        raise wrong(ValueError, "scores (N, C) of one sample or more", y.shape)
+    if np.ndim(y) != 2 or len(y) == 0:
+        raise wrong_x("scores (N, C) of one sample or more", shape_of(y))
     N, C = y.shape
     if C == 1:  # softmax of one score is 1, whatever the score: there is nothing to be right about
         expected = "an output for each class, two or more"
         hint = "for targets that are no classes write a last layer of your own"
-        raise wrong(ValueError, expected, "a network with 1 output", hint)
+        raise about_t(expected, "a network with 1 output", hint)
     if t.shape == (N,) or t.shape == (N, 1):
         rows = t.reshape(N, 1) == np.arange(C)  # True where the class is, once in each row
         if np.count_nonzero(rows) == N:
@@ -123,58 +177,43 @@ def label_rows(t, y):
         if (t >= 0).all() and (np.abs(sums - 1) < 1e-3).all():
             return (t / sums).astype(y.dtype)
         expected, came = "rows of t to be one-hot or probabilities", "other numbers"
-        hint = "to make rows sum to 1, pass t / t.sum(axis=1, keepdims=True)"
+        hint = "if they are frequencies, pass t / t.sum(axis=1, keepdims=True)"
     else:
-        expected, came = f"t of shape ({N},) for class numbers or ({N}, {C}) for rows", t.shape
-        came, hint = came or "one number", "pass t.ravel()" if t.size == N else ""
-    raise wrong(ValueError, expected, came, hint)
+        expected = f"t of shape ({N},) for class numbers or ({N}, {C}) for rows"
+        came, hint = shape_of(t), "pass t.ravel()" if t.size == N else ""
+    raise about_t(expected, came, hint)
 
 
-def as_probabilities(y, t):
+def about_t(expected, came, hint):
+    """The error for labels that are no classes of these scores."""
+    error = wrong(ValueError, expected, came, hint)
+    error.is_about_t = True
+    return error
+
+
+def probability_rows(y, t):
     """y as rows (N, C) of probabilities, and t likewise: one sample becomes a batch of one."""
-    y = as_floats(y)
     if y.ndim == 1:
         y, t = y[np.newaxis], np.reshape(t, 1 if np.size(t) == 1 else (1, -1))
     if not ((y >= 0).all() and (np.abs(y.sum(axis=-1) - 1) < 1e-3).all()):
-        hint = "use softmax(scores)"
+        hint = "if they are scores, use softmax(scores)"
         raise wrong(ValueError, "y as rows of probabilities", "other numbers", hint)
-    return y, t
+    return y, label_rows(t, y)
 
 
 # Layers
 
 
-class Layer:
-    """What our layers share: a short repr, and an answer to backward before forward."""
-
-    def __getattr__(self, name):  # Python calls it only for an attribute that isn't there
-        hint = did_you_mean(name, [*vars(self)]) or f"it has {', '.join([*vars(self), 'forward'])}"
-        if name in ("x", "x_shape", "out", "y", "t", "loss"):
-            hint = "forward keeps it, so call forward first"
-        raise AttributeError(f"{kind(self)} has no {name}; {hint}")
-
-    def __repr__(self):
-        return f"{kind(self)}()"
-
-
-def like(dout, out):
-    """Returns dout in the dtype of out, or raises an error if its shape isn't out's.
-
-    NumPy would stretch another shape (broadcast) without a word.
-    """
-    if type(dout) is type(out) is np.ndarray and dout.shape == out.shape:
-        return np.asarray(dout, out.dtype)  # the usual cases, quickly
-    if type(out) is float and type(dout) in (int, float):
-        return dout
-    out = np.asarray(out)
+def like(dout, shape, dtype):
+    """dout in this dtype, or an error if its shape isn't that of out."""
     came = np.shape(dout)
-    if dout is None or came != out.shape:
-        hint = "dout is the dx of the next layer" if out.ndim else "it is one number here"
-        if out.shape[1:] == (1,) and came == (len(out), len(out)):  # of (N, 1) and (N,)
-            hint = f"for scores of shape {out.shape} pass t.reshape(-1, 1)"
-        expected = f"dout of shape {out.shape}, as out has"
-        raise wrong(ValueError, expected, "None" if dout is None else came, hint)
-    return np.asarray(dout, out.dtype)
+    if dout is None or came != shape:
+        hint = ""
+        if shape[1:] == (1,) and came == (shape[0], shape[0]):  # of (N, 1) and (N,)
+            hint = f"for scores of shape {shape} pass t.reshape(-1, 1)"
+        came = "None" if dout is None else shape_of(dout)
+        raise wrong(ValueError, f"dout of shape {shape}, as out has", came, hint)
+    return as_floats(dout, dtype) if shape else float(dout)
 
 
 def as_parameters(W, b):
@@ -215,27 +254,30 @@ def check_start(input_size, output_size, std, dtype):
         raise wrong(ValueError, 'weight_init_std as a number, "he" or "xavier"', short(std))
 
 
-def as_rows(x, W):
-    """x as an Affine takes it: floats (N, D) in the dtype of W. Images are flattened."""
-    x, D = as_floats(x, W.dtype), len(W)
-    if x.ndim == 2 and x.shape[1] == D:
-        return x
-    if x.ndim > 2 and math.prod(x.shape[1:]) == D:
-        return x.reshape(len(x), D)
+def why_not_rows(x, W, error):
+    """The error for an x that NumPy couldn't make rows (N, D) of; or the error, if that isn't it."""
+    D = len(W)
+    if x.ndim and len(x) and math.prod(x.shape[1:]) == D:
+        return error
+    if x.shape[:1] == (0,):
+        return wrong_x("at least one sample", "an empty batch")
     hint = ""
-    if D == 1 and x.ndim == 1:
-        hint = "for N samples of one input each pass x.reshape(-1, 1)"
-    elif x.size == D:
+    if x.size == D:
         hint = "for a single sample pass x.reshape(1, -1)"
         if x.shape == (28, 28):
             hint += ", or from_photo(x) of dataset/photo.py for dark ink on white"
     elif x.ndim < 2:
-        hint = "are x and t swapped?"
-    elif len(x) == D:
+        hint = "are x and t swapped?" if x.ndim else ""
+    elif len(x) == D and x.ndim == 2:
         hint = "samples are rows: pass x.T"
-    elif D == 784 and x.shape[1] >= 28:
-        hint = "for a picture pass from_photo(x) of dataset/photo.py"
-    raise wrong(ValueError, f"x of shape (N, {D})", x.shape or "one number", hint)
+    elif D == 784:
+        coloured = x.ndim > 2 and x.shape[-1] <= 4
+        sides = x.shape[-3:-1] if coloured else x.shape[-2:]
+        if min(sides) >= 28:
+            hint = "if x is a picture, pass from_photo(x) of dataset/photo.py"
+            if x.ndim > 2 + coloured:
+                hint = "if x holds pictures: np.concatenate([from_photo(each) for each in x])"
+    return wrong_x(f"x of shape (N, {D})", shape_of(x), hint)
 
 
 # The numerical gradient
@@ -259,22 +301,14 @@ def check_differentiable(x, name, hint=""):
         raise wrong(ValueError, f"numbers below 1e10 in {name}, or h is lost", lost[0])
 
 
-def one_number(result, what="f(x)"):
-    """What f returned, as a float."""
-    if isinstance(result, float):  # np.float64 is one too
-        return result
-    what += " to be one number in float64"
-    value = as_numbers(result, what)
-    if value.ndim or value.dtype.kind == "b" or value.dtype.itemsize < 8:
-        came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else value.dtype
-        raise wrong(TypeError, what, came)
-    return float(value)
-
-
-def check_difference(result, x, i, value):
-    """Was f finite where x.flat[i] is this value, and did it leave that there?"""
+def number_of(result, what, where=""):
+    """What f returned, as a finite float."""
+    if not isinstance(result, float):  # np.float64 is one too
+        value = as_numbers(result, f"{what} to be one number in float64")
+        if value.ndim or value.dtype.kind == "b" or value.dtype.itemsize < 8:
+            came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else value.dtype
+            raise wrong(TypeError, f"{what} to be one number in float64", came)
+        result = float(value)
     if not math.isfinite(result):
-        place = [int(at) for at in np.unravel_index(i, x.shape)]
-        raise wrong(ValueError, "f(x) to be finite", f"{result} where x{place} is {value}")
-    if x.item(i) != value:
-        raise wrong(ValueError, "f to leave x as it is", "a write into it; compute on x.copy()")
+        raise wrong(ValueError, f"{what} to be finite", f"{result}{where and where()}")
+    return result

@@ -1,11 +1,12 @@
-"""The parameters of a network, as a dict, and all that guards them and their gradients."""
+"""network.params: the parameters as a dict, and what guards them and their gradients."""
 
 import numpy as np
 
-from common.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
-from common.search import find, with_keys
+from common.guards.learnt import NUMBERS, find, outline, with_keys
+from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
+from common.guards.untouched import same
 
-__all__ = ["Params"]
+__all__ = ["Params", "check_gradient_shape", "check_no_parameters", "check_parameters"]
 
 
 class Params(dict):
@@ -23,17 +24,22 @@ class Params(dict):
     numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = ("_layers", "_seen", "_found", "_parameters")
+    __slots__ = ("_layers", "_seen", "_outline", "_found", "_parameters", "_checked", "_last",
+                 "is_decided")  # fmt: skip
 
     def __init__(self):
-        self._layers, self._seen, self._found, self._parameters = {}, {}, [], {}
+        self._layers, self._seen, self._outline, self._found = {}, {}, None, []
+        self._parameters, self._checked, self._last = {}, {}, {}
+        self.is_decided = False  # has forward been called, to see what it leaves in place?
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
-        found = find(layers)
-        if not are_same(found, self._found):
+        now = outline(layers)
+        if self._outline is None or not alike(now, self._outline):
+            found = find(layers)
             check_same_names(found, self._found)
-            self._found, self._parameters = found, with_keys(found)
+            self._outline, self._found, self._parameters = now, found, with_keys(found)
+            self.is_decided = all(type(layer).__module__ == "common.layers" for layer in layers.values())
             dict.clear(self)
         self._layers, self._seen = layers, dict(layers)
         for key, (_, layer, name) in self._parameters.items():
@@ -41,19 +47,32 @@ class Params(dict):
         return self
 
     def gradients(self):
-        """{"W1": dL/dW1, ...}, as backward left them in the layers."""
-        check_parameters(self._parameters)
-        gradients = {}
+        """{"W1": dL/dW1, ...}, as backward left them in the layers.
+
+        Some layers write into the same array again. The caller gets a copy then, so that no later
+        call changes what it has.
+        """
+        if not same([*self.values()], [*self._checked.values()]):
+            check_parameters(self._parameters)
+            self._checked = dict(self)
+        gradients, last = {}, self._last
         for key, (place, layer, name) in self._parameters.items():
-            gradients[key] = gradient = getattr(layer, "d" + name)
+            gradient = getattr(layer, "d" + name)
             shape = self[key].shape
             if getattr(gradient, "shape", None) != shape or gradient.dtype.kind != "f":
                 check_gradient_shape(place, name, gradient, shape)
+            if type(layer).__module__ == "common.layers":  # a new array each time
+                gradients[key] = gradient
+                continue
+            is_new = type(gradient) is np.ndarray and gradient.base is None
+            is_new = is_new and last.get(key, gradient) is not gradient
+            gradients[key] = gradient if is_new else np.array(gradient)
+            last[key] = gradient
         return gradients
 
     def __setitem__(self, key, values):
         if values is not self[key]:
-            self.update({key: values})
+            self.update({key: values})  # a copy takes its place
         else:  # params[key] -= step has changed it already
             place, layer, name = self._parameters[key]
             replaced = self._layers.get(place) is not self._seen[place]
@@ -66,6 +85,7 @@ class Params(dict):
         """Set several, or none of them if one is refused."""
         self.up_to_date(self._layers)
         values = dict(values, **more)
+        check_kept(values, self)
         new = {key: as_values(key, value, self[key]) for key, value in values.items()}
         for key, array in new.items():
             _, layer, name = self._parameters[key]
@@ -107,25 +127,32 @@ class Params(dict):
 # What is refused
 
 
-def are_same(found, before):
-    """The same layers, in the same places, with the same names? (== may be a layer's own.)"""
-    for (place, layer, names), (place_before, layer_before, names_before) in zip(found, before):
-        if layer is not layer_before or names != names_before or place != place_before:
-            return False
-    return len(found) == len(before)
+def alike(outline, before):
+    """The same layers, with the same names? (== may be a layer's own.)"""
+    return len(outline) == len(before) and all(
+        a is b or type(a) is str and a == b for a, b in zip(outline, before)
+    )
+
+
+def check_kept(values, params):
+    """Were these values kept, or are they the network's own arrays, as training has left them?"""
+    own = [key for key, value in values.items() if key in params and value is params[key]]
+    if own:
+        came = "the network's own array, which training changes; keep network.params.copy()"
+        raise wrong(ValueError, "numbers that were kept", came, at=f"params[{own[0]!r}]")
 
 
 def check_same_names(found, before):
     """Has a gradient appeared only in backward, or become none? Others would get another key."""
-    known = {id(layer): names for _, layer, names in before}
+    known = {id(each.layer): each.names for each in before}
     for place, layer, names in found:
         for name in names:
             if name not in known.get(id(layer), names):
                 check_seen_before(place, name)
         for name in known.get(id(layer), ()):
-            if name not in names and hasattr(layer, name) and hasattr(layer, f"d{name}"):
-                came = kind(getattr(layer, f"d{name}"))
-                raise wrong(TypeError, f"d{name} as an array of floats", came, at=place)
+            gradient = getattr(layer, f"d{name}", None)
+            if name not in names and not (gradient is None or isinstance(gradient, NUMBERS)):
+                raise wrong(TypeError, f"d{name} as an array of floats", kind(gradient), at=place)
 
 
 def check_seen_before(place, name):
@@ -136,8 +163,8 @@ def check_seen_before(place, name):
 
 def check_no_parameters(place, layer, layers):
     """The parameters of lastLayer are never trained. (It may refer to the layers of the chain.)"""
-    seen = [id(each) for _, each, _ in find(layers)] if layers else []
-    for _, each, names in find({place: layer}, seen):
+    known = [each.layer for each in find(layers)] if layers else []
+    for _, each, names in find({place: layer}, known):
         for name in names:
             came = f"{name}, which would never be trained; put it into network.layers"
             raise wrong(TypeError, f"no parameters in {kind(each)}", came, at=place)

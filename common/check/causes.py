@@ -1,0 +1,64 @@
+"""What wrong gradients look like: guesses where to look, a sentence each."""
+
+import math
+
+import numpy as np
+
+__all__ = ["likely_causes"]
+
+
+def likely_causes(report, N, dout=None):
+    """What the wrong gradients look like, a sentence each: guesses where to look.
+
+    N is the batch size, dout what backward was given.
+    """
+    names = {}
+    for name in report.failed:
+        for words in _likeness(name, report, N, dout):
+            names.setdefault(words, []).append(name)
+    return [f"{', '.join(those)}: {words}" for words, those in names.items()]
+
+
+def _likeness(name, report, N, dout):
+    check, a, n = report[name], report[name].a, report[name].n
+    if not np.isfinite(a).all():
+        return
+    if dout is None and np.abs(a - n).max() < 1e-4 * np.abs(n).max():
+        yield (
+            "all are nearly right; does the loss add a small number, such as 1e-7 to y, that "
+            "backward takes no notice of?"
+        )
+    if _alike(a, n):
+        return  # a few entries off: nothing to name
+    if not n.any():
+        yield (
+            "every numerical gradient is zero; does forward use it at all? Or does a later layer "
+            "undo it?"
+        )
+        return
+    if not a.any():
+        yield "every gradient checked is zero; does backward compute it?"
+        return
+    large = np.abs(n) > 1e-3 * np.abs(n).max()  # rounding leaves little of the others
+    factor = float(np.median(a[large] / n[large]))
+    if large.sum() > 1 and _alike(a, factor * n):
+        known = [
+            (-1, "Is a sign wrong?"),
+            (2, "Is something added twice?"),
+            (N, f"The batch size is {N}: is a division by it missing?"),
+            (1 / N, f"The batch size is {N}: is it divided by twice?"),
+        ]
+        if dout is not None and dout.ndim == 0:
+            known.append((1 / dout, f"dout was {dout:.6g}: is it ignored?"))
+        hints = [words for value, words in known if math.isclose(factor, value, rel_tol=1e-5)]
+        yield " ".join([f"every gradient is {factor:.6g} times what it should be.", *hints])
+    if _alike(np.ravel(check.gradient.T)[check.entries], n):
+        yield "the gradient is the transpose of what it should be."
+    for other in report.failed:
+        if other != name and report[other].shape == check.shape:
+            if _alike(np.ravel(report[other].gradient)[check.entries], n):
+                yield f"the gradient should be what {other}'s is; are they swapped?"
+
+
+def _alike(a, n):
+    return np.isclose(a, n, rtol=1e-5, atol=1e-6 * np.abs(n).max()).mean() > 0.9

@@ -1,0 +1,267 @@
+"""check_gradient and check_layer: what is checked, and in which order.
+
+How a bug is told from a kink stands in comparison.py, how the wrong layer is found in in_place.py,
+and what a check can't compare in unseen.py. The words are in report.py and causes.py.
+"""
+
+import contextlib
+import copy
+
+import numpy as np
+
+from common.check.causes import likely_causes
+from common.check.comparison import Comparison
+from common.check.in_place import judge_layers
+from common.check.report import GradientReport
+from common.check.unseen import move, unseen, what_changes
+from common.guards.chain import check_is_layer, check_returned
+from common.guards.learnt import decide, find, find_parameters
+from common.guards.mistakes import as_finite, as_numbers, check_differentiable, kind, wrong
+from common.guards.params import check_seen_before
+from common.guards.untouched import untouched
+from common.threads import threads_for
+
+__all__ = ["check_gradient", "check_layer"]
+
+SEED = 784_50_10  # nobody's seed for x, or else dout could be the same numbers
+
+
+def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
+    """Does backprop agree with central differences in every parameter? Returns a GradientReport.
+
+    network   : any object with params (a dict of float64 arrays), loss(x, t) and gradient(x, t).
+                If it has layers and lastLayer too, the report names those that are wrong
+    x, t      : a few samples. Three are enough; one alone can't show a missing division by N
+    samples   : how many entries of each array to check, half of them where backprop isn't zero;
+                None checks all
+    tolerance : the largest relative error that counts as agreement
+    rng       : NumPy Generator or seed for what is drawn; by default always the same
+
+    Layers with a train_flg are checked as they train. All that they keep is as before afterwards.
+    report.unseen names arrays that change the loss and have no gradient. TypeError or ValueError
+    for what can't be checked: float32, random numbers in the chain, a gradient with another shape,
+    a write into x, t or a parameter.
+    """
+    check_network(network)
+    x, t = as_finite(x, np.float64).copy(), as_numbers(t, "labels t as numbers").copy()
+    rng = np.random.default_rng(SEED if rng is None else rng)
+    options = {"samples": samples, "tolerance": tolerance, "rng": rng}
+    layers = layers_of(network)
+    with untouched(network), threads_for(dict(network.params), len(x)):
+        set_flags(layers)
+        other = _try_other_batch(network, x, t, rng)
+        params = check_network(network)  # anew, as a layer may build its own only now
+
+        def f():
+            return network.loss(x, t)
+
+        check_repeatable(f, layers or {kind(network): network})
+        compare = Comparison("gradient", params, f, lambda: _gradient(network, x, t), **options)
+        report = report_of(compare, len(x))
+        if layers:
+            judge_layers(report, network, (x, t), other, tolerance, rng)
+        things = layers | {"lastLayer": network.lastLayer} if layers else {kind(network): network}
+        report.unseen = unseen(things, params, f)
+    return report
+
+
+def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
+    """Does a layer's backward agree with its forward? Returns a GradientReport.
+
+    layer : any object with forward(x) and backward(dout), in float64
+    x     : an input for forward. samples, tolerance and rng are those of check_gradient
+
+    A difference needs one number, so L = sum(out * dout) with a random dout. Then dL/dout is dout,
+    backward(dout) must return dL/dx, and leave dL/dW in dW. (With a dout of ones errors could
+    cancel.) The report has each parameter by its name, and the input as "x". The parameters of
+    layers inside have their keys: W1, b1, W2, ... Afterwards the layer is as before.
+    """
+    name, rng = kind(layer), np.random.default_rng(SEED if rng is None else rng)
+    check_is_layer("", layer, ["forward"])
+    layers, x = {name: layer}, as_finite(x, np.float64).copy()
+    with untouched(layer):
+        set_flags(layers)
+        decide(layers, x)
+        found = _parameters(layer)
+        arrays = {key: each.array for key, each in found.items()} | {"x": x}
+        for each, array in arrays.items():
+            check_differentiable(array, f"{name}'s {each}")
+        # First another batch, so that a backward which goes on using it shows.
+        others = arrays | {"x": _shuffled(x, rng)}
+        with unwritten(name, others):
+            out = as_output(name, layer.forward(others["x"]))
+        check_is_layer("", layer, ["backward"])  # after forward, whose own error comes first
+        others["dout"] = rng.standard_normal(out.shape)
+        with unwritten(name, others):
+            layer.backward(others["dout"])
+        for key, each in _parameters(layer).items():
+            if key not in arrays:
+                check_seen_before(name, each.name)
+        dout = np.asarray(rng.standard_normal(out.shape))
+
+        def backprop():
+            layer.forward(x)
+            dx = layer.backward(dout)
+            return {key: each.gradient for key, each in found.items()} | {"x": dx}
+
+        def f():
+            return layer.forward(x)
+
+        check_repeatable(f, layers)
+        compare = Comparison(name, arrays, f, backprop, samples, tolerance, rng, dout)
+        report = report_of(compare, len(np.atleast_1d(x)), dout)
+        report.suspects += [] if report.ok else [name]
+        report.unseen = unseen(layers, arrays, lambda: np.array(layer.forward(x.copy())))
+    return report
+
+
+def report_of(compare, N, dout=None):
+    """The GradientReport of a comparison. N is the batch size."""
+    report = GradientReport({name: compare.check(name) for name in compare.arrays})
+    if report.ok:
+        look_where_moved(compare, report)
+    report.causes = likely_causes(report, N, dout)
+    return report
+
+
+def look_where_moved(compare, report):
+    """Parameters that are all equal, such as 0 or 1, hide mistakes: look again where they aren't.
+
+    One difference along a direction of chance is enough for each array. Where that differs from
+    backprop, its entries are compared. If one is wrong, that goes into the report.
+    """
+    before = {name: array.copy() for name, array in compare.arrays.items()}
+    equal = [name for name, array in before.items() if name != "x" and is_constant(array)]
+    try:
+        for name in equal:
+            compare.arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, before[name].shape)
+        there = copy.copy(compare)
+        there.samples, there.noise = min(compare.samples or 50, 50), None
+        with contextlib.suppress(Exception):  # such numbers may not be possible
+            there.gradients = copy.deepcopy(there.backprop()) if equal else {}
+            for name in there.gradients if equal else ():
+                if name in before and not there.agrees_along_a_line(name):
+                    if not (check := there.check(name)).ok:
+                        report[name] = check
+                        report.moved = equal
+    finally:
+        for name, array in before.items():
+            compare.arrays[name][...] = array
+
+
+def is_constant(array):
+    return array.size and (array == array.flat[0]).all() and (array.size > 1 or array.flat[0] in (0, 1))
+
+
+def layers_of(network):
+    """{name: layer} of a network that has them and lastLayer, or {}."""
+    layers = getattr(network, "layers", None)
+    return dict(layers) if hasattr(layers, "items") and hasattr(network, "lastLayer") else {}
+
+
+def set_flags(layers):
+    """A check looks at layers as they train."""
+    for each in find(layers) if layers else ():
+        if hasattr(each.layer, "train_flg"):
+            each.layer.train_flg = True
+
+
+def _gradient(network, x, t):
+    """network.gradient(x, t), which refuses nan and inf; the report shows them."""
+    try:
+        return network.gradient(x, t)
+    except FloatingPointError:
+        if not layers_of(network):
+            raise
+        network.loss(x, t)  # an error, if it is forward that makes them
+        found = find_parameters(network.layers)
+        return {key: parameter.gradient for key, parameter in found.items()}
+
+
+def _parameters(layer):
+    """{name: Parameter} of a layer: "W" of a plain one, "W1" and so on of one that holds others."""
+    found = find_parameters({kind(layer): layer})
+    if all(each.layer is layer for each in found.values()):
+        return {each.name: each for each in found.values()}
+    return found
+
+
+# Another batch first, so that a backward which goes on using it shows
+
+
+def _shuffled(x, rng):
+    """The same numbers in other places, and smaller, so that they differ even if all are equal."""
+    return 0.9 * rng.permuted(x.ravel()).reshape(x.shape)
+
+
+def _try_other_batch(network, x, t, rng):
+    others = {**network.params, "x": _shuffled(x, rng)}
+    # What fails here fails in the real check too, and is told there.
+    with unwritten("backprop", others), contextlib.suppress(Exception):
+        t = other_labels(t, network.predict(others["x"]).shape[1])
+    others["t"] = t.copy()
+    with unwritten("backprop", others), contextlib.suppress(Exception):
+        network.gradient(others["x"], others["t"])
+    return others["x"], t
+
+
+def other_labels(t, classes):
+    return (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1)
+
+
+# What can't be checked
+
+
+def check_network(network):
+    """The params of any object that can be checked like a network."""
+    params = getattr(network, "params", None)
+    if isinstance(network, type) or not hasattr(params, "items") or not params:
+        expected = "a network with params, a dict of one array or more"
+        hint = "a layer learns a if it keeps da, so write self.da = None in its __init__"
+        raise wrong(TypeError, expected, kind(network), hint)
+    for key, array in params.items():
+        is_float32 = isinstance(array, np.ndarray) and array.dtype == np.float32
+        hint = "build the network with dtype=np.float64, which the check needs"
+        check_differentiable(array, f"params[{key!r}]", hint if is_float32 else "")
+    return dict(params)
+
+
+def check_repeatable(f, layers):
+    """Does f() give the same again? If not, what a layer changes in forward is named."""
+    first, second = (np.array(f(), dtype=np.float64) for _ in range(2))
+    if not np.isfinite(first).all():
+        raise wrong(ValueError, "finite outputs", f"a sum of {np.sum(first)}; pass other numbers")
+    if not np.array_equal(first, second):
+        came, hint = "another", "if it draws random numbers, draw the same each time"
+        if name := what_changes(layers, f):
+            came, hint = f"another, since {name} changes in forward", ""
+        raise wrong(ValueError, "the same output for the same x", came, hint)
+
+
+def as_output(name, out):
+    """What forward returned for x in float64, as an array."""
+    check_returned(name, out)
+    out = np.asarray(out)
+    if out.dtype in (np.float16, np.float32):
+        came = f"{out.dtype}, whose rounding would hide the differences"
+        raise wrong(TypeError, "forward to return float64 for float64", came, at=name)
+    return out
+
+
+@contextlib.contextmanager
+def unwritten(owner, arrays):
+    """Within it, arrays must be left as they are. If they aren't, they are put right."""
+    given = copy.deepcopy(arrays)
+    try:
+        yield
+    finally:
+        written = [
+            name
+            for name, array in given.items()
+            if not np.array_equal(arrays[name], array, equal_nan=array.dtype.kind == "f")
+        ]
+        for name in written:
+            arrays[name][...] = given[name]
+    if written:
+        came = "a write; use a copy"
+        raise wrong(ValueError, f"{written[0]} left as given", came, at=owner)

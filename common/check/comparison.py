@@ -1,0 +1,217 @@
+"""Backprop's gradients beside numerical ones: right, wrong, a kink, or unclear.
+
+    a   an entry of backprop's gradient (analytic)
+    n   the same entry by a central difference (numerical), with step h = 1e-4
+
+If they differ, is that a bug? Each entry goes through these steps:
+
+1. It agrees if |a - n| is at most the tolerance times the larger of both.
+2. Or if |a - n| is at most what rounding does to n, and that is small beside the largest n of the
+   array; else it is unclear. Rounding is measured: f is computed at points in a row, and what isn't
+   smooth about it is rounding.
+3. Else look closer, with h = 1e-5 and 1e-6. If they agree now, the larger step was too large. Most
+   often it crossed a kink, such as that of Relu at 0. No bug.
+4. If they still differ, x itself may lie at a kink. That is a place where the slopes from the left
+   and from the right differ, so both are measured. If they are the same, it is a bug. If they
+   differ, and backprop is right beside the kink, on both sides of it, it is none.
+
+In steps 3 and 4 the error must also be at most half of what it was: a smaller step leaves more
+rounding, in which a bug in tiny gradients could hide.
+"""
+
+import copy
+import math
+import sys
+
+import numpy as np
+from tqdm import tqdm
+
+from common.check.report import ArrayCheck
+from common.gradient import STEP
+from common.guards.mistakes import check_count, kind, wrong
+from common.guards.params import check_gradient_shape
+
+__all__ = ["Comparison"]
+
+EPS = np.finfo(np.float64).eps
+AGREES, ROUNDED, KINK, UNCLEAR, WRONG = "agrees", "rounded", "kink", "unclear", "wrong"
+
+
+class Comparison:
+    """Compares the gradients that backprop() computes with differences of L = sum(f() * dout).
+
+    arrays     : {name: array}; they are changed in place
+    f()        : one number or an array, computed from them
+    backprop() : {name: gradient of L with respect to that array}
+    """
+
+    def __init__(self, owner, arrays, f, backprop, samples, tolerance, rng, dout=1.0):
+        if samples is not None:
+            check_count("samples", samples)
+        if not 1e-9 <= tolerance < 1:
+            raise wrong(ValueError, "tolerance between 1e-9 and 1", tolerance)
+        self.owner, self.arrays, self.f, self._backprop = owner, arrays, f, backprop
+        self.samples, self.tolerance, self.rng, self.dout = samples, tolerance, rng, dout
+        # First of all, so that a stale cache shows; a copy, since backprop may reuse its arrays.
+        self.gradients = copy.deepcopy(self.backprop())
+        self.noise = None  # measured when it is needed
+
+    def backprop(self):
+        gradients = self._backprop()
+        if not hasattr(gradients, "get"):
+            came = f"{kind(gradients)}; its keys must be those of params"
+            raise wrong(TypeError, "gradient(x, t) to return a dict", came)
+        for name, array in self.arrays.items():
+            if name not in gradients:
+                expected = "gradient(x, t) with the keys of params"
+                raise wrong(ValueError, expected, f"none for {name}")
+            check_gradient_shape(self.owner, name, gradients.get(name), array.shape)
+        return gradients
+
+    def check(self, name):
+        """The ArrayCheck of one array."""
+        array, gradient = self.arrays[name], self.gradients[name]
+        entries = self.choose(np.ravel(gradient))
+        bar = tqdm(
+            entries.tolist(), name, leave=False, disable=None if sys.stderr else True, delay=1,
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {remaining} left",
+        )  # fmt: skip
+        a = np.ravel(gradient)[entries].astype(np.float64)
+        n, rounding = np.array([self.difference(array, i, STEP) for i in bar]).reshape(-1, 2).T
+        off = np.abs(a - n)
+        found = np.full(len(a), AGREES, dtype=object)
+        scale = np.abs(n).max(initial=0)
+        for k in np.argsort(-off):
+            if not off[k] <= self.tolerance * larger(a[k], n[k]):  # nan and inf agree with nothing
+                found[k] = self.judge(name, entries[k], a[k], n[k], rounding[k], scale)
+                if found[k] == WRONG:
+                    break  # one is enough
+        noise = max(self.noise or 0, rounding.max(initial=0)) / STEP
+        return ArrayCheck(gradient, entries, a, n, found, noise)
+
+    def judge(self, name, i, a, n, rounding, scale):
+        """Steps 2 to 4 for an entry that doesn't agree to the tolerance."""
+        off = abs(a - n)
+        for noise in (lambda: rounding, lambda: self.noise_of(rounding)):
+            if off <= noise() / STEP:
+                return ROUNDED if noise() / STEP <= 1e-3 * scale else UNCLEAR
+        return KINK if self.lies_at_kink(name, i, a, n, rounding) else WRONG
+
+    def difference(self, array, i, h, sides=(1, -1)):
+        """n, and by how much rounding can put f(x + h) - f(x - h) off, at least.
+
+        An entry of f that is the same on both sides adds exactly 0, however large it is. With sides
+        (1, 0) it is the slope from the right, and with (0, -1) that from the left.
+        """
+        value, fs, xs = array.item(i), [], []
+        try:
+            for side in sides:
+                array.flat[i] = moved = value + side * h
+                fs.append(np.array(self.f(), dtype=np.float64))
+                self.check_left(array, i, moved, fs[-1])
+                xs.append(array.item(i))
+        finally:
+            array.flat[i] = value
+        change = (fs[0] - fs[1]) * self.dout
+        size = np.sum(np.abs(fs[0] * self.dout), where=fs[0] != fs[1])
+        return np.sum(change) / (xs[0] - xs[1]), 4 * EPS * size
+
+    def check_left(self, array, i, moved, f):
+        if not np.isfinite(f).all():
+            place = [int(at) for at in np.unravel_index(i, array.shape)]
+            raise wrong(ValueError, "finite outputs", f"{np.sum(f)} where x{place} is {moved}")
+        if array.item(i) != moved:
+            raise wrong(ValueError, f"{self.owner} to leave what it is given", "a write; use a copy")
+
+    def noise_of(self, rounding):
+        """How far rounding on the way to f puts a difference of f off.
+
+        In a row of points f is smooth, but for rounding: the fourth differences of a smooth f are
+        next to nothing. The middle one of several rows counts, as a row may cross a kink.
+        """
+        if self.noise is None:
+            before = {name: array.copy() for name, array in self.arrays.items()}
+            rows = []
+            length = math.sqrt(sum(array.size for array in before.values()))
+            for _ in range(5):
+                ways = {k: self.rng.standard_normal(a.shape) / length for k, a in before.items()}
+                fs = []
+                for step in range(-3, 4):
+                    for name, array in self.arrays.items():
+                        array[...] = before[name] + step * STEP / 4 * ways[name]
+                    fs.append(np.array(self.f(), dtype=np.float64) * self.dout)
+                fourth = np.diff(fs, 4, axis=0).reshape(3, -1).sum(axis=1)
+                rows.append(np.abs(fourth).max() / math.sqrt(70))  # 70 = 1 + 16 + 36 + 16 + 1
+            for name, array in self.arrays.items():
+                array[...] = before[name]
+            self.noise = 10 * float(np.median(rows))
+        return max(self.noise, rounding)
+
+    def agrees_along_a_line(self, name):
+        """Do a and n agree, if all entries are moved together along a direction of chance?"""
+        array, gradient = self.arrays[name], self.gradients[name]
+        before, h = array.copy(), STEP / 10
+        way = self.rng.standard_normal(array.shape) / math.sqrt(max(array.size, 1))
+        try:
+            fs = []
+            for step in (h, -h):
+                array[...] = before + step * way
+                fs.append(np.sum(self.f() * self.dout))
+        finally:
+            array[...] = before
+        n, a = (fs[0] - fs[1]) / (2 * h), np.sum(gradient * way)
+        size = np.linalg.norm(gradient) / math.sqrt(max(array.size, 1))
+        return abs(a - n) <= 1e-3 * size + 100 * EPS * max(map(abs, fs)) / h
+
+    def lies_at_kink(self, name, i, a, n, rounding):
+        """Steps 3 and 4: True if backprop is right after all."""
+        array, off = self.arrays[name], abs(a - n)
+        value, noise = array.item(i), self.noise_of(rounding)
+
+        def agree(a, h):
+            n, _ = self.difference(array, i, h)
+            return abs(a - n) <= min(off / 2, self.tolerance * larger(a, n) + noise / h)
+
+        def backprop_at(moved):
+            array.flat[i] = moved
+            return np.ravel(self.backprop()[name])[i]
+
+        if agree(a, STEP / 10) or agree(a, STEP / 100):
+            return True
+        if not self.slope_jumps(array, i, off, noise):
+            return False
+        try:
+            return backprop_at(value) == a and any(
+                all(agree(backprop_at(moved), far / 10) for moved in (value - far, value + far))
+                for far in (STEP / 10, STEP / 100)
+            )
+        finally:
+            array.flat[i] = value
+
+    def slope_jumps(self, array, i, off, noise):
+        """Do the slopes from the left and from the right differ, by more than a curve's?
+
+        Those of a curve come closer in proportion to h. At a kink they stay apart.
+        """
+        jumps = []
+        for h in (STEP / 10, STEP / 100):
+            right, _ = self.difference(array, i, h, (1, 0))
+            left, _ = self.difference(array, i, h, (0, -1))
+            jumps.append(abs(right - left))
+        return jumps[1] > max(jumps[0] / 4, off / 100, 400 * noise / STEP)
+
+    def choose(self, gradient):
+        """The entries to check. Half of a sample lies where backprop isn't zero.
+
+        So pixels that are dark in all images, where every gradient is zero, can't hide a bug.
+        """
+        if self.samples is None or self.samples >= gradient.size:
+            return np.arange(gradient.size)
+        mixed = self.rng.permutation(gradient.size)
+        alive = mixed[gradient[mixed] != 0][: (self.samples + 1) // 2]
+        picks = [*np.flatnonzero(~np.isfinite(gradient)), *alive, *mixed]  # nan and inf first
+        return np.array(list(dict.fromkeys(picks))[: self.samples])
+
+
+def larger(a, n):
+    return min(max(abs(a), abs(n)), 1e300)

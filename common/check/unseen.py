@@ -1,0 +1,91 @@
+"""What a check can't compare: arrays without a gradient, and what changes from call to call."""
+
+import contextlib
+import copy
+
+import numpy as np
+
+from common.guards.learnt import find, is_float_array, is_plain, passing
+from common.guards.untouched import kept_by, members, untouched
+
+__all__ = ["move", "unseen", "what_changes"]
+
+
+def unseen(things, params, f):
+    """The names of arrays of floats that change f(), that forward leaves in place, and that aren't
+    learnt. things are layers by their names. Afterwards all is as before.
+    """
+    learnt = {id(array) for array in params.values()}
+    with untouched(*things.values()):
+        for array in params.values():
+            if array.flags.writeable:
+                move(array)  # a factor of 0 would hide what it multiplies
+        try:
+            before = f()
+        except Exception:  # such numbers may not be possible
+            return []
+        kept = [(name, array, array.copy()) for name, array in arrays_in(things)]
+        after = {id(array) for _, array in arrays_in(things)} - learnt
+        f()
+        left = {id(array) for _, array in arrays_in(things)} & after
+        return [
+            name
+            for name, array, numbers in kept
+            if id(array) in left and np.array_equal(array, numbers) and matters(array, f, before)
+        ]
+
+
+def matters(array, f, before):
+    """Does f() change, if array does? Numbers that f can't take count as a change."""
+    kept = array.copy()
+    move(array)
+    try:
+        return not np.array_equal(f(), before)
+    except Exception:
+        return True
+    finally:
+        array[...] = kept
+
+
+def move(array):
+    """Each entry by a step of its own, of about a hundredth."""
+    with np.errstate(all="ignore"):
+        array += 0.01 * (1 + np.abs(array)) * np.random.default_rng(0).uniform(1, 2, array.shape)
+
+
+def arrays_in(things):
+    """[(name, array), ...] of the arrays of floats that things keep, and what they hold."""
+    found, seen = [], set()
+    for name, thing in things.items():
+        add_arrays(thing, name, found, seen)
+    return found
+
+
+def add_arrays(thing, path, found, seen):
+    for name, each in members(thing).items():
+        if id(each) in seen or name[1:] in passing(thing) or name == "._params":
+            continue
+        seen.add(id(each))
+        if is_float_array(each):
+            if each.flags.writeable:
+                found.append((path + name, each))
+        elif not is_plain(each):
+            add_arrays(each, path + name, found, seen)
+
+
+def what_changes(layers, f):
+    """The name of an attribute that changes in forward, and f() with it, such as "L1.h"; or "".
+
+    If f() gives the same again once the attribute is set back, this is it.
+    """
+    with contextlib.suppress(Exception), untouched(*layers.values()):
+        before = [(each, copy.deepcopy(kept_by(each.layer))) for each in find(layers)]
+        first = np.array(f())
+        for each, kept in before:
+            for name, value in kept.items():
+                with untouched(*layers.values()):
+                    if not np.array_equal(kept_by(each.layer).get(name), value):
+                        vars(each.layer)[name] = value
+                        if np.array_equal(f(), first):
+                            return f"{each.place}.{name}"
+    return ""

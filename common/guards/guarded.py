@@ -1,0 +1,216 @@
+"""@guarded: what is looked at before and after the mathematics of a page.
+
+It stands on functions, on classes of layers, and on methods of Network. Before the call it turns x
+into floats, and refuses what NumPy would let pass without a word, such as a dout that would be
+stretched (broadcast). What NumPy refuses by itself is explained afterwards. A class that comes from
+a guarded one may override what it likes: its own methods aren't guarded.
+"""
+
+import contextlib
+import functools
+import inspect
+import os
+import types
+
+import numpy as np
+
+from common.guards.mistakes import (
+    as_floats, as_parameters, check_function, did_you_mean, first_not_finite, is_finite, kind,
+    like, number_of, why_not_rows, wrong,
+)  # fmt: skip
+
+__all__ = ["guarded", "without_guards"]
+
+HERE = os.path.dirname(__file__)
+
+
+def guarded(thing):
+    """The same function, class of layers or method of a network, with its guards."""
+    if isinstance(thing, type):
+        return guarded_layer(thing)
+    if next(iter(inspect.signature(thing).parameters)) == "self":
+        return guarded_method(thing)
+    return guarded_difference(thing) if thing.__name__ == "numerical_gradient" else of_arrays(thing)
+
+
+def without_guards(traceback):
+    """The traceback without the lines of this folder."""
+    if traceback is None:
+        return None
+    rest = without_guards(traceback.tb_next)
+    if traceback.tb_frame.f_code.co_filename.startswith(HERE):
+        return rest
+    return types.TracebackType(rest, *(
+        getattr(traceback, name) for name in ("tb_frame", "tb_lasti", "tb_lineno")
+    ))  # fmt: skip
+
+
+# Functions
+
+
+def of_arrays(function):
+    """A function of an array x, and perhaps of more. What comes out of finite numbers isn't nan."""
+
+    @functools.wraps(function)
+    def wrapper(x, *more, **options):
+        x = as_floats(x)
+        try:
+            with np.errstate(all="ignore"):
+                out = function(x, *more, **options)
+        except Exception as error:
+            raise error.with_traceback(without_guards(error.__traceback__))
+        if not is_finite(out) and np.isnan(out).any():
+            raise wrong(ValueError, "finite numbers in x", first_not_finite(x, "x"))
+        return out if type(out) is np.ndarray else float(out)
+
+    return wrapper
+
+
+def guarded_difference(numerical_gradient):
+    """numerical_gradient(f, x): f must return one finite number, and leave x as it is."""
+
+    @functools.wraps(numerical_gradient)
+    def wrapper(f, x):
+        check_function(f, x)
+        before, calls = x.copy(), 0
+
+        def checked(x):
+            nonlocal calls
+            i, calls = calls // 2, calls + 1  # two calls for each entry
+            value = x.item(i)
+            result = number_of(f(x), "f(x)", lambda: f" where x{place_of(i, x)} is {value}")
+            if x.item(i) != value:
+                raise f_writes()
+            return result
+
+        try:
+            if x.size and f(x) != f(x):
+                hint = "if it draws random numbers, draw the same each time"
+                raise wrong(ValueError, "the same f(x) for the same x", "another", hint)
+            grad = numerical_gradient(checked, x)
+        except BaseException as error:
+            x[...] = before
+            raise error.with_traceback(without_guards(error.__traceback__))
+        if not np.array_equal(x, before):
+            x[...] = before
+            raise f_writes()
+        return grad
+
+    return wrapper
+
+
+def f_writes():
+    return wrong(ValueError, "f to leave x as it is", "a write into it; compute on x.copy()")
+
+
+def place_of(i, x):
+    return [int(at) for at in np.unravel_index(i, x.shape)]
+
+
+# Layers
+
+
+def guarded_layer(cls):
+    """A class of layers of ours: guards around its methods, a short repr, words for what it lacks."""
+    cls.forward, cls.backward = guarded_forward(cls.forward), guarded_backward(cls.backward)
+    if "__init__" in vars(cls):
+        cls.__init__ = guarded_init(cls.__init__)
+    if "__repr__" not in vars(cls):
+        cls.__repr__ = lambda self: f"{kind(self)}()"
+    cls.__getattr__ = missing
+    return cls
+
+
+def guarded_init(init):
+    @functools.wraps(init)
+    def __init__(self, W, b):
+        init(self, *as_parameters(W, b))
+
+    return __init__
+
+
+def guarded_forward(method):
+    """x becomes an array of floats, in the dtype of W. An error if finite numbers become inf."""
+
+    @functools.wraps(method)
+    def forward(self, x, *t, **options):
+        W = self.__dict__.get("W")
+        x = as_floats(x, None if W is None else W.dtype)
+        try:
+            out = method(self, x, *t, **options)
+        except (ValueError, TypeError) as error:
+            self.__dict__.pop("_out", None)  # what it has kept may be of two calls
+            raise error if W is None else why_not_rows(x, W, error) from None
+        if type(out) is not np.ndarray:
+            out = float(out)
+        if not is_finite(out) and is_finite(x):
+            came = first_not_finite(out, "out")
+            raise wrong(FloatingPointError, "finite numbers from forward", came)
+        self._out = np.shape(out), x.dtype
+        return out
+
+    return forward
+
+
+def guarded_backward(method):
+    """dout must have the shape of out. NumPy would stretch another shape without a word."""
+
+    @functools.wraps(method)
+    def backward(self, dout=1, *more, **options):
+        shape, dtype = self._out
+        if type(dout) is not np.ndarray or dout.shape != shape or dout.dtype is not dtype:
+            dout = like(dout, shape, dtype)
+        return method(self, dout, *more, **options)
+
+    if "need_dx" in inspect.signature(method).parameters:
+        backward.leaves_out_dx = backward  # not that of a wrapper, which would be a copy
+    return backward
+
+
+def missing(self, name):  # Python calls it only for an attribute that isn't there
+    kept = [each for each in vars(self) if not each.startswith("_")]
+    hint = did_you_mean(name, kept) or f"it has {', '.join([*kept, 'forward'])}"
+    if "_out" not in vars(self) and name in ("_out", "x", "x_shape", "out", "y", "t", "loss"):
+        name, hint = name.replace("_out", "out"), "forward keeps it, so call forward first"
+    raise AttributeError(f"{kind(self)} has no {name}; {hint}")
+
+
+# Methods of a network
+
+
+NO_LOOK = contextlib.nullcontext()
+
+
+class Noted(set):
+    """What NumPy would warn of during a call: overflow, divide by zero, invalid value."""
+
+    def __call__(self, name, flag):
+        self.add(name)
+
+
+def guarded_method(method):
+    """Converts x, names the layer that an error came from, and looks at the result.
+
+    How it does so stands in Chain: network.before_loss(x), network.after_loss(x, result, noted).
+    """
+    before, after = f"before_{method.__name__}", f"after_{method.__name__}"
+
+    @functools.wraps(method)
+    def wrapper(self, x, *t, **options):
+        noted = np.geterrcall()  # in a call of another guarded method
+        try:
+            x = getattr(self, before)(x)
+            if type(noted) is Noted:
+                result = method(self, x, *t, **options)
+            else:
+                noted = Noted()
+                look = self.untouched() if method.__name__ == "numerical_gradient" else NO_LOOK
+                with look, np.errstate(all="call", under="ignore", call=noted):
+                    result = method(self, x, *t, **options)
+            return getattr(self, after)(x, result, noted)
+        except Exception as error:
+            error = self.explained(error, x, t)
+            error.__suppress_context__ = True
+            raise error.with_traceback(without_guards(error.__traceback__))
+
+    return wrapper
