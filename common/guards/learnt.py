@@ -245,16 +245,17 @@ def decide(layers, x):
     is made anew from x. Else it is made from the old one, which is refused.
     """
     found, things = find(layers), layers.values()
-    arrays = {id(each): each.copy() for each in arrays_of(found)}
+    before = {id(each): each.copy() for _, layer, _ in found for _, each in arrays_of(layer)}
     try:
         with untouched(*things):
             out = forward(layers, x)
             doubtful = [
                 (place, layer, name, now)
                 for place, layer, _ in found
-                for name, now in beside_gradients(layer)
+                for name, now in arrays_of(layer)
                 if name not in kept_by(layer).get("_learnt", {})
-                and (name in written_first(type(layer)) or not equal(arrays.get(id(now)), now))
+                and (f"d{name}" in kept_by(layer) if name in written_first(type(layer))
+                     else not equal(before.get(id(now)), now))
             ]
             once = [(layer, name, inside) for _, layer, _ in found for name, inside in layers_in(layer)]
             forward(layers, x)
@@ -284,11 +285,13 @@ def trial(layers, x, out, place, layer, name, now):
     with untouched(*layers.values()):
         setattr(layer, name, moved)
         other = forward(layers, x)
-        stays = getattr(layer, name) is moved and np.array_equal(moved, numbers)
+        same_output = np.array_equal(other, out)
+        stays = getattr(layer, name) is moved
+        stays = stays and not (same_output and not np.array_equal(moved, numbers))  # written into
     if stays and not is_float_array(was):
         error = wrong(TypeError, f"{name} from the start", "it only in forward; build it in __init__",
                       at=place)  # fmt: skip
-    elif not stays and is_float_array(was) and not np.array_equal(other, out):
+    elif not stays and is_float_array(was) and not same_output:
         came = f"another one made from it; if {name} isn't learnt, call its gradient grad_{name}"
         error = wrong(TypeError, f"forward to leave {name} in place", came, at=place)
     else:
@@ -297,14 +300,9 @@ def trial(layers, x, out, place, layer, name, now):
     raise error
 
 
-def beside_gradients(layer):
-    """(name, array) of the arrays of floats that have their name with a d beside them."""
-    kept = kept_by(layer)
-    return [(name, each) for name, each in kept.items() if f"d{name}" in kept and is_float_array(each)]
-
-
-def arrays_of(found):
-    return [each for _, layer, _ in found for _, each in beside_gradients(layer)]
+def arrays_of(layer):
+    """(name, array) of the arrays of floats that a layer keeps."""
+    return [(name, each) for name, each in kept_by(layer).items() if is_float_array(each)]
 
 
 def equal(array, other):

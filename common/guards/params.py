@@ -46,6 +46,11 @@ class Params(dict):
             dict.__setitem__(self, key, getattr(layer, name))
         return self
 
+    def search_again(self, layers):
+        """Once it has been decided what forward leaves in place."""
+        self._outline, self._found = None, []
+        self.up_to_date(layers).is_decided = True
+
     def gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers.
 
