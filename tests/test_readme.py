@@ -1,7 +1,9 @@
-"""The README and the guides do what they say: all their Python runs, their files, links and options
-exist, and each page is read as one session, pasted from its first block to its last."""
+"""The README and the guides do what they say: all their Python runs, and their files, links and
+options exist. The README is pasted as one session, from its first block to its last. Each block of
+a guide runs alone, after the README's first."""
 
 import code
+import copy
 import functools
 import importlib.util
 import re
@@ -18,6 +20,7 @@ import pytest
 import common
 from ch05.train_neuralnet import History
 from common.check import check_layer
+from common.layers import Affine
 from dataset.mnist import load_mnist
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,13 +41,24 @@ def blocks(page, language):
 
 # Python
 
+FIRST = blocks("README.md", "python")[0]  # what each block of a guide needs, and nothing else
+GUIDES = [page for page in PAGES if re.fullmatch(r"ch05/README[.\w]*", page)]
 
-def session(page):
-    """The blocks of a page; before those of the guide, the first one of the README, as it says."""
-    found = blocks(page, "python")
-    if "load_mnist()" not in found[0]:
-        found.insert(0, blocks("README.md", "python")[0])
-    return found
+
+def sessions():
+    """What is pasted one after the other: the blocks of a page, or a single block of a guide.
+
+    A block that stands in several languages, where only words differ, is taken once.
+    """
+    found = {page: blocks(page, "python") for page in PAGES if page not in GUIDES}
+    known = {FIRST}
+    for page in GUIDES:
+        for k, block in enumerate(blocks(page, "python"), start=1):
+            bare = re.sub(r' *#.*|""".*"""', "", block)
+            if block not in known and bare not in known:
+                known.add(bare)
+                found[f"{page}, block {k}"] = [block]
+    return {name: each for name, each in found.items() if each}
 
 
 class Python(code.InteractiveConsole):
@@ -56,16 +70,21 @@ class Python(code.InteractiveConsole):
     showsyntaxerror = showtraceback
 
 
-def paste(blocks):
-    """Paste blocks in turn into one session. Returns its names."""
+def paste(blocks, names):
+    """Paste blocks in turn into one session, which has these names already; it adds others."""
     np.random.seed(0)
-    python = Python({"__name__": "__main__"})
+    python = Python(names)
     for block in blocks:
         if "import torch" not in block or importlib.util.find_spec("torch"):
             for line in [*block.splitlines(), ""]:
                 more = python.push(line)
             assert not more, block
-    return python.locals
+    return names
+
+
+@pytest.fixture(scope="module")
+def after_the_first_block():
+    return paste([FIRST], {"__name__": "__main__"})
 
 
 BOOKS_DROPOUT = """
@@ -101,50 +120,55 @@ def a_readers_folder(tmp_path, monkeypatch):
     plt.close("all")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
-def test_all_python_of_a_page_runs_in_order(page, capsys, a_readers_folder):
-    before = {*a_readers_folder.iterdir()}
-    names = paste(session(page))
+@pytest.mark.parametrize("blocks", sessions().values(), ids=sessions())
+def test_all_python_runs(blocks, capsys, a_readers_folder, after_the_first_block):
+    whole, before = "\n".join(blocks), {*a_readers_folder.iterdir()}
+    names = {"__name__": "__main__"}
+    if "load_mnist()" not in blocks[0]:
+        names = after_the_first_block | {"network": copy.deepcopy(after_the_first_block["network"])}
+    capsys.readouterr()  # what the first block has printed
+    paste(blocks, names)
     out = capsys.readouterr().out
     assert "DISAGREES" not in out
-    if "print(check_" in text_of(page):
+    if "print(check_" in whole:
         assert "Backprop agrees with the numerical gradient." in out
-    if "class LeakyRelu" in text_of(page):
+    if "class LeakyRelu" in whole:
         assert "a2" in out  # the slope is learnt
-    if "this is a" in text_of(page):
+    if "this is a" in whole:
         assert "this is a 7" in out  # as the label of that digit says
-    if "import torch" in text_of(page) and "torch" in names:
+    if "import torch" in whole and "torch" in names:
         assert float(out.splitlines()[-1]) < 1e-6  # the same scores
     for history in names.values():
         if isinstance(history, History):
             assert history.end_accuracies[1] > 0.8
+    what_is_shown_is_right(names)
     patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     written = {*a_readers_folder.iterdir()} - before - {a_readers_folder / "__pycache__"}
     for file in written:  # what a page writes doesn't show in git
         assert any(fnmatch(f"/{file.name}", pattern) for pattern in patterns), file
-    if page == "ch05/README.md":
-        what_the_guide_shows_is_right(names)
 
 
-def what_the_guide_shows_is_right(names):
-    layer = names["Dropout"]()
-    layer.train_flg = False
-    x = np.random.default_rng(0).standard_normal((3, 4))
-    assert check_layer(layer, x)
-    layer = names["MyDropout"](0.25)
-    layer.train_flg = False
-    assert layer.forward(np.full((1, 2), 4.0)).tolist() == [[3, 3]]  # 4 * (1 - 0.25)
-    # x = 1 and dout = 1, through layers that multiply by 3: out = 1 + 3, dx = 1 + 3
-    names["three"] = names["Affine"](np.array([[3.0]]), np.zeros(1))
-    residual = names["Residual"](names["three"])
-    assert residual.forward(np.ones((1, 1))) == residual.backward(np.ones((1, 1))) == 4
-    loss = names["MeanSquaredError"]()
-    assert loss.forward(np.array([[1.0], [2.0]]), np.array([[3.0], [2.0]])) == 2  # (4 + 0) / 2
-    assert loss.backward().tolist() == [[-2], [0]]  # 2 * (-2) / 2
-    with pytest.raises(ValueError):
-        loss.forward(np.ones((2, 1)), np.ones(2))
-    assert names["history"].interrupted  # it stopped early, and long before update 3000
-    assert names["report"].unseen == [] and names["report"].ok
+def what_is_shown_is_right(names):
+    """By numbers on paper, for the classes that are defined."""
+    for name in {"Dropout", "MyDropout"} & names.keys():
+        layer = names[name](0.25)
+        layer.train_flg = False
+        assert layer.forward(np.full((1, 2), 4.0)).tolist() == [[3, 3]]  # 4 * (1 - 0.25)
+        assert name == "MyDropout" or check_layer(layer, np.ones((3, 4)))  # the book's wouldn't
+    if "Residual" in names:
+        # x = 1 and dout = 1, through layers that multiply by 3: out = 1 + 3, dx = 1 + 3
+        layer = names["Residual"](Affine(np.array([[3.0]]), np.zeros(1)))
+        assert layer.forward(np.ones((1, 1))) == layer.backward(np.ones((1, 1))) == 4
+    if "MeanSquaredError" in names:
+        loss = names["MeanSquaredError"]()
+        assert loss.forward(np.array([[1.0], [2.0]]), np.array([[3.0], [2.0]])) == 2  # (4 + 0) / 2
+        assert loss.backward().tolist() == [[-2], [0]]  # 2 * (-2) / 2
+        with pytest.raises(ValueError):
+            loss.forward(np.ones((2, 1)), np.ones(2))
+    if "enough" in names:
+        assert names["history"].interrupted  # long before update 3000
+    if "report" in names:
+        assert names["report"].unseen == [] and names["report"].ok
 
 
 # Commands
