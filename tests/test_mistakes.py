@@ -143,6 +143,7 @@ net.params['gamma'] = np.eye(3) |
     KeyError | expected one of ['W1', 'b1', 'W2', 'b2'], got 'gamma'; adding a layer adds its
     parameters, and the number counts the layers that learn
 deep.params['Affine'] | KeyError | expected one of ['W1', 'b1', …..., got 'Affine'; …
+net.params.update(W1=x[:3], B1=[1, 2, 3]) | KeyError | … got 'B1'; did you mean 'b1'?
 net.params.setdefault('W3', x) | KeyError | … got 'W3'; …
 del net.params['W1'] |
     TypeError | expected params to keep its keys, got a removal; to remove a parameter, remove its
@@ -271,6 +272,7 @@ relu = Relu(); relu.forward(x); relu.backward(x.T) |
     layer
 net.loss(x, t); net.lastLayer.backward(x) |
     ValueError | expected dout of shape (), as out has, got (4, 3); it is one number here
+net.lastLayer.backward() | AttributeError | SoftmaxWithLoss has no …; forward keeps it, …
 Relu().backward(x) | AttributeError | Relu has no out; forward keeps it, so call forward first
 # The chain
 net.lastlayer = SoftmaxWithLoss() |
