@@ -110,6 +110,7 @@ net.loss(x, t.astype(str)) |
 net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) | TypeError | expected labels … got words; …
 net.accuracy(x, [None] + t.tolist()[1:]) |
     TypeError | expected labels t as numbers, got dtype object; convert it with np.array(..., float)
+net.loss(x, None) | TypeError | lastLayer: expected labels t as numbers, got NoneType
 two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
     ValueError | lastLayer: expected an output for each class, two or more, got a network with 1
     output; for targets that are no classes write a last layer of your own
