@@ -1,4 +1,4 @@
-"""Functions and layers: numbers worked on paper, published figures, and derivatives by autograd.
+"""Functions and layers: numbers worked on paper, and published figures.
 
 An expected number stands beside its arithmetic. log(3), say, is a score whose exp is 3.
 """
@@ -7,8 +7,6 @@ import copy
 import math
 import tracemalloc
 
-import autograd
-import autograd.numpy as anp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -17,9 +15,8 @@ import common.functions
 import common.layers
 from common.functions import cross_entropy_error, log_softmax, sigmoid, softmax
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
-from common.guards.mistakes import as_floats
 
-log, parametrize = np.log, pytest.mark.parametrize
+e, log, parametrize = math.e, np.log, pytest.mark.parametrize
 
 
 def read_only(array, order="K"):
@@ -41,13 +38,42 @@ def test_import_star_gives_what_the_chapter_names(module, names):
     assert sorted(given.keys() - {"__builtins__"}) == sorted(names.split())
 
 
-# sigmoid
+# The functions
+
+P = np.array([[1 / 8, 2 / 8, 5 / 8], [3 / 10, 3 / 10, 4 / 10]])
+SCORES = log([[1.0, 2, 5], [3, 3, 4]])  # exp sums to 8 and to 10, so softmax gives P
+# 1, 3 (sum 4); 1, 1 (sum 2); 4, 1 (sum 5); 1, 9 (sum 10): a stack of two batches.
+STACK = log([[[1, 3], [1, 1]], [[4, 1], [1, 9]]])
+OF_STACK = np.array([[[1 / 4, 3 / 4], [1 / 2, 1 / 2]], [[4 / 5, 1 / 5], [1 / 10, 9 / 10]]])
 
 
-def test_sigmoid_by_hand():
-    # exp(-log 3) = 1/3, and 1 / (1 + 1/3) = 3/4. The others likewise.
-    x = [[0, log(3), -log(3)], [log(9), -log(9), log(99)]]
-    assert_allclose(sigmoid(x), [[1 / 2, 3 / 4, 1 / 4], [9 / 10, 1 / 10, 99 / 100]], rtol=1e-15)
+@parametrize(
+    "function, x, want, rtol",
+    [
+        # exp(-log 3) = 1/3, and 1 / (1 + 1/3) = 3/4. The others likewise.
+        (sigmoid, [[0, log(3)], [-log(9), log(1.5)]], [[1 / 2, 3 / 4], [1 / 10, 3 / 5]], 1e-15),
+        (sigmoid, 0, 1 / 2, 0),
+        (sigmoid, np.zeros((2, 1, 4)), np.full((2, 1, 4), 1 / 2), 0),
+        (sigmoid, np.zeros((0, 3)), np.zeros((0, 3)), 0),
+        (softmax, SCORES, P, 1e-15),
+        (log_softmax, SCORES, log(P), 1e-14),
+        (log_softmax, SCORES[0], log(P[0]), 1e-14),  # one sample
+        (softmax, STACK, OF_STACK, 1e-14),
+        (log_softmax, STACK, log(OF_STACK), 1e-14),
+        (softmax, np.zeros((0, 3)), np.zeros((0, 3)), 0),
+        (log_softmax, np.zeros((0, 3)), np.zeros((0, 3)), 0),
+        # log(exp(-1e4) / (1 + exp(-1e4))) = -1e4 - log(1 + exp(-1e4)) = -1e4 - 0
+        (log_softmax, [0, -1e4], [0, -1e4], 0),
+        (softmax, [[1e4, -1e4, 0]], [[1, 0, 0]], 0),
+        # The textbook's own figures.
+        (softmax, [0.3, 2.9, 4.0], [0.01821127, 0.24519181, 0.73659691], 5e-7),
+        (softmax, [1010, 1000, 990], [9.99954600e-01, 4.53978686e-05, 2.06106005e-09], 5e-7),
+    ],
+)
+def test_functions_by_hand(function, x, want, rtol):
+    out = function(x)
+    assert out.shape == np.shape(want)
+    assert_allclose(out, want, rtol=rtol)
 
 
 @parametrize("dtype", [np.float32, np.float64])
@@ -59,66 +85,6 @@ def test_sigmoid_of_huge_numbers_is_exact_without_a_warning(dtype):
     x = np.array([-30 * log(10)], dtype)
     assert_allclose(sigmoid(x), [1e-30], rtol=100 * np.finfo(dtype).eps)
 
-
-@parametrize("shape", [(), (3,), (2, 3), (2, 1, 4), (0, 3)])
-def test_sigmoid_takes_any_shape(shape):
-    out = sigmoid(np.zeros(shape))
-    assert out.shape == shape and (out == 0.5).all()
-
-
-# softmax and log_softmax
-
-P = np.array([[1 / 8, 2 / 8, 5 / 8], [3 / 10, 3 / 10, 4 / 10]])
-SCORES = log([[1.0, 2, 5], [3, 3, 4]])  # exp sums to 8 and to 10, so softmax gives P
-
-
-def test_softmax_by_hand():
-    assert_allclose(softmax(SCORES), P, rtol=1e-15)
-    assert_allclose(log_softmax(SCORES), log(P), rtol=1e-14)
-    assert_allclose(log_softmax(SCORES[0]), log(P[0]), rtol=1e-14)  # one sample
-
-
-@parametrize(
-    "scores, printed",
-    [
-        ([0.3, 2.9, 4.0], [0.01821127, 0.24519181, 0.73659691]),
-        ([1010, 1000, 990], [9.99954600e-01, 4.53978686e-05, 2.06106005e-09]),
-    ],
-)
-def test_softmax_of_one_sample_gives_the_textbooks_figures(scores, printed):
-    assert_allclose(softmax(scores), printed, rtol=5e-7)
-
-
-def test_softmax_goes_along_the_last_axis():
-    # 1, 3 (sum 4); 1, 1 (sum 2); 4, 1 (sum 5); 1, 9 (sum 10): a stack of two batches.
-    x = log([[[1, 3], [1, 1]], [[4, 1], [1, 9]]])
-    want = np.array([[[1 / 4, 3 / 4], [1 / 2, 1 / 2]], [[4 / 5, 1 / 5], [1 / 10, 9 / 10]]])
-    assert_allclose(softmax(x), want, rtol=1e-14)
-    assert_allclose(log_softmax(x), log(want), rtol=1e-14)
-
-
-@parametrize("shift", [-1e4, 1e4, [[1e4], [-1e4]]])
-def test_a_shift_of_a_row_drops_out(shift):
-    # Beside 1e4, 12 digits of the scores are left.
-    assert_allclose(softmax(SCORES + shift), P, rtol=1e-11)
-    assert_allclose(log_softmax(SCORES + shift), log(P), rtol=1e-11)
-
-
-def test_log_softmax_never_takes_log_of_0():
-    # log(exp(-1e4) / (1 + exp(-1e4))) = -1e4 - log(1 + exp(-1e4)) = -1e4 - 0
-    assert_array_equal(log_softmax([0, -1e4]), [0, -1e4])
-    assert_array_equal(softmax([[1e4, -1e4, 0]]), [[1, 0, 0]])
-
-
-@parametrize("function", [softmax, log_softmax])
-def test_there_may_be_no_samples_but_not_no_classes(function):
-    assert function(np.zeros((0, 3))).shape == (0, 3)
-    for shape in [(2, 0), (0,)]:
-        with pytest.raises(ValueError):
-            function(np.zeros(shape))
-
-
-# cross_entropy_error
 
 HALVES = np.array([[1 / 2, 1 / 2, 0], [0, 1 / 4, 3 / 4]])
 # -(1/2 log 1/8 + 1/2 log 2/8) = (3 log 2 + 2 log 2) / 2 = 5/2 log 2 in the first row,
@@ -144,14 +110,10 @@ LOSS_OF_HALVES = (5 / 2 * log(2) - log(0.3) / 4 - 3 / 4 * log(0.4)) / 2
     ],
 )
 def test_cross_entropy_by_hand(y, t, want):
-    loss = cross_entropy_error(y, t)
+    loss = cross_entropy_error(read_only(y), read_only(t))
     assert type(loss) is float and loss == pytest.approx(want, rel=1e-14)
 
 
-# All functions
-
-FUNCTIONS = parametrize("function", [sigmoid, softmax, log_softmax])
-e = math.e
 OF_0_AND_1 = {
     sigmoid: [1 / 2, e / (1 + e)],
     softmax: [1 / (1 + e), e / (1 + e)],
@@ -159,38 +121,13 @@ OF_0_AND_1 = {
 }
 
 
-@FUNCTIONS
+@parametrize("function", OF_0_AND_1)
 @parametrize("came, stays", [("f4", "f4"), ("f8", "f8"), ("i8", "f8"), ("u1", "f8"), ("f2", "f8")])
 def test_floats_keep_their_dtype_and_other_numbers_become_float64(function, came, stays):
-    out = function(np.array([0, 1], came))  # in unsigned bytes 0 - 1 would be 255
-    assert out.dtype == stays
+    x = read_only(np.array([0, 1], came))  # in unsigned bytes 0 - 1 would be 255
+    out = function(x)
+    assert out.dtype == stays and not np.may_share_memory(out, x)
     assert_allclose(out, OF_0_AND_1[function], rtol=1e-6 if came == "f4" else 1e-14)
-    assert float(sigmoid(np.dtype(came).type(1))) == pytest.approx(e / (1 + e), rel=1e-6)
-
-
-@FUNCTIONS
-@parametrize("x", [["a"], [1j], [None], None, "x", [np.datetime64("2020-01-01")]], ids=str)
-def test_what_is_no_real_number_is_refused(function, x):
-    with pytest.raises(TypeError):
-        function(x)
-
-
-@FUNCTIONS
-def test_functions_write_into_nothing_and_return_arrays_of_their_own(function):
-    x = read_only([[1.0, -2, 3], [0, 5, -1]])  # an attempt to write would raise
-    assert not np.may_share_memory(function(x), x)
-    for t in ([0, 2], [0.0, 2.0], [[1, 0, 0], [0, 0, 1]], HALVES):
-        cross_entropy_error(read_only(P), read_only(t))
-
-
-def test_as_floats_copies_only_what_must_be_converted():
-    for dtype, other in [("f4", "f8"), ("f8", "f4")]:
-        x = np.ones(3, dtype)
-        assert as_floats(x) is x and as_floats(x, x.dtype) is x
-        assert as_floats(x, np.dtype(other)).dtype == other and x.dtype == dtype
-        assert as_floats([1, 2], np.dtype(dtype)).dtype == dtype
-    swapped = as_floats(np.array([1.5, -2], ">f4"))  # bytes in the other order
-    assert swapped.dtype.isnative and swapped.tolist() == [1.5, -2]
 
 
 # Affine
@@ -219,38 +156,27 @@ def affine(dtype=np.float64):
 
 
 @parametrize("dtype", [np.float32, np.float64])
-@parametrize("came", ["f2", "f4", "f8", "i1", "i8"])
+@parametrize("came", ["f2", "f4", ">f4", "f8", "i1", "i8"])
 def test_affine_by_hand_in_the_dtype_of_W_whatever_comes(dtype, came):
     layer = affine(dtype)
     out = layer.forward(X.astype(came))
     dx = layer.backward(DOUT.astype(came))
+    assert_array_equal(layer.dW, DW)
+    assert layer.backward(DOUT.astype(came), need_dx=False) is None  # and the rest as before
     for got, want in [(out, OUT), (dx, AFFINE_DX), (layer.dW, DW), (layer.db, DB)]:
         assert got.dtype == dtype
         assert_array_equal(got, want)
 
 
-def test_affine_takes_a_batch_of_one():
-    layer = affine()
-    assert_array_equal(layer.forward(X[1:2]), OUT[1:2])
-    assert_array_equal(layer.backward(DOUT[1:2]), AFFINE_DX[1:2])
-    assert_array_equal(layer.dW, [[0, -3, 3], [0, -4, 4]])  # 3 and 4 times (0, -1, 1)
-    assert_array_equal(layer.db, [0, -1, 1])
-
-
-@parametrize("shape", [(3, 1, 2, 1), (3, 2, 1), (3, 1, 1, 2)])
+@parametrize("shape", [(3, 2), (3, 1, 2, 1), (3, 2, 1), (3, 1, 1, 2)])
 def test_affine_takes_images_and_dx_has_their_shape(shape):
     layer = affine()
     assert_array_equal(layer.forward(X.reshape(shape)), OUT)
     assert_array_equal(layer.backward(DOUT), np.reshape(AFFINE_DX, shape))
-    assert_array_equal(layer.dW, DW)
-
-
-def test_affine_without_dx_leaves_the_same_gradients():
-    layer = affine()
-    layer.forward(X)
-    assert layer.backward(DOUT, need_dx=False) is None
-    assert_array_equal(layer.dW, DW)
-    assert_array_equal(layer.db, DB)
+    assert_array_equal(layer.forward(X[1:2].reshape(1, *shape[1:])), OUT[1:2])  # a batch of one
+    assert_array_equal(layer.backward(DOUT[1:2]), np.reshape(AFFINE_DX[1], (1, *shape[1:])))
+    assert_array_equal(layer.dW, [[0, -3, 3], [0, -4, 4]])  # 3 and 4 times (0, -1, 1)
+    assert_array_equal(layer.db, [0, -1, 1])
 
 
 def test_affine_uses_the_arrays_it_is_given():
@@ -270,15 +196,6 @@ def test_affine_makes_floats_of_one_dtype_of_its_parameters():
     assert Affine(W.tolist(), B.astype(np.float32)).W.dtype == np.float32
 
 
-@pytest.mark.parametrize(
-    "W, B", [(W.astype("f4"), B), (W, B.astype("f4")), (W.astype(int), B), (W, B.astype("f2"))]
-)
-def test_affine_refuses_arrays_that_it_would_have_to_copy(W, B):
-    """A class that keeps the array it gave would go on with one that isn't trained."""
-    with pytest.raises(TypeError):
-        Affine(W, B)
-
-
 def test_gradients_of_one_backward_stay_when_the_next_comes():
     layer = affine()
     layer.forward(X)
@@ -296,9 +213,6 @@ def test_a_refused_x_leaves_what_forward_had_kept():
     with pytest.raises(ValueError):
         layer.forward(np.zeros((2, 5)))
     assert_array_equal(layer.backward(DOUT), AFFINE_DX)
-
-
-# Affine.random
 
 
 @parametrize("dtype", [np.float32, np.float64])
@@ -366,6 +280,7 @@ DX = np.array([[1 / 16, 2 / 16, -3 / 16], [-7 / 20, 3 / 20, 4 / 20]])
 DX_OF_HALVES = np.array([[-3 / 16, -1 / 8, 5 / 16], [3 / 20, 1 / 40, -7 / 40]])
 
 
+@parametrize("dtype", [np.float32, np.float64])
 @parametrize(
     "t, loss, dx",
     [
@@ -375,17 +290,18 @@ DX_OF_HALVES = np.array([[-3 / 16, -1 / 8, 5 / 16], [3 / 20, 1 / 40, -7 / 40]])
         (ONE_HOT.astype(float), LOSS, DX),
         (HALVES, LOSS_OF_HALVES, DX_OF_HALVES),
     ],
-    ids=["numbers", "a list", "one-hot", "one-hot floats", "probabilities"],
 )
-def test_softmax_with_loss_by_hand(t, loss, dx):
-    layer = SoftmaxWithLoss()
-    got = layer.forward(SCORES, t)
-    assert type(got) is float and got == layer.loss == pytest.approx(loss, rel=1e-14)
-    assert_allclose(layer.y, P, rtol=1e-14)
+def test_softmax_with_loss_by_hand(t, loss, dx, dtype):
+    layer, rtol = SoftmaxWithLoss(), 1e-6 if dtype == np.float32 else 1e-14
+    got = layer.forward(SCORES.astype(dtype), t)
+    assert type(got) is float and got == layer.loss == pytest.approx(loss, rel=rtol)
+    assert_allclose(layer.y, P, rtol=rtol)
     assert_array_equal(layer.t, HALVES if dx is DX_OF_HALVES else ONE_HOT)
-    assert_allclose(layer.backward(), dx, rtol=1e-14)
-    for dout in (-3, 0.5, np.float32(2), np.array(4.0), 0):
-        assert_allclose(layer.backward(dout=dout), float(dout) * dx, rtol=1e-14)
+    assert_allclose(layer.backward(), dx, rtol=rtol)
+    for dout in (-3, 0.5, np.float32(2), np.float64(3), np.array(4.0), 0):
+        got = layer.backward(dout=dout)
+        assert got.dtype == dtype
+        assert_allclose(got, float(dout) * dx, rtol=rtol)
 
 
 @parametrize("dtype", ["?", "i1", "i8", "u1", "u8", "f2", "f4", "f8"])
@@ -398,15 +314,6 @@ def test_labels_may_have_any_dtype(dtype, x_dtype):
         assert loss == pytest.approx(log(2), rel=1e-7)
         assert layer.y.dtype == layer.t.dtype == x_dtype
         assert layer.t.tolist() == [[0, 1], [1, 0]]
-
-
-@parametrize("dout", [1, 1.0, np.float64(1), np.array(1.0)], ids=repr)
-def test_the_last_layer_stays_in_float32(dout):
-    layer = SoftmaxWithLoss()
-    layer.forward(SCORES.astype(np.float32), NUMBERS)
-    dx = layer.backward(dout)
-    assert dx.dtype == np.float32
-    assert_allclose(dx, DX, rtol=1e-6)
 
 
 def test_labels_may_change_after_forward():
@@ -433,20 +340,13 @@ def test_float32_rows_sum_to_1_as_nearly_as_float64_can():
 
 
 @parametrize("dtype", [np.float32, np.float64])
-@parametrize(
-    "t, want",
-    [
-        ([1, 1], 1e4),  # (2e4 + 0) / 2: log(exp(1e4) + exp(-1e4)) is 1e4 in floats
-        ([0, 1], 0),
-        ([[1, 0], [0, 1]], 0),
-        ([[0.5, 0.5], [0, 1]], 0.5e4),  # (2e4 / 2 + 0) / 2
-    ],
-)
-def test_scores_far_apart_have_an_exact_loss(dtype, t, want):
-    layer = SoftmaxWithLoss()
-    assert layer.forward(np.array([[1e4, -1e4], [-1e4, 1e4]], dtype), t) == want
-    if t == [1, 1]:
-        assert_array_equal(layer.backward(), [[0.5, -0.5], [0, 0]])
+def test_scores_far_apart_have_an_exact_loss(dtype):
+    layer, scores = SoftmaxWithLoss(), np.array([[1e4, -1e4], [-1e4, 1e4]], dtype)
+    assert layer.forward(scores, [0, 1]) == layer.forward(scores, [[1, 0], [0, 1]]) == 0
+    assert layer.forward(scores, [[0.5, 0.5], [0, 1]]) == 0.5e4  # (2e4 / 2 + 0) / 2
+    # (2e4 + 0) / 2: log(exp(1e4) + exp(-1e4)) is 1e4 in floats
+    assert layer.forward(scores, [1, 1]) == 1e4
+    assert_array_equal(layer.backward(), [[0.5, -0.5], [0, 0]])
 
 
 def test_the_loss_has_no_small_constant():
@@ -462,12 +362,6 @@ def test_a_loss_of_0_is_not_printed_as_minus_0(t):
     assert str(cross_entropy_error([[1, 0]], t)) == "0.0"
 
 
-@parametrize("C", [2, 10, 1000])
-def test_equal_scores_cost_log_C(C):
-    loss = SoftmaxWithLoss().forward(np.full((5, C), 7.0), np.zeros(5, int))
-    assert loss == pytest.approx(log(C), rel=1e-14)
-
-
 def test_the_last_layer_takes_memory_for_its_scores_and_no_more():
     """200,000 scores in float32 are 0.8 MB. A table of classes by classes would take 160 GB."""
     scores, layer = np.zeros((1, 200_000), np.float32), SoftmaxWithLoss()
@@ -479,50 +373,6 @@ def test_the_last_layer_takes_memory_for_its_scores_and_no_more():
     finally:
         tracemalloc.stop()
     assert most < 10 * scores.nbytes
-
-
-# Against autograd, on random numbers
-
-
-def softmax_loss(x, t):
-    x = x - anp.max(x, axis=1, keepdims=True)
-    return -anp.sum(t * (x - anp.log(anp.sum(anp.exp(x), axis=1, keepdims=True)))) / len(x)
-
-
-FORMULAS = {
-    Affine: lambda x, W, b: anp.dot(anp.reshape(x, (len(x), -1)), W) + b,
-    Relu: lambda x: anp.where(x > 0, x, 0),
-    Sigmoid: lambda x: 1 / (1 + anp.exp(-x)),
-}
-
-
-@parametrize("shape", [(1, 1), (1, 5), (7, 1), (4, 6), (5, 1, 28, 28), (2, 3, 4)])
-@parametrize("kind", FORMULAS)
-def test_layers_agree_with_autograd(kind, shape):
-    rng = np.random.default_rng(len(shape) + sum(shape))
-    arrays, D = [rng.standard_normal(shape)], math.prod(shape[1:])
-    if kind is Affine:
-        arrays += [rng.standard_normal((D, 3)), rng.standard_normal(3)]
-    layer, formula = kind(*arrays[1:]), FORMULAS[kind]
-    out = layer.forward(arrays[0])
-    assert_allclose(out, formula(*arrays), rtol=1e-13, atol=1e-13)
-    dout = rng.standard_normal(out.shape)
-    got = [layer.backward(dout)]
-    got += [layer.dW, layer.db] if kind is Affine else []
-    for i, gradient in enumerate(got):
-        want = autograd.grad(lambda *a: anp.sum(dout * formula(*a)), i)(*arrays)
-        assert gradient.shape == want.shape
-        assert_allclose(gradient, want, rtol=1e-12, atol=1e-13)
-
-
-@parametrize("shape", [(1, 2), (1, 8), (8, 2), (5, 3)])
-def test_the_last_layer_agrees_with_autograd(shape):
-    rng = np.random.default_rng(sum(shape))
-    x, t = 3 * rng.standard_normal(shape), rng.dirichlet(np.ones(shape[1]), size=shape[0])
-    layer = SoftmaxWithLoss()
-    assert layer.forward(x, t) == pytest.approx(softmax_loss(x, t), rel=1e-13)
-    want = -2.5 * autograd.grad(softmax_loss)(x, t)
-    assert_allclose(layer.backward(-2.5), want, rtol=1e-11, atol=1e-14)
 
 
 # What holds for every layer
@@ -555,9 +405,13 @@ def test_no_layer_writes_into_what_it_is_given(make, arguments, dout, order):
 
 
 @EVERY_LAYER
-def test_backward_may_be_called_again_and_returns_an_array_of_its_own(make, arguments, dout):
-    layer = make()
+def test_each_backward_returns_an_array_of_its_own_and_belongs_to_the_last_forward(
+    make, arguments, dout
+):
+    layer, fresh = make(), make()
+    layer.forward(*(a[:1] for a in arguments))  # another batch
     out = layer.forward(*arguments)
+    fresh.forward(*arguments)
     dx = layer.backward(dout)
     for array in (*arguments, dout):
         assert not np.may_share_memory(dx, array)
@@ -565,88 +419,61 @@ def test_backward_may_be_called_again_and_returns_an_array_of_its_own(make, argu
     once = dx.copy()
     dx += 1
     assert_array_equal(layer.backward(dout), once)
+    assert_array_equal(layer.backward(-4 * dout), -4 * fresh.backward(dout))
+    assert_array_equal(copy.deepcopy(layer).backward(dout), once)
     assert once.any() and (once != dx).all()
 
 
 @EVERY_LAYER
-def test_backward_honours_dout_and_belongs_to_the_last_forward(make, arguments, dout):
-    layer, fresh = make(), make()
-    layer.forward(*(a[:1] for a in arguments))
-    layer.forward(*arguments)
-    fresh.forward(*arguments)
-    assert_array_equal(layer.backward(-4 * dout), -4 * fresh.backward(dout))
-
-
-@EVERY_LAYER
-def test_backward_before_forward_is_refused(make, arguments, dout):
-    with pytest.raises(AttributeError, match=type(make()).__name__):
-        make().backward(dout)
-
-
-@EVERY_LAYER
-def test_a_deep_copy_of_a_layer_knows_its_forward(make, arguments, dout):
+def test_backward_before_forward_and_a_dout_of_another_shape_are_refused(make, arguments, dout):
     layer = make()
+    with pytest.raises(AttributeError, match=type(layer).__name__):
+        layer.backward(dout)
+    assert not hasattr(copy.deepcopy(layer), "out")
     layer.forward(*arguments)
-    assert_array_equal(copy.deepcopy(layer).backward(dout), layer.backward(dout))
-    assert not hasattr(copy.deepcopy(make()), "out")
-
-
-@EVERY_LAYER
-@parametrize("shape", [(3,), (1, 3), (3, 1), (2, 2), (3, 4), (1, 3, 3), (2, 3)])
-def test_a_dout_of_another_shape_is_refused(make, arguments, dout, shape):
-    layer = make()
-    layer.forward(*arguments)
-    for wrong in (np.ones(shape), None):  # NumPy would stretch some of these shapes
-        with pytest.raises(ValueError):
-            layer.backward(wrong)
-
-
-@parametrize(
-    "t",
-    [
-        *[[0, 3], [0, -1], [0, 0.5], [0, np.nan], [0, np.inf], [0, 1e30]],  # no class numbers
-        *[[[0, 1]], [0], [0, 1, 2], 1, [[1, 0], [0, 1]]],  # other shapes
-        *[[[1, 1, 0], [1, 0, 0]], [[2, -1, 0], [1, 0, 0]], [[0, 0, 0], [1, 0, 0]]],
-        *[[[np.nan, 0, 1], [1, 0, 0]], [[1 / 3, 1 / 3, 0.33], [1, 0, 0]]],  # a sum of 0.9967
-    ],
-    ids=str,
-)
-def test_what_cant_be_labels_is_refused(t):
+    for shape in [(3,), (1, 3), (3, 1), (2, 2), (3, 4), (1, 3, 3), (2, 3)]:
+        with pytest.raises(ValueError):  # NumPy would stretch some of these shapes
+            layer.backward(np.ones(shape))
     with pytest.raises(ValueError):
-        SoftmaxWithLoss().forward(SCORES, t)
-    with pytest.raises(ValueError):
-        cross_entropy_error(P, t)
+        layer.backward(None)
 
 
-REFUSED = {
-    "x for Affine": (
-        lambda shape: affine().forward(np.zeros(shape)),
-        [(), (2,), (3,), (2, 5), (3, 3), (1, 3), (0, 3), (3, 1, 4), (3, 2, 2)],
-    ),
-    "W and b": (
-        lambda shapes: Affine(*map(np.ones, shapes)),
-        [((2, 3), (2,)), ((2, 3), (1, 3)), ((2, 3), ()), ((3,), (3,)), ((0, 3), (3,))],
-    ),
-    "scores": (
-        lambda x: SoftmaxWithLoss().forward(x, [0, 0]),
-        [[0.0, 1], np.zeros((2, 2, 1)), 0.0, np.zeros((0, 2)), [[0, np.nan]] * 2],
-    ),
-    "probabilities": (
-        lambda y: cross_entropy_error(y, [0]),
-        [[[1.0, 2.0]], [[1.5, -0.5]], [[0.4, 0.4]], [[np.nan, 1]], 1.0, [[[1.0]]]],
-    ),
-    "std": (
-        lambda std: Affine.random(2, 3, std),
-        [np.nan, np.inf, None, "glorot", 1j, [0.01]],
-    ),
-}
+# What can't be
+
+LABELS = [
+    *[[0, 3], [0, -1], [0, 0.5], [0, np.nan], [0, np.inf], [0, 1e30]],  # no class numbers
+    *[[[0, 1]], [0], [0, 1, 2], 1, [[1, 0], [0, 1]]],  # other shapes
+    *[[[1, 1, 0], [1, 0, 0]], [[2, -1, 0], [1, 0, 0]], [[0, 0, 0], [1, 0, 0]]],
+    *[[[np.nan, 0, 1], [1, 0, 0]], [[1 / 3, 1 / 3, 0.33], [1, 0, 0]]],  # a sum of 0.9967
+]
+NO_NUMBERS = [["a"], [1j], [None], None, "x", [np.datetime64("2020-01-01")]]
+REFUSED = [
+    (ValueError, lambda t: SoftmaxWithLoss().forward(SCORES, t), LABELS),
+    (ValueError, lambda t: cross_entropy_error(P, t), LABELS),
+    (TypeError, sigmoid, NO_NUMBERS),
+    (TypeError, softmax, NO_NUMBERS),
+    (TypeError, log_softmax, NO_NUMBERS),
+    (ValueError, softmax, [np.zeros((2, 0)), np.zeros(0)]),
+    (ValueError, lambda shape: affine().forward(np.zeros(shape)),
+     [(), (2,), (3,), (2, 5), (3, 3), (1, 3), (0, 3), (3, 1, 4), (3, 2, 2)]),
+    (ValueError, lambda shapes: Affine(*map(np.ones, shapes)),
+     [((2, 3), (2,)), ((2, 3), (1, 3)), ((2, 3), ()), ((3,), (3,)), ((0, 3), (3,))]),
+    # A class that keeps the array it gave would go on with one that isn't trained.
+    (TypeError, lambda dtypes: Affine(W.astype(dtypes[0]), B.astype(dtypes[1])),
+     [("f4", "f8"), ("f8", "f4"), ("i8", "f8"), ("f8", "f2")]),
+    (ValueError, lambda x: SoftmaxWithLoss().forward(x, [0, 0]),
+     [[0.0, 1], np.zeros((2, 2, 1)), 0.0, np.zeros((0, 2)), [[0, np.nan]] * 2]),
+    (ValueError, lambda y: cross_entropy_error(y, [0]),
+     [[[1.0, 2.0]], [[1.5, -0.5]], [[0.4, 0.4]], [[np.nan, 1]], 1.0, [[[1.0]]]]),
+    (ValueError, lambda std: Affine.random(2, 3, std),
+     [np.nan, np.inf, None, "glorot", 1j, [0.01]]),
+]  # fmt: skip
 
 
-@parametrize("call, arguments", REFUSED.values(), ids=REFUSED)
-def test_what_doesnt_fit_is_a_value_error(call, arguments):
-    for argument in arguments:
-        with pytest.raises(ValueError):
-            call(argument)
+@parametrize("error, call, argument", [(e, call, a) for e, call, each in REFUSED for a in each])
+def test_what_doesnt_fit_is_refused(error, call, argument):
+    with pytest.raises(error):
+        call(argument)
 
 
 def test_layers_introduce_themselves():

@@ -21,6 +21,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_output
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH, CHINESE = "two_layer_net.ipynb", "two_layer_net.zh.ipynb"
@@ -32,65 +33,54 @@ import ch05, common, dataset
 print(ch05.__file__, common.__file__, dataset.__file__, sep="\\n")
 """
 TRY = "try:\n    print({}.ok)\nexcept Exception as error:\n    print(type(error).__name__)"
-ATTEMPTS = {  # what a reader does first, in each exercise that begins with a wrong or empty layer
-    **{k: "check_layer(layer, x_small)" for k in (1, 2, 5, 6, 9)},
-    3: "check_gradient(net, x_train[:3], t_train[:3], samples=50)",
-    7: "check_gradient(net, x_train[:3], t_train_rows[:3], samples=50)",
+A_LAYER = "check_layer(layer, x_small)"
+A_NETWORK = "check_gradient(net, x_train[:3], {}[:3], samples=50)"
+# Exercises that begin with a wrong or empty layer: what a reader tries first, what comes of it, and
+# how many checks agree once it is solved.
+ATTEMPTS = {
+    1: (A_LAYER, "False", 1),
+    2: (A_LAYER, "False", 1),
+    3: (A_NETWORK.format("t_train"), "False", 1),
+    5: (A_LAYER, "ValueError", 2),
+    6: (A_LAYER, "TypeError", 1),
+    7: (A_NETWORK.format("t_train_rows"), "TypeError", 1),
+    9: (A_LAYER, "TypeError", 1),
 }
-REACTIONS = {
-    1: "False",
-    2: "False",
-    3: "False",
-    5: "ValueError",
-    **dict.fromkeys((6, 7, 9), "TypeError"),
-}
-ON_PAPER = {  # cells that try a solution with numbers for which the answer is known
+# Cells that try a solution with numbers for which the answer is known.
+ON_PAPER = {
     7: """
 loss = SquaredError()
 print(loss.forward(np.array([[1.0, 2], [0, 3]]), np.array([[0, 0], [0, 1]])))
 print(loss.backward().tolist(), loss.backward(2).tolist())
 """,
     9: """
-class Times:
-    def __init__(self, a):
-        self.a = a
+from types import SimpleNamespace
 
-    def forward(self, x):
-        return self.a * x
+def times(a):
+    return SimpleNamespace(forward=lambda x: a * x, backward=lambda dout: a * dout)
 
-    def backward(self, dout):
-        return self.a * dout
-
-
-layer = Residual([Times(2.0), Times(3.0)])
-print(layer.forward(np.array([10.0])), layer.backward(np.array([100.0])))
+layer = Residual([times(2), times(3)])
+print(layer.forward(10), layer.backward(100))
 """,
 }
+CHECK = "check_gradient(network, x_batch, t_batch)"
+MINE = """
+class Mine(Relu):
+    def backward({}):
+        return {}
+network.layers["Relu1"] = Mine()
+{}
+"""
 MISTAKES = [
     "network.gradient(x_batch, t_batch + 1)",
     "network.gradient(x_batch[0], t_batch[0])",
     "network.accuracy(x_batch[0], t_batch[0])",
     "check_gradient(network, x_batch, t_batch + 1)",
     "train(network, (x_train, t_train + 1), (x_test, t_test))",
-    """
-class Mine(Relu):
-    def backward(self):
-        return 1
-network.layers["Relu1"] = Mine()
-network.gradient(x_batch, t_batch)
-""",
-    """
-class Mine(Relu):
-    def backward(self, dout):
-        return np.dot(dout, self.out)
-network.layers["Relu1"] = Mine()
-check_gradient(network, x_batch, t_batch)
-""",
-    """
-network.layers["Relu1"] = Relu()
-network.layers["Affine3"] = Affine.random(50, 50, "he")
-check_gradient(network, x_batch, t_batch)
-""",
+    MINE.format("self", "1", "network.gradient(x_batch, t_batch)"),
+    MINE.format("self, dout", "np.dot(dout, self.out)", CHECK),
+    'network.layers["Relu1"] = Relu()\n'
+    f'network.layers["Affine3"] = Affine.random(50, 50, "he")\n{CHECK}',
 ]
 
 
@@ -104,17 +94,12 @@ def run(notebook, folder, project, tmp_path):
     unset = ("PYTHONPATH", "MPLBACKEND")
     environment = {key: value for key, value in os.environ.items() if key not in unset}
     environment["IPYTHONDIR"] = str(tmp_path / "ipython")  # nobody's own settings
-    client = NotebookClient(
-        notebook,
-        timeout=300,
-        resources={"metadata": {"path": str(folder)}},
-        # With no folder to look for kernels in, python3 is the kernel of this interpreter.
-        km=AsyncKernelManager(
-            kernel_name="python3",
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
-            connection_file=str(tmp_path / "connection.json"),
-        ),
-    )
+    # With no folder to look for kernels in, python3 is the kernel of this interpreter.
+    kernels = KernelSpecManager(kernel_dirs=[])
+    file = str(tmp_path / "connection.json")
+    manager = AsyncKernelManager(kernel_spec_manager=kernels, connection_file=file)
+    where = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, timeout=300, resources=where, km=manager)
     # It raises what a cell raises, and ends the kernel, though nbclient has not made its manager.
     asyncio.run(client.async_execute(env=environment, cleanup_kc=True))
     outputs = outputs_of(notebook)
@@ -165,15 +150,15 @@ def project(tmp_path_factory):
     return copy_project(tmp_path_factory.mktemp("a copy"))
 
 
-def exercises(notebook):
-    return [int(cell.id[9:]) for cell in notebook.cells if re.fullmatch(r"exercise-\d+", cell.id)]
+def cells_of(notebook, kind):
+    """{k: the cell "kind-k"}, such as exercise-1 to exercise-9."""
+    cells = [cell for cell in notebook.cells if re.fullmatch(rf"{kind}-\d+", cell.id)]
+    return {int(cell.id.split("-")[1]): cell for cell in cells}
 
 
 def solution(notebook, k):
     """The code of the solution of exercise k: in the cell itself, where it says `change this`."""
-    exercise, hint, answer = (
-        cell_of(notebook, each, k) for each in ("exercise", "hint", "solution")
-    )
+    exercise, hint, answer = (cells_of(notebook, f)[k] for f in ("exercise", "hint", "solution"))
     assert "```python" not in hint.source and answer.metadata.tags == ["solution"]
     [code] = re.findall("```python\n(.*?)\n```", answer.source, re.DOTALL)
     if "# change this" in exercise.source:
@@ -182,76 +167,57 @@ def solution(notebook, k):
     return code
 
 
-def cell_of(notebook, kind, k):
-    [cell] = [cell for cell in notebook.cells if cell.id == f"{kind}-{k}"]
-    return cell
-
-
 def test_it_runs_in_its_folder_and_shows_what_it_has_stored(project, tmp_path):
     stored, notebook = read(ENGLISH), read(ENGLISH)
-    for k in exercises(stored):
-        at = [cell.id for cell in notebook.cells].index(f"exercise-{k}") + 1
+    for k in cells_of(stored, "exercise"):
         cells = {f"solved-{k}": solution(stored, k)}
         if k in ATTEMPTS:
-            cells = {f"attempt-{k}": TRY.format(ATTEMPTS[k]), **cells}
+            cells = {f"attempt-{k}": TRY.format(ATTEMPTS[k][0]), **cells}
         if k in ON_PAPER:
             cells[f"on-paper-{k}"] = ON_PAPER[k]
+        at = [cell.id for cell in notebook.cells].index(f"exercise-{k}") + 1
         notebook.cells[at:at] = [new_code_cell(code, id=each) for each, code in cells.items()]
     got = run(notebook, project / "ch05", project, tmp_path)
     assert_same(got, outputs_of(stored))
-    for k, reaction in REACTIONS.items():
-        assert text(got[f"attempt-{k}"]) == reaction, k
-    for k, checks in {1: 1, 2: 1, 3: 1, 5: 2, 6: 1, 7: 1, 9: 1}.items():
-        assert text(got[f"solved-{k}"]).count("Backprop agrees") == checks, k
-    a = re.search(r"^a2 +50 .* ok$", text(got["solved-5"]), re.MULTILINE)
-    assert a, "a slope for each of the 50 units of the network"
-    assert "accuracy 0.1135" in text(got["solved-4"])  # of the test digits, 1,135 are ones
+    said = {cell: text(outputs) for cell, outputs in got.items()}
+    for k, (_, reaction, checks) in ATTEMPTS.items():
+        assert said[f"attempt-{k}"] == reaction, k
+        assert said[f"solved-{k}"].count("Backprop agrees") == checks, k
+    assert "accuracy 0.1135" in said["solved-4"]  # of the test digits, 1,135 are ones
+    # A slope for each of the 50 units of the network.
+    assert re.search(r"^a2 +50 .* ok$", said["solved-5"], re.MULTILINE)
     assert 0.85 < numbers(got["solved-6"])[-1] < 0.95  # 9 in 10, as with Relu
     first_loss, accuracy = numbers(got["solved-7"])[-2:]
     assert first_loss == 0.5 and 0.85 < accuracy < 0.95
     # The four differences are 1, 2, 0, 2, and (1 + 4 + 0 + 4) / (2 * 2) = 2.25. A gradient is the
     # difference divided by the 2 samples, times dout.
-    assert text(got["on-paper-7"]).split("\n") == [
-        "2.25",
-        "[[0.5, 1.0], [0.0, 1.0]] [[1.0, 2.0], [0.0, 2.0]]",
-    ]
-    # 2 and then 3 times x, and x itself, are 7 times x. dx is 7 times dout for the same reason.
-    assert text(got["on-paper-9"]) == "[70.] [700.]"
-    keys = " ".join(f"W{n} b{n}" for n in range(1, 7))
-    assert keys in text(got["solved-9"]) and numbers(got["solved-9"])[-1] > 0.85
+    gradients = "[[0.5, 1.0], [0.0, 1.0]] [[1.0, 2.0], [0.0, 2.0]]"
+    assert said["on-paper-7"] == f"2.25\n{gradients}"
     # v = -0.1, then 0.9 * -0.1 - 0.1 * 0.9 = -0.18, then 0.9 * -0.18 - 0.1 * 0.72 = -0.234
     assert numbers(got["solved-8"])[:3].tolist() == [0.9, 0.72, 0.486]
     # Without momentum w is multiplied by 0.9.
     assert numbers(got["exercise-8"])[:3].tolist() == [0.9, 0.81, 0.729]
     assert numbers(got["solved-8"])[-1] > numbers(got["exercise-8"])[-1] + 0.02
+    # 2 and then 3 times x, and x itself, are 7 times x. dx is 7 times dout for the same reason.
+    assert said["on-paper-9"] == "70 700"
+    keys = " ".join(f"W{n} b{n}" for n in range(1, 7))
+    assert keys in said["solved-9"] and numbers(got["solved-9"])[-1] > 0.85
 
 
-def test_it_runs_in_chinese(project, tmp_path):
-    got = run(read(CHINESE), project / "ch05", project, tmp_path)
-    assert_same(got, outputs_of(read(CHINESE)))
-
-
-def test_it_starts_at_the_root_too(project, tmp_path):
-    notebook = read(ENGLISH)
-    del notebook.cells[[cell.id for cell in notebook.cells].index("chain") + 1 :]
-    assert_same(run(notebook, project, project, tmp_path), outputs_of(read(ENGLISH)))
-
-
-def test_a_mistake_is_answered_in_sight(project, tmp_path):
+def test_it_starts_at_the_root_too_where_a_mistake_is_answered_in_sight(project, tmp_path):
     """Not below pages of our own functions: the reader's lines, one of ours, and the sentence."""
-    notebook = read(ENGLISH)
+    notebook, mistakes = read(ENGLISH), {f"mistake-{k}": code for k, code in enumerate(MISTAKES)}
     del notebook.cells[[cell.id for cell in notebook.cells].index("picture") + 1 :]
-    for k, code in enumerate(MISTAKES):
-        cell = new_code_cell(code, id=f"mistake-{k}", metadata={"tags": ["raises-exception"]})
+    for name, code in mistakes.items():
+        cell = new_code_cell(code, id=name, metadata={"tags": ["raises-exception"]})
         notebook.cells.append(cell)
     got = run(notebook, project, project, tmp_path)
-    for k, code in enumerate(MISTAKES):
-        [error] = got[f"mistake-{k}"]
+    assert_same(got, outputs_of(read(ENGLISH)))
+    for name, code in mistakes.items():
+        [error] = got[name]
         lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
-        assert len(lines) <= 20, code
-        assert error.evalue in lines[-1], code
-        files = [line for line in lines if re.match(r"File .*\.py", line)]
-        assert len(files) <= 1, files
+        assert len(lines) <= 20 and error.evalue in lines[-1], code
+        assert sum(bool(re.match(r"File .*\.py", line)) for line in lines) <= 1, code
 
 
 def test_the_chinese_one_differs_in_its_text_only():
@@ -289,21 +255,17 @@ def test_questions_come_before_code_and_answers_after_it_and_both_are_folded(nam
     assert kinds.count("Q") >= 14
 
 
-@pytest.mark.parametrize("page, name", [("README.md", ENGLISH), ("README.zh.md", CHINESE)])
-def test_a_teacher_makes_one_without_solutions(page, name, project):
+def test_a_teacher_makes_one_without_solutions(project):
     """By the command in the page for the classroom, of the notebook in its language, in ch05."""
-    text = (ROOT / "ch05" / "classroom" / page).read_text("utf-8")
-    [command] = re.findall("python -m (nbconvert .*)", text)
-    assert command.split()[-1] == name
-    folder = project / "ch05"
-    subprocess.run([sys.executable, "-m", *command.split()], cwd=folder, check=True)
-    made = nbformat.read(folder / "student.ipynb", as_version=4)
-    whole = read(name)
+    pages = [ROOT / "ch05" / "classroom" / page for page in ("README.md", "README.zh.md")]
+    [ours], [theirs] = (re.findall("python -m (nbconvert .*)", p.read_text("utf-8")) for p in pages)
+    assert theirs.split() == [*ours.split()[:-1], CHINESE] and ours.split()[-1] == ENGLISH
+    subprocess.run([sys.executable, "-m", *ours.split()], cwd=project / "ch05", check=True)
+    made, whole = read("student.ipynb", project), read(ENGLISH)
     want = [cell for cell in whole.cells if "solution" not in cell.metadata.get("tags", ())]
     assert [cell.source for cell in made.cells] == [cell.source for cell in want]
-    assert len(want) == len(whole.cells) - len(exercises(whole))
-    for cell in made.cells:
-        assert not cell.get("outputs"), cell.id
+    assert len(want) == len(whole.cells) - len(cells_of(whole, "exercise"))
+    assert not any(cell.get("outputs") for cell in made.cells)
 
 
 def test_what_it_has_stored_tells_the_reader_what_the_text_does():
@@ -328,16 +290,11 @@ def test_what_it_has_stored_is_whole_and_of_no_machine_in_particular():
     nbformat.validate(stored)
     cells = [cell for cell in stored.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == [*range(1, len(cells) + 1)]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    assert stored.metadata == {"kernelspec": kernel, "language_info": {"name": "python"}}
     assert stored.metadata == read(CHINESE).metadata
-    assert stored.metadata == {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
-    assert {key for cell in stored.cells for key in cell.metadata} == {
-        "tags",
-        "collapsed",
-        "jupyter",
-    }
+    keys = {key for cell in stored.cells for key in cell.metadata}
+    assert keys == {"tags", "collapsed", "jupyter"}
     for cell, outputs in outputs_of(stored).items():
         for output in outputs:
             assert output.output_type != "error" and output.get("name") != "stderr", cell
@@ -348,16 +305,14 @@ def test_what_it_has_stored_is_whole_and_of_no_machine_in_particular():
         assert path is None, f"{cell}: {path[0]}"
     for name in (ENGLISH, CHINESE):
         content = (ROOT / "ch05" / name).read_text(encoding="utf-8")
-        assert 5 <= content.count('"image/png"')
-        assert len(content) < 500_000
+        assert 5 <= content.count('"image/png"') and len(content) < 500_000
 
 
 def store():
     """Run the English notebook as a reader does, and keep what it shows in both."""
-    notebook = read(ENGLISH)
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_project(Path(folder) / "copy")
-        outputs = run(notebook, copy / "ch05", copy, Path(folder))
+        outputs = run(read(ENGLISH), copy / "ch05", copy, Path(folder))
     for name in (ENGLISH, CHINESE):
         stored = read(name)
         code = [cell for cell in stored.cells if cell.cell_type == "code"]
@@ -383,10 +338,7 @@ def kept(outputs, count):
 
 def in_256_colours(png):
     """A picture, encoded as notebooks have it, in half of the space."""
-    from PIL import Image
-
-    smaller = io.BytesIO()
-    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    picture, smaller = Image.open(io.BytesIO(base64.b64decode(png))), io.BytesIO()
     picture.convert("RGB").quantize(256).save(smaller, "PNG", optimize=True)
     return base64.b64encode(smaller.getvalue()).decode() + "\n"
 

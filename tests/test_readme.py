@@ -1,7 +1,9 @@
-"""The README and the guides do what they say: all their Python runs, their files, links and options
-exist, and each page is read as one session, pasted from its first block to its last."""
+"""The README and the guides do what they say: all their Python runs, and their files, links and
+options exist. The README is pasted as one session, from its first block to its last. Each block of
+a guide runs alone, after the README's first."""
 
 import code
+import copy
 import functools
 import importlib.util
 import re
@@ -16,8 +18,8 @@ import numpy as np
 import pytest
 
 import common
-from ch05.train_neuralnet import History
 from common.check import check_layer
+from common.layers import Affine
 from dataset.mnist import load_mnist
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,13 +40,24 @@ def blocks(page, language):
 
 # Python
 
+# What each block of a guide needs, and nothing else.
+FIRST = next(block for block in blocks("README.md", "python") if "load_mnist()" in block)
+GUIDES = [page for page in PAGES if re.fullmatch(r"ch05/README[.\w]*", page)]
 
-def session(page):
-    """The blocks of a page; before those of the guide, the first one of the README, as it says."""
-    found = blocks(page, "python")
-    if "load_mnist()" not in found[0]:
-        found.insert(0, blocks("README.md", "python")[0])
-    return found
+
+def sessions():
+    """{name: what is pasted one after the other}: a whole page, or a single block of a guide.
+
+    A block that stands in several languages, where only words differ, is taken once.
+    """
+    found = {page: blocks(page, "python") for page in PAGES if page not in GUIDES}
+    alone = {FIRST: None}
+    for page in GUIDES:
+        for k, block in enumerate(blocks(page, "python"), start=1):
+            bare = re.sub(r' *#.*|""".*"""', "", block)
+            if alone.setdefault(bare, block) is block:
+                found[f"{page}, block {k}"] = [block]
+    return {name: each for name, each in found.items() if each}
 
 
 class Python(code.InteractiveConsole):
@@ -56,114 +69,115 @@ class Python(code.InteractiveConsole):
     showsyntaxerror = showtraceback
 
 
-def paste(blocks):
-    """Paste blocks in turn into one session. Returns its names."""
+def paste(blocks, names):
+    """Paste blocks in turn into one session, which has these names already; it adds others."""
     np.random.seed(0)
-    python = Python({"__name__": "__main__"})
+    python = Python(names)
     for block in blocks:
         if "import torch" not in block or importlib.util.find_spec("torch"):
             for line in [*block.splitlines(), ""]:
                 more = python.push(line)
             assert not more, block
-    return python.locals
+    return names
+
+
+@pytest.fixture(scope="module")
+def after_the_first_block():
+    return paste([FIRST], {"__name__": "__main__"})
 
 
 BOOKS_DROPOUT = """
 import numpy as np
-
 class Dropout:
     def __init__(self, dropout_ratio=0.5):
         self.dropout_ratio = dropout_ratio
-
     def forward(self, x, train_flg=True):
-        self.kept = np.random.rand(*x.shape) > self.dropout_ratio
-        return x * self.kept if train_flg else x * (1 - self.dropout_ratio)
-
-    def backward(self, dout):
-        return dout * self.kept
+        kept = np.random.rand(*x.shape) > self.dropout_ratio
+        return x * kept if train_flg else x * (1 - self.dropout_ratio)
 """
 
 
 @pytest.fixture
 def a_readers_folder(tmp_path, monkeypatch):
-    """A folder with a photo, as it were: a test digit, 5 times as large, dark on white paper.
+    """With a layer that has the arguments of the book's, and with a photo, as it were.
 
-    And with a layer that has the arguments of the book's.
+    It is a test digit, 5 times as large, dark on white paper.
     """
     (tmp_path / "book_layers.py").write_text(BOOKS_DROPOUT)
-    monkeypatch.syspath_prepend(tmp_path)
     _, (x_test, _) = load_mnist(flatten=False)
     paper = 1 - np.kron(np.pad(x_test[0, 0], 6), np.ones((5, 5)))
-    for name in ("digit.png", "digit.jpg"):
-        plt.imsave(tmp_path / name, paper, cmap="gray", vmin=0, vmax=1)
+    plt.imsave(tmp_path / "digit.jpg", paper, cmap="gray", vmin=0, vmax=1)
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     plt.close("all")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
-def test_all_python_of_a_page_runs_in_order(page, capsys, a_readers_folder):
-    before = {*a_readers_folder.iterdir()}
-    names = paste(session(page))
+@pytest.mark.parametrize("blocks", sessions().values(), ids=sessions())
+def test_all_python_runs(blocks, capsys, a_readers_folder, after_the_first_block):
+    names, there, whole = {"__name__": "__main__"}, {*a_readers_folder.iterdir()}, "\n".join(blocks)
+    if "load_mnist()" not in whole:
+        names = after_the_first_block | {"network": copy.deepcopy(after_the_first_block["network"])}
+    capsys.readouterr()  # what the first block has printed
+    paste(blocks, names)
     out = capsys.readouterr().out
     assert "DISAGREES" not in out
-    if "print(check_" in text_of(page):
-        assert "Backprop agrees with the numerical gradient." in out
-    if "class LeakyRelu" in text_of(page):
-        assert "a2" in out  # the slope is learnt
-    if "this is a" in text_of(page):
-        assert "this is a 7" in out  # as the label of that digit says
-    if "import torch" in text_of(page) and "torch" in names:
+    for done, said in [
+        ("print(check_", "Backprop agrees with the numerical gradient."),
+        ("class LeakyRelu", "a2"),  # the slope is learnt
+        ("this is a", "this is a 7"),  # as the label of that digit says
+    ]:
+        assert said in out or done not in whole
+    if "torch" in names:
         assert float(out.splitlines()[-1]) < 1e-6  # the same scores
-    for history in names.values():
-        if isinstance(history, History):
-            assert history.end_accuracies[1] > 0.8
+    if "history" in names:
+        assert names["history"].end_accuracies[1] > 0.8
+    what_is_shown_is_right(names)
     patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
-    written = {*a_readers_folder.iterdir()} - before - {a_readers_folder / "__pycache__"}
-    for file in written:  # what a page writes doesn't show in git
+    for file in {*a_readers_folder.iterdir()} - there - {a_readers_folder / "__pycache__"}:
+        # What a page writes doesn't show in git.
         assert any(fnmatch(f"/{file.name}", pattern) for pattern in patterns), file
-    if page == "ch05/README.md":
-        what_the_guide_shows_is_right(names)
 
 
-def what_the_guide_shows_is_right(names):
-    layer = names["Dropout"]()
-    layer.train_flg = False
-    x = np.random.default_rng(0).standard_normal((3, 4))
-    assert check_layer(layer, x)
-    layer = names["MyDropout"](0.25)
-    layer.train_flg = False
-    assert layer.forward(np.full((1, 2), 4.0)).tolist() == [[3, 3]]  # 4 * (1 - 0.25)
-    # x = 1 and dout = 1, through layers that multiply by 3: out = 1 + 3, dx = 1 + 3
-    names["three"] = names["Affine"](np.array([[3.0]]), np.zeros(1))
-    residual = names["Residual"](names["three"])
-    assert residual.forward(np.ones((1, 1))) == residual.backward(np.ones((1, 1))) == 4
-    loss = names["MeanSquaredError"]()
-    assert loss.forward(np.array([[1.0], [2.0]]), np.array([[3.0], [2.0]])) == 2  # (4 + 0) / 2
-    assert loss.backward().tolist() == [[-2], [0]]  # 2 * (-2) / 2
-    with pytest.raises(ValueError):
-        loss.forward(np.ones((2, 1)), np.ones(2))
-    assert names["history"].interrupted  # it stopped early, and long before update 3000
-    assert names["report"].unseen == [] and names["report"].ok
+def what_is_shown_is_right(names):
+    """By numbers on paper, for the classes that are defined."""
+    for name in {"Dropout", "MyDropout"} & names.keys():
+        layer = names[name](0.25)
+        layer.train_flg = False
+        assert layer.forward(np.full((1, 2), 4.0)).tolist() == [[3, 3]]  # 4 * (1 - 0.25)
+        assert name == "MyDropout" or check_layer(layer, np.ones((3, 4)))  # the book's wouldn't
+    if "Residual" in names:
+        # x = 1 and dout = 1, through layers that multiply by 3: out = 1 + 3, dx = 1 + 3
+        layer = names["Residual"](Affine(np.array([[3.0]]), np.zeros(1)))
+        assert layer.forward(np.ones((1, 1))) == layer.backward(np.ones((1, 1))) == 4
+    if "MeanSquaredError" in names:
+        loss = names["MeanSquaredError"]()
+        assert loss.forward(np.array([[1.0], [2.0]]), np.array([[3.0], [2.0]])) == 2  # (4 + 0) / 2
+        assert loss.backward().tolist() == [[-2], [0]]  # 2 * (-2) / 2
+        with pytest.raises(ValueError):
+            loss.forward(np.ones((2, 1)), np.ones(2))
+    if "enough" in names:
+        assert names["history"].interrupted  # long before update 3000
+    if "report" in names:
+        assert names["report"].unseen == [] and names["report"].ok
 
 
 # Commands
 
 
-@pytest.mark.parametrize(
-    "name, words",
-    [
-        ("the main job", ["-m venv", "pip install -e .", "train_neuralnet.py"]),
-        ("the tests", ["-m venv", 'pip install -e ".[test]"', "pytest -n auto"]),
-    ],
-)
+COMMANDS = {
+    "the main job": ["-m venv", "pip install -e .", "train_neuralnet.py"],
+    "the tests": ["-m venv", 'pip install -e ".[test]"', "pytest -n auto"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("system", ["", "Windows: "])
-def test_each_command_stands_in_a_block_of_its_own_and_fits_a_terminal(system, name, words):
-    parts = text_of("README.md").split(f"<!-- {system}{name} -->\n")
-    assert len(parts) == 2
-    lines = re.match(r"```\w+\n(.*?)```", parts[1], re.DOTALL)[1].splitlines()
-    assert len(lines) == len(words) and all(word in line for word, line in zip(words, lines))
-    assert max(map(len, lines)) <= 80
+def test_each_command_stands_in_a_block_of_its_own_and_fits_a_terminal(system, name):
+    _, below = text_of("README.md").split(f"<!-- {system}{name} -->\n")
+    lines = re.match(r"```\w+\n(.*?)```", below, re.DOTALL)[1].splitlines()
+    for line, word in zip(lines, COMMANDS[name], strict=True):
+        assert word in line and len(line) <= 80
 
 
 @pytest.mark.unix
@@ -174,9 +188,7 @@ def test_the_gate_finds_these_commands(name):
     assert done.stdout in blocks("README.md", r"(?:sh|powershell)")
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if re.match(r"ch05/README\.\w+\.md", page)]
-)
+@pytest.mark.parametrize("page", [page for page in GUIDES if page != "ch05/README.md"])
 def test_other_languages_have_the_same_commands(page):
     for language in ("sh", "powershell"):
         commands = [code for code in blocks("README.md", language) if "venv" in code]
@@ -185,9 +197,8 @@ def test_other_languages_have_the_same_commands(page):
 
 def commands(page):
     """The lines of shell on a page, in blocks and in `...`, as lists of words."""
-    text = text_of(page)
-    lines = re.findall(r"`((?:python|mpiexec)[^`\n]* [^`]*)`", re.sub(r"^```.*?^```$", "", text,
-                       flags=re.DOTALL | re.M))  # fmt: skip
+    text = re.sub(r"^```.*?^```$", "", text_of(page), flags=re.DOTALL | re.M)
+    lines = re.findall(r"`((?:python|mpiexec)[^`\n]* [^`]*)`", text)
     for block in blocks(page, "(?:sh|powershell)"):
         lines += block.replace("\\\n", " ").replace("&&", "").splitlines()
     return [shlex.split(line.replace("\\", "/"), comments=True) for line in lines if line.strip()]

@@ -145,7 +145,7 @@ class Chain:
         x = as_floats(x, self.dtype)
         if not self.params.is_decided:
             decide(self.layers, x)
-            self.params.search_again(self.layers)
+            self._params.search_again(self.layers)
         return x
 
     def after_gradient(self, x, gradients, noted):
