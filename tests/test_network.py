@@ -600,8 +600,9 @@ def test_what_a_layer_refers_to_stays_where_it_belongs():
     )
     network = chain(Frozen=frozen, a=affine(), b=affine())
     frozen.network, network.layers["a"].next = network, network.layers["b"]
-    network.lastLayer = SoftmaxWithLoss()
-    network.lastLayer.layers = network.layers  # for weight decay, for instance
+    last = SoftmaxWithLoss()
+    last.layers = network.layers  # for weight decay, for instance
+    network.lastLayer = last
     assert list(network.gradient(X, [0, 1])) == list(network.params) == KEYS
     before = teacher.params.copy()
     train(network, (X, np.array([0, 1])), (X, np.array([0, 1])), iters_num=3, batch_size=2)
