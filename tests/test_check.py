@@ -126,16 +126,15 @@ def spoiled(name, spoil):
     """A layer whose dW, db or dx is not what backward computed but spoil(layer, dout, dx)."""
 
     def bug(right):
-        class Spoiled(right):
-            def backward(self, dout=1):
-                dx = super().backward(dout)
-                value = spoil(self, dout, dx)
-                if name == "dx":
-                    return value
-                setattr(self, name, value)
-                return dx
+        def backward(self, dout=1):
+            dx = right.backward(self, dout)
+            value = spoil(self, dout, dx)
+            if name == "dx":
+                return value
+            setattr(self, name, value)
+            return dx
 
-        return Spoiled
+        return type("Spoiled", (right,), {"backward": backward})
 
     return bug
 
@@ -147,19 +146,16 @@ def stale(kept, behind=False):
     """A layer that goes by the cache of its first forward for ever, or of the one before."""
 
     def bug(right):
-        class Stale(right):
-            history = ()
+        def forward(self, *args):
+            out = right.forward(self, *args)
+            self.history = (*vars(self).get("history", ()), getattr(self, kept))
+            return out
 
-            def forward(self, *args):
-                out = super().forward(*args)
-                self.history += (getattr(self, kept),)
-                return out
+        def backward(self, dout=1):
+            setattr(self, kept, self.history[-2:][0] if behind else self.history[0])
+            return right.backward(self, dout)
 
-            def backward(self, dout=1):
-                setattr(self, kept, self.history[-2:][0] if behind else self.history[0])
-                return super().backward(dout)
-
-        return Stale
+        return type("Stale", (right,), {"forward": forward, "backward": backward})
 
     return bug
 
@@ -169,16 +165,9 @@ def ignores_dout(right):
     return type("Ignoring", (right,), methods)
 
 
-def adds_up_over_calls(right):
-    class Adding(right):
-        total = 0
-
-        def backward(self, dout=1):
-            dx = super().backward(dout)
-            self.dW = self.total = self.total + self.dW
-            return dx
-
-    return Adding
+def added_up(L, *_):
+    L.total = vars(L).get("total", 0) + L.dW
+    return L.total
 
 
 def plus(array, index, by=0.01):
@@ -203,7 +192,7 @@ BUGS = [
     ("dW zero", "Affine2", dW(lambda L, *_: 0 * L.dW), "W2", "every gradient checked is zero"),
     ("dW of one sample", "Affine2", dW(lambda L, dout, _: L.x[:1].T @ dout[:1]), "W2", ""),
     ("dW without x", "Affine2", dW(lambda L, dout, _: np.ones((5, N)) @ dout), "W2", ""),
-    ("dW adds up over calls", "Affine3", adds_up_over_calls, "W3", ""),
+    ("dW adds up over calls", "Affine3", dW(added_up), "W3", ""),
     ("dW by the first x", "Affine2", stale("x"), "W2", ""),
     ("dW by the x before", "Affine2", stale("x", behind=True), "W2", ""),
     ("1.001 db", "Affine1", db(lambda L, *_: 1.001 * L.db), "b1", "1.001 times"),
@@ -424,7 +413,8 @@ def test_a_backward_that_is_wrong_only_once_is_found(factor):
 
     layers = [Mine(backward=backward, calls=0, wrong=wrong) for wrong in (1, 2, 3)]
     reports = [check_layer(layer, np.ones((2, 3))) for layer in layers]
-    assert [report["x"].kinks for report in reports if not report.ok] == [0]
+    kinks = [report["x"].kinks for report in reports if not report.ok]
+    assert kinks and not any(kinks)
 
 
 # A student's own class. It needs params, loss and gradient, and no base class.
@@ -604,15 +594,14 @@ def embedding(W):
     return Mine(forward, backward, W=W, dW=None)
 
 
-class InPlace(Affine):
-    """Writes its dW anew into the same array at each backward."""
+def in_place(L, *_):
+    """dW, written anew into the same array at each backward."""
+    kept = vars(L).setdefault("kept", np.zeros_like(L.dW))
+    kept[...] = L.dW
+    return kept
 
-    def backward(self, dout):
-        kept, dx = self.dW, super().backward(dout)
-        if kept is not None:
-            kept[...] = self.dW
-            self.dW = kept
-        return dx
+
+InPlace = dW(in_place)(Affine)
 
 
 def lazy():
@@ -756,84 +745,63 @@ def bent(*kinks, factor=1.0):
     return function(lambda x: sum(w * np.abs(x - place) for place, w in kinks), slope)
 
 
-@parametrize("distance, kinks", [
-    (0, 1), (1e-12, 1), (1e-8, 1), (5e-6, 1), (5e-5, 1), (9.9e-5, 1), (1.1e-4, 0), (0.1, 0)
+def close_together(places, weight):
+    return bent(*((place, weight * (1 + i)) for i, place in enumerate(places)))
+
+
+def steep(slope, factor):
+    return function(lambda x: slope * x, lambda x: factor * slope)
+
+
+def wave(k, factor=1.0):
+    """Curved: at 0 a step of 1e-4 loses (k h)^2 / 6 of the slope of sin(k x)."""
+    return function(lambda x: np.sin(k * x), lambda x: factor * k * np.cos(k * x))
+
+
+# Each row of x bends within a step of 1e-4.
+ROWS_THAT_BEND = np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])
+
+
+@parametrize("layer, x, failed, kinks", [
+    # A kink is counted if a step of 1e-4 crosses it.
+    *[(bent((1 + side * distance, 1)), [0.3, 1.0, 2.0], [], kinks) for side in (-1, 1)
+      for distance, kinks in [(0, 1), (1e-12, 1), (1e-8, 1), (5e-6, 1), (5e-5, 1), (9.9e-5, 1),
+                              (1.1e-4, 0), (0.1, 0)]],
+    # Kinks close together. A step of 1e-6 tells the first of these from a bug; the next two a look
+    # 1e-5 to both sides, the last two a look 1e-6 to both sides. Elsewhere another kink is near.
+    *[(close_together(places, weight), [0.0, 0.5], [], 1) for weight in (1, -2, 1e3)
+      for places in [(1.05e-6, -1.05e-6, 1.05e-5, -1.05e-5), (0, 1e-6), (0, -1e-6), (0, 1e-5),
+                     (0, -1e-5)]],
+    # Beside large numbers, too.
+    *[(function(largest, lambda x: x == largest(x)), base + ROWS_THAT_BEND, [], 6)
+      for base in (1, 1e4, 1e5, 1e6)],
+    # Bugs: entry 1.0 lies at a kink, near one, or far from it.
+    *[(bent((at, 1), factor=factor), x, ["x"], None) for factor in (1.001, -1, 2, 0.5, np.nan)
+      for at in (1.0, 1.000003, 1.00002, 0.99999, 7.0) for x in ([1.0], [0.3, 1.0, 2.0])],
+    # Four are off by a thousandth; the fifth is further off, and right: half a step from a kink.
+    (bent((1.00005, 1), factor=np.array([1.001] * 4 + [1])), [2.0, 3, 4, 5, 1], ["x"], 1),
+    # Right on one side only: -1 on one side of 0, or 0 up to 0, where the slope is 1.
+    *[(function(lambda x: x + 1, df), [0.0, side * 0.3, side * 0.4], ["x"], 0) for side in (-1, 1)
+      for df in (lambda x, s=side: np.sign(s * x), lambda x, s=side: s * x > 0)],
+    # Curvature: 1.5e-4 is too much for the step; 6.7e-7 isn't, and neither hides 1e-4.
+    (wave(300), [0.0], [], None), (wave(20), [0.0], [], 0), (wave(300, 1.0001), [0.0], ["x"], 0),
+    # By a step of 1e-6 rounding may do 1e-8; a slope of 1e-9 that is doubled is off by less.
+    *[(steep(slope, 2), [value], ["x"], 0) for slope in (1e-9, 1e-8, 1e-7, 1, 1e8)
+      for value in np.linspace(0.8, 1.2, 5)],
 ])  # fmt: skip
-@parametrize("side", [-1, 1])
-def test_a_kink_is_counted_and_left_out_of_the_figures(distance, kinks, side):
-    x = np.array([0.3, 1.0, 2.0])
-    report = check_layer(bent((x[1] + side * distance, 1)), x)
-    assert_right(report)
-    assert report and report["x"].kinks == kinks and report["x"].checked == 3
-    assert ("kink" in report.verdict()) == (kinks > 0)
-    assert report["x"].mean_abs_diff < 1e-10 and report["x"].max_rel_error < 1e-8
-
-
-# What tells each of these from a bug; elsewhere another kink is in the way.
-@parametrize("places", [
-    [1.05e-6, -1.05e-6, 1.05e-5, -1.05e-5], [0, 1e-6], [0, -1e-6], [0, 1e-5], [0, -1e-5]
-], ids=["a step of 1e-6", *["1e-5 to both sides"] * 2, *["1e-6 to both sides"] * 2])  # fmt: skip
-@parametrize("weight", [1, -2, 1e3])
-def test_kinks_close_together_are_no_bug(places, weight):
-    layer = bent(*((place, weight * (1 + i)) for i, place in enumerate(places)))
-    report = check_layer(layer, np.array([0.0, 0.5]))
-    assert_right(report)
-    assert report["x"].kinks == 1
-
-
-@parametrize("at", [1.0, 1.000003, 1.00002, 0.99999, 7.0])
-@parametrize("factor", [1.001, -1, 2, 0.5, np.nan])
-@parametrize("x", [[1.0], [0.3, 1.0, 2.0]], ids=["alone", "with others"])
-def test_a_bug_is_found_beside_kinks(at, factor, x):
-    """Entry 1.0 lies at a kink, near one, or far from it."""
-    report = check_layer(bent((at, 1), factor=factor), np.array(x))
-    assert report.failed == ["x"]
-    check = report["x"]
-    assert np.isclose(check.backprop, factor * check.numerical, equal_nan=True) or check.kinks == 0
-
-
-def test_a_kink_is_left_out_though_the_difference_is_furthest_off_there():
-    """Four entries are off by a thousandth; the fifth is right, and half a step from a kink."""
-    layer = bent((1.00005, 1), factor=np.array([1.001] * 4 + [1]))
-    check = check_layer(layer, np.array([2.0, 3.0, 4.0, 5.0, 1.0]))["x"]
-    assert not check.ok and check.kinks == 1 and check.worst_index != (4,)
-
-
-@parametrize("side", [-1, 1])
-def test_a_backprop_that_is_right_on_one_side_only_is_a_bug(side):
-    """out = x + 1 has the slope 1. The first says -1 on one side of 0, the second 0 up to 0."""
-    for df in (lambda x: np.sign(side * x), lambda x: side * x > 0):
-        for seed in range(5):
-            x = side * np.array([0.0, 0.3, 0.4])
-            report = check_layer(function(lambda x: x + 1, df), x, rng=seed)
-            assert report.failed == ["x"] and report["x"].worst_index == (0,)
-
-
-def test_curvature_is_too_much_for_a_step_and_hides_no_bug():
-    """At 0 a step of 1e-4 loses (k h)^2 / 6 of the slope of sin(k x): 1.5e-4 for k = 300."""
-    wave = function(lambda x: np.sin(300 * x), lambda x: 300 * np.cos(300 * x))
-    assert_right(check_layer(wave, np.array([0.0])))
-    gentle = function(lambda x: np.sin(20 * x), lambda x: 20 * np.cos(20 * x))
-    assert check_layer(gentle, np.array([0.0]))["x"].kinks == 0  # 6.7e-7: less than 1e-6
-    wave.df = lambda x: 300.03 * np.cos(300 * x)  # wrong by 1e-4, less than what the step loses
-    report = check_layer(wave, np.array([0.0]))
-    assert report.failed == ["x"] and report["x"].kinks == 0
-
-
-@parametrize("slope", [1e-9, 1e-8, 1e-7, 1, 1e8])
-def test_a_bug_is_not_lost_in_the_rounding_of_smaller_steps(slope):
-    """By a step of 1e-6 rounding may do 1e-8; a slope of 1e-9 that is doubled is off by less."""
-    for value in np.linspace(0.8, 1.2, 5):
-        check = check_layer(function(lambda x: slope * x, lambda x: 2 * slope), np.array([value]))
-        assert check.failed == ["x"] and check["x"].kinks == 0
-
-
-@parametrize("base", [1.0, 1e4, 1e5, 1e6])
-def test_a_kink_beside_a_large_number_is_a_kink(base):
-    x = base + np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])  # each row bends within a step of 1e-4
-    report = check_layer(function(largest, lambda x: x == largest(x)), x)
-    assert_right(report)
-    assert report["x"].kinks == 6
+def test_a_kink_is_no_bug_and_hides_none(layer, x, failed, kinks):
+    for seed in range(3):
+        report = check_layer(layer, np.array(x), rng=seed)
+        check = report["x"]
+        assert report.failed == failed and kinks in (None, check.kinks), report
+        if failed:
+            assert not check.kinks or check.worst_index != (4,)
+            assert check.kinks <= 1 and not check.ok
+        else:
+            assert_right(report)
+            assert ("kink" in report.verdict()) == (check.kinks > 0)
+            # Kinks are left out of the figures.
+            assert check.kinks == check.checked or check.max_rel_error < 1e-6
 
 
 @FULL_AND_SAMPLED
@@ -1089,21 +1057,21 @@ def test_a_write_into_the_labels_is_refused():
     same(t, before)
 
 
-@parametrize("call", range(1, 9))
-def test_a_check_that_is_interrupted_leaves_the_parameters_as_they_were(call):
-    """For another batch, for the gradients, at a kink of Relu, or beside it."""
-    network, calls = TwoLayerNet(4, 6, 3, 1.0, rng=0), itertools.count(1)
-    before, backward = network.params.copy(), network.layers["Relu1"].backward
+def test_a_check_that_is_interrupted_leaves_the_parameters_as_they_were():
+    """For another batch, for the gradients, in a difference, at a kink of Relu, or beside it."""
+    for call in range(1, 100, 2):
+        network, calls = TwoLayerNet(4, 6, 3, 1.0, rng=0), itertools.count(1)
+        before = network.params.copy()
 
-    def interrupted(dout):
-        if next(calls) == call:
-            raise KeyboardInterrupt
-        return backward(dout)
+        def interrupted(self, x, calls=calls, call=call):
+            if next(calls) == call:
+                raise KeyboardInterrupt
+            return Relu.forward(self, x)
 
-    network.layers["Relu1"].backward = interrupted
-    with pytest.raises(KeyboardInterrupt):
-        check_gradient(network, np.zeros((2, 4)), [0, 1])
-    assert_as_before(network, before)
+        plant(lambda right, f=interrupted: type("Relu", (right,), {"forward": f}), network, "Relu1")
+        with pytest.raises(KeyboardInterrupt):
+            check_gradient(network, np.zeros((2, 4)), [0, 1])
+        assert_as_before(network, before)
 
 
 @parametrize("answer", [
