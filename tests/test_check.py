@@ -872,6 +872,7 @@ def test_an_array_that_has_no_gradient_is_named_wherever_it_is_kept(layer, names
     assert_right(report)
     assert report.unseen == [f"Odd.{name}" for name in names]
     assert all(name in report.verdict() for name in report.unseen)
+    assert ("agrees with the numerical gradient." in report.verdict()) == (not names)
     np.testing.assert_equal({key: vars(layer)[key] for key in before}, before)
 
 
@@ -890,7 +891,7 @@ def forgets_b(right):
 @parametrize("bug, shape, words", [
     *[(lambda right, f=f: dW(lambda L, *_: f * L.dW)(db(lambda L, *_: f * L.db)(right)), (3, 6),
        ["W, b", word]) for f, word in
-      [(-1, "-1 times"), (2, "2 times"), (0.5, "0.5 times"), (7, "batch size"),
+      [(-1, "-1 times"), (-1, "sign"), (2, "2 times"), (2, "twice"), (0.5, "0.5 times"), (7, "batch size"),
        (1 / 7, "batch size"), (3, "3 times"), (0, "zero")]],
     (forgets_b, (4, 3), ["b", "numerical", "zero"]),
     # What has no likeness is given none: 1 of 20 is off, or each in its own way, or slightly.
