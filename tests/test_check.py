@@ -891,8 +891,8 @@ def forgets_b(right):
 @parametrize("bug, shape, words", [
     *[(lambda right, f=f: dW(lambda L, *_: f * L.dW)(db(lambda L, *_: f * L.db)(right)), (3, 6),
        ["W, b", word]) for f, word in
-      [(-1, "-1 times"), (-1, "sign"), (2, "2 times"), (2, "twice"), (0.5, "0.5 times"), (7, "batch size"),
-       (1 / 7, "batch size"), (3, "3 times"), (0, "zero")]],
+      [(-1, "-1 times"), (-1, "sign"), (2, "2 times"), (2, "twice"), (0.5, "0.5 times"),
+       (7, "batch size"), (1 / 7, "batch size"), (3, "3 times"), (0, "zero")]],
     (forgets_b, (4, 3), ["b", "numerical", "zero"]),
     # What has no likeness is given none: 1 of 20 is off, or each in its own way, or slightly.
     *[(dW(spoil), shape, None) for shape in [(1, 20), (4, 5)] for spoil in [  # a row is its own .T
