@@ -1,20 +1,20 @@
 """The gradient check, checked: it finds every planted bug, and accuses nothing that is right.
 
-First the numerical gradient, then three tables: bugs, right things, and kinks. Last come sampling,
-the report and what is refused. The derivatives expected here are from paper or from autograd.
+First the numerical gradient, then three tables: bugs, right things, and kinks. Last come what a
+check can't see, likely causes, sampling, what is refused, and the report. The derivatives expected
+here are from paper.
 """
 
+import copy
 import functools
 import io
 import itertools
 import time
 from collections import OrderedDict
 
-import autograd
-import autograd.numpy as anp
 import numpy as np
 import pytest
-from readers import LeakyRelu
+from readers import BatchNormalization, Convolution, LeakyRelu, Mine, chain
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
@@ -25,59 +25,53 @@ from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.network import Network
 
 parametrize = pytest.mark.parametrize
+same, close = np.testing.assert_array_equal, np.testing.assert_allclose
 FULL_AND_SAMPLED = parametrize("samples", [None, 10], ids=["full", "sampled"])
+OWN_X, OWN_T = np.random.default_rng(1).standard_normal((3, 4)), np.eye(3, 2)
+T3, ROWS = [0, 1, 2], np.random.default_rng(2).standard_normal((5, 4))
+
+
+def affine(D, M=3):
+    return Affine.random(D, M, 1, rng=1)
+
+
+def assert_right(report):
+    assert report.ok and report.failed == report.suspects == report.causes == [], report
+
+
+def assert_as_before(network, params):
+    for key, param in network.params.items():
+        same(param, params[key])
 
 
 # numerical_gradient
 
 NUMBERS = 1 + np.random.default_rng(0).random((4, 6))
-LAYOUTS = [
-    np.array(1.5),
-    NUMBERS.reshape(2, 3, 4),
-    np.asfortranarray(NUMBERS),
-    NUMBERS[::-1, ::2].T,
-    np.empty((0, 3)),
-]
 
 
-@parametrize("x", LAYOUTS, ids=lambda x: str(x.shape))
-@parametrize(
-    "f, derivative",
-    [
-        (lambda x: np.prod(x), lambda x: np.prod(x) / x),
-        (lambda x: float(np.sum(1 / x)), lambda x: -1 / x**2),
-        (lambda x: x.size, np.zeros_like),  # a whole number is a number too
-    ],
-    ids=["product", "reciprocal", "constant"],
-)
-def test_slopes_are_those_on_paper(f, derivative, x):
-    before = x.copy()
-    grad = numerical_gradient(f, x)
-    assert grad.shape == x.shape and grad.dtype == np.float64
-    np.testing.assert_array_equal(x, before)
-    np.testing.assert_allclose(grad, derivative(x), rtol=1e-6, atol=1e-9)
+@parametrize("f, derivative", [
+    (lambda x: np.prod(x), lambda x: np.prod(x) / x),
+    (lambda x: float(np.sum(1 / x)), lambda x: -1 / x**2),
+    (lambda x: x.size, np.zeros_like),  # a whole number is a number too
+], ids=["product", "reciprocal", "constant"])  # fmt: skip
+def test_slopes_are_those_on_paper(f, derivative):
+    one, none = np.array(1.5), np.empty((0, 3))
+    for x in (one, none, NUMBERS.reshape(2, 3, 4), NUMBERS.copy("F"), NUMBERS[::-1, ::2].T):
+        before = x.copy()
+        grad = numerical_gradient(f, x)
+        assert grad.shape == x.shape and grad.dtype == np.float64
+        same(x, before)
+        close(grad, derivative(x), rtol=1e-6, atol=1e-9)
 
 
-def test_slopes_are_those_of_autograd():
-    x = np.random.default_rng(0).standard_normal((3, 4))
-
-    def f(x):
-        return anp.sum(anp.tanh(x @ x.T) * anp.exp(-(x[:, :3] ** 2)))
-
-    np.testing.assert_allclose(numerical_gradient(f, x), autograd.grad(f)(x), rtol=0, atol=1e-6)
-
-
-def test_the_difference_is_central_and_its_step_is_1e_4():
+def test_the_difference_is_central_and_its_step_is_1e_4_or_what_is_left_of_it():
     """((x + h)^3 - (x - h)^3) / 2h = 3 x^2 + h^2: what is too much shows the step."""
     for x in (np.array([0.0]), np.array([0.001]), np.array([-0.002])):
         grad = numerical_gradient(lambda x: float(x[0] ** 3), x)
-        np.testing.assert_allclose(grad - 3 * x**2, 1e-8, rtol=1e-6)
-
-
-def test_a_step_that_is_rounded_in_a_large_number_is_measured_as_it_is():
-    """Near 1e9 floats lie 2^-23 = 1.2e-7 apart: for f = x the slope is 1 all the same."""
+        close(grad - 3 * x**2, 1e-8, rtol=1e-6)
+    # Near 1e9 floats lie 2^-23 = 1.2e-7 apart: for f = x the slope is 1 all the same.
     x = np.array([1e9, -9999999999.5])
-    np.testing.assert_allclose(numerical_gradient(lambda x: x[0] + 0 * x[1], x), [1, 0], rtol=1e-9)
+    close(numerical_gradient(lambda x: x[0] + 0 * x[1], x), [1, 0], rtol=1e-9)
 
 
 @parametrize("call", range(4))
@@ -132,16 +126,15 @@ def spoiled(name, spoil):
     """A layer whose dW, db or dx is not what backward computed but spoil(layer, dout, dx)."""
 
     def bug(right):
-        class Spoiled(right):
-            def backward(self, dout=1):
-                dx = super().backward(dout)
-                value = spoil(self, dout, dx)
-                if name == "dx":
-                    return value
-                setattr(self, name, value)
-                return dx
+        def backward(self, dout=1):
+            dx = right.backward(self, dout)
+            value = spoil(self, dout, dx)
+            if name == "dx":
+                return value
+            setattr(self, name, value)
+            return dx
 
-        return Spoiled
+        return type("Spoiled", (right,), {"backward": backward})
 
     return bug
 
@@ -153,45 +146,28 @@ def stale(kept, behind=False):
     """A layer that goes by the cache of its first forward for ever, or of the one before."""
 
     def bug(right):
-        class Stale(right):
-            history = ()
+        def forward(self, *args):
+            out = right.forward(self, *args)
+            self.history = (*vars(self).get("history", ()), getattr(self, kept))
+            return out
 
-            def forward(self, *args):
-                out = super().forward(*args)
-                self.history += (getattr(self, kept),)
-                return out
+        def backward(self, dout=1):
+            setattr(self, kept, self.history[-2:][0] if behind else self.history[0])
+            return right.backward(self, dout)
 
-            def backward(self, dout=1):
-                fresh = getattr(self, kept)
-                setattr(self, kept, self.history[-2:][0] if behind else self.history[0])
-                try:
-                    return super().backward(dout)
-                finally:
-                    setattr(self, kept, fresh)
-
-        return Stale
+        return type("Stale", (right,), {"forward": forward, "backward": backward})
 
     return bug
 
 
 def ignores_dout(right):
-    class Ignoring(right):
-        def backward(self, dout=1):
-            return super().backward(np.ones_like(dout))
-
-    return Ignoring
+    methods = {"backward": lambda self, dout=1: right.backward(self, np.ones_like(dout))}
+    return type("Ignoring", (right,), methods)
 
 
-def adds_up_over_calls(right):
-    class Adding(right):
-        total = 0
-
-        def backward(self, dout=1):
-            dx = super().backward(dout)
-            self.dW = self.total = self.total + self.dW
-            return dx
-
-    return Adding
+def added_up(L, *_):
+    L.total = vars(L).get("total", 0) + L.dW
+    return L.total
 
 
 def plus(array, index, by=0.01):
@@ -216,7 +192,7 @@ BUGS = [
     ("dW zero", "Affine2", dW(lambda L, *_: 0 * L.dW), "W2", "every gradient checked is zero"),
     ("dW of one sample", "Affine2", dW(lambda L, dout, _: L.x[:1].T @ dout[:1]), "W2", ""),
     ("dW without x", "Affine2", dW(lambda L, dout, _: np.ones((5, N)) @ dout), "W2", ""),
-    ("dW adds up over calls", "Affine3", adds_up_over_calls, "W3", ""),
+    ("dW adds up over calls", "Affine3", dW(added_up), "W3", ""),
     ("dW by the first x", "Affine2", stale("x"), "W2", ""),
     ("dW by the x before", "Affine2", stale("x", behind=True), "W2", ""),
     ("1.001 db", "Affine1", db(lambda L, *_: 1.001 * L.db), "b1", "1.001 times"),
@@ -259,36 +235,23 @@ FEW_ENTRIES = [  # a sample may miss them
     ("dW -inf", "Affine1", dW(lambda L, *_: plus(L.dW, (5, 4), -np.inf)), "W1", ""),
 ]
 # fmt: on
-EACH_BUG = parametrize(
+@parametrize("seeds", [[1], pytest.param(range(40), marks=pytest.mark.campaign)])
+@parametrize(
     "place, bug, failed, words, samples",
     [(*b[1:], None) for b in BUGS + FEW_ENTRIES] + [(*b[1:], 10) for b in BUGS],
     ids=[f"{b[0]}, full" for b in BUGS + FEW_ENTRIES] + [f"{b[0]}, sampled" for b in BUGS],
 )
-
-
-def find(place, bug, failed, words, samples, seed):
-    network, x, t = network_and_batch(seed)
-    plant(bug, network, place)
-    before = network.params.copy()
-    report = check_gradient(network, x, t, samples=samples, rng=seed)
-    assert not report and not report.ok
-    assert report.failed == failed.split(), report
-    assert report.suspects == [place], report
-    assert any(words in cause for cause in report.causes), report
-    for key, param in network.params.items():
-        np.testing.assert_array_equal(param, before[key])
-
-
-@EACH_BUG
-def test_a_planted_bug_is_found_and_blamed_on_its_layer(place, bug, failed, words, samples):
-    find(place, bug, failed, words, samples, seed=1)
-
-
-@pytest.mark.campaign
-@EACH_BUG
-def test_a_planted_bug_is_found_every_time(place, bug, failed, words, samples):
-    for seed in range(40):
-        find(place, bug, failed, words, samples, seed)
+def test_a_planted_bug_is_found_and_blamed_on_its_layer(place, bug, failed, words, samples, seeds):
+    for seed in seeds:
+        network, x, t = network_and_batch(seed)
+        plant(bug, network, place)
+        before = network.params.copy()
+        report = check_gradient(network, x, t, samples=samples, rng=seed)
+        assert not report and not report.ok
+        assert report.failed == failed.split(), report
+        assert report.suspects == [place], report
+        assert any(words in cause for cause in report.causes), report
+        assert_as_before(network, before)
 
 
 class Softmax:
@@ -307,17 +270,16 @@ class Softmax:
 
 
 def keeps_x_in_half(right):
-    class Keeping(right):
-        def forward(self, x):
-            out = super().forward(x)
-            self.x = self.x.astype(np.float16)
-            return out
+    def forward(self, x):
+        out = right.forward(self, x)
+        self.x = self.x.astype(np.float16)
+        return out
 
-    return Keeping
+    return type("Keeping", (right,), {"forward": forward})
 
 
-# check_layer finds those of the networks above too, when it looks for a culprit.
-LAYER_BUGS = [
+@FULL_AND_SAMPLED
+@parametrize("right, bug, failed", [
     (Affine, dW(lambda L, dout, _: L.x.T @ np.sign(dout)), "W"),
     (Affine, dW(lambda L, *_: L.dW[::-1]), "W"),
     (Affine, keeps_x_in_half, "W"),
@@ -330,11 +292,7 @@ LAYER_BUGS = [
     (Softmax, dx(lambda L, dout, _: -L.out * L.right_sum(dout)), "x"),
     (Softmax, ignores_dout, "x"),
     (Softmax, stale("out", behind=True), "x"),
-]
-
-
-@FULL_AND_SAMPLED
-@parametrize("right, bug, failed", LAYER_BUGS)
+])  # fmt: skip
 def test_check_layer_finds_planted_bugs(right, bug, failed, samples):
     for seed in range(2):
         rng = np.random.default_rng(seed)
@@ -345,14 +303,27 @@ def test_check_layer_finds_planted_bugs(right, bug, failed, samples):
         report = check_layer(layer, x, samples=samples, rng=seed)
         assert not report and report.failed == failed.split(), report
         assert report.suspects == [type(layer).__name__]
+    stuck = stale("x")(Affine).random(6, 3, 1, rng=0)
+    assert check_layer(stuck, np.ones((4, 6))).failed == ["W"]  # though all inputs are equal
+
+
+@parametrize("kept", ["t", "y"])
+@parametrize("t", [[0, 0, 0], [[0, 1]] * 3, [[0.2, 0.8], [1, 0], [0.5, 0.5]]])
+def test_a_stale_cache_shows_for_every_form_of_labels(t, kept):
+    """With two classes, and though all labels are the same."""
+    x = np.random.default_rng(0).standard_normal((3, 2))
+    for behind in (False, True):
+        network = TwoLayerNet(2, 3, 2, 1.0, rng=0)
+        plant(stale(kept, behind), network, "lastLayer")
+        assert check_gradient(network, x, t).suspects == ["lastLayer"]
 
 
 @FULL_AND_SAMPLED
 @parametrize("std", [0.1, 0.2, 0.3])
-@parametrize("depth", [4, 5, 6, 7])
+@parametrize("depth", [4, 7])
 def test_a_bug_in_vanishing_gradients_is_not_taken_for_rounding(depth, std, samples):
     """A Sigmoid's slope is 1/4 at most: through 6 of them and weights of 0.1 little comes down."""
-    for seed, factor in enumerate([2, 2, 2, 0.5, -1]):
+    for seed, factor in enumerate([2, 0.5, -1]):
         rng = np.random.default_rng(seed)
         network = MultiLayerNet(6, [6] * (depth - 1), 3, "sigmoid", std, rng=rng)
         x, t = rng.standard_normal((3, 6)), [0, 1, 2]
@@ -366,29 +337,18 @@ def test_a_bug_in_vanishing_gradients_is_not_taken_for_rounding(depth, std, samp
 def test_gradients_swapped_between_layers_of_one_shape(samples):
     network, x, t = network_and_batch(0)
     right = network.gradient
-
-    def swapped(x, t):
-        grad = right(x, t)
-        return grad | {"W2": grad["W3"], "W3": grad["W2"]}
-
-    network.gradient = swapped
+    network.gradient = lambda x, t: (g := right(x, t)) | {"W2": g["W3"], "W3": g["W2"]}
     report = check_gradient(network, x, t, samples=samples)
     assert report.failed == ["W2", "W3"] and report.suspects == []
     for cause, other in zip(report.causes, ["W3", "W2"]):
         assert other in cause and "swapped" in cause
-    # No layer is wrong alone, so look between loss and W3.
-    assert "alone" in report.causes[-1] and "W3" in report.causes[-1]
 
 
-@parametrize("kept", ["t", "y"])
-@parametrize("t", [[0, 0, 0], [[0, 1]] * 3, [[0.2, 0.8], [1, 0], [0.5, 0.5]]])
-def test_a_stale_cache_shows_for_every_form_of_labels(t, kept):
-    """With two classes, and though all labels are the same."""
-    x = np.random.default_rng(0).standard_normal((3, 2))
-    for behind in (False, True):
-        network = TwoLayerNet(2, 3, 2, 1.0, rng=0)
-        plant(stale(kept, behind), network, "lastLayer")
-        assert check_gradient(network, x, t).suspects == ["lastLayer"]
+class Particular(SoftmaxWithLoss):
+    def forward(self, x, t):
+        if np.argmax(t, axis=1).tolist() != [1, 0, 0]:
+            raise ValueError("expected other labels")
+        return super().forward(x, t)
 
 
 class Likelihood:
@@ -403,37 +363,40 @@ class Likelihood:
         return dout * (self.x - self.t) / (self.x * (1 - self.x)) / self.x.size
 
 
-class Particular(SoftmaxWithLoss):
-    def forward(self, x, t):
-        if np.argmax(t, axis=1).tolist() != [1, 0, 0]:
-            raise ValueError("expected other labels")
-        return super().forward(x, t)
+class CrossEntropy:
+    """It takes probabilities."""
+
+    def forward(self, y, t):
+        self.y, self.t = y, t
+        return cross_entropy_error(y, t)
+
+    def backward(self, dout):
+        return -dout * self.t / self.y / len(self.y)
 
 
-@parametrize("last", [Likelihood, Particular])
-@parametrize("bug", [stale("x"), stale("x", behind=True), dx(lambda L, _, dx: 2 * dx)])
-def test_a_last_layer_may_refuse_other_scores_or_labels(last, bug):
-    network = Network(OrderedDict(Affine1=Affine.random(4, 2, 1, rng=0)), last())
-    if last is Likelihood:
-        network.layers["Sigmoid1"] = Sigmoid()
-    x, t = np.random.default_rng(0).standard_normal((3, 4)), np.array([[0, 1.0], [1, 0], [1, 0]])
-    assert check_gradient(network, x, t)
-    if last is Particular:
-        bug = dx(lambda L, _, dx: 2 * dx)
-    plant(bug, network, "lastLayer")
-    assert check_gradient(network, x, t).suspects == ["lastLayer"]
+TWICE = dx(lambda L, _, dx: 2 * dx)
+
+
+@parametrize("last, before, bugs", [
+    (Particular, Relu, [TWICE]),
+    (Likelihood, Sigmoid, [TWICE, stale("x"), stale("x", behind=True)]),
+    (CrossEntropy, Softmax, [TWICE, stale("y"), stale("y", behind=True)]),
+])  # fmt: skip
+def test_a_last_layer_may_refuse_other_scores_or_labels(last, before, bugs):
+    network = chain(Affine1=Affine.random(4, 2, 1, rng=0), Before=before())
+    t = np.array([[0, 1.0], [1, 0], [1, 0]])
+    for bug in bugs:
+        network.lastLayer = last()
+        assert check_gradient(network, OWN_X, t)
+        plant(bug, network, "lastLayer")
+        assert check_gradient(network, OWN_X, t).suspects == ["lastLayer"]
 
 
 def test_a_layer_that_spoils_the_cache_of_the_one_before_is_blamed_and_hides_no_other():
     """It works in the array it was given, which Sigmoid1 keeps for its own backward."""
-
-    class Centring(Affine):
-        def forward(self, x):
-            x -= 0.5
-            return super().forward(x)
-
     network, x, t = network_and_batch(0)
-    plant(lambda right: Centring, network, "Affine3")
+    layer = network.layers["Affine3"]
+    layer.forward = lambda x: Affine.forward(layer, np.subtract(x, 0.5, out=x))
     report = check_gradient(network, x, t)
     assert report.failed == TO_2.split() and report.suspects == ["Affine3"]
     plant(db(lambda L, *_: 2 * L.db), network, "Affine4")
@@ -442,22 +405,16 @@ def test_a_layer_that_spoils_the_cache_of_the_one_before_is_blamed_and_hides_no_
 
 @parametrize("factor", [0.5, 2])
 def test_a_backward_that_is_wrong_only_once_is_found(factor):
-    """The second is the one that counts; what it says afterwards can't make it a kink."""
+    """In the call that counts. What it says afterwards can't make it a kink."""
 
-    class Once(Affine):
-        calls = 0
+    def backward(self, dout):
+        self.calls += 1
+        return dout * (factor if self.calls == self.wrong else 1)
 
-        def backward(self, dout):
-            self.calls += 1
-            return super().backward(dout) * (factor if self.calls == 2 else 1)
-
-    report = check_layer(Once(np.eye(3), np.zeros(3)), np.ones((2, 3)))
-    assert report.failed == ["x"] and report["x"].kinks == 0
-
-
-def test_a_stale_cache_shows_though_all_inputs_are_equal():
-    layer = stale("x")(Affine).random(6, 3, 1, rng=0)
-    assert check_layer(layer, np.ones((4, 6))).failed == ["W"]
+    layers = [Mine(backward=backward, calls=0, wrong=wrong) for wrong in (1, 2, 3)]
+    reports = [check_layer(layer, np.ones((2, 3))) for layer in layers]
+    kinks = [report["x"].kinks for report in reports if not report.ok]
+    assert kinks and not any(kinks)
 
 
 # A student's own class. It needs params, loss and gradient, and no base class.
@@ -483,50 +440,32 @@ class OwnRegression:
         return self.spoil({"W1": x.T @ da, "b1": da.sum(axis=0), "W2": z.T @ dy})
 
 
-OWN_X, OWN_T = np.random.default_rng(1).standard_normal((2, 3, 4))
-OWN_T = OWN_T[:, :2]
+STALE = {}
 
 
-@FULL_AND_SAMPLED
-def test_a_students_own_class_is_checked(samples):
-    network = OwnRegression()
-    before = {key: param.copy() for key, param in network.params.items()}
-    report = check_gradient(network, OWN_X, OWN_T, samples=samples)
-    assert_right(report)
-    assert report and list(report) == ["W1", "b1", "W2"]
-    network.spoil = lambda grad: grad | {"W1": 3 * grad["W1"]}  # 3 is N here
-    report = check_gradient(network, OWN_X, OWN_T, samples=samples)
-    assert not report and report.failed == ["W1"] and report.suspects == []
-    assert "batch size" in report.causes[0] and rows(report)["W1"][-1] == "FAILED"
-    for key, param in network.params.items():
-        np.testing.assert_array_equal(param, before[key])
-
-
-def test_a_students_stale_batch_shows_without_layers():
-    network, first = OwnRegression(), []
-    right = network.gradient
-    network.gradient = lambda x, t: right(first[0] if first else first.append(x.copy()) or x, t)
-    assert check_gradient(network, OWN_X, OWN_T).failed == ["W1", "b1", "W2"]
-
-
-@parametrize(
-    "spoil",
-    [
-        lambda grad: grad | {"W1": grad["W1"].T},
-        lambda grad: grad | {"W1": grad["W1"][0]},
-        lambda grad: grad | {"b1": grad["b1"][np.newaxis]},
-        lambda grad: grad | {"b1": 0.0},
-    ],
-    ids=["transposed", "one row", "a row for a vector", "one number"],
-)
-def test_a_students_gradient_of_another_shape_is_refused(spoil):
-    with pytest.raises(ValueError, match="W1|b1"):
-        check_gradient(OwnRegression(spoil), OWN_X, OWN_T)
-
-
-def test_a_students_gradient_in_float32_is_right_to_7_digits():
-    network = OwnRegression(lambda grad: {key: each.astype("f4") for key, each in grad.items()})
-    assert check_gradient(network, OWN_X, OWN_T)
+@parametrize("spoil, failed", [
+    (lambda grad: grad, []),
+    (lambda grad: {key: each.astype("f4") for key, each in grad.items()}, []),  # 7 digits are right
+    (lambda grad: grad | {"W1": 3 * grad["W1"]}, ["W1"]),  # 3 is N here
+    (lambda grad: STALE.setdefault("first", grad), ["W1", "b1", "W2"]),
+    (lambda grad: grad | {"W1": grad["W1"].T}, None),
+    (lambda grad: grad | {"W1": grad["W1"][0]}, None),
+    (lambda grad: grad | {"b1": grad["b1"][np.newaxis]}, None),
+    (lambda grad: grad | {"b1": 0.0}, None),
+])  # fmt: skip
+def test_a_students_own_class_is_checked(spoil, failed):
+    network = OwnRegression(spoil)
+    before = copy.deepcopy(network.params)
+    if failed is None:  # another shape
+        with pytest.raises(ValueError, match="W1|b1"):
+            check_gradient(network, OWN_X, OWN_T)
+    else:
+        report = check_gradient(network, OWN_X, OWN_T)
+        assert report.failed == failed and bool(report) == (not failed), report
+        assert list(report) == ["W1", "b1", "W2"] and report.suspects == report.unseen == []
+        assert failed != ["W1"] or "batch size" in report.causes[0]
+        assert check_gradient(OwnRegression(spoil), OWN_X, OWN_T, samples=4).ok == (not failed)
+    assert_as_before(network, before)
 
 
 class OwnChain:
@@ -556,29 +495,22 @@ class OwnChain:
 
 
 @FULL_AND_SAMPLED
-@parametrize(
-    "place, bug, failed",
-    [
-        ("second", dW(lambda L, *_: -L.dW), ["Wz"]),
-        ("bend", dx(lambda L, dout, _: dout), ["Wa", "ba"]),
-        ("bend", stale("out"), ["Wa", "ba"]),
-        ("lastLayer", dx(lambda L, _, dx: 3 * dx), ["Wa", "ba", "Wz", "lastLayer"]),
-        ("lastLayer", stale("t"), ["Wa", "ba", "Wz", "lastLayer"]),
-    ],
-)
+@parametrize("place, bug, failed", [
+    ("second", dW(lambda L, *_: -L.dW), "Wz"),
+    ("bend", dx(lambda L, dout, _: dout), "Wa ba"),
+    ("bend", stale("out"), "Wa ba"),
+    ("lastLayer", dx(lambda L, _, dx: 3 * dx), "Wa ba Wz lastLayer"),
+    ("lastLayer", stale("t"), "Wa ba Wz lastLayer"),
+])  # fmt: skip
 def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed, samples):
     network, t = OwnChain(), np.array([0, 1, 1])
     assert check_gradient(network, OWN_X, t, samples=samples)
     plant(bug, network, place)
     report = check_gradient(network, OWN_X, t, samples=samples)
-    assert not report and report.failed == failed and report.suspects == [place], report
+    assert not report and report.failed == failed.split() and report.suspects == [place], report
 
 
 # Table 2: right things, which must not be accused
-
-
-def assert_right(report):
-    assert report.ok and report.failed == report.suspects == report.causes == [], report
 
 
 def random_network(rng):
@@ -612,83 +544,126 @@ def test_a_right_network_raises_no_alarm(first):
         before = x.copy(), network.params.copy()
         for samples in (None, 4):
             assert_right(check_gradient(network, x, t, samples=samples, rng=seed))
-        np.testing.assert_array_equal(x, before[0])
-        for key, param in network.params.items():
-            np.testing.assert_array_equal(param, before[1][key])
+        same(x, before[0])
+        assert_as_before(network, before[1])
 
 
-@parametrize("seed", range(3))
-@FULL_AND_SAMPLED
-def test_without_a_bug_the_networks_of_table_1_are_right(samples, seed):
-    network, x, t = network_and_batch(seed)
-    assert_right(check_gradient(network, x, t, samples=samples))
-
-
-def test_right_layers_pass_and_name_their_input_x():
-    x = np.random.default_rng(0).standard_normal((4, 5))
-    before = x.copy()
-    for layer, names in [
-        (Affine.random(5, 3, 1, rng=0), ["W", "b", "x"]),
-        (Relu(), ["x"]),
-        (Sigmoid(), ["x"]),
-        (LeakyRelu(), ["a", "x"]),
-    ]:
-        for samples in (None, 3):
-            report = check_layer(layer, x, samples=samples)
-            assert_right(report)
-            assert list(report) == names and report["x"].shape == (4, 5)
-    np.testing.assert_array_equal(x, before)
-    assert check_layer(Sigmoid(), np.ones((2, 3, 4))) and check_layer(Relu(), [1.0, -1.0])
-    assert check_layer(Sigmoid(), np.array(0.5)) and check_layer(Sigmoid(), 1)
-
-
-def test_a_readers_own_layer_is_checked_in_a_network():
-    x = np.random.default_rng(0).standard_normal((3, 5))
-    network = TwoLayerNet(5, 8, 3, 1.0, rng=1)
-    network.layers["Relu1"] = LeakyRelu()
-    report = check_gradient(network, x, [0, 1, 2])
-    assert_right(report)
-    assert list(report) == ["W1", "b1", "a2", "W3", "b3"]
-    network.layers["Relu1"].__class__ = spoiled("da", lambda L, *_: -L.da)(LeakyRelu)
-    report = check_gradient(network, x, [0, 1, 2])
-    assert report.failed == ["a2"] and report.suspects == ["Relu1"]
-    assert report["a2"].worst_index == ()
-
-
-class Function:
+def function(f, df):
     """out = f(x) for each entry; backprop says dout times df(x), which may be wrong."""
-
-    def __init__(self, f, df):
-        self.f, self.df = f, df
 
     def forward(self, x):
         self.x = x
         return self.f(x)
 
+    return Mine(forward, lambda self, dout: dout * self.df(self.x), f=f, df=df)
+
+
+def standardised():
+    """Each row less its mean, divided by its standard deviation."""
+
+    def mean(array):
+        return array.mean(axis=1, keepdims=True)
+
+    def forward(self, x):
+        self.std = x.std(axis=1, keepdims=True)
+        self.out = (x - mean(x)) / self.std
+        return self.out
+
     def backward(self, dout):
-        return dout * self.df(self.x)
+        return (dout - mean(dout) - self.out * mean(dout * self.out)) / self.std
+
+    return Mine(forward, backward)
 
 
-@parametrize(
-    "f, df",
-    [
-        (lambda x: (1 + 1e-8 * x) - 1, lambda x: 1e-8),  # rounds as 1 does, not as 1e-8 does
-        (lambda x: (1e6 + x) - 1e6, lambda x: 1),
-        (lambda x: 1e9 * x, lambda x: 1e9),
-        (lambda x: 1e-9 * x, lambda x: 1e-9),
-        (lambda x: x**3, lambda x: 3 * x**2),
-        (lambda x: np.sin(300 * x), lambda x: 300 * np.cos(300 * x)),
-        (lambda x: np.exp(20 * x), lambda x: 20 * np.exp(20 * x)),
-        (lambda x: 1e5 + 0 * x, lambda x: 0 * x),
-        (lambda x: np.arccos(x), lambda x: -1 / np.sqrt(1 - x**2)),  # takes none beyond x's range
-    ],
-    ids="cancels, cancels 1e6, steep, flat, cubic, wave, curve, constant, bounded".split(", "),
-)
+def largest(x):
+    """The largest of each row, as a pooling layer takes it: a kink where two are equal."""
+    return x.max(axis=1, keepdims=True)
+
+
+def embedding(W):
+    """Row number x of W. It has no dx: nothing comes before it."""
+
+    def forward(self, x):
+        self.x = x.astype(int)[:, 0]
+        return self.W[self.x]
+
+    def backward(self, dout):
+        self.dW = np.zeros_like(self.W)
+        np.add.at(self.dW, self.x, dout)
+
+    return Mine(forward, backward, W=W, dW=None)
+
+
+class InPlace(Affine):
+    """Writes its dW anew into the same array at each backward."""
+
+    def backward(self, dout):
+        kept, dx = self.dW, super().backward(dout)
+        if kept is not None:
+            kept[...] = self.dW
+            self.dW = kept
+        return dx
+
+
+def lazy():
+    """Builds its layer in the first forward."""
+
+    def forward(self, x):
+        self.inner = self.inner or Affine.random(x.shape[1], 4, 1, rng=0)
+        return self.inner.forward(x)
+
+    return Mine(forward, lambda self, dout: self.inner.backward(dout), inner=None)
+
+
+def tanh():
+    return function(np.tanh, lambda x: 1 - np.tanh(x) ** 2)
+
+
+@parametrize("make, names", [
+    (lambda: Affine.random(5, 3, 1, rng=0), "W b x"),
+    (Relu, "x"),
+    (Sigmoid, "x"),
+    (Softmax, "x"),
+    (standardised, "x"),
+    (LeakyRelu, "a x"),
+    (lambda: function(largest, lambda x: x == largest(x)), "x"),
+    (lambda: InPlace(np.eye(5), np.ones(5)), "W b x"),
+    (lambda: BatchNormalization(np.arange(5.0), np.ones(5)), "gamma beta x"),
+])  # fmt: skip
+def test_right_layers_pass_and_name_their_input_x(make, names):
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    before = x.copy()
+    for samples in (None, 3):
+        report = check_layer(make(), x, samples=samples)
+        assert_right(report)
+        assert list(report) == names.split() and report["x"].shape == (4, 5)
+        assert report.unseen == []
+    same(x, before)
+
+
+def test_an_input_may_be_an_image_a_list_or_one_number():
+    image = Convolution(np.ones((2, 1, 2, 2)), np.zeros(2))
+    assert check_layer(image, np.arange(18.0).reshape(2, 1, 3, 3))
+    assert check_layer(Sigmoid(), np.ones((2, 3, 4))) and check_layer(Relu(), [1.0, -1.0])
+    assert check_layer(Sigmoid(), np.array(0.5)) and check_layer(Sigmoid(), 1)
+
+
+@parametrize("f, df", [
+    (lambda x: (1 + 1e-8 * x) - 1, lambda x: 1e-8),  # rounds as 1 does, not as 1e-8 does
+    (lambda x: (1e6 + x) - 1e6, lambda x: 1),
+    (lambda x: 1e9 * x, lambda x: 1e9),
+    (lambda x: 1e-9 * x, lambda x: 1e-9),
+    (lambda x: x**3, lambda x: 3 * x**2),
+    (lambda x: np.sin(300 * x), lambda x: 300 * np.cos(300 * x)),
+    (lambda x: np.exp(20 * x), lambda x: 20 * np.exp(20 * x)),
+    (lambda x: 1e5 + 0 * x, lambda x: 0 * x),
+    (lambda x: np.arccos(x), lambda x: -1 / np.sqrt(1 - x**2)),  # takes none beyond x's range
+], ids="cancels, 1e6, steep, flat, cubic, wave, curve, constant, bounded".split(", "))  # fmt: skip
 @FULL_AND_SAMPLED
 def test_a_right_function_is_not_accused(f, df, samples):
     for seed in range(3):
         x = np.random.default_rng(seed).uniform(-1, 1, 20)
-        assert_right(check_layer(Function(f, df), x, samples=samples, rng=seed))
+        assert_right(check_layer(function(f, df), x, samples=samples, rng=seed))
 
 
 @parametrize("seed", range(5))
@@ -697,49 +672,47 @@ def test_curvature_beside_rounding_is_no_bug(seed):
 
     A step of 1e-5 loses 1.7e-9. With 1e-6, rounding in 1000 makes eps 1000 / h = 2e-7 of its own.
     """
-    layer = Function(lambda x: 1000 + np.sin(10 * x) / 10, lambda x: np.cos(10 * x))
+    layer = function(lambda x: 1000 + np.sin(10 * x) / 10, lambda x: np.cos(10 * x))
     for x in np.random.default_rng(seed).uniform(-0.1, 0.1, (20, 1)):
         assert_right(check_layer(layer, x, tolerance=1e-9, rng=seed))
 
 
-class Standardised:
-    """Each row less its mean, divided by its standard deviation."""
-
-    factor = 1
-
-    def forward(self, x):
-        mean = x.mean(axis=1, keepdims=True)
-        self.std = np.sqrt(((x - mean) ** 2).mean(axis=1, keepdims=True))
-        self.out = (x - mean) / self.std
-        return self.out
-
-    def backward(self, dout):
-        along = (dout * self.out).mean(axis=1, keepdims=True)
-        return self.factor * (dout - dout.mean(axis=1, keepdims=True) - self.out * along) / self.std
-
-
 @parametrize("offset", [0, 1e4, 1e6])
 def test_rounding_of_large_numbers_inside_is_no_bug(offset):
-    x = np.random.default_rng(2).standard_normal((5, 4))
-    layers = OrderedDict(Affine1=Affine.random(4, 6, "he", rng=0), Norm=Standardised())
-    layers["Affine1"].b += offset
-    layers["Affine2"] = Affine.random(6, 3, "he", rng=1)
-    assert_right(check_layer(layers["Norm"], x + offset))
-    assert_right(check_gradient(Network(layers, SoftmaxWithLoss()), x, [0, 1, 2, 1, 0]))
-    layers["Norm"].factor = 2
-    assert check_layer(layers["Norm"], x + offset).failed == ["x"]
+    x, norm = np.random.default_rng(2).standard_normal((5, 4)), standardised()
+    first = Affine.random(4, 6, "he", rng=0)
+    first.b += offset
+    network = chain(Affine1=first, Norm=norm, Affine2=Affine.random(6, 3, "he", rng=1))
+    assert_right(check_layer(norm, x + offset))
+    assert_right(check_gradient(network, x, [0, 1, 2, 1, 0]))
+    plant(TWICE, network, "Norm")
+    assert check_layer(norm, x + offset).failed == ["x"]
 
 
-def test_a_right_layer_that_cant_be_checked_alone_is_not_accused():
-    """It takes probabilities, so not the numbers that differ by a step in one place."""
+def only_probabilities(x):
+    assert np.allclose(x.sum(axis=1), 1)
+    return np.log(x)
 
-    def log(x):
-        assert np.allclose(x.sum(axis=1), 1)
-        return np.log(x)
 
-    layers = OrderedDict(Affine1=Affine.random(4, 3, 1, rng=0), Softmax=Softmax())
-    layers["Log"] = Function(log, lambda x: 1 / x)
-    assert_right(check_gradient(Network(layers, SoftmaxWithLoss()), OWN_X, [0, 1, 2]))
+@parametrize("layers, x, place, name", [
+    ([affine(4), Softmax(), function(only_probabilities, lambda x: 1 / x)], OWN_X, None, None),
+    ([embedding(ROWS.copy()), tanh(), affine(4)], np.array([[0], [2], [4]]), 1, "dx"),
+    ([embedding(ROWS.copy()), tanh(), affine(4)], np.array([[0], [2], [4]]), 0, "dW"),
+    ([affine(4, 5), LeakyRelu(), affine(5)], OWN_X, 1, "da"),
+    ([affine(4, 5), BatchNormalization(np.arange(5.0), np.ones(5)), affine(5)], OWN_X, 1, "dgamma"),
+    ([lazy(), affine(4)], OWN_X, 1, "dW"),
+    ([affine(4, 5), Relu(), InPlace(ROWS.copy(), np.ones(4)), affine(4)], OWN_X, 2, "db"),
+])  # fmt: skip
+def test_unusual_layers_are_right_in_a_network_and_hide_no_bug(layers, x, place, name):
+    network = chain(**{f"Layer{i}": layer for i, layer in enumerate(layers)})
+    report = check_gradient(network, x, T3)
+    assert_right(report)
+    assert report and report.unseen == []
+    if name:
+        bug = spoiled(name, lambda L, _, dx: 2 * (dx if name == "dx" else getattr(L, name)))
+        plant(bug, network, f"Layer{place}")
+        report = check_gradient(network, x, T3)
+        assert not report and report.suspects == [f"Layer{place}"], report
 
 
 def test_tiny_weights_raise_no_alarm():
@@ -770,131 +743,66 @@ def bent(*kinks, factor=1.0):
     def slope(x):
         return factor * sum(w * np.where(x > place, 1.0, -1.0) for place, w in kinks)
 
-    return Function(lambda x: sum(w * np.abs(x - place) for place, w in kinks), slope)
+    return function(lambda x: sum(w * np.abs(x - place) for place, w in kinks), slope)
 
 
-@parametrize(
-    "distance, kinks",
-    [(0, 1), (1e-12, 1), (1e-8, 1), (5e-6, 1), (5e-5, 1), (9.9e-5, 1), (1.1e-4, 0), (0.1, 0)],
-)
-@parametrize("side", [-1, 1])
-def test_a_kink_is_counted_and_left_out_of_the_figures(distance, kinks, side):
-    x = np.array([0.3, 1.0, 2.0])
-    report = check_layer(bent((x[1] + side * distance, 1)), x)
-    assert_right(report)
-    assert report and report["x"].kinks == kinks and report["x"].checked == 3
-    assert ("kink" in report.verdict()) == (kinks > 0)
-    assert report["x"].mean_abs_diff < 1e-10 and report["x"].max_rel_error < 1e-8
+def close_together(places, weight):
+    return bent(*((place, weight * (1 + i)) for i, place in enumerate(places)))
 
 
-# What tells each of these from a bug; elsewhere another kink is in the way.
-@parametrize(
-    "places",
-    [[1.05e-6, -1.05e-6, 1.05e-5, -1.05e-5], [0, 1e-6], [0, -1e-6], [0, 1e-5], [0, -1e-5]],
-    ids=["a step of 1e-6", *["a look 1e-5 to both sides"] * 2, *["a look 1e-6 to both sides"] * 2],
-)
-@parametrize("weight", [1, -2, 1e3])
-def test_kinks_close_together_are_no_bug(places, weight):
-    layer = bent(*((place, weight * (1 + i)) for i, place in enumerate(places)))
-    report = check_layer(layer, np.array([0.0, 0.5]))
-    assert_right(report)
-    assert report["x"].kinks == 1
+def steep(slope, factor):
+    return function(lambda x: slope * x, lambda x: factor * slope)
 
 
-@parametrize("at", [1.0, 1.000003, 1.00002, 0.99999, 7.0])
-@parametrize("factor", [1.001, -1, 2, 0.5, np.nan])
-@parametrize("x", [[1.0], [0.3, 1.0, 2.0]], ids=["alone", "with others"])
-def test_a_bug_is_found_beside_kinks(at, factor, x):
-    """Entry 1.0 lies at a kink, near one, or far from it."""
-    report = check_layer(bent((at, 1), factor=factor), np.array(x))
-    assert report.failed == ["x"]
-    check = report["x"]
-    assert np.isclose(check.backprop, factor * check.numerical, equal_nan=True) or check.kinks == 0
+def wave(k, factor=1.0):
+    """Curved: at 0 a step of 1e-4 loses (k h)^2 / 6 of the slope of sin(k x)."""
+    return function(lambda x: np.sin(k * x), lambda x: factor * k * np.cos(k * x))
 
 
-def test_a_kink_is_left_out_though_the_difference_is_furthest_off_there():
-    """Four entries are off by a thousandth; the fifth is right, and half a step from a kink."""
-    layer = bent((1.00005, 1), factor=np.array([1.001] * 4 + [1]))
-    check = check_layer(layer, np.array([2.0, 3.0, 4.0, 5.0, 1.0]))["x"]
-    assert not check.ok and check.kinks == 1 and check.worst_index != (4,)
+# Each row of x bends within a step of 1e-4.
+ROWS_THAT_BEND = np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])
 
 
-@parametrize("size", [1, 100])
-def test_kinks_that_cancel_each_other_are_no_bug(size):
-    """relu(x) - relu(-x) = x has the slope 1 on both sides of 0, but backprop says 0 there."""
-    x, f = (
-        np.array([0.0, 1.0, 1e-12, -2.0]),
-        Function(lambda x: size * x, lambda x: size * (x != 0)),
-    )
-    report = check_layer(f, x)
-    assert_right(report)
-    assert report["x"].kinks == 1
-    f.df = lambda x: 1.001 * size * (x != 0)
-    assert check_layer(f, x).failed == ["x"]
-
-
-@parametrize("side", [-1, 1])
-def test_a_backprop_that_is_right_on_one_side_only_is_a_bug(side):
-    """out = x + 1 has the slope 1. The first says -1 on one side of 0, the second 0 up to 0."""
-    for df in (lambda x: np.sign(side * x), lambda x: side * x > 0):
-        for seed in range(5):
-            x = side * np.array([0.0, 0.3, 0.4])
-            report = check_layer(Function(lambda x: x + 1, df), x, rng=seed)
-            assert report.failed == ["x"] and report["x"].worst_index == (0,)
-
-
-def test_curvature_counts_as_too_coarse_a_step_and_hides_no_bug():
-    """At 0 a step of 1e-4 loses (k h)^2 / 6 of the slope of sin(k x): 1.5e-4 for k = 300."""
-    x = np.array([0.0])
-    wave = Function(lambda x: np.sin(300 * x), lambda x: 300 * np.cos(300 * x))
-    report = check_layer(wave, x)
-    assert_right(report)
-    assert report["x"].kinks == 1 and np.isnan(report["x"].mean_abs_diff)
-    gentle = Function(lambda x: np.sin(20 * x), lambda x: 20 * np.cos(20 * x))
-    assert check_layer(gentle, x)["x"].kinks == 0  # 6.7e-7, less than the tolerance of 1e-6
-    wave.df = lambda x: 300.03 * np.cos(300 * x)  # wrong by 1e-4, less than what the step loses
-    report = check_layer(wave, x)
-    assert report.failed == ["x"] and report["x"].kinks == 0
-
-
-@parametrize("slope", [1e-9, 1e-8, 1e-7, 1, 1e8])
-def test_a_bug_is_not_lost_in_the_rounding_of_smaller_steps(slope):
-    """By a step of 1e-6 rounding may do 1e-8; a slope of 1e-9 that is doubled is off by less."""
-    for value in np.linspace(0.8, 1.2, 5):
-        check = check_layer(Function(lambda x: slope * x, lambda x: 2 * slope), np.array([value]))
-        assert check.failed == ["x"] and check["x"].kinks == 0
-
-
-class LargestOfARow:
-    """Takes the largest of each row, as a pooling layer does: a kink where two are equal."""
-
-    def forward(self, x):
-        self.x = x
-        return x.max(axis=1)
-
-    def backward(self, dout):
-        dx = np.zeros_like(self.x)
-        dx[np.arange(len(dx)), self.x.argmax(axis=1)] = dout
-        return dx
-
-
-@parametrize("base", [1.0, 1e4, 1e5, 1e6])
-def test_a_kink_beside_a_large_number_is_a_kink(base):
-    x = base + np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])  # each row bends within a step of 1e-4
-    report = check_layer(LargestOfARow(), x)
-    assert_right(report)
-    assert report["x"].kinks == 6
-
-
-class InPlace(Affine):
-    """Writes its dW anew into the same array at each backward."""
-
-    def backward(self, dout):
-        kept, dx = self.dW, super().backward(dout)
-        if kept is not None:
-            kept[...] = self.dW
-            self.dW = kept
-        return dx
+@parametrize("layer, x, failed, kinks", [
+    # A kink is counted if a step of 1e-4 crosses it.
+    *[(bent((1 + side * distance, 1)), [0.3, 1.0, 2.0], [], kinks) for side in (-1, 1)
+      for distance, kinks in [(0, 1), (1e-12, 1), (1e-8, 1), (5e-6, 1), (5e-5, 1), (9.9e-5, 1),
+                              (1.1e-4, 0), (0.1, 0)]],
+    # Kinks close together. A step of 1e-6 tells the first of these from a bug; the next two a look
+    # 1e-5 to both sides, the last two a look 1e-6 to both sides. Elsewhere another kink is near.
+    *[(close_together(places, weight), [0.0, 0.5], [], 1) for weight in (1, -2, 1e3)
+      for places in [(1.05e-6, -1.05e-6, 1.05e-5, -1.05e-5), (0, 1e-6), (0, -1e-6), (0, 1e-5),
+                     (0, -1e-5)]],
+    # Beside large numbers, too.
+    *[(function(largest, lambda x: x == largest(x)), base + ROWS_THAT_BEND, [], 6)
+      for base in (1, 1e4, 1e5, 1e6)],
+    # Bugs: entry 1.0 lies at a kink, near one, or far from it.
+    *[(bent((at, 1), factor=factor), x, ["x"], None) for factor in (1.001, -1, 2, 0.5, np.nan)
+      for at in (1.0, 1.000003, 1.00002, 0.99999, 7.0) for x in ([1.0], [0.3, 1.0, 2.0])],
+    # Four are off by a thousandth; the fifth is further off, and right: half a step from a kink.
+    (bent((1.00005, 1), factor=np.array([1.001] * 4 + [1])), [2.0, 3, 4, 5, 1], ["x"], 1),
+    # Right on one side only: -1 on one side of 0, or 0 up to 0, where the slope is 1.
+    *[(function(lambda x: x + 1, df), [0.0, side * 0.3, side * 0.4], ["x"], 0) for side in (-1, 1)
+      for df in (lambda x, s=side: np.sign(s * x), lambda x, s=side: s * x > 0)],
+    # Curvature: 1.5e-4 is too much for the step; 6.7e-7 isn't, and neither hides 1e-4.
+    (wave(300), [0.0], [], None), (wave(20), [0.0], [], 0), (wave(300, 1.0001), [0.0], ["x"], 0),
+    # By a step of 1e-6 rounding may do 1e-8; a slope of 1e-9 that is doubled is off by less.
+    *[(steep(slope, 2), [value], ["x"], 0) for slope in (1e-9, 1e-8, 1e-7, 1, 1e8)
+      for value in np.linspace(0.8, 1.2, 5)],
+])  # fmt: skip
+def test_a_kink_is_no_bug_and_hides_none(layer, x, failed, kinks):
+    for seed in range(3):
+        report = check_layer(layer, np.array(x), rng=seed)
+        check = report["x"]
+        assert report.failed == failed and kinks in (None, check.kinks), report
+        if failed:
+            assert not check.kinks or check.worst_index != (4,)
+            assert check.kinks <= 1 and not check.ok
+        else:
+            assert_right(report)
+            assert ("kink" in report.verdict()) == (check.kinks > 0)
+            # Kinks are left out of the figures.
+            assert check.kinks == check.checked or check.max_rel_error < 1e-6
 
 
 @FULL_AND_SAMPLED
@@ -904,286 +812,68 @@ def test_a_relu_at_exactly_zero_is_a_kink_in_a_network(samples, Second):
     network = TwoLayerNet(4, 6, 3, 1.0, rng=0)
     network.layers["Affine2"].__class__ = Second  # its backward is called beside the kinks too
     x = np.vstack([np.zeros(4), np.random.default_rng(0).standard_normal((2, 4))])
-    report = check_gradient(network, x, [0, 1, 2], samples=samples)
+    report = check_gradient(network, x, T3, samples=samples)
     assert_right(report)
-    assert report and {key: check.kinks for key, check in report.items()} == {
-        "W1": 0, "b1": 6, "W2": 0, "b2": 0
-    }  # fmt: skip
+    assert report and [check.kinks for check in report.values()] == [0, 6, 0, 0]
     assert np.isnan(report["b1"].mean_abs_diff) and report["b1"].worst_index is None
     assert report["b1"].unclear and not report["W1"].unclear
     # A bug at the same time is found where there is no kink.
     plant(dx(lambda L, _, dx: 1.001 * dx), network, "Relu1")
-    report = check_gradient(network, x, [0, 1, 2], samples=samples)
+    report = check_gradient(network, x, T3, samples=samples)
     assert "W1" in report.failed and report.suspects == ["Relu1"]
 
 
 # What a check doesn't see: arrays that change the output, and have no gradient
 
 
-class OtherName(Affine):
-    """An Affine that keeps its gradients as d_W and d_b, in the way of a later book."""
-
-    def __init__(self, W, b, factor=1):
-        self.W, self.b, self.d_W, self.d_b, self.factor = W, b, None, None, factor
-
-    def backward(self, dout):
-        dx = super().backward(dout)
-        self.d_W, self.d_b = self.factor * vars(self).pop("dW"), vars(self).pop("db")
-        return dx
-
-
-class Stored:
-    """out = x w, where w is kept in the way that is asked for, and no gradient of it."""
-
-    shared = np.array([1.0, 2, 3])
-
-    def __init__(self, way):
-        own = np.array([1.0, 2, 3])
-        self.way, self.kept = way, {"list": [own], "mapping": {"w": own}}.get(way, own)
-        self.kept = [{"inner": own}] if way == "deep" else self.kept
-        self.kept = None if way == "class" else self.kept
+def scaled(read, slope=None, **kept):
+    """out = x * read(layer). If it learns a, slope(layer) is that of read with respect to a."""
 
     def forward(self, x):
-        ways = {"list": lambda: self.kept[0], "mapping": lambda: self.kept["w"]}
-        ways |= {"deep": lambda: self.kept[0]["inner"], "class": lambda: Stored.shared}
-        self.w = ways.get(self.way, lambda: self.kept)().copy()
-        return x * self.w
+        self.x, self.factor = x, read(self) + 0.0
+        return x * self.factor
 
     def backward(self, dout):
-        return dout * self.w
+        if slope:
+            self.da = np.sum(dout * self.x * slope(self), axis=0 if self.a.ndim else None)
+        return dout * self.factor
+
+    return Mine(forward, backward, **kept, **({"da": None} if slope else {}))
 
 
-@FULL_AND_SAMPLED
-def test_a_parameter_under_another_name_is_named(samples):
-    rng = np.random.default_rng(0)
-    W, b = rng.standard_normal((4, 3)), np.zeros(3)  # the same step in all of b would go unseen
-    network = TwoLayerNet(5, 4, 3, 1.0, rng=0)
-    network.layers["Affine2"] = OtherName(W, b, factor=7)
-    x, before = rng.standard_normal((3, 5)), (W.copy(), b.copy())
-    report = check_gradient(network, x, [0, 1, 2], samples=samples)
-    assert report and report.ok and report.failed == []  # it may be a constant
-    assert report.unseen == ["Affine2.W", "Affine2.b"]
-    for name in report.unseen:
-        assert name in report.verdict()
-    assert "agrees with the numerical gradient." not in report.verdict()
-    np.testing.assert_array_equal(W, before[0])
-    np.testing.assert_array_equal(b, before[1])
-    assert check_layer(network.layers["Affine2"], x[:, :4]).unseen == ["OtherName.W", "OtherName.b"]
+def near_1(a):
+    assert abs(a - 1) < 1e-3
+    return a
 
 
-@parametrize("way, name", [
-    ("attribute", "Mine.kept"), ("list", "Mine.kept[0]"), ("mapping", "Mine.kept['w']"),
-    ("deep", "Mine.kept[0]['inner']"), ("class", "Mine.shared"),
+EIGHT, FOUR = np.arange(8.0), np.arange(1.0, 5)
+
+
+@parametrize("layer, names", [
+    (scaled(lambda L: L.W, W=FOUR.copy(), d_W=None), ["W"]),  # as in a later book
+    (scaled(lambda L: L.kept[0], kept=[FOUR.copy()]), ["kept[0]"]),
+    (scaled(lambda L: L.kept["w"], kept={"w": FOUR.copy()}), ["kept['w']"]),
+    (scaled(lambda L: L.kept[0]["w"], kept=[{"w": FOUR.copy()}]), ["kept[0]['w']"]),
+    (scaled(lambda L: L.inner.c, inner=Mine(c=FOUR.copy())), ["inner.c"]),
+    # a starts at 0, and hides c; or it may move by a step of a difference, not by a hundredth.
+    (scaled(lambda L: 1 + L.a * L.c, lambda L: L.c, a=np.array(0.0), c=FOUR.copy()), ["c"]),
+    (scaled(lambda L: near_1(L.a) * L.c, lambda L: L.c, a=np.array(1.0), c=FOUR.copy()), ["c"]),
+    # Half of an array is learnt, and all of it is used.
+    (scaled(lambda L: L.a * L.c[4:], lambda L: L.c[4:], a=EIGHT[:4], c=EIGHT), ["c"]),
+    (scaled(lambda L: L.a, lambda L: 1, a=FOUR, same=FOUR.reshape(2, 2)), []),  # seen as a
+    (Mine(lambda self, x: self.log.append(x) or x, log=[], xp=np), []),
 ])  # fmt: skip
-def test_an_array_without_a_gradient_is_named_wherever_it_is_kept(way, name):
-    layers = OrderedDict(Mine=Stored(way), Affine1=Affine.random(3, 2, 1, rng=0))
-    assert check_gradient(Network(layers, SoftmaxWithLoss()), np.eye(3), [0, 1, 0]).unseen == [name]
-    assert check_layer(Stored(way), np.eye(3)).unseen == [name.replace("Mine", "Stored")]
-
-
-def test_an_array_without_a_gradient_is_named_in_a_class_of_ones_own():
-    network = OwnRegression()
-    assert check_gradient(network, OWN_X, OWN_T).unseen == []
-    del network.params["b1"]
-    network.params = dict(network.params)
-    network.b1 = np.ones(5)
-
-    def loss(x, t):
-        z = np.tanh(x @ network.params["W1"] + network.b1)
-        return np.sum((z @ network.params["W2"] - t) ** 2) / len(x)
-
-    network.loss, right = loss, network.gradient
-
-    def gradient(x, t):
-        network.params["b1"] = network.b1
-        grad = right(x, t)
-        del network.params["b1"], grad["b1"]
-        return grad
-
-    network.gradient = gradient
-    assert check_gradient(network, OWN_X, OWN_T).unseen == ["OwnRegression.b1"]
-
-
-def test_what_forward_keeps_and_writes_anew_is_not_named():
-    x = np.random.default_rng(0).standard_normal((4, 6))
-    layers = [Affine.random(6, 3, 1, rng=0), Relu(), Sigmoid(), LeakyRelu(), Softmax()]
-    layers += [Standardised(), LargestOfARow(), InPlace(np.eye(6), np.zeros(6))]
-    for layer in layers:
-        assert check_layer(layer, x).unseen == [], layer
-    network, x, t = network_and_batch(0)
-    network.layers["Affine1"].WT = network.layers["Affine1"].W.T  # a view of what is learnt
-    network.history, network.x_train = [np.ones(3)], x
-    assert check_gradient(network, x, t).unseen == []
-
-
-class Zeroed:
-    """out = x + a F(x), where a starts at 0, and hides F until it has moved."""
-
-    def __init__(self, inner):
-        self.inner, self.a, self.da = inner, np.array(0.0), None
-
-    def forward(self, x):
-        self.kept = self.inner.forward(x)
-        return x + self.a * self.kept
-
-    def backward(self, dout):
-        self.da = np.sum(dout * self.kept)
-        return dout + self.inner.backward(self.a * dout)
-
-
-def test_a_factor_of_0_hides_no_array_and_neither_does_shared_memory():
-    W = np.random.default_rng(0).standard_normal((4, 4))
-    report = check_layer(Zeroed(OtherName(W, np.zeros(4))), OWN_X)
-    assert report.unseen == ["Zeroed.inner.W", "Zeroed.inner.b"]
-
-    class Halves(Affine):
-        """Learns the left half of an array, and uses the right half too."""
-
-        def __init__(self, both):
-            self.both = both
-            super().__init__(both[:, :3], np.zeros(3))
-
-        def forward(self, x):
-            return super().forward(x) * self.both[0, 3:]
-
-        def backward(self, dout):
-            return super().backward(dout * self.both[0, 3:])
-
-    both = np.random.default_rng(1).standard_normal((4, 6))
-    before = both.copy()
-    assert check_layer(Halves(both), OWN_X).unseen == ["Halves.both"]
-    np.testing.assert_array_equal(both, before)
-
-
-def test_a_forward_that_takes_no_other_parameters_is_checked_all_the_same():
-    """Its parameter may move by a step of a difference, and not by a hundredth."""
-
-    class Narrow:
-        def __init__(self):
-            self.a, self.da, self.c = np.array(1.0), None, np.array(2.0)
-
-        def forward(self, x):
-            assert abs(self.a - 1) < 1e-3
-            self.x = x
-            return self.a * self.c * x
-
-        def backward(self, dout):
-            self.da = np.sum(dout * self.c * self.x)
-            return dout * self.a * self.c
-
-    layer = Narrow()
+def test_an_array_that_has_no_gradient_is_named_wherever_it_is_kept(layer, names):
+    before = copy.deepcopy({key: value for key, value in vars(layer).items() if key in "aWkeptc"})
     report = check_layer(layer, OWN_X)
+    assert_right(report)  # it may be a constant
+    assert report.unseen == [f"Mine.{name}" for name in names]
+    report = check_gradient(chain(Odd=layer, Affine1=affine(4)), OWN_X, T3)
     assert_right(report)
-    assert report.unseen == ["Narrow.c"] and layer.a == 1
-
-
-def test_a_history_of_inputs_and_modules_are_not_named():
-    class Remembers(Relu):
-        def __init__(self):
-            self.history, self.xp = [], np
-
-        def forward(self, x):
-            self.history.append(x)
-            return super().forward(x)
-
-    network, x, t = network_and_batch(0)
-    network.layers["Relu1"] = Remembers()
-    assert check_gradient(network, x, t).unseen == []
-    assert check_layer(Remembers(), x).unseen == []
-
-
-def test_a_block_that_builds_its_layers_in_the_first_forward_is_checked():
-    class Lazy:
-        inner = None
-
-        def forward(self, x):
-            self.inner = self.inner or Affine.random(x.shape[1], 4, 1, rng=0)
-            return self.inner.forward(x)
-
-        def backward(self, dout):
-            return self.inner.backward(dout)
-
-    layers = OrderedDict(Lazy1=Lazy(), Affine1=Affine.random(4, 4, 1, rng=1))
-    report = check_gradient(Network(layers, SoftmaxWithLoss()), OWN_X, [0, 1, 2])
-    assert_right(report)
-    assert list(report) == ["W1", "b1", "W2", "b2"] and report.unseen == []
-
-
-def test_chance_in_a_chain_is_refused():
-    class Dropout:
-        """As in the book: train_flg is an argument, and True."""
-
-        def forward(self, x, train_flg=True):
-            self.mask = np.random.rand(*x.shape) > 0.5
-            return x * self.mask
-
-        def backward(self, dout):
-            return dout * self.mask
-
-    network, x, t = network_and_batch(0)
-    network.layers["Relu2"] = Dropout()
-    for seed in range(5):
-        np.random.seed(seed)
-        with pytest.raises(ValueError):
-            check_gradient(network, x, t)
-
-
-# The first layer needs no dx; the last may take probabilities
-
-
-class Embedding:
-    """Row number x of W. It has no dx: nothing comes before it."""
-
-    def __init__(self, W):
-        self.W, self.dW = W, None
-
-    def forward(self, x):
-        self.x = x.astype(int)[:, 0]
-        return self.W[self.x]
-
-    def backward(self, dout):
-        self.dW = np.zeros_like(self.W)
-        np.add.at(self.dW, self.x, dout)
-
-
-def tanh(slope=lambda out: 1 - out**2):
-    return Function(np.tanh, lambda x: slope(np.tanh(x)))
-
-
-def test_a_first_layer_without_dx_is_not_accused():
-    W = np.random.default_rng(0).standard_normal((5, 4))
-    layers = OrderedDict(Embedding1=Embedding(W), Tanh1=tanh())
-    layers["Affine1"] = Affine.random(4, 3, 1, rng=1)
-    network = Network(layers, SoftmaxWithLoss())
-    x, t = np.array([[0], [2], [4]]), [0, 1, 2]
-    assert_right(check_gradient(network, x, t))
-    layers["Tanh1"] = tanh(lambda out: 1 - out)
-    assert check_gradient(network, x, t).suspects == ["Tanh1"]
-    layers["Tanh1"] = tanh()
-    layers["Embedding1"].__class__ = spoiled("dW", lambda L, *_: 2 * L.dW)(Embedding)
-    assert check_gradient(network, x, t).suspects == ["Embedding1"]
-
-
-class CrossEntropy:
-    """A last layer that takes probabilities."""
-
-    factor = 1
-
-    def forward(self, y, t):
-        self.y, self.t = y, t
-        return cross_entropy_error(y, t)
-
-    def backward(self, dout):
-        return -self.factor * dout * np.eye(self.y.shape[1])[self.t] / self.y / len(self.y)
-
-
-def test_a_last_layer_that_takes_probabilities_is_checked():
-    x = np.random.default_rng(0).standard_normal((3, 5))
-    layers = OrderedDict(Affine1=Affine.random(5, 3, 1, rng=0), Softmax1=Softmax())
-    network = Network(layers, CrossEntropy())
-    assert_right(check_gradient(network, x, np.array([0, 1, 2])))
-    network.lastLayer.factor = 2
-    assert check_gradient(network, x, np.array([0, 1, 2])).suspects == ["lastLayer"]
+    assert report.unseen == [f"Odd.{name}" for name in names]
+    assert all(name in report.verdict() for name in report.unseen)
+    assert ("agrees with the numerical gradient." in report.verdict()) == (not names)
+    np.testing.assert_equal({key: vars(layer)[key] for key in before}, before)
 
 
 # Likely causes: a factor is named, and nothing is said of what only looks alike
@@ -1194,56 +884,38 @@ def causes_of(bug, *shape):
     return check_layer(layer, np.random.default_rng(0).standard_normal((7, shape[0]))).causes
 
 
-@parametrize(
-    "factor, words",
-    [(-1, "-1 times what it should be. Is a sign"), (2, "2 times what it should be. Is something"),
-     (0.5, "0.5 times"), (7, "batch size"), (1 / 7, "batch size"), (3, "3 times"), (0, "zero")],
-)  # fmt: skip
-def test_a_factor_is_told_once_for_all_that_have_it(factor, words):
-    [cause] = causes_of(
-        lambda right: dW(lambda L, *_: factor * L.dW)(db(lambda L, *_: factor * L.db)(right)), 3, 6
-    )
-    assert cause.startswith("W, b: ") and words in cause
+def forgets_b(right):
+    return type("Forgetful", (right,), {"forward": lambda self, x: right.forward(self, x) - self.b})
 
 
-def test_a_forward_that_forgets_a_parameter_is_thought_of():
-    class Forgetful(Affine):
-        def forward(self, x):
-            return super().forward(x) - self.b
-
-    [cause] = causes_of(lambda right: Forgetful, 4, 3)
-    assert cause.startswith("b: ") and "every numerical gradient is zero" in cause
-
-
-@parametrize(
-    "spoil",
-    [
-        lambda dW: plus(dW, (0, 1)),  # 1 of 20 is off: the others say nothing
-        lambda dW: dW * np.linspace(0.5, 2, 20).reshape(dW.shape),
-        lambda dW: dW * (1 + 5e-6),
-    ],
-    ids=["one", "all", "slightly"],
-)
-@parametrize("shape", [(1, 20), (4, 5)])  # a row is its own transpose
-def test_what_has_no_likeness_is_not_given_one(spoil, shape):
-    assert causes_of(dW(lambda L, *_: spoil(L.dW)), *shape) == []
+@parametrize("bug, shape, words", [
+    *[(lambda right, f=f: dW(lambda L, *_: f * L.dW)(db(lambda L, *_: f * L.db)(right)), (3, 6),
+       ["W, b", word]) for f, word in
+      [(-1, "-1 times"), (-1, "sign"), (2, "2 times"), (2, "twice"), (0.5, "0.5 times"),
+       (7, "batch size"), (1 / 7, "batch size"), (3, "3 times"), (0, "zero")]],
+    (forgets_b, (4, 3), ["b", "numerical", "zero"]),
+    # What has no likeness is given none: 1 of 20 is off, or each in its own way, or slightly.
+    *[(dW(spoil), shape, None) for shape in [(1, 20), (4, 5)] for spoil in [  # a row is its own .T
+        lambda L, *_: plus(L.dW, (0, 1)),
+        lambda L, *_: L.dW * np.linspace(0.5, 2, 20).reshape(L.dW.shape),
+        lambda L, *_: L.dW * (1 + 5e-6)]],
+    (db(lambda L, *_: 2 * L.db), (6, 1), None),  # and neither is one number alone
+    (db(lambda L, *_: 2 * L.db), (6, 2), ["b", "2 times"]),
+])  # fmt: skip
+def test_a_likely_cause_is_told_once_or_nothing(bug, shape, words):
+    causes = causes_of(bug, *shape)
+    assert len(causes) == (words is not None)
+    assert words is None or causes[0].startswith(f"{words[0]}: ")
+    assert all(word in causes[0] for word in words or [])
 
 
-def test_one_number_alone_has_no_likeness():
-    for M, count in [(1, 0), (2, 1)]:
-        assert len(causes_of(db(lambda L, *_: 2 * L.db), 6, M)) == count
-
-
-@parametrize(
-    "slopes, factors",
-    [
-        ([1] * 20, [1] + [2] * 19),  # one has another factor
-        ([1e5] * 2 + [0.01] * 5, [2] * 2 + [1] * 5),  # rounding may leave little of the small ones
-    ],
-)
+@parametrize("slopes, factors", [
+    ([1] * 20, [1] + [2] * 19),  # one has another factor
+    ([1e5] * 2 + [0.01] * 5, [2] * 2 + [1] * 5),  # rounding may leave little of the small ones
+])  # fmt: skip
 def test_a_factor_is_read_off_the_large_slopes_and_most_entries(slopes, factors):
     slopes, factors = np.array(slopes), np.array(factors)
-    layer = Function(lambda x: slopes * x, lambda x: factors * slopes)
+    layer = function(lambda x: slopes * x, lambda x: factors * slopes)
     [cause] = check_layer(layer, np.linspace(0.1, 0.7, len(slopes))).causes
     assert "2 times" in cause
 
@@ -1251,24 +923,27 @@ def test_a_factor_is_read_off_the_large_slopes_and_most_entries(slopes, factors)
 def test_a_small_number_added_to_y_is_thought_of():
     """As the textbook does, against log(0); its backward takes no notice."""
 
-    class BooksLast(SoftmaxWithLoss):
-        def forward(self, x, t):
-            super().forward(x, t)
-            return -float(np.sum(self.t * np.log(self.y + 1e-7))) / len(self.y)
-
     network = TwoLayerNet(4, 4, 10, 0.1, rng=0)
-    network.lastLayer = BooksLast()
-    report = check_gradient(network, OWN_X, [0, 1, 2], tolerance=1e-7)
+    last = network.lastLayer
+    loss = lambda: -float(np.sum(last.t * np.log(last.y + 1e-7))) / len(last.y)  # noqa: E731
+    last.forward = lambda x, t: [SoftmaxWithLoss.forward(last, x, t), loss()][1]
+    report = check_gradient(network, OWN_X, T3, tolerance=1e-7)
     assert "b2" in report.failed and any("1e-7" in cause for cause in report.causes)
 
 
 # Sampling
 
 
+def images():
+    """Stand-ins for digits: three pixels in four are dark, some of them in all images."""
+    rng = np.random.default_rng(0)
+    return rng.random((3, 784)) * (rng.random((3, 784)) < 0.25), np.arange(3)
+
+
 @parametrize("samples, checked", [(15, [15, 15, 15, 10]), (None, [140, 20, 200, 10])])
 def test_a_sample_is_so_many_entries_of_each_or_all_where_there_are_fewer(samples, checked):
     network, x = TwoLayerNet(7, 20, 10, rng=0), np.random.default_rng(0).random((3, 7))
-    report = check_gradient(network, x, [0, 1, 2], samples=samples)
+    report = check_gradient(network, x, T3, samples=samples)
     assert [check.checked for check in report.values()] == checked
 
 
@@ -1285,12 +960,6 @@ def test_dark_pixels_do_not_hide_a_bug(samples):
         assert report["W1"].checked == samples
 
 
-def images():
-    """Stand-ins for digits: three pixels in four are dark, some of them in all images."""
-    rng = np.random.default_rng(0)
-    return rng.random((3, 784)) * (rng.random((3, 784)) < 0.25), np.arange(3)
-
-
 def test_the_other_half_of_a_sample_lies_anywhere():
     """So backward may forget half of a gradient: it shows where it says 0."""
     network, (x, t) = TwoLayerNet(784, 20, 10, 0.1, rng=0), images()
@@ -1300,17 +969,13 @@ def test_the_other_half_of_a_sample_lies_anywhere():
 
 def test_samples_follow_the_rng_and_the_default_repeats_itself():
     network, (x, t) = TwoLayerNet(784, 20, 10, rng=0), images()
-
-    def figures(rng):
-        return str(check_gradient(network, x, t, samples=5, rng=rng))
-
     np.random.seed(0)
     state = np.random.get_state()[1].copy()
-    assert figures(None) == figures(None) and figures(0) == figures(np.random.default_rng(0))
-    assert figures(1) != figures(0)
-    layer = network.layers["Affine1"]
-    one, two, other = (str(check_layer(layer, x, samples=5, rng=rng)) for rng in (None, None, 0))
-    assert one == two != other
+    for check in (
+        lambda rng: str(check_gradient(network, x, t, samples=5, rng=rng)),
+        lambda rng: str(check_layer(network.layers["Affine1"], x, samples=5, rng=rng)),
+    ):
+        assert check(None) == check(None) != check(0) == check(np.random.default_rng(0)) != check(1)
     assert (np.random.get_state()[1] == state).all()
 
 
@@ -1331,128 +996,111 @@ def test_a_last_layer_that_is_wrong_in_few_places_is_blamed_in_a_sample_too(samp
     network = TwoLayerNet(20, 15, 10, 1.0, rng=0)
     plant(dx(lambda L, dout, _: dout * L.y / 3), network, "lastLayer")
     x = np.random.default_rng(0).random((3, 20))
-    report = check_gradient(network, x, [0, 1, 2], samples=samples)
+    report = check_gradient(network, x, T3, samples=samples)
     assert report.failed[-1] == "lastLayer" and report.suspects == ["lastLayer"]
 
 
-def test_a_network_with_all_gradients_wrong_takes_hardly_more_losses():
-    counts, x = [], np.random.default_rng(0).random((3, 20))
+def test_a_layer_with_all_gradients_wrong_takes_hardly_more_calls():
+    counts = []
     for factor in (1, 2):
-        network, calls = TwoLayerNet(20, 15, 10, 1.0, rng=0), []
-        right = network.loss
-        network.loss = lambda x, t, calls=calls, right=right: calls.append(x) or right(x, t)
-        plant(dx(lambda L, _, dx, f=factor: f * dx), network, "lastLayer")
-        report = check_gradient(network, x, [0, 1, 2])
+        layer, calls = function(lambda x: x**2, lambda x, f=factor: f * 2 * x), []
+        layer.f = lambda x, calls=calls: calls.append(1) or x**2
+        check_layer(layer, np.linspace(1, 2, 50))
         counts.append(len(calls))
-    assert report.failed == ["W1", "b1", "W2", "b2", "lastLayer"]
-    assert counts[1] <= 1.1 * counts[0]
+    assert counts[1] <= 1.2 * counts[0]
 
 
 # What is refused
 
 
-class Writes(Affine):
-    """Writes into one of its arrays, so many times, in forward or in backward."""
-
-    def forward(self, x):
-        self.write("forward", x=x)
-        return super().forward(x)
-
-    def backward(self, dout, need_dx=True):
-        self.write("backward", dout=dout)
-        return super().backward(dout)
-
-    def write(self, now, **given):
-        if now == self.when and self.times > 0:
-            self.times -= 1
-            (given | {"W": self.W, "b": self.b})[self.what][0] += self.by
-            if self.fails:
-                raise ValueError(self.what)
-
-
-@parametrize(
-    "what, when, times, fails",
-    [
-        ("x", "forward", 99, False),
-        ("W", "forward", 99, False),
-        ("b", "forward", 1, False),  # as a layer might that starts from its first data
-        ("W", "backward", 99, False),
-        ("W", "forward", 99, True),
-        ("dout", "backward", 99, False),
-    ],
-)
+@parametrize("what, when, times, fails", [
+    ("x", "forward", 99, False),
+    ("W", "forward", 99, False),
+    ("b", "forward", 1, False),  # as a layer might that starts from its first data
+    ("W", "backward", 99, False),
+    ("W", "forward", 99, True),
+    ("dout", "backward", 99, False),
+])  # fmt: skip
 @parametrize("by", [-0.5, 0.5])
 def test_a_write_is_refused_and_put_right(what, when, times, fails, by):
+    class Writes(Affine):
+        left = times
+
+        def forward(self, x):
+            return self.write("forward", x=x) or super().forward(x)
+
+        def backward(self, dout):
+            return self.write("backward", dout=dout) or super().backward(dout)
+
+        def write(self, now, **given):
+            if now == when and self.left:
+                self.left -= 1
+                (given | {"W": self.W, "b": self.b})[what][0] += by
+                if fails:
+                    raise ValueError(what)
+
     network, x, t = network_and_batch(0)
-    W, b, x_before = network.params["W1"], network.params["b1"], x.copy()
-    checks = [lambda layer: check_layer(layer, x)]
-    if what != "dout":  # in a network, that belongs to nobody else
-        checks.append(lambda layer: check_gradient(network, x, t))
-    for check in checks:
+    W, b, x_before = network.params["W1"].copy(), network.params["b1"].copy(), x.copy()
+    checks = [lambda layer: check_layer(layer, x), lambda layer: check_gradient(network, x, t)]
+    for check in checks[: 1 if what == "dout" else 2]:  # in a network, dout is nobody else's
         layer = network.layers["Affine1"] = Writes(W.copy(), b.copy())
-        layer.what, layer.when, layer.times, layer.fails, layer.by = what, when, times, fails, by
         with pytest.raises(ValueError, match=rf"\b{what}"):
             check(layer)
         for array, before in [(layer.W, W), (layer.b, b), (x, x_before)]:
-            np.testing.assert_array_equal(array, before)
+            same(array, before)
 
 
 def test_a_write_into_the_labels_is_refused():
-    class SpoilsLabels(SoftmaxWithLoss):
-        def forward(self, x, t):
-            loss = super().forward(x, t)
-            t[...] = 0
-            return loss
-
     network, x, t = network_and_batch(0)
-    network.lastLayer, before = SpoilsLabels(), t.copy()
+    forward, before = network.lastLayer.forward, t.copy()
+    network.lastLayer.forward = lambda x, t: [forward(x, t), t.fill(0)][0]
     with pytest.raises(ValueError, match=r"\bt\b"):
         check_gradient(network, x, t)
-    np.testing.assert_array_equal(t, before)
+    same(t, before)
 
 
-def test_a_check_that_is_interrupted_beside_a_kink_leaves_the_parameters_as_they_were():
-    """Backward is called for another batch, for the gradients, at the kink, and beside it."""
+def test_a_check_that_is_interrupted_leaves_the_parameters_as_they_were():
+    """For another batch, for the gradients, in a difference, at a kink of Relu, or beside it."""
+    for call in range(1, 100, 2):
+        network, calls = TwoLayerNet(4, 6, 3, 1.0, rng=0), itertools.count(1)
+        before = network.params.copy()
 
-    class Interrupted(Relu):
-        calls = 0
-
-        def backward(self, dout):
-            self.calls += 1
-            if self.calls == 4:
+        def interrupted(self, x, calls=calls, call=call):
+            if next(calls) == call:
                 raise KeyboardInterrupt
-            return super().backward(dout)
+            return Relu.forward(self, x)
 
-    network = TwoLayerNet(4, 6, 3, 1.0, rng=0)
-    network.layers["Relu1"] = Interrupted()
-    with pytest.raises(KeyboardInterrupt):
-        check_gradient(network, np.zeros((2, 4)), [0, 1])
-    assert network.params["b1"].tolist() == [0] * 6
-
-
-@parametrize("by", [-1, 1])
-def test_a_layer_that_answers_differently_each_time_is_refused(by):
-    numbers, (network, x, t) = itertools.count(1, by), network_and_batch(0)
-    network.layers["Relu1"] = Function(lambda x: next(numbers) * x, lambda x: 1)
-    with pytest.raises(ValueError):
-        check_layer(network.layers["Relu1"], x)
-    with pytest.raises(ValueError):
-        check_gradient(network, x, t)
+        plant(lambda right, f=interrupted: type("Relu", (right,), {"forward": f}), network, "Relu1")
+        with pytest.raises(KeyboardInterrupt):
+            check_gradient(network, np.zeros((2, 4)), [0, 1])
+        assert_as_before(network, before)
 
 
-@parametrize(
-    "place, bug, name, blamed",
-    [
-        ("Affine1", dW(lambda L, *_: L.dW.T), "dW", "Affine1"),
-        ("Affine2", dW(lambda *_: None), "dW", "Affine2"),
-        ("Affine3", db(lambda L, dout, _: dout), "db", "Affine3"),
-        ("Affine4", dx(lambda L, _, dx: dx.T), "dx", "Relu2"),  # to which it is handed
-    ],
-)
+@parametrize("answer", [
+    *[lambda self, x, by=by: [setattr(self, "n", self.n + by), self.n * x][1] for by in (-1, 1)],
+    lambda self, x: x * (np.random.rand(*x.shape) > 0.5),
+], ids=["less", "more", "chance"])  # fmt: skip
+def test_a_layer_that_answers_differently_each_time_is_refused(answer):
+    network, x, t = network_and_batch(0)
+    for seed in range(3):
+        np.random.seed(seed)
+        network.layers["Relu1"] = Mine(answer, n=1)
+        with pytest.raises(ValueError):
+            check_layer(network.layers["Relu1"], x)
+        with pytest.raises(ValueError):
+            check_gradient(network, x, t)
+
+
+@parametrize("place, bug, name, blamed", [
+    ("Affine1", dW(lambda L, *_: L.dW.T), "dW", "Affine1"),
+    ("Affine2", dW(lambda *_: None), "dW", "Affine2"),
+    ("Affine3", db(lambda L, dout, _: dout), "db", "Affine3"),
+    ("Affine4", dx(lambda L, _, dx: dx.T), "dx", "Affine4|Relu2"),  # to which it is handed
+])  # fmt: skip
 def test_a_gradient_of_another_shape_is_refused_by_its_name(place, bug, name, blamed):
     network, x, t = network_and_batch(1)
     layer = plant(bug, network, place)
-    with pytest.raises(ValueError, match=f"^{blamed}.*d"):
+    with pytest.raises(ValueError, match=blamed):
         check_gradient(network, x, t)
     with pytest.raises(ValueError, match=name):
         check_layer(layer, np.ones((N, len(layer.W))))
@@ -1481,7 +1129,7 @@ def rows(report):
 def test_the_report_gives_figures_a_table_and_words():
     network = TwoLayerNet(4, 4, 3, 1.0, rng=0)
     plant(dW(lambda L, *_: plus(L.dW, (2, 1), 0.25)), network, "Affine2")
-    report = check_gradient(network, OWN_X, [0, 1, 2])
+    report = check_gradient(network, OWN_X, T3)
     assert isinstance(report, GradientReport) and list(report) == ["W1", "b1", "W2", "b2"]
     check = report["W2"]
     assert check.shape == (4, 3) and (check.checked, check.kinks) == (12, 0)
@@ -1490,29 +1138,22 @@ def test_the_report_gives_figures_a_table_and_words():
     assert check.mean_abs_diff == pytest.approx(0.25 / 12, rel=1e-6)
     size = max(abs(check.backprop), abs(check.numerical))
     assert check.max_rel_error == pytest.approx(0.25 / size, rel=0.01)
-
-    def loss(W2):  # the same network, by autograd
-        h = anp.maximum(OWN_X @ network.params["W1"] + network.params["b1"], 0)
-        s = h @ W2 + network.params["b2"]
-        return anp.mean(anp.log(anp.sum(anp.exp(s), axis=1)) - s[anp.arange(3), anp.arange(3)])
-
-    right = autograd.grad(loss)(network.params["W2"])
+    # dL/dW2 = h^T (y - t) / 3, by hand
+    h = np.maximum(OWN_X @ network.params["W1"] + network.params["b1"], 0)
+    e = np.exp(h @ network.params["W2"] + network.params["b2"])
+    right = h.T @ (e / e.sum(axis=1, keepdims=True) - np.eye(3)) / 3
     assert check.numerical == pytest.approx(right[2, 1], rel=1e-6)
     assert 0 < report["b2"].mean_abs_diff < 1e-9 and report["b2"].ok
     with pytest.raises(KeyError, match="W9"):
         report["W9"]
 
-    assert [(row[0], row[-1]) for row in rows(report).values()] == [
-        ("W1", "ok"), ("b1", "ok"), ("W2", "FAILED"), ("b2", "ok")
-    ]  # fmt: skip
+    assert {name: row[-1] for name, row in rows(report).items()} == {
+        "W1": "ok", "b1": "ok", "W2": "FAILED", "b2": "ok"
+    }  # fmt: skip
     assert rows(report)["W2"][1:4] == ["4x3", "12", "0"]
     words = str(report).split("\n\n")[1]
     assert "[2, 1]" in words and "DISAGREES" in words and report.suspects == ["Affine2"]
-    assert (
-        "Affine2" in report.causes[-1]
-        and "wrong dW" in report.causes[-1]
-        and all(cause in words for cause in report.causes)
-    )
+    assert "Affine2" in report.causes[-1] and all(cause in words for cause in report.causes)
     assert repr(report) == str(report) and "FAILED" in repr(report["W2"])
     right = check_gradient(*network_and_batch(0))
     assert "DISAGREES" not in str(right) and [row[-1] for row in rows(right).values()] == ["ok"] * 8
@@ -1521,9 +1162,9 @@ def test_the_report_gives_figures_a_table_and_words():
 def test_the_worst_entry_is_that_of_those_that_disagree():
     """1e9 + 100 agrees with 1e9 to a relative 1e-7; 10 for 1 is less far off, and wrong."""
     slopes, x = np.array([1e9, 1.0, 1.0]), np.array([0.1, 0.2, 0.3])
-    check = check_layer(Function(lambda x: slopes * x, lambda x: slopes + [100, 0, 0]), x)["x"]
+    check = check_layer(function(lambda x: slopes * x, lambda x: slopes + [100, 0, 0]), x)["x"]
     assert check.ok and check.worst_index == (0,)
-    check = check_layer(Function(lambda x: slopes * x, lambda x: slopes + [100, 0, 9]), x)["x"]
+    check = check_layer(function(lambda x: slopes * x, lambda x: slopes + [100, 0, 9]), x)["x"]
     assert not check.ok and check.worst_index == (2,)
     assert check.backprop == pytest.approx(10 * check.numerical, rel=1e-3)
 
@@ -1539,7 +1180,7 @@ def test_what_is_too_small_to_measure_is_not_called_right():
 
 def test_a_check_that_saw_nothing_is_not_true():
     """All lies at a kink, or is smaller than rounding."""
-    tiny = Function(lambda x: 0 * x, lambda x: 1e-12)
+    tiny = function(lambda x: 0 * x, lambda x: 1e-12)
     for layer, x, kinks in [(Relu(), np.zeros((3, 5)), 15), (tiny, np.ones(3), 0)]:
         report = check_layer(layer, x)
         assert report.ok and not report and report.failed == []
@@ -1549,18 +1190,14 @@ def test_a_check_that_saw_nothing_is_not_true():
 def test_a_progress_bar_shows_in_a_terminal_after_a_second_and_is_gone_at_the_end(
     monkeypatch, capfd
 ):
-    class Slow(Relu):
-        def forward(self, x):
-            time.sleep(0.05)
-            return super().forward(x)
-
-    check_layer(Slow(), np.linspace(1, 2, 12))  # 12 differences of 0.1 s each; but nobody watches
+    slow = Mine(lambda self, x: [time.sleep(0.05), x][1])
+    check_layer(slow, np.linspace(1, 2, 12))  # 12 differences of 0.1 s each; but nobody watches
     assert capfd.readouterr() == ("", "")
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr("sys.stderr", terminal)
     check_layer(Relu(), np.ones(3))
     assert terminal.getvalue() == ""
-    check_layer(Slow(), np.linspace(1, 2, 14))
+    check_layer(slow, np.linspace(1, 2, 14))
     *_, last_shown, end = terminal.getvalue().split("\r")
     assert "x:" in terminal.getvalue() and end == "" and last_shown.strip() == ""
