@@ -145,8 +145,7 @@ def learnt(layer, place):
     kept, names = kept_by(layer), []
     made = passing(layer)
     for name, value in kept.items():
-        gradient = kept.get(f"d{name}", kept)  # before backward None or 0, and then numbers
-        if name in made or not (gradient is None or isinstance(gradient, NUMBERS)):
+        if f"d{name}" not in kept or name in made or not is_gradient(kept[f"d{name}"]):
             continue
         if isinstance(value, NUMBERS):
             names.append(name)
@@ -163,6 +162,11 @@ def learnt(layer, place):
             came = f"it in the class, which all its objects share; write self.{name} in __init__"
             raise wrong(TypeError, f"{what} {name} in the layer itself", came, at=place)
     return names
+
+
+def is_gradient(value):
+    """Is it one before backward, None or 0, or numbers afterwards?"""
+    return value is None or isinstance(value, NUMBERS) and not (type(value) is int and value)
 
 
 def is_float_array(value):
@@ -245,6 +249,8 @@ def decide(layers, x):
     is made anew from x. Else it is made from the old one, which is refused.
     """
     found, things = find(layers), layers.values()
+    if not any(f"d{name}" in kept_by(layer) for _, layer, _ in found for name in kept_by(layer)):
+        return
     before = {id(each): each.copy() for _, layer, _ in found for _, each in arrays_of(layer)}
     try:
         with untouched(*things):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.guards.learnt import NUMBERS, find, outline, with_keys
+from common.guards.learnt import find, is_gradient, outline, with_keys
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 from common.guards.untouched import same
 
@@ -156,7 +156,7 @@ def check_same_names(found, before):
                 check_seen_before(place, name)
         for name in known.get(id(layer), ()):
             gradient = getattr(layer, f"d{name}", None)
-            if name not in names and not (gradient is None or isinstance(gradient, NUMBERS)):
+            if name not in names and not is_gradient(gradient):
                 raise wrong(TypeError, f"d{name} as an array of floats", kind(gradient), at=place)
 
 
