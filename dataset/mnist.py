@@ -92,28 +92,31 @@ def _not_data(path):
     return "" if head else "an empty file; download it again"
 
 
-def _read_idx(path, shape, *expected):
-    """The array (N, *shape) in an IDX file. If it begins with bytes 1f 8b, it is gzipped."""
+def _read_idx(path, shape, *count):
+    """The array (N, *shape) in an IDX file. If it begins with bytes 1f 8b, it is gzipped.
+
+    count : what N should be, in words and as a number
+    """
     try:
         with open(path, "rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             file = gzip.GzipFile(fileobj=file) if packed else file
-            return _read_stream(path, file, shape, *expected)
+            return _read_stream(path, file, shape, count)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: expected whole data, got: {error}; download it again") from None
     except OSError as error:
         raise OSError(f"{path}: expected a file that can be read, got: {error}") from None
 
 
-def _read_stream(path, file, shape, *expected):
+def _read_stream(path, file, shape, count):
     header = file.read(8 + 4 * len(shape))
     _check(path, "bytes of header:", 8 + 4 * len(shape), len(header))
     magic, N, *rest = struct.unpack(f">{2 + len(shape)}I", header)
     _check(path, "magic number", 0x801 + len(shape), magic)
-    _check(path, "dimensions", (min(max(N, 1), MOST), *shape), (N, *rest))
-    if expected:
-        _check(path, *expected, N)
+    _check(path, "dimensions", (max(N, 1), *shape), (N, *rest))
+    _check(path, "no more samples than", min(N, MOST), N)
+    _check(path, *(count or ("samples", N)), N)
     size, data = N * math.prod(shape), bytearray()  # a bytearray can be written, so the array can
     # Read in pieces, since the header may promise more than there is, and no further than that;
     # but to the end, where gzip compares the checksum.

@@ -68,7 +68,7 @@ def _numbers(picture, expected, colours, reader):
     try:
         picture = np.asarray(picture)
     except ValueError:
-        raise ValueError(f"expected {expected}, got rows or pictures of several sizes; {many}") from None
+        raise ValueError(f"expected {expected}, got several sizes; {many}") from None
     if picture.dtype.kind not in "buif":
         hint = "if it is a path, pass PIL.Image.open(path)"
         raise TypeError(f"expected {expected}, got dtype {picture.dtype}; {hint}")
