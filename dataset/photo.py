@@ -63,7 +63,7 @@ def centred(ink):
 
 
 def _numbers(picture, expected, colours, reader):
-    """The picture as an array, without axes of length 1 beside (H, W) and colours."""
+    """The picture as an array (H, W) or (H, W, colours), or an error that says what it is."""
     many = f"of several pictures, np.concatenate([{reader}(each) for each in pictures])"
     try:
         picture = np.asarray(picture)
@@ -77,7 +77,7 @@ def _numbers(picture, expected, colours, reader):
     if picture.ndim < 2 or picture.shape[2:] not in colours or picture.size == 0:
         hint = f"; {many}" if picture.ndim > 2 else ""
         raise ValueError(f"expected {expected}, got {came}{hint}")
-    if max(picture.shape[:2]) > 25 * min(picture.shape[:2]):  # and so too large for the memory
+    if max(picture.shape[:2]) > 25 * min(picture.shape[:2]):  # no digit, and too much memory
         raise ValueError(f"expected {expected}, got a strip, of {came}")
     return picture
 
@@ -231,11 +231,13 @@ def _one_digit(pieces, ink):
     boxes = [(piece.min(axis=0), piece.max(axis=0) + 1) for piece in pieces]
     at_rim = [(start == 0).any() or (end == shape).any() for start, end in boxes]
     inside = [k for k in range(len(pieces)) if not at_rim[k]]
+    if not pieces:
+        raise _refused("shadows only")
     if not inside and any(((end - start) == shape).any() for start, end in boxes):
         hint = "lines need a darker pen, or paper without them"
         raise _refused("ink from rim to rim: lines, or too little paper around the digit", hint)
     if not inside:
-        raise _refused("ink at the rim only, cut off" if pieces else "shadows only")
+        raise _refused("ink at the rim only", "leave more paper around it")
     first = inside[0]
     start, end = boxes[first]
     if max(end - start) < 0.04 * max(shape):
