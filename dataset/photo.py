@@ -125,8 +125,8 @@ def _ground(picture, white):
     """0, black, if most of the picture is transparent and all ink in it bright; else 1, white."""
     opacity = picture[..., -1] / np.float32(white)
     ink = _light(picture, white, 0)[opacity >= 0.9 * opacity.max()]
-    bright = 2 * np.count_nonzero(opacity) < opacity.size and ink.min() > 0.5 * opacity.max()
-    return 0 if bright else 1
+    drawn = 2 * np.count_nonzero(opacity) < opacity.size
+    return 0 if drawn and ink.min() > 0.5 * opacity.max() else 1
 
 
 def _smooth(grey):
@@ -234,8 +234,7 @@ def _one_digit(pieces, ink):
     if not pieces:
         raise _refused("shadows only")
     if not inside and any(((end - start) == shape).any() for start, end in boxes):
-        hint = "lines need a darker pen, or paper without them"
-        raise _refused("ink from rim to rim: lines, or too little paper around the digit", hint)
+        raise _refused("lines to the rim, or too little paper around it", "lines need a darker pen")
     if not inside:
         raise _refused("ink at the rim only", "leave more paper around it")
     first = inside[0]
@@ -254,8 +253,7 @@ def _one_digit(pieces, ink):
             near = (0.1 if at_rim[k] else 0.15) * max(end - start)
             if ((pieces[k] >= start - near) & (pieces[k] < end + near)).all(axis=1).any():
                 if at_rim[k]:
-                    came = "ink that runs to the rim"
-                    raise _refused(came, "leave paper without lines around it")
+                    raise _refused("ink that runs to the rim", "leave plain paper around it")
                 digit, grown = [*digit, k], True
                 start, end = np.minimum(start, boxes[k][0]), np.maximum(end, boxes[k][1])
     size = max(end - start)

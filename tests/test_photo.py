@@ -461,6 +461,7 @@ WRONG = [
     (centred, 255 - 255 * PAD, "paper"),
     (centred, PAD == 0, "paper"),
     (centred, 240 - 220 * PAD, "paper"),
+    (centred, 80 + 175 * PAD, "paper"),
     (centred, np.pad(1 - PAD, 3), "paper"),
 ]
 for reader in (from_photo, centred):
@@ -468,7 +469,7 @@ for reader in (from_photo, centred):
         (reader, np.where(np.eye(28) > 0, bad, 0), "inf") for bad in (np.nan, np.inf, -np.inf)
     ]
     WRONG += [(reader, np.zeros((0, 28)), "(0, 28)"), (reader, np.eye(784)[0], "(784,)")]
-    WRONG += [(reader, np.eye(*shape), "strip") for shape in ((1, 10_000), (500_000, 2))]
+    WRONG += [(reader, np.eye(*shape), "strip") for shape in ((20, 560), (1, 10_000), (500_000, 2))]
     for several in (np.zeros((5, 28, 28)), [np.eye(28), np.eye(30)]):
         WRONG.append((reader, several, EACH.format(reader.__name__)))
 
