@@ -16,6 +16,8 @@ import numpy as np
 
 __all__ = ["load_mnist"]
 
+MOST = 1_000_000  # samples: a file of more would fill the memory
+
 FILES = {
     "train_images": "train-images-idx3-ubyte",
     "train_labels": "train-labels-idx1-ubyte",
@@ -47,12 +49,11 @@ def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=No
 
 
 def _load_set(folder, part, normalize, flatten, one_hot_label):
-    x = _read_idx(_find(folder, FILES[f"{part}_images"]), (28, 28))
-    path = _find(folder, FILES[f"{part}_labels"])
-    t = _read_idx(path, ())
-    _check(path, "as many labels as images,", len(x), len(t))
+    images, labels = (_find(folder, FILES[f"{part}_{kind}"]) for kind in ("images", "labels"))
+    t = _read_idx(labels, ())
     if t.max() > 9:
-        raise ValueError(f"{path}: expected labels 0 to 9, got {t.max()}; download it again")
+        raise ValueError(f"{labels}: expected labels 0 to 9, got {t.max()}; download it again")
+    x = _read_idx(images, (28, 28), f"as many images as labels in {labels},", len(t))
     x = x.reshape(len(x), 784) if flatten else x.reshape(len(x), 1, 28, 28)
     if normalize:
         x = x.astype(np.float32)
@@ -91,25 +92,31 @@ def _not_data(path):
     return "" if head else "an empty file; download it again"
 
 
-def _read_idx(path, shape):
-    """The array (N, *shape) in an IDX file. If it begins with bytes 1f 8b, it is gzipped."""
+def _read_idx(path, shape, *count):
+    """The array (N, *shape) in an IDX file. If it begins with bytes 1f 8b, it is gzipped.
+
+    count : what N should be, in words and as a number
+    """
     try:
         with open(path, "rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            return _read_stream(path, gzip.GzipFile(fileobj=file) if packed else file, shape)
+            file = gzip.GzipFile(fileobj=file) if packed else file
+            return _read_stream(path, file, shape, count)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: expected whole data, got: {error}; download it again") from None
     except OSError as error:
         raise OSError(f"{path}: expected a file that can be read, got: {error}") from None
 
 
-def _read_stream(path, file, shape):
+def _read_stream(path, file, shape, count):
     header = file.read(8 + 4 * len(shape))
     _check(path, "bytes of header:", 8 + 4 * len(shape), len(header))
     magic, N, *rest = struct.unpack(f">{2 + len(shape)}I", header)
     _check(path, "magic number", 0x801 + len(shape), magic)
     _check(path, "dimensions", (max(N, 1), *shape), (N, *rest))
+    _check(path, "no more samples than", min(N, MOST), N)
+    _check(path, *(count or ("samples", N)), N)
     size, data = N * math.prod(shape), bytearray()  # a bytearray can be written, so the array can
     # Read in pieces, since the header may promise more than there is, and no further than that;
     # but to the end, where gzip compares the checksum.

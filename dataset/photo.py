@@ -6,14 +6,16 @@ __all__ = ["from_photo", "centred"]
 
 
 SIDE = 500  # pixels of the longer side in which a digit is looked for: enough to see its strokes
+CUT = "if a desk, holes or other ink are in it, cut it down to the digit and paper around it"
 
 
 def from_photo(picture):
     """x of shape (1, 784), float32 from 0 to 1, from a picture of one digit.
 
     picture : a PIL image, what plt.imread returns, or any array: (H, W) in grey, (H, W, 3) in
-              colour, (H, W, 4) with opacity, from 0 to 1, to 255 or to 65535. Ink may be darker or
-              brighter than the paper, light and shadow may lie on it, and paper must be around it.
+              colour, (H, W, 2 or 4) with opacity, from 0 to 1, to 255 or to 65535. Ink may be
+              darker or brighter than the paper, light and shadow may lie on it, and paper must be
+              around it. Bright ink on a transparent ground is read, too.
 
     A phone may store a photo turned, with a word on how to turn it back. It is turned back for a
     PIL image; plt.imread drops that word, so for a photo pass PIL.Image.open(path).
@@ -37,20 +39,47 @@ def centred(ink):
 
     The steps are those that made MNIST's digits: the box that holds the ink is scaled until its
     longer side has 20 pixels, and its centre of mass is put into the middle of 28 x 28. MNIST's own
-    digits stay as they are. ValueError where there is no ink, or ink below 0, nan or inf.
+    digits stay as they are. If most of what isn't 0 is faint, it is background, not ink. ValueError
+    where there is no ink, ink below 0, nan or inf, or ink all around, as white paper would be.
     """
-    ink = np.asarray(ink, float)
-    if ink.ndim != 2 or not (ink.size and 0 < ink.max() < np.inf and ink.min() >= 0):
-        came = f"shape {ink.shape}" if ink.ndim != 2 else "none, or less than 0, or nan or inf"
-        raise ValueError(f"expected ink of shape (H, W), 0 where there is none, got {came}")
+    expected = "ink as an array (H, W) of numbers, 0 where there is none"
+    pad = _numbers(ink, expected, [()], "centred")
+    if not (0 < pad.max() < np.inf and pad.min() >= 0):
+        raise ValueError(f"expected {expected}, got none, or less than 0, or nan or inf")
+    ink = pad / pad.max()
+    if np.median(ink[ink > 0]) < 0.25:  # at least 0.26 in all of MNIST
+        ink = np.where(ink < 0.4, 0, ink)
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    corners = ink[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if corners.all() and all(a > 0.8 * b for a, b in zip(ink.shape, pad.shape)):
+        raise ValueError(f"expected {expected}, got some all around; for paper, call from_photo")
     height, width = (max(1, round(20 * side / max(ink.shape))) for side in ink.shape)
     ink = _averages(ink.shape[0], height) @ ink @ _averages(ink.shape[1], width).T
     top, left = _start(ink.sum(axis=1)), _start(ink.sum(axis=0))
     x = np.zeros((28, 28), np.float32)
     x[top : top + height, left : left + width] = ink / ink.max()
     return x.reshape(1, 784)
+
+
+def _numbers(picture, expected, colours, reader):
+    """The picture as an array (H, W) or (H, W, colours), or an error that says what it is."""
+    many = f"of several pictures, np.concatenate([{reader}(each) for each in pictures])"
+    try:
+        picture = np.asarray(picture)
+    except ValueError:
+        raise ValueError(f"expected {expected}, got several sizes; {many}") from None
+    if picture.dtype.kind not in "buif":
+        hint = "if it is a path, pass PIL.Image.open(path)"
+        raise TypeError(f"expected {expected}, got dtype {picture.dtype}; {hint}")
+    came = f"shape {picture.shape}"
+    picture = picture.squeeze() if picture.ndim > 2 else picture
+    if picture.ndim < 2 or picture.shape[2:] not in colours or picture.size == 0:
+        hint = f"; {many}" if picture.ndim > 2 else ""
+        raise ValueError(f"expected {expected}, got {came}{hint}")
+    if max(picture.shape[:2]) > 25 * min(picture.shape[:2]):  # no digit, and too much memory
+        raise ValueError(f"expected {expected}, got a strip, of {came}")
+    return picture
 
 
 def _grey(picture):
@@ -61,37 +90,43 @@ def _grey(picture):
         picture = ImageOps.exif_transpose(picture)
         if picture.mode[0] not in "IF":  # those hold large numbers; others, colours in a table too
             picture = picture.convert("RGBA")
-    picture = np.asarray(picture)
-    if picture.dtype.kind not in "buif":
-        came = f"dtype {picture.dtype}; from a file, pass PIL.Image.open(path)"
-        raise TypeError(f"expected a picture as an array of numbers, got {came}")
-    if picture.size == 0 or picture.shape[2:] not in [(), (3,), (4,)] or picture.ndim < 2:
-        shapes = "(H, W), (H, W, 3) or (H, W, 4)"
-        raise ValueError(f"expected a picture of shape {shapes}, got {picture.shape}")
-    most = picture.max()
-    if not most < np.inf:
-        raise _refused("nan or inf")
+    expected = "a picture as an array (H, W), (H, W, 3) or (H, W, 4) of numbers"
+    picture = _numbers(picture, expected, [(), (2,), (3,), (4,)], "from_photo")
+    least, most = float(picture.min()), float(picture.max())
+    if not -1e30 < least <= most < 1e30:
+        raise _refused("nan, inf, or numbers beyond 1e30", "")
     white = 1 if most <= 1 else max(255, most)  # a scan has more
     n = min(-(-max(picture.shape[:2]) // SIDE), *picture.shape[:2])
     H, W = (side // n * n for side in picture.shape[:2])
     parts = (picture[i:H:n, j:W:n] for i in range(n) for j in range(n))
-    grey = sum(_light(part, white) for part in parts) / n**2
-    if not np.isfinite(grey).all() or grey.min() == grey.max():
-        raise _refused("one colour only, or -inf")
+    ground = _ground(picture[::n, ::n], white) if picture.shape[2:] in [(2,), (4,)] else 1
+    grey = sum(_light(part, white, ground) for part in parts) / n**2
+    if grey.max() - grey.min() < 1e-6:  # rounding makes less
+        raise _refused("one colour only, or nothing that is opaque", "")
     return grey - min(0, grey.min())
 
 
-def _refused(came):
-    return ValueError(f"expected a picture of one digit with paper around it, got {came}")
+def _refused(came, hint=CUT):
+    hint = hint and f"; {hint}"
+    return ValueError(f"expected a picture of one digit with paper around it, got {came}{hint}")
 
 
-def _light(picture, white):
-    """The mean of each pixel's colours. What isn't opaque lies on white paper."""
+def _light(picture, white, ground):
+    """The mean of each pixel's colours. What isn't opaque lies on that ground."""
     picture = picture / np.float32(white)
     if picture.ndim == 2:
         return picture
-    light = (picture[..., 0] + picture[..., 1] + picture[..., 2]) / 3
-    return light if picture.shape[2] == 3 else light * picture[..., 3] + 1 - picture[..., 3]
+    colours = 1 if picture.shape[2] == 2 else 3
+    light = sum(picture[..., k] for k in range(colours)) / colours
+    return light if picture.shape[2] == 3 else ground + (light - ground) * picture[..., -1]
+
+
+def _ground(picture, white):
+    """0, black, if most of the picture is transparent and all ink in it bright; else 1, white."""
+    opacity = picture[..., -1] / np.float32(white)
+    ink = _light(picture, white, 0)[opacity >= 0.9 * opacity.max()]
+    drawn = 2 * np.count_nonzero(opacity) < opacity.size
+    return 0 if drawn and ink.min() > 0.5 * opacity.max() else 1
 
 
 def _smooth(grey):
@@ -111,7 +146,7 @@ def _dark_on_bright(grey):
     most, least = _largest(wide, reach), -_largest(-wide, reach)
     excess = np.sum(2 * grey - most - least, dtype=float)
     if abs(excess) < 0.05 * np.sum(most - least, dtype=float):
-        raise _refused("as much dark as bright: no digit, or too little paper")
+        raise _refused("as much dark as bright")
     return grey if excess > 0 else -grey
 
 
@@ -196,13 +231,16 @@ def _one_digit(pieces, ink):
     boxes = [(piece.min(axis=0), piece.max(axis=0) + 1) for piece in pieces]
     at_rim = [(start == 0).any() or (end == shape).any() for start, end in boxes]
     inside = [k for k in range(len(pieces)) if not at_rim[k]]
+    if not pieces:
+        raise _refused("shadows only")
+    if not inside and any(((end - start) == shape).any() for start, end in boxes):
+        raise _refused("lines to the rim, or too little paper around it", "lines need a darker pen")
     if not inside:
-        came = "ink at the rim only; leave more paper around it" if pieces else "shadows only"
-        raise _refused(came)
+        raise _refused("ink at the rim only", "leave more paper around it")
     first = inside[0]
     start, end = boxes[first]
     if max(end - start) < 0.04 * max(shape):
-        raise _refused("specks only; cut the picture down to the digit")
+        raise _refused("specks only")
     if len(pieces[first]) > 0.78 * np.prod(end - start) and 2 * min(end - start) > max(end - start):
         raise _refused("a filled shape instead of strokes")
 
@@ -215,25 +253,25 @@ def _one_digit(pieces, ink):
             near = (0.1 if at_rim[k] else 0.15) * max(end - start)
             if ((pieces[k] >= start - near) & (pieces[k] < end + near)).all(axis=1).any():
                 if at_rim[k]:
-                    raise _refused("ink that runs to the rim; leave paper without lines around it")
+                    raise _refused("ink that runs to the rim", "leave plain paper around it")
                 digit, grown = [*digit, k], True
                 start, end = np.minimum(start, boxes[k][0]), np.maximum(end, boxes[k][1])
     size = max(end - start)
     for k in set(inside) - set(digit):
         if max(boxes[k][1] - boxes[k][0]) > 0.25 * size:
-            raise _refused("more than one digit, or other ink beside it; cut it down to one")
+            raise _refused("more than one digit, or other ink beside it", "cut it down to one")
     for a in digit:
         for b in digit:
             (above, left), (below, right) = boxes[a]
             (top, start_of_b), (bottom, _) = boxes[b]
             if min(below - above, bottom - top) > 0.7 * (end - start)[0] and right <= start_of_b:
-                raise _refused("two digits side by side; cut it down to one")
+                raise _refused("two digits side by side", "cut it down to one")
             holds = (boxes[a][0] < boxes[b][0]).all() and (boxes[b][1] < boxes[a][1]).all()
             if holds and max(boxes[b][1] - boxes[b][0]) > 0.25 * size:
-                raise _refused("a frame or a ring around it; cut that off")
+                raise _refused("a frame or a ring around it", "cut that off")
     pixels = tuple(np.concatenate([pieces[k] for k in digit]).T)
     if sum(len(pieces[k]) for k in inside) > 1.5 * len(pixels[0]):
-        raise _refused("too many specks")
+        raise _refused("too many specks: holes, dust, or parts of lines")
     alone = np.zeros(ink.shape)
     alone[pixels] = ink[pixels]
     return alone

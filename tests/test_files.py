@@ -263,9 +263,9 @@ def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
     def no_access(path, *_):
         raise PermissionError(13, "Permission denied", str(path))
 
-    for substitute in (no_access, broken_open):
+    for substitute, name in ((no_access, IMAGES), (broken_open, LABELS)):
         monkeypatch.setattr("builtins.open", substitute)
-        error_of(OSError, lambda: load_mnist(data_dir=folder), folder / IMAGES)
+        error_of(OSError, lambda: load_mnist(data_dir=folder), folder / name)
 
 
 # Files that aren't what they say
@@ -362,6 +362,9 @@ def test_no_file_of_digits_fills_the_memory(folder, name, pack):
     contents = [CONTENT[name] + bytes(20_000_000)]  # much more than its header says
     for count in (2**31, 2**32 - 1):  # much less
         contents.append(CONTENT[name][:4] + struct.pack(">I", count) + CONTENT[name][8:])
+    count = 25_000 if name == IMAGES else 20_000_000  # as much as it says, but not as the labels
+    contents.append(contents[0][:4] + struct.pack(">I", count) + contents[0][8:])
+    contents[-1] = contents[-1].ljust(16 + 784 * count if name == IMAGES else 8 + count, b"\0")
     for content in contents:
         (folder / name).write_bytes(pack(content))
         assert memory_for(lambda: read(folder), folder / name) < 1_500_000
