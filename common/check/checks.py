@@ -55,8 +55,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         def f():
             return network.loss(x, t)
 
-        check_repeatable(f, layers or {kind(network): network})
         compare = Comparison("gradient", params, f, lambda: _gradient(network, x, t), **options)
+        check_repeatable(f, layers or {kind(network): network})
         report = report_of(compare, len(x))
         if layers:
             judge_layers(report, network, (x, t), other, tolerance, rng)
@@ -107,8 +107,8 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         def f():
             return layer.forward(x)
 
-        check_repeatable(f, layers)
         compare = Comparison(name, arrays, f, backprop, samples, tolerance, rng, dout)
+        check_repeatable(f, layers)
         report = report_of(compare, len(np.atleast_1d(x)), dout)
         report.suspects += [] if report.ok else [name]
         report.unseen = unseen(layers, arrays, lambda: np.array(layer.forward(x.copy())))
