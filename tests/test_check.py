@@ -1007,7 +1007,7 @@ def test_a_layer_with_all_gradients_wrong_takes_hardly_more_calls():
         layer.f = lambda x, calls=calls: calls.append(1) or x**2
         check_layer(layer, np.linspace(1, 2, 50))
         counts.append(len(calls))
-    assert counts[1] <= 1.2 * counts[0]
+    assert counts[1] <= counts[0] + 60  # rounding is measured, and one entry is looked at closely
 
 
 # What is refused

@@ -197,16 +197,10 @@ class Comparison:
             array.flat[i] = value
 
     def slope_jumps(self, array, i, off, noise):
-        """Do the slopes from the left and from the right differ, by more than a curve's?
-
-        Those of a curve come closer in proportion to h. At a kink they stay apart.
-        """
-        jumps = []
-        for h in (STEP / 10, STEP / 100):
-            right, _ = self.difference(array, i, h, (1, 0))
-            left, _ = self.difference(array, i, h, (0, -1))
-            jumps.append(abs(right - left))
-        return jumps[1] > max(jumps[0] / 4, off / 100, 400 * noise / STEP)
+        """Do the slopes from the left and from the right differ by about as much as a and n?"""
+        right, _ = self.difference(array, i, STEP / 10, (1, 0))
+        left, _ = self.difference(array, i, STEP / 10, (0, -1))
+        return abs(right - left) > max(off / 4, 40 * noise / STEP)
 
     def choose(self, gradient):
         """The entries to check. Half of a sample lies where backprop isn't zero.

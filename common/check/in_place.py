@@ -33,7 +33,9 @@ class Tap:
 
     def __call__(self, x, *t):
         self.x, self.t = np.array(x, dtype=np.float64), t
-        self.out = self.forward(self.x + self.add_to_x, *t)
+        given = self.x + self.add_to_x
+        self.out = self.forward(given, *t)
+        self.writes = not np.array_equal(given, self.x + self.add_to_x)
         return self.out + self.add_to_out
 
 
@@ -169,11 +171,15 @@ def look_for_suspects(report, chain):
                 if fault := fault_of(chain, report, key, parameter):
                     wrong += [f"d{key}"] if fault == "wrong" else []
                     said += [fault] if fault != "wrong" else []
-        if wrong:
+        if tap.writes:
+            said.append(f"{name} writes into what it is given, which the layer before it may keep.")
+        if wrong or tap.writes:
             faults[name] = wrong
     report.suspects += [name for name in [*chain.network.layers, "lastLayer"] if name in faults]
     for name in report.suspects:
-        report.causes.append(f"{name} turns a right dout into a wrong {' and '.join(faults[name])}.")
+        if faults[name]:
+            wrong = " and ".join(faults[name])
+            report.causes.append(f"{name} turns a right dout into a wrong {wrong}.")
     report.causes += said
 
 
@@ -191,9 +197,8 @@ def fault_of(chain, report, key, parameter):
         return ""
 
     def here():
-        chain.forward()
         dout = chain.backward()[name][0]
-        tap.forward(tap.x)
+        chain.forward()
         tap.layer.backward(np.array(dout))
         return {"W": parameter.gradient}
 

@@ -17,13 +17,17 @@ def unseen(things, params, f):
     """
     learnt = {id(array) for array in params.values()}
     with untouched(*things.values()):
-        for array in params.values():
-            if array.flags.writeable:
-                move(array)  # a factor of 0 would hide what it multiplies
+        arrays = [array for array in params.values() if array.flags.writeable]
+        values = [array.copy() for array in arrays]
+        for array in arrays:
+            move(array)  # a factor of 0 would hide what it multiplies
         try:
             before = f()
         except Exception:  # such numbers may not be possible
-            return []
+            for array, value in zip(arrays, values):
+                array[...] = value
+            before = f()
+        moved = [(array, array.copy()) for array in arrays]
         kept = [(name, array, array.copy()) for name, array in arrays_in(things)]
         after = {id(array) for _, array in arrays_in(things)} - learnt
         f()
@@ -31,15 +35,21 @@ def unseen(things, params, f):
         return [
             name
             for name, array, numbers in kept
-            if id(array) in left and np.array_equal(array, numbers) and matters(array, f, before)
+            if id(array) in left and np.array_equal(array, numbers)
+            and matters(array, moved, f, before)
         ]
 
 
-def matters(array, f, before):
-    """Does f() change, if array does? Numbers that f can't take count as a change."""
+def matters(array, learnt, f, before):
+    """Does f() change, if array does? What is learnt in it stays as it is.
+
+    Numbers that f can't take count as a change.
+    """
     kept = array.copy()
     move(array)
     try:
+        for each, numbers in learnt:
+            each[...] = numbers
         return not np.array_equal(f(), before)
     except Exception:
         return True
