@@ -160,7 +160,7 @@ class SoftmaxWithLoss:
         log_y = log_softmax(x)  # (N, C)
         self.y = np.exp(log_y)
         self.t = label_rows(t, log_y)  # (N, C): class numbers become one-hot rows
-        self.loss = np.sum(self.t * -log_y) / len(x)
+        self.loss = (self.t * -log_y).sum() / len(x)
         return self.loss
 
     def backward(self, dout=1):

@@ -137,6 +137,11 @@ def judge_layers(report, network, batch, other, tolerance, rng):
             report.causes += likely_causes(alone, len(batch[0]), np.array(2.5))
         if not report.ok:
             look_for_suspects(report, chain)
+        if any(check.unclear for check in report.values()):
+            sizes = {name: np.abs(tap.x).max(initial=0) for name, tap in chain.taps.items()}
+            name = max(sizes, key=sizes.get)
+            if sizes[name] > 1e5:
+                report.reasons.append(f"{name} gets numbers up to {sizes[name]:.0e}.")
 
 
 def last_layer(chain, dout):

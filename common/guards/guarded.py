@@ -141,12 +141,13 @@ def guarded_forward(method):
         except (ValueError, TypeError) as error:
             self.__dict__.pop("_out", None)  # what it has kept may be of two calls
             raise error if W is None else why_not_rows(x, W, error) from None
-        if type(out) is not np.ndarray:
-            out = float(out)
+        if type(out) is np.ndarray:
+            self._out = out.shape, x.dtype
+        else:  # the loss, or what comes out of one number
+            self._out, out = ((), x.dtype), float(out)
         if not is_finite(out) and is_finite(x):
             came = first_not_finite(out, "out")
             raise wrong(FloatingPointError, "finite numbers from forward", came)
-        self._out = np.shape(out), x.dtype
         return out
 
     return forward

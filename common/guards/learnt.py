@@ -189,6 +189,10 @@ def check_chain(layers):
         if (first := names.setdefault(id(layer), name)) is not name:
             came = f"that of {first} again; make a second one"
             raise wrong(ValueError, "a layer of its own", came, at=name)
+        like = [other for other in layers if str(other).lower() == str(name).lower()]
+        if like[1:]:
+            hint = f"did you mean {like[0]!r}?"
+            raise wrong(ValueError, f"another name than {like[0]!r}", f"{like[1]!r} beside it", hint)
 
 
 def outline(layers):

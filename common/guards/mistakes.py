@@ -101,6 +101,8 @@ def as_floats(x, dtype=None):
 
 def is_finite(x):
     """False if x is None, or has nan or inf in it."""
+    if type(x) is float:
+        return math.isfinite(x)
     if type(x) is not np.ndarray:
         return x is not None and bool(np.isfinite(as_numbers(x)).all())
     # One product is fast, and shows nan and inf. Large numbers may overflow in it, so look again.
