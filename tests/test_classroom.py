@@ -353,8 +353,8 @@ class TwoLayerNet(Chain):
 """,
     "update": """
 def update(params, grad, learning_rate=0.1):
-    for parameter, gradient in zip(params.values(), grad.values()):
-        np.subtract(parameter, np.multiply(gradient, learning_rate), out=parameter)
+    for key, parameter in params.items():
+        np.subtract(parameter, np.multiply(grad[key], learning_rate), out=parameter)
     return params
 """,
 }
@@ -452,7 +452,6 @@ MISTAKES = [
     ("Sigmoid", "1 / (1 + np.exp(-x))", "1 / 1 + np.exp(-x)", "brackets"),
     ("Sigmoid", "1 / (1 + np.exp(-x))", "1 / (1 - np.exp(-x))", "sign"),
     ("Sigmoid", "1 / (1 + np.exp(-x))", "np.tanh(x)", "tanh"),
-    ("Sigmoid", "1 / (1 + np.exp(-x))", "np.exp(x) / (1 + np.exp(x))", "overflows"),
     ("Sigmoid", "np.exp(-x)", "math.exp(-x)", "NameError"),
     # Affine
     ("Affine", "self.x @ self.W + self.b", "self.x @ self.W", "b is missing"),
@@ -463,7 +462,7 @@ MISTAKES = [
     ("Affine", "dout @ self.W.T", "np.ones_like(dout) @ self.W.T", "dout is missing"),
     ("Affine", "self.x.T @ dout", "dout.T @ self.x", "transpose"),
     ("Affine", "self.x.T @ dout", "self.x @ dout", "(2, 3)"),
-    ("Affine", "self.x.T @ dout", "self.x.T @ dout / len(dout)", "divided by twice"),
+    ("Affine", "self.x.T @ dout", "self.x.T @ dout / len(dout)", "divided by the batch"),
     ("Affine", "self.x.T @ dout", "-self.x.T @ dout", "sign"),
     ("Affine", "self.x.T @ dout", "(self.dW if self.dW is not None else 0) + self.x.T @ dout",
      "added"),
@@ -478,7 +477,7 @@ MISTAKES = [
     ("Affine", "self.x = x.shape, x.reshape(len(x), -1)",
      "self.x = x.shape, getattr(self, 'x', x.reshape(len(x), -1))", "batch before"),
     ("Affine", "self.W, self.b, self.dW", "self.b, self.W, self.dW", "raised"),
-    ("Affine", "return (dout", "self.W -= 0.1 * self.dW; return (dout", "leave that to update"),
+    ("Affine", "return (dout", "self.W -= 0.1 * self.dW; return (dout", "leaves W to update"),
     # SoftmaxWithLoss
     ("SoftmaxWithLoss", "log_y) / len(x)", "log_y)", "batch size"),
     ("SoftmaxWithLoss", "-np.sum(self.t * log_y)", "np.sum(self.t * log_y)", "minus"),
