@@ -149,7 +149,10 @@ CAUSES = {
             ("that is the sum of all of dout; add up its rows only: axis=0", "dout.sum()"),
             ("that is the mean of the rows; add them up", "dout.mean(axis=0)"),
             ("leave out keepdims", "dout.sum(axis=0)[np.newaxis]"),
-            ("leave out keepdims, and add up the rows of dout: axis=0", "dout.sum(axis=1)[:, None]"),
+            (
+                "leave out keepdims, and add up the rows of dout: axis=0",
+                "dout.sum(axis=1)[:, None]",
+            ),
             ("b is added to every row, so add up the rows of dout: axis=0", "dout"),
             ("that is one row of dout; add up all rows", "dout[0]"),
             ("dout is missing", "np.full(len(b), len(dout))"),
@@ -159,13 +162,19 @@ CAUSES = {
     "SoftmaxWithLoss": {
         "loss": [
             ("divide by the batch size N", "right * len(x)"),
-            ("that is one number a sample; return their mean", "-np.sum(t * np.log(softmax(x)), 1)"),
+            (
+                "that is one number a sample; return their mean",
+                "-np.sum(t * np.log(softmax(x)), 1)",
+            ),
             (
                 "add up over the classes, and return the mean over the batch",
                 "-t * np.log(softmax(x))",
             ),
             ("it is divided by the batch size N twice", "right / len(x)"),
-            ("that is a mean over all entries; divide the sum by N, not by N C", "right / t.shape[1]"),
+            (
+                "that is a mean over all entries; divide the sum by N, not by N C",
+                "right / t.shape[1]",
+            ),
             ("the minus is missing", "-right"),
             ("the minus is missing, and the division by N", "-right * len(x)"),
             *(

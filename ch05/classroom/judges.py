@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ch05.classroom import answers
-from ch05.classroom.answers import CAUSES, KEYS, RIGHT, right_gradient, right_loss
+from ch05.classroom.answers import CAUSES, KEYS, RIGHT, right_loss
 from ch05.classroom.network import LAYERS, called_wrongly, stand_ins
 from ch05.classroom.words import say
 
@@ -90,6 +90,7 @@ class Record(NamedTuple):
     batch: str = ""  # words that come first
     before: dict | None = None  # env of the batch before
     other: dict | None = None  # env of another layer of this kind
+    tolerance: float = 1e-5
     notes: list = []  # noqa: RUF012 (what else was seen; nobody writes into it)
 
     def want(self, part, **changed):
@@ -108,8 +109,7 @@ def settle(part, trial):
     except (Wrong, NotYet, NotImplementedError) as error:
         stop = error
     for record in records:
-        tolerance = 5e-7 if part == "numerical_gradient" else 1e-5
-        if text := difference(record.what, record.got, record.want(part), tolerance):
+        if text := difference(record.what, record.got, record.want(part), record.tolerance):
             same = [each for each in records if each.what == record.what]
             raise Wrong(record.batch + joined(text, *causes(part, record, same), *record.notes))
     if stop:
@@ -140,10 +140,7 @@ def possible(part, first):
         inputs = [name for name in ("x", "dout", "t") if name in first.env]
         for names in chain(*(combinations(inputs, n) for n in (1, 2, 3))):
             yield words, functools.partial(mixed, part, attribute, names)
-    added = "that of the batch before is added to it"
-    yield added, lambda record: record.want(part) + (
-        record.want(part, **record.before) if record.before else 0
-    )
+    yield "that of the batch before is added to it", functools.partial(added, part)
     with contextlib.suppress(Exception):
         want = np.asarray(first.want(part), float)
         i = np.abs(want).argmax()
@@ -152,6 +149,10 @@ def possible(part, first):
             words = "every number is {factor} times what it should be"
             words = "the sign is wrong" if factor == -1 else say(words, factor=f"{factor:.4g}")
             yield words, lambda record: factor * record.want(part)
+
+
+def added(part, record):
+    return record.want(part) + (record.want(part, **record.before) if record.before else 0)
 
 
 def mixed(part, attribute, names, record):
@@ -194,13 +195,10 @@ def difference(what, got, want, tolerance=1e-5):
 
 
 def alike(got, want, tolerance=1e-5):
-    """The same shape, and the same numbers within tolerance times the largest?
-
-    Numbers of half precision may differ by more.
-    """
+    """The same shape, and the same numbers within tolerance times the largest?"""
     with contextlib.suppress(Exception):
-        if np.asarray(got).dtype == np.float16:
-            tolerance = 0.02
+        if np.asarray(got).dtype == np.float16:  # of few digits
+            tolerance = max(tolerance, 0.02)
         want, got = np.asarray(want, float), np.asarray(got, float)
         size = np.abs(want[np.isfinite(want)]).max(initial=0) or 1
         return got.shape == want.shape and np.allclose(got, want, 0, tolerance * size, True)
@@ -416,11 +414,12 @@ def judge_numerical_gradient(numerical_gradient, names, remark):
                 shown = (lambda _, f=f, x=x: f(x)) if reads else f
                 env = {"f": f, "x": start, "slope": slope, "reads": reads}
                 grad = call_function(numerical_gradient, shown, x)
-                records.append(Record("grad", "grad", copy.copy(grad), env, say(name)))
+                record = Record("grad", "grad", copy.copy(grad), env, say(name))
+                records.append(record._replace(tolerance=5e-7))
                 if text := difference(say("x afterwards"), x, start, 1e-9):
                     raise Wrong(say(name) + joined(text, say("put each old value back")))
                 if not np.array_equal(x, start):
-                    words = "x is as before only up to rounding; keep the old value, and put it back"
+                    words = "x is as before only up to rounding; put the old value itself back"
                     remark(say(words))
                     x[...] = start
 
@@ -481,8 +480,8 @@ def try_predict(TwoLayerNet, log, records):
         with explained(log, "forward", say(batch)):
             scores = call(net, "predict", x, free=True)
         env = {"x": x, **{key: np.array(net.params[key]) for key in KEYS}}
-        notes = [*called_wrongly(log, "forward")]
-        records.append(Record("scores", "scores", scores, env, say(batch), notes=notes))
+        more = {"notes": [*called_wrongly(log, "forward")], "tolerance": tolerance_of(net)}
+        records.append(Record("scores", "scores", scores, env, say(batch), **more))
 
 
 def try_gradient(TwoLayerNet, log, records):
@@ -493,11 +492,11 @@ def try_gradient(TwoLayerNet, log, records):
         with explained(log, "backward", say(batch)):
             grad = call(net, "gradient", x, t, free=True)
             check_dict(grad)
-        notes = [*called_wrongly(log, "backward")]
+        more = {"notes": [*called_wrongly(log, "backward")], "tolerance": tolerance_of(net)}
         for key in KEYS:
             env = {"x": x, "t": t, "params": params, "key": key}
             given = copy.copy(grad[key]), env, say(batch), before.get(key)
-            records.append(Record(f"grad[{key!r}]", "grad", *given, notes=notes))
+            records.append(Record(f"grad[{key!r}]", "grad", *given, **more))
             if text := difference(say("params[{key!r}] afterwards", key=key), net.params[key],
                                   params[key]):  # fmt: skip
                 hint = say("gradient only computes; leave the parameters as they are")
@@ -507,6 +506,11 @@ def try_gradient(TwoLayerNet, log, records):
         counted = (methods.count(each) for each in ("forward", "predict", "loss"))
         if "numerical_gradient" in methods or "backward" not in methods and max(counted) > 20:
             raise Wrong(say("these are numerical gradients: no layer's backward is called"))
+
+
+def tolerance_of(net):
+    halves = any(np.asarray(each).dtype == np.float16 for each in net.params.values())
+    return 0.02 if halves else 1e-5
 
 
 def check_dict(grad):
@@ -558,7 +562,7 @@ def judge_update(update, names, remark):
             arrays, given = params.copy(), {key: each.copy() for key, each in grad.items()}
             for batch, rate, earlier in ("", 0.1, 0), ("second update: ", 0.01, 0.1):
                 if turned:
-                    batch = "grad has its keys in another order: " if not earlier else batch
+                    batch = "keys in another order: " if not earlier else batch
                 before = {key: each.copy() for key, each in params.items()}
                 with told(say(batch)):
                     returned = call_function(update, params, grad, rate)
@@ -574,7 +578,9 @@ def judge_update(update, names, remark):
                         raise Wrong(say(words, key=key))
                     if alike(got, before[key]) and hasattr(returned, "get"):
                         if alike(returned.get(key), want):
-                            words = "what update returns is right, but params has to change in place"
+                            words = (
+                                "what update returns is right, but params should change in place"
+                            )
                             raise Wrong(say(words))
                     records.append(record)
                 if any(not np.array_equal(grad[key], given[key]) for key in shapes):
