@@ -184,7 +184,8 @@ def visible(path):
 def how_to_copy(path):
     if path.name not in ("exercises.py", "exercises.zh.py"):
         return ""
-    own = Path(os.path.relpath(Path(__file__).with_name(path.name))).as_posix()
+    name = say("exercises.py") if path.name == "exercises.py" else path.name
+    own = Path(os.path.relpath(Path(__file__).with_name(name))).as_posix()
     return say("; copy it first: {command}", command=f"cp {own} {path.as_posix()}")
 
 

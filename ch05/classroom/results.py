@@ -45,7 +45,8 @@ class Results:
             self.write(args.gradescope, as_json(for_gradescope(grade, weights)))
         if args.feedback:
             name = self.names[path]
-            self.write(Path(args.feedback, name.parent, f"{name.name}.txt"), text.encode() + b"\n")
+            data = f"{text}\n".encode(errors="backslashreplace")
+            self.write(Path(args.feedback, name.parent, f"{name.name}.txt"), data)
 
     def write(self, name, data):
         """The whole file or, if that fails, the file as it was."""
