@@ -52,6 +52,13 @@ def judge(part, names, deadly=()):
 
     deadly : parts that hang or end the program, and so are not called for the sake of others
     """
+    verdicts = verdicts_on(part, names, deadly)
+    # What is left of the skeleton doesn't hide what stands below it in other letters.
+    return next((each for each in verdicts if each.status != "not yet"), verdicts[0])
+
+
+def verdicts_on(part, names, deadly=()):
+    """A Verdict on each class or function that may be meant."""
     verdicts = []
     for name, found in candidates(names, part) or [(None, None)]:
         remarks = []
@@ -75,8 +82,7 @@ def judge(part, names, deadly=()):
         except (Exception, SystemExit) as error:  # in __init__, for instance
             status, sentences = "wrong", [raised(part, error)]
         verdicts.append(Verdict(status, [*sentences, *dict.fromkeys(remarks)]))
-    # What is left of the skeleton doesn't hide what stands below it in other letters.
-    return next((each for each in verdicts if each.status != "not yet"), verdicts[0])
+    return verdicts
 
 
 # Records, and what they tell
@@ -184,6 +190,8 @@ def difference(what, got, want, tolerance=1e-5):
     error = np.nan_to_num(np.abs(got - want), nan=math.inf)
     worst = np.unravel_index(error.argmax(), want.shape)
     place = str([int(i) for i in worst]) if want.shape else ""
+    size = np.abs(want).max(initial=0)
+    want, got = (np.where(np.abs(each) < 1e-12 * size, 0, each) for each in (want, got))  # rounding
     texts = next(
         pair
         for digits in range(6, 18)
@@ -341,7 +349,7 @@ def judge_softmax_with_loss(SoftmaxWithLoss, names, remark):
     settle("SoftmaxWithLoss", trial)
     x, t = first
     large = np.array([[ASKED, 1001, 1002], [-ASKED, -1000, -1001]])
-    loss = call(SoftmaxWithLoss(), "forward", large, t)
+    loss = np.squeeze(call(SoftmaxWithLoss(), "forward", large, t))
     if text := difference(say("loss for scores of 1000"), loss, right_loss(large, t)[0]):
         hint = say("exp overflows; subtract the largest score of each row first")
         raise Wrong(joined(text, *([hint] if not np.all(np.isfinite(loss)) else [])))
@@ -354,11 +362,12 @@ def try_loss(records, layer, run, remark):
         batch, env = say(batch), {"x": x, "t": t, "dout": 1}
         with told(batch):
             loss = call(layer, "forward", x, t)
-            packed = packed or np.size(loss) == 1 < len(x)
-            if packed and np.shape(loss):
+            if isinstance(loss, np.ndarray) and loss.shape:
+                packed = packed or loss.size == 1 < len(x)
+            if packed:
                 words = "the loss has shape {shape}; expected one number"
                 remark(say(words, shape=np.shape(loss)))
-                loss = np.reshape(loss, ())
+                loss = np.squeeze(loss)
             records.append(Record("loss", "loss", loss, env, batch, before))
             dx = call_backward(layer, 1, remark)
             records.append(Record("dx", "dx", dx, env, batch, before))
@@ -444,7 +453,8 @@ def judge_network(part, TwoLayerNet, names, deadly, trial):
     """
 
     def is_wrong(each):
-        return each in deadly or judge(each, names, deadly).status != "right"
+        verdicts = () if each in deadly else verdicts_on(each, names, deadly)
+        return not verdicts or any(verdict.status != "right" for verdict in verdicts)
 
     outside(TwoLayerNet, part)
     wrong = {each for each in LAYERS if is_wrong(each)}
