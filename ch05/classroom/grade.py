@@ -127,7 +127,7 @@ def parse(argv):
     add("--gradescope", metavar="FILE", help="write the results of one file for Gradescope")
     add("--seconds", type=float, default=10, metavar="S",
         help="time for running a file, and for each of its parts (10)")  # fmt: skip
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)
     words.use(args.lang)
     if not 0 < args.seconds < 1e6:
         parser.error(f"argument --seconds: expected a number above 0, got {args.seconds:g}")

@@ -80,6 +80,7 @@ def watch(undo, own, layer, log, made, right, silent):
 
     made is {id: (object, its name, what the right formulas need)}.
     """
+    failed = [getattr(own, name, None) for name in ("forward", "backward") if silent]
 
     def methods(name, replacement):
         """Put it wherever the class has this method, as in __call__ = forward."""
@@ -103,7 +104,8 @@ def watch(undo, own, layer, log, made, right, silent):
 
     def __init__(self, original, *args, **kwargs):
         _, _, env = about(self)
-        with contextlib.suppress(Exception) if right else contextlib.nullcontext():
+        forgiven = (Exception, SystemExit) if right else ()
+        with contextlib.suppress(*forgiven):
             if not silent:
                 original(self, *args, **kwargs)
         arrays = [*args, *kwargs.values(), *getattr(self, "__dict__", {}).values()]
@@ -117,10 +119,12 @@ def watch(undo, own, layer, log, made, right, silent):
             log.append((method, name, [*args, *kwargs.values()]))
             if not right:
                 return original(self, *args, **kwargs)
-            if original and not silent:  # for what it keeps, but not for what it changes
+            if original and original not in failed:  # for what it keeps, not for what it changes
                 params = [(env[key], env[key].copy()) for key in "Wb" if key in env]
-                with contextlib.suppress(Exception):
+                try:
                     original(self, *copy.deepcopy(args), **copy.deepcopy(kwargs))
+                except (Exception, SystemExit):
+                    failed.append(original)  # it isn't called again
                 for array, before in params:
                     array[...] = before
             return compute(self, env, args, kwargs)

@@ -281,7 +281,11 @@ def cleaned(lines):
     """pass keeps a block that has nothing else from being empty, and the number of lines."""
     text, goes_on = [], False
     for line in lines:
-        ours = goes_on or re.match(r"\s*([%!?]|[\w.]+\?+\s*$)", line)
+        if goes_on:  # below a line of the shell that ends in a backslash
+            goes_on = line.endswith("\\")
+            text.append("")
+            continue
+        ours = re.match(r"\s*([%!?]|[\w.]+\?+\s*$)", line)
         assigned = re.match(r"(\s*[\w, ]+=)\s*[!%]", line)
         goes_on = bool((ours or assigned) and line.endswith("\\"))
         if assigned:
