@@ -64,9 +64,10 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
     comes later. When the time is over, or after skip, only what defines something still runs.
     """
     module = types.ModuleType(MODULE)
-    names, notes, defined = vars(module), Notes(), {}
+    names, notes, defined, replaced = vars(module), Notes(), {}, []
     sys.modules[MODULE] = module
-    library = [(owner, vars(owner).copy()) for owner in (np, builtins)]
+    library = {"np": vars(np), "builtins": vars(builtins)}
+    before = {name: each.copy() for name, each in library.items()}
     late, end = bool(skip and skip.number < 0), time.monotonic() + seconds
     if late:
         words = "{name}: {why}; it is read only for its definitions"
@@ -86,7 +87,10 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             flags = __future__.annotations.compiler_flag
             code = compile(ast.Module([statement], []), name, "exec", flags, dont_inherit=True)
             with limited(max(end - time.monotonic(), 1)):
-                exec(code, names)
+                try:
+                    exec(code, names)
+                finally:  # at once, as builtins are in use here
+                    replaced += changed("builtins", library, before)
         except TimeoutError:
             pass
         except (Exception, SystemExit) as error:
@@ -104,14 +108,17 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             names[name] = value  # as after update = update(...)
         if isinstance(value, type) and type(names.get(name)) is value:
             names[name] = value  # as after Relu = Relu()
-    for owner, values in library:
-        for name, value in values.items():
-            if vars(owner).get(name) is not value and name != "_":
-                setattr(owner, name, value)
-                where = "np" if owner is np else "builtins"
-                words = "it replaces {name}; for the grading that is undone"
-                notes.append(say(words, name=f"{where}.{name}"))
+    for each in replaced + changed("np", library, before):
+        notes.append(say("it replaces {name}; for the grading that is undone", name=each))
     return names, notes
+
+
+def changed(owner, library, before):
+    """What was replaced in np or builtins; it is put back. No builtin is called before that."""
+    own, values = library[owner], before[owner]
+    names = [name for name, value in values.items() if own.get(name) is not value and name != "_"]
+    own.update(values)
+    return [f"{owner}.{name}" for name in names]
 
 
 def note_twice(notes, defined, name, names, place):
