@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from hand_ins import BOOK, HEAD, LOOPS, SHORT, STYLES
 
-from ch05.classroom import answers, grade, judges
+from ch05.classroom import answers, grade, judges, words
 from ch05.classroom.answers import CAUSES
 from ch05.classroom.handed_in import Unreadable, grade_file, run_file
 from ch05.classroom.judges import PARTS, judge
@@ -851,26 +851,56 @@ def blocks(page):
 
 
 def test_both_pages_have_the_same_commands_and_name_files_that_exist():
-    # Each names the notebook in its own language.
-    english, chinese = (blocks(page.replace(".zh.ipynb", ".ipynb")) for page in PAGES)
-    assert english == chinese and len(english) >= 7
+    # Each names the notebook and the exercises in its own language.
+    english, chinese = (
+        [text.replace(".zh.", ".").replace(" --lang zh", "") for kind, text in blocks(page) if kind]
+        for page in PAGES
+    )
+    assert english == chinese and len(english) >= 13
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#:]+)\)", page):
             assert (GRADE.parent / link).exists(), link
         assert page.count("|---|") == PAGES[0].count("|---|")
 
 
-def test_what_the_page_shows_is_what_the_grader_says(tmp_path):
-    """And the numbers for the board are right."""
+def test_a_table_of_canvas_or_moodle_is_filled_as_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [code] = [text for kind, text in blocks(PAGES[0]) if kind == "py"]
+    for canvas in True, False:
+        name = (
+            "lilei_{}_678_exercises.py"
+            if canvas
+            else "Li Lei_{}_assignsubmission_file/exercises.py"
+        )
+        points = [{"file": f"in/{name.format(n)}", "points": p} for n, p in ((12, 7), (34, 8))]
+        Path("points.json").write_text(json.dumps(points))
+        rows = "Student,ID,Exercises\nA,34,\nB,12,\nC,5,3\n"
+        if not canvas:
+            rows = rows.replace("ID,Exercises", "Identifier,Grade").replace("A,", "A,Participant ")
+        Path("gradebook.csv" if canvas else "worksheet.csv").write_text(rows)
+        lines = code.splitlines()
+        exec("\n".join(lines if canvas else [lines[1].removeprefix("# "), *lines[2:]]), {})
+        filled = Path("filled.csv").read_text(encoding="utf-8-sig").split("\n")[1:]
+        assert [row.split(",")[-1] for row in filled] == ["8", "7", "3", ""]
+
+
+@parametrize("page, lang", [(PAGES[0], "en"), (PAGES[1], "zh")], ids=["en", "zh"])
+def test_what_the_page_shows_is_what_the_grader_says(page, lang, tmp_path):
     source = BOOK | {"Sigmoid": SHORT["Sigmoid"].replace(" * (1 - self.out)", "")}
     source["Affine"] = (
         SHORT["Affine"].split("        self.dW, self.db = self")[0] + f"        {RAISE}\n"
     )
-    verdicts, notes = graded(HEAD + "".join(source.values()), tmp_path)
-    printed = grade.report(Path("handed_in/li/exercises.py"), verdicts, notes)
-    [shown] = [text for kind, text in blocks(PAGES[0]) if kind == ""]
+    try:
+        words.use(lang)
+        verdicts, notes = graded(HEAD + "".join(source.values()), tmp_path)
+        printed = grade.report(Path("handed_in/li/exercises.py"), verdicts, notes)
+    finally:
+        words.use("en")
+    [shown] = [text for kind, text in blocks(page) if kind == ""]
     assert printed.startswith(shown.removesuffix("  ...\n"))
 
+
+def test_the_numbers_for_the_board_are_right():
     x, W, dout = np.array([[1, 2]]), np.array([[2, 1], [0, 3]]), np.array([[1, -1]])
     assert (x @ W).tolist() == [[2, 7]] and (dout @ W.T).tolist() == [[1, -3]]
     assert (x.T @ dout).tolist() == [[1, -1], [2, -2]]
