@@ -634,7 +634,9 @@ def missing(names, name):
         return Wrong(say(words, name=name, got=type(value).__name__))
     own = {key: each for key, each in names.items() if getattr(each, "__module__", "") == MODULE}
     for key, each in own.items():
-        if isinstance(each, type) and name in vars(each):
+        inner = vars(each).get(name) if isinstance(each, type) else None
+        # A method of that name is something else, such as the book's net.numerical_gradient(x, t).
+        if inner and (isinstance(inner, type) or "self" not in inspect.signature(inner).parameters):
             words = "{name} stands inside the class {outer}: is it indented too far?"
             return Wrong(say(words, name=name, outer=key))
     if close := difflib.get_close_matches(name, own, 1, 0.8):
