@@ -423,6 +423,8 @@ CASES = {
         part("TwoLayerNet", "        return x\n", f"        {RAISE}\n"), {"predict": NOT}, ""),
     "no gradient": (
         part("TwoLayerNet", "def gradient", "def slope"), {"gradient": NOT}, "gradient"),
+    "another function": (
+        {"update": "def update_all(): pass\n"}, {"update": NOT}, "no update in it"),
     "no update": ({"update": ""}, {"update": NOT}, "no update"),
     "imported": ({"Relu": "from common.layers import Relu\n"}, {"Relu": NOT}, "common.layers"),
     "inherited": (

@@ -639,7 +639,8 @@ def missing(names, name):
         if inner and (isinstance(inner, type) or "self" not in inspect.signature(inner).parameters):
             words = "{name} stands inside the class {outer}: is it indented too far?"
             return Wrong(say(words, name=name, outer=key))
-    if close := difflib.get_close_matches(name, own, 1, 0.8):
+    typos = [each for each in own if abs(len(each) - len(name)) <= 1]
+    if close := difflib.get_close_matches(name, typos, 1, 0.8):
         if isinstance(own[close[0]], type) == name[0].isupper():
             return Wrong(say("no {name} in it; is {close} meant?", name=name, close=close[0]))
     return NotYet(say("no {name} in it", name=name))
