@@ -103,13 +103,20 @@ class Record(NamedTuple):
         return value(RIGHT[part][self.key], self.env | changed)
 
 
+class Records(list):
+    """Records with what came as it was then: a layer may use its arrays again."""
+
+    def append(self, record):
+        super().append(record._replace(got=copy.copy(record.got)))
+
+
 def value(expression, env):
     return eval(expression, vars(answers), env)  # noqa: S307 (only what stands in answers.py)
 
 
 def settle(part, trial):
     """trial(records) adds records, to the end or until it raises. Wrong at the first difference."""
-    records, stop = [], None
+    records, stop = Records(), None
     try:
         trial(records)
     except (Wrong, NotYet, NotImplementedError) as error:
@@ -153,7 +160,8 @@ def possible(part, first):
         factor = np.asarray(first.got, float).flat[i] / want.flat[i]
         if math.isfinite(factor) and factor:
             words = "every number is {factor} times what it should be"
-            words = "the sign is wrong" if factor == -1 else say(words, factor=f"{factor:.4g}")
+            words = say(words, factor=f"{factor:.4g}")
+            words = "the sign is wrong" if f"{factor:.4g}" == "-1" else words
             yield words, lambda record: factor * record.want(part)
 
 
@@ -297,14 +305,17 @@ def try_layer(records, layer, run, params, keys, remark):
         batch, env = say(batch), {"x": x, "dout": dout, **params}
         with told(batch):
             record = functools.partial(Record, env=env, batch=batch, before=before)
+            own = {key: copy.copy(getattr(layer, key, None)) for key in params}
             records.append(record("out", "out", call(layer, "forward", x)))
             dx = call_backward(layer, dout, remark)
-            for key, old in params.items():
-                if text := difference(key, getattr(layer, key, old), old):
+            for key, old in own.items():
+                if isinstance(old, np.ndarray) and (
+                    text := difference(key, getattr(layer, key), old)
+                ):
                     raise Wrong(joined(text, say("backward leaves {key} to update", key=key)))
             for key in keys:
                 got = dx if key == "dx" else kept(layer, key, params[key[1:]].shape)
-                records.append(record(key, key, copy.copy(got)))
+                records.append(record(key, key, got))
         before = env
 
 
@@ -423,7 +434,7 @@ def judge_numerical_gradient(numerical_gradient, names, remark):
                 shown = (lambda _, f=f, x=x: f(x)) if reads else f
                 env = {"f": f, "x": start, "slope": slope, "reads": reads}
                 grad = call_function(numerical_gradient, shown, x)
-                record = Record("grad", "grad", copy.copy(grad), env, say(name))
+                record = Record("grad", "grad", grad, env, say(name))
                 records.append(record._replace(tolerance=5e-7))
                 if text := difference(say("x afterwards"), x, start, 1e-9):
                     raise Wrong(say(name) + joined(text, say("put each old value back")))
@@ -505,7 +516,7 @@ def try_gradient(TwoLayerNet, log, records):
         more = {"notes": [*called_wrongly(log, "backward")], "tolerance": tolerance_of(net)}
         for key in KEYS:
             env = {"x": x, "t": t, "params": params, "key": key}
-            given = copy.copy(grad[key]), env, say(batch), before.get(key)
+            given = grad[key], env, say(batch), before.get(key)
             records.append(Record(f"grad[{key!r}]", "grad", *given, **more))
             if text := difference(say("params[{key!r}] afterwards", key=key), net.params[key],
                                   params[key]):  # fmt: skip
