@@ -385,6 +385,7 @@ CASES = {
     "arrays are used again": (AGAIN, {}, ""),
     "W is kept in another form": ({"Affine": TURNED}, {}, ""),
     "names become instances": ("Relu = Relu()\nupdate = update({}, {}, 1)\n", {}, ""),
+    "no default": (part("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"), {}, ""),
     "a name is deleted": ("del Sigmoid\n", {}, ""),
     "a class becomes a number": ("Relu = 7\n", {}, ""),
     "large x": (

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ch05.classroom.judges import MODULE, PARTS, raised, wanted
+from ch05.classroom.calling import MODULE, raised, wanted
+from ch05.classroom.judges import PARTS
 from ch05.classroom.words import say
 
 __all__ = ["HandIn", "Skip", "Unreadable", "limited", "run", "run_file"]
