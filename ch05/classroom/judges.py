@@ -560,7 +560,7 @@ def explained(log, method, before):
     try:
         yield
     except Wrong as wrong:
-        raise Wrong(before + joined(str(wrong), *called_wrongly(log, method))) from None
+        raise Wrong(before + joined(str(wrong), *called_wrongly(log, method, True))) from None
 
 
 # update

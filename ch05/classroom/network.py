@@ -159,8 +159,11 @@ def right_value(layer, key, env):
     return eval(answers.RIGHT[layer][key], vars(answers), env)  # noqa: S307 (see answers.py)
 
 
-def called_wrongly(log, method):
-    """What the log tells about the calls of forward or backward, in sentences."""
+def called_wrongly(log, method, stopped=False):
+    """What the log tells about the calls of forward or backward, in sentences.
+
+    stopped : an error came, so that calls at the end may be missing
+    """
     log = [each for each in log if each[1]]
     order = ["Affine1", "Relu1", "Affine2"]
     if method == "backward":
@@ -171,6 +174,8 @@ def called_wrongly(log, method):
         return  # a network in a way of its own
     if method == "backward" and log[0][0] == "backward":
         yield say("no forward is called before: call self.loss(x, t) first")
+    elif stopped and [name for name, _ in calls] == order[: len(calls)]:
+        return
     elif not calls:
         yield say("no layer's {method} is called", method=method)
     elif len(first) > 1 and all(each is first[0] for each in first):
