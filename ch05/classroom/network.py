@@ -174,14 +174,14 @@ def called_wrongly(log, method, stopped=False):
         return  # a network in a way of its own
     if method == "backward" and log[0][0] == "backward":
         yield say("no forward is called before: call self.loss(x, t) first")
-    elif stopped and [name for name, _ in calls] == order[: len(calls)]:
-        return
-    elif not calls:
+    elif not calls and not stopped:
         yield say("no layer's {method} is called", method=method)
     elif len(first) > 1 and all(each is first[0] for each in first):
         name = "x" if method == "forward" else "dout"
         words = "each layer gets the same {name}: write {name} = layer.{method}({name})"
         yield say(words, name=name, method=method)
+    elif stopped and [name for name, _ in calls] == order[: len(calls)]:
+        return
     elif [name for name, _ in calls] != order:
         came, expected = (", ".join(each) for each in ([name for name, _ in calls], order))
         words = "{method} is called for {came}; expected {expected}"
