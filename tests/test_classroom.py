@@ -579,7 +579,7 @@ ROWS = "for _ in range(3):\n    try:\n        while True: pass\n    except Keybo
         ("np.exp = np.sum = lambda *args, **more: 7", 2),
         ("import builtins; builtins.len = builtins.print = None", 2),
         ("while True: pass", 1),
-        ("import time; time.sleep(100)", 1),
+        ("import time; time.sleep(20)", 1),
         (ROWS, 1),  # as a training that ends early at Ctrl-C, and the loop around it goes on
         ("for i in range(100): 1 / 0\n" * 30, 21),
     ],
