@@ -596,6 +596,14 @@ def test_what_else_is_in_a_file_hides_nothing(line, notes, at_the_end, tmp_path)
     assert {judge(part, names).status for part in PARTS} == {"right"}
 
 
+def test_below_what_hangs_only_definitions_are_read(tmp_path):
+    text = "while True: pass\nEPS = 1e-7\nf = lambda x: len(x)\nlate = len('')\nprint()\n"
+    text += "if EPS:\n    def g(): pass\ntry:\n    import os\nexcept ImportError: pass\n"
+    (tmp_path / "a.py").write_text(text, encoding="utf-8")
+    names, notes = run_file(tmp_path / "a.py", seconds=0.3)
+    assert {"EPS", "f", "g", "os"} <= names.keys() and "late" not in names and len(notes) == 1
+
+
 def test_a_notebook_is_read_by_its_code_cells(tmp_path):
     """Without magics and shell lines; a cell that fails hides none of the others."""
     cells = {
