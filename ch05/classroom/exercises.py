@@ -7,8 +7,10 @@ N : batch size, one sample in each row      D, M : number of inputs and of outpu
 C : number of classes                       L    : the loss, one number
 
 dout is dL/dout, the gradient of L with respect to what forward returned, in the same shape.
-dx is dL/dx, in the shape of x. forward keeps in self what backward will need.
+dx is dL/dx, in the shape of x. forward keeps in self what backward will need, so that two layers of
+one kind don't share it. It doesn't change x or t: these belong to others.
 
+    cp ch05/classroom/exercises.py exercises.py     your own copy: write into this one
     python ch05/classroom/grade.py exercises.py     says what is right, what is wrong and where
     python exercises.py                             when all is right: your network learns XOR
 """
@@ -126,8 +128,8 @@ class TwoLayerNet:
 def update(params, grad, learning_rate):
     """One step of gradient descent: W <- W - learning_rate * dW, for every key. [4.4, 5.7.4]
 
-    params, grad : dicts with the same keys. Change the arrays in params in place: the layers hold
-    the same arrays, and must see the change.
+    params, grad : dicts with the same keys, in any order. Change the arrays in params in place: the
+    layers hold the same arrays, and must see the change.
     """
     raise NotImplementedError
 

@@ -6,13 +6,11 @@
 Prints for each part what is wrong, where and probably why. The exit status is 0 if all files have
 all points, 1 if not, and 2 for options that can't be used.
 
-judges.py says what is right; handed_in.py runs the files.
+judges.py says what is right, handed_in.py runs the files, results.py writes tables.
 """
 
 import argparse
-import csv
 import glob
-import json
 import os
 import sys
 import textwrap
@@ -22,41 +20,75 @@ if not __package__:  # started as a file: let `common` be found
     sys.path[0] = str(Path(__file__).resolve().parent.parent.parent)
     import ch05  # noqa: F401 (if a package is missing, it says which command to run)
 
-from ch05.classroom.handed_in import grade_file
+from ch05.classroom import words
+from ch05.classroom.handed_in import NotGraded, grade
 from ch05.classroom.judges import PARTS
+from ch05.classroom.reading import HandIn
+from ch05.classroom.results import Results
+from ch05.classroom.words import say
+
+ENDINGS = (".py", ".ipynb")
+ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz")
+LARGEST = 2**27  # bytes of a file
+SHOWN = 40  # files that are not graded, in the list of them
 
 
 def main(argv=None):
     sys.stdout.reconfigure(errors="backslashreplace")  # for a console that lacks a letter
     args = parse(argv)
-    grades = []
-    for path in args.files:
-        verdicts, notes = grade_file(path, args.seconds)
-        print(report(path, verdicts, notes), flush=True)
-        parts = {part: verdicts[part].status for part in PARTS}
-        points = list(parts.values()).count("right")
-        grades.append({"file": str(path), "parts": parts, "points": points, "of": len(PARTS)})
-    if len(grades) > 1:
-        print(summary(grades))
-    if args.csv:
-        write_csv(args.csv, grades)
-    if args.json:
-        Path(args.json).write_text(json.dumps(grades, indent=2) + "\n", encoding="utf-8")
-    return 0 if all(grade["points"] == grade["of"] for grade in grades) else 1
+    results = Results(args)
+    hand_ins, left_out = read_all(args.files)  # before any of them runs
+    left_out = args.left_out + left_out
+    for path, hand_in in hand_ins:
+        try:
+            verdicts, notes = grade(hand_in, args.seconds, args.parts, args.lang)
+        except NotGraded as error:
+            left_out.append((path, str(error)))
+            continue
+        text = report(path, verdicts, notes, args.weights)
+        results.add(path, verdicts, notes, text)  # before it is printed, as the reader may leave
+        print(text, flush=True)
+    if len(hand_ins) + len(left_out) > 1:
+        print(summary(results.grades, args.parts, left_out))
+    if results.failed:
+        return 2
+    full = [each["points"] == each["of"] for each in results.grades]
+    return 0 if full and all(full) else 1
 
 
-def report(path, verdicts, notes):
+def read_all(paths):
+    """[(path, HandIn)] and [(path, why not)]."""
+    found, left_out = [], []
+    for path in paths:
+        try:
+            if path.stat().st_size > LARGEST:
+                raise OSError(0, say("it is larger than {n} MB", n=LARGEST // 2**20))
+            found.append((path, HandIn.of(path)))
+        except OSError as error:
+            left_out.append((path, error.strerror))
+    return found, left_out
+
+
+# What is printed
+
+
+def report(path, verdicts, notes, weights=None):
     """What a student reads."""
     lines = [f"{path}"]
     for note in notes:
-        lines += wrapped(f"  note: {note}")
-    for part in PARTS:
-        status, sentences = verdicts[part]
-        lines.append(f"  {part:20}{status}")
+        lines += wrapped("  " + say("note: ") + note)
+    for part, (status, sentences) in verdicts.items():
+        lines.append(f"  {part:20}{say(status)}")
         for sentence in sentences:
             lines += wrapped(f"      {sentence}")
-    points = sum(verdict.status == "right" for verdict in verdicts.values())
-    return "\n".join([*lines, f"  {points} of {len(PARTS)} points", ""])
+    points, of = points_of(verdicts, weights)
+    return "\n".join([*lines, "  " + say("{points:g} of {of:g} points", points=points, of=of), ""])
+
+
+def points_of(verdicts, weights=None):
+    weights = dict.fromkeys(verdicts, 1) | (weights or {})
+    right = [part for part in verdicts if verdicts[part].status == "right"]
+    return sum(weights[part] for part in right), sum(weights[part] for part in verdicts)
 
 
 def wrapped(text):
@@ -64,25 +96,18 @@ def wrapped(text):
     return textwrap.wrap(text, 100, subsequent_indent=indent, break_on_hyphens=False)
 
 
-def summary(grades):
+def summary(grades, parts, left_out):
     """What a teacher reads first."""
     full = sum(grade["points"] == grade["of"] for grade in grades)
-    lines = [f"{len(grades)} files, {full} with all points. Right are:"]
-    for part in PARTS:
+    lines = [say("{n} files, {full} with all points. Right are:", n=len(grades), full=full)]
+    for part in parts:
         count = sum(grade["parts"][part] == "right" for grade in grades)
         lines.append(f"  {part:20}{count:4}")
+    if left_out:
+        lines.append(say("Not graded: {n}", n=len(left_out)))
+        lines += [f"  {path}: {why}" for path, why in left_out[:SHOWN]]
+        lines += ["  ..."] * (len(left_out) > SHOWN)
     return "\n".join(lines)
-
-
-def write_csv(path, grades):
-    """One row a file."""
-    ascii_only = all(grade["file"].isascii() for grade in grades)
-    # Excel reads other letters only if a mark at the start says that it is UTF-8.
-    with open(path, "w", newline="", encoding="utf-8" if ascii_only else "utf-8-sig") as file:
-        rows = csv.writer(file)
-        rows.writerow(["file", *PARTS, "points", "of"])
-        for grade in grades:
-            rows.writerow([grade["file"], *grade["parts"].values(), grade["points"], grade["of"]])
 
 
 # Options
@@ -90,41 +115,113 @@ def write_csv(path, grades):
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="grade.py", description="Grade exercises.py.")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="exercises.py, a notebook, or a "
-                        "folder of them")  # fmt: skip
-    parser.add_argument("--csv", metavar="FILE", help="write a row for each file there")
-    parser.add_argument("--json", metavar="FILE", help="write the same as JSON")
-    parser.add_argument("--seconds", type=float, default=10, metavar="S",
-                        help="time for running a file, and for each of its parts (10)")  # fmt: skip
-    args = parser.parse_args(argv)
-    args.files = [path for name in args.files for path in files(name, parser)]
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE", help="exercises.py, a notebook, or a folder of them")
+    add("--lang", choices=["en", "zh"], default="en", help="the language of the sentences (en)")
+    add("--part", action="append", choices=PARTS, metavar="PART", dest="parts",
+        help="grade this part only; it may be given more than once")  # fmt: skip
+    add("--weights", metavar="PART=N,...", help="points of these parts; others have 1")
+    add("--csv", metavar="FILE", help="write a row for each file there")
+    add("--json", metavar="FILE", help="write the same as JSON, with the sentences")
+    add("--feedback", metavar="DIR", help="write a text for each file into this folder")
+    add("--gradescope", metavar="FILE", help="write the results of one file for Gradescope")
+    add("--seconds", type=float, default=10, metavar="S",
+        help="time for running a file, and for each of its parts (10)")  # fmt: skip
+    args = parser.parse_intermixed_args(argv)
+    words.use(args.lang)
     if not 0 < args.seconds < 1e6:
         parser.error(f"argument --seconds: expected a number above 0, got {args.seconds:g}")
-    for name in filter(None, (args.csv, args.json)):
-        try:
-            open(name, "a").close()  # to know it now, not after the grading
-        except OSError as error:
-            parser.error(f"expected a file to write, got {name!r}: {error.strerror}")
+    args.parts = [part for part in PARTS if part in (args.parts or PARTS)]
+    args.weights = weights_of(args.weights, parser)
+    args.given = args.files
+    found = [each for name in args.files for each in files(name, parser)]
+    found = dict(found)  # a file that is named twice is graded once
+    args.files = [path for path, why in found.items() if not why]
+    args.left_out = [(path, why) for path, why in found.items() if why]
+    if not args.files:
+        parser.error(f"expected .py or .ipynb, got {', '.join(map(str, found)) or 'nothing'}")
+    if args.gradescope and len(args.files) > 1:
+        parser.error(f"argument --gradescope: expected one file to grade, got {len(args.files)}")
+    check_targets(args, parser)
     return args
 
 
+def weights_of(text, parser):
+    weights = {}
+    for each in filter(None, (text or "").split(",")):
+        part, _, number = each.partition("=")
+        try:
+            weights[part.strip()] = value = float(number)
+        except ValueError:
+            value = -1
+        if part.strip() not in PARTS or not 0 <= value < 1e6:
+            parser.error(f"argument --weights: expected one of {', '.join(PARTS)}, then = and a "
+                         f"number, got {each!r}")  # fmt: skip
+    return {part: int(value) if value == int(value) else value for part, value in weights.items()}
+
+
 def files(name, parser):
-    """The files that a name means: itself, all of a folder, or a pattern, as on Windows."""
+    """(path, why it isn't graded or None): itself, all of a folder, or a pattern, as on Windows."""
     path = Path(name)
     if path.is_dir():
-        found = [
-            each for each in path.rglob("*") if "/." not in f"/{each.relative_to(path).as_posix()}"
-        ]
-    elif path.exists():
+        # Hidden folders are copies, such as .ipynb_checkpoints; __MACOSX is no hand-in either.
+        found = [each for each in path.rglob("*") if visible(each.relative_to(path))]
+        found = [each for each in found if not each.is_dir() or each.is_symlink()]
+        if not found:
+            parser.error(f"expected a file or a folder of .py or .ipynb, got {name!r}, an empty "
+                         "folder")  # fmt: skip
+    elif path.exists() or path.is_symlink():
         found = [path]
-        if path.suffix not in (".py", ".ipynb"):
-            parser.error(f"expected .py or .ipynb, got {name!r}")
-    else:
-        found = map(Path, glob.glob(name))
-    found = sorted(each for each in found if each.suffix in (".py", ".ipynb") and each.is_file())
-    if not found:
-        parser.error(f"expected a file or a folder of .py or .ipynb, got {name!r}")
-    return found
+    elif not (found := [Path(each) for each in glob.glob(name)]):
+        parser.error(say("{name}: there is no such file", name=name) + how_to_copy(path))
+    return [(each, why_not(each)) for each in sorted(found)]
+
+
+def visible(path):
+    return not any(part.startswith((".", "__MACOSX", "__pycache__")) for part in path.parts)
+
+
+def how_to_copy(path):
+    if path.name not in ("exercises.py", "exercises.zh.py"):
+        return ""
+    name = say("exercises.py") if path.name == "exercises.py" else path.name
+    own = Path(os.path.relpath(Path(__file__).with_name(name))).as_posix()
+    return say("; copy it first: {command}", command=f"cp {own} {path.as_posix()}")
+
+
+def why_not(path):
+    """Why this file isn't graded; None if it is."""
+    if path.is_symlink() and not path.exists():
+        return say("a link to nothing")
+    if path.suffix.lower() in ARCHIVES:
+        return say("an archive; unpack it first")
+    if path.suffix.lower() not in ENDINGS:
+        return say("it doesn't end in .py or .ipynb")
+    return None if path.is_file() else say("it is no file")
+
+
+def check_targets(args, parser):
+    """To know now, and not after the grading, what can't be written; and what must not be."""
+    targets = [name for name in (args.csv, args.json, args.gradescope) if name]
+    for name in targets:
+        taken = any(same_file(name, each) for each in args.files)
+        if taken or Path(name).suffix.lower() in ENDINGS:
+            parser.error(f"expected a file to write, got {name!r}: that would overwrite a hand-in")
+        if targets.count(name) > 1:
+            parser.error(f"expected two files to write, got {name!r} twice")
+        try:
+            open(name, "a").close()
+        except OSError as error:
+            parser.error(f"expected a file to write, got {name!r}: {error.strerror}")
+    if args.feedback:
+        try:
+            Path(args.feedback).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f"expected a folder to write to, got {args.feedback!r}: {error.strerror}")
+
+
+def same_file(one, other):
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 if __name__ == "__main__":

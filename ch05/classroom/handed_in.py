@@ -1,38 +1,43 @@
-"""Runs what was handed in, each file in a process of its own. That is no sandbox.
+"""Grades one file in processes of its own. That is no sandbox.
 
-Such code may hang, exit, print without end, or start other processes. So grade_file starts a
-process for it, in an empty folder that is removed afterwards, without input, its output thrown
-away. The process runs the file, judges one part after the other, and writes each verdict to a file
-as a line of JSON. If no line comes for too long, or the process ends before the last part, then the
-part that was its turn is wrong, and another process goes on with the next part.
+What was handed in may hang, exit, print without end, or start other processes. So grade_file starts
+a process for it, in an empty folder that is removed afterwards, without input, its output thrown
+away. The process gets the source through a pipe, runs it, judges one part after the other, and
+writes each verdict into another pipe as a line of JSON.
+
+If no line comes for too long, or the process ends too early, another one is started: without the
+statement that ended it, or with the parts that are left. What a process has started ends with it.
 """
 
-import __future__
-
-import _thread
-import ast
+import base64
 import contextlib
+import ctypes
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import types
 from pathlib import Path
 
-import numpy as np
+from ch05.classroom import words
+from ch05.classroom.judges import PARTS, Verdict, judge
+from ch05.classroom.reading import HandIn, Skip, Unreadable, limited, run, run_file, still_running
+from ch05.classroom.words import say
 
-from ch05.classroom.judges import MODULE, PARTS, Verdict, judge, raised
-
-__all__ = ["grade_file", "run_file"]
+__all__ = ["NotGraded", "grade", "grade_file", "run_file"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START = 60  # seconds for Python and NumPy to start, on a slow disk
 MEMORY = 4 * 2**30  # bytes; only where the system can limit it
+FILES = 2**30  # bytes in a file that is written
+RESULTS = 2**22  # bytes of verdicts; more are no verdicts
+
+
+class NotGraded(Exception):
+    """No process could be started."""
 
 
 # The process that started it all
@@ -40,34 +45,44 @@ MEMORY = 4 * 2**30  # bytes; only where the system can limit it
 
 def grade_file(path, seconds=10):
     """({part: Verdict}, notes) for one file. notes say what went wrong while the file was run."""
-    verdicts, notes = {}, []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        results, empty = Path(folder, "results"), Path(folder, "empty")
-        empty.mkdir()
-        while left := [part for part in PARTS if part not in verdicts]:
-            results.write_bytes(b"")
-            why = run_process(
-                [Path(path).resolve(), results, seconds, *left], empty, results, seconds
-            )
-            lines = results.read_text(encoding="utf-8").split("\n")[:-1]  # only whole lines
-            if not lines:
-                raise RuntimeError(f"expected Python to start for {path}, got: {why}")
-            for line in lines[1:2]:
-                notes = json.loads(line)
-            for line in lines[2:]:
-                part, *verdict = json.loads(line)
-                verdicts[part] = Verdict(*verdict)
-            if len(lines) < 2:  # it didn't come as far as the first part
-                verdicts |= {part: Verdict("wrong", [why]) for part in left}
-            elif len(lines) < 2 + len(left):
-                verdicts[left[len(lines) - 2]] = Verdict("wrong", [why])
-    return verdicts, notes
+    return grade(HandIn.of(path), seconds)
 
 
-def run_process(args, folder, results, seconds):
-    """Run child(*args) in a process of its own, to its end or until it has to be killed.
+def grade(hand_in, seconds=10, parts=PARTS, lang="en"):
+    """The same for a file that has been read, and for these parts of it."""
+    verdicts, notes, deadly, skip = {}, [], [], None
+    source = base64.b64encode(hand_in.source).decode()
+    job = {"name": hand_in.name, "source": source, "seconds": seconds, "lang": lang}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, adopting():
+        while left := [part for part in parts if part not in verdicts]:
+            empty = Path(folder, "of", "this")  # rmtree("..") shouldn't reach another's
+            empty.mkdir(parents=True, exist_ok=True)
+            now = job | {"parts": left, "skip": skip, "deadly": deadly}
+            lines, why = run_process(now, empty, seconds)
+            if lines is None:
+                raise NotGraded(why)
+            told = {line[0]: line[1:] for line in lines}  # the last line of each kind
+            if "notes" not in told:  # it didn't come as far as the first part
+                if skip and skip.number < 0 or "statement" not in told:
+                    return verdicts | dict.fromkeys(left, Verdict("wrong", [why])), notes
+                skip = Skip(-1 if skip else told["statement"][0], why)
+                continue
+            [notes] = told["notes"]
+            for part in left:
+                if part not in told:
+                    verdicts[part] = Verdict("wrong", [why])
+                    deadly.append(part)
+                    break
+                status, sentences, hangs = told[part]
+                verdicts[part] = Verdict(status, sentences)
+                deadly += [part] * hangs
+    return {part: verdicts[part] for part in parts}, notes
 
-    Returns a sentence that says how it ended.
+
+def run_process(job, folder, seconds):
+    """Run child in a process of its own, to its end or until it has to be killed.
+
+    Returns the lines that it wrote, None if it didn't start, and a sentence that says how it ended.
     """
     path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {
@@ -82,29 +97,60 @@ def run_process(args, folder, results, seconds):
         else {"start_new_session": True}
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "ch05.classroom.handed_in", *map(str, args)],
+        [sys.executable, "-m", "ch05.classroom.handed_in"],
         cwd=folder,
         env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         **new_group,
     )
+    came = bytearray()
+    reader = threading.Thread(target=read, args=(process.stdout, came), daemon=True)
     try:
-        size, since = 0, time.monotonic()
-        while process.poll() is None:
-            if size != results.stat().st_size:
-                size, since = results.stat().st_size, time.monotonic()
+        reader.start()
+        with contextlib.suppress(OSError), process.stdin:
+            process.stdin.write(json.dumps(job).encode() + b"\n")
+        size, since, why = 0, time.monotonic(), None
+        while process.poll() is None and not why:
+            if size != len(came):
+                size, since = len(came), time.monotonic()
             if time.monotonic() - since > (seconds + 3 if size else START):
-                return f"still running after {seconds:g} seconds"
+                why = still_running(seconds)
+            if size > RESULTS:
+                why = say("it writes into the pipe of the grader")
             time.sleep(0.01)
-        return f"it ended the program (exit status {process.returncode})"
     finally:
         end_group(process)
+    reader.join(5)
+    process.stdout.close()
+    if why is None:
+        why = say("it ended the program (exit status {status})", status=process.returncode)
+    return lines_of(bytes(came[:RESULTS])), why
+
+
+def read(pipe, came):
+    """Read what comes, but not without end."""
+    with contextlib.suppress(OSError, ValueError):
+        while len(came) <= RESULTS and (data := os.read(pipe.fileno(), 65536)):
+            came += data
+
+
+def lines_of(came):
+    """Whole lines that are verdicts. Others cost nothing."""
+    lines = []
+    for line in came.split(b"\n")[:-1]:
+        with contextlib.suppress(ValueError, TypeError, LookupError):
+            kind, *values = json.loads(line)
+            kinds = {"start": [], "statement": [int], "notes": [list]}
+            expected = kinds.get(kind, [str, list, bool] if kind in PARTS else None)
+            if [type(value) for value in values] == expected:
+                lines.append([kind, *values])
+    return lines or None
 
 
 def end_group(process):
-    """End the process, and those that it has started."""
+    """End the process, and those that it has started, wherever they are."""
     if os.name == "nt":
         if process.poll() is None:
             subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
@@ -112,161 +158,102 @@ def end_group(process):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    end_orphans()
+
+
+# On Linux a process that left the group comes to us when its own parent ends. So it is ended too.
+
+_before = set()
+
+
+@contextlib.contextmanager
+def adopting():
+    """Within it, processes whose parent has ended become our children."""
+    prctl, subreaper = None, 36
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            prctl = ctypes.CDLL(None).prctl
+    _before.update(children())
+    if prctl:
+        prctl(subreaper, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        if prctl:
+            prctl(subreaper, 0, 0, 0, 0)
+        _before.clear()
+
+
+def end_orphans():
+    end = time.monotonic() + 5
+    while (orphans := children() - _before) and time.monotonic() < end:
+        for pid in orphans:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def children():
+    """The processes whose parent this one is; none where the system doesn't tell."""
+    found = set()
+    for path in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found.update(map(int, path.read_text().split()))
+    return found
 
 
 # The process of its own
 
 
-def child(path, results, seconds, *parts):
-    """Run the file, judge these parts of it, and write a line for each to results."""
-    pid, seconds = os.getpid(), float(seconds)
-    del sys.argv[1:]  # they are none of the file's business
+def child():
+    """Do the job that comes by standard input, and write a line of JSON for each thing known."""
+    pid, job = os.getpid(), json.loads(sys.stdin.buffer.readline())
+    results = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in 0, 1:
+        os.dup2(nowhere, stream)  # no input; and nobody reads what it prints
+    words.use(job["lang"])
     signal.signal(signal.SIGINT, signal.default_int_handler)  # limited() needs it
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource  # not on Windows
+    limit_memory()
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    with open(results, "a", encoding="utf-8") as file:
+    def write(*line):
+        if os.getpid() != pid:
+            os._exit(0)  # a copy of this process, which the file has made
+        results.write(json.dumps(line) + "\n")
+        results.flush()
 
-        def write(line):
-            if os.getpid() != pid:
-                os._exit(0)  # a copy of this process, which the file has made
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-
-        write("started")
-        try:
-            names, notes = run_file(path, seconds)
-        except Unreadable as error:
-            write([])
-            for part in parts:
-                write([part, "wrong", [str(error)]])
-        else:
-            write(notes)
-            for part in parts:
-                try:
-                    with limited(seconds):
-                        verdict = judge(part, names)
-                except TimeoutError as late:
-                    verdict = Verdict("wrong", [str(late)])
-                write([part, *verdict])
+    write("start")
+    seconds, deadly = job["seconds"], list(job["deadly"])
+    skip = Skip(*job["skip"]) if job["skip"] else None
+    hand_in = HandIn(job["name"], base64.b64decode(job["source"]))
+    try:
+        names, notes = run(hand_in, seconds, skip, lambda number: write("statement", number))
+    except Unreadable as error:
+        write("notes", [])
+        for part in job["parts"]:
+            write(part, "wrong", [str(error)], False)
+    else:
+        write("notes", notes)
+        for part in job["parts"]:
+            try:
+                with limited(seconds):
+                    verdict = judge(part, names, deadly)
+            except TimeoutError as late:
+                verdict = Verdict("wrong", [str(late)])
+                deadly.append(part)
+            write(part, *verdict, part in deadly)
     os._exit(0)  # without waiting for threads that the file has started
 
 
-@contextlib.contextmanager
-def limited(seconds):
-    """Within it, what takes longer gets a KeyboardInterrupt, and then it is a TimeoutError.
+def limit_memory():
+    with contextlib.suppress(ImportError):
+        import resource  # not on Windows
 
-    If it takes no notice, it gets another one twice a second.
-    """
-    over = threading.Event()
-
-    def interrupt():
-        wait = seconds
-        while not over.wait(wait):
-            _thread.interrupt_main()
-            wait = 0.5
-
-    threading.Thread(target=interrupt, daemon=True).start()
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise TimeoutError(f"still running after {seconds:g} seconds") from None
-    finally:
-        over.set()
-
-
-def run_file(path, seconds=10):
-    """(global names, notes) of a .py file or a notebook, run as a module named exercises.
-
-    Unreadable if Python can't read the file. In a notebook that concerns one cell only.
-
-    Each statement at the top level runs for itself: one that fails is noted, and hides nothing that
-    comes later. When the time is over, only what defines something still runs.
-    """
-    module = types.ModuleType(MODULE)
-    sys.modules[MODULE] = module
-    numpy = vars(np).copy()
-    notes, late, end = [], False, time.monotonic() + seconds
-    for name, statement in statements(Path(path), notes):
-        if late and not isinstance(statement, DEFINITIONS):
-            continue
-        # Annotations are not evaluated, whatever they say.
-        flags = __future__.annotations.compiler_flag
-        try:
-            code = compile(ast.Module([statement], []), name, "exec", flags, dont_inherit=True)
-            with limited(max(end - time.monotonic(), 1)):
-                exec(code, vars(module))
-        except TimeoutError:
-            pass
-        except (Exception, SystemExit) as error:
-            notes.append(raised(name, error))
-        if not late and time.monotonic() > end:
-            late = True
-            notes.append(
-                f"{name}, line {statement.lineno}: still running after {seconds:g} seconds; what "
-                "comes later is read only for its definitions"
-            )
-    for name, value in numpy.items():
-        if vars(np).get(name) is not value:
-            setattr(np, name, value)
-            notes.append(f"it replaces np.{name}; for the grading that is undone")
-    return vars(module), notes
-
-
-DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-
-
-class Unreadable(Exception):
-    """What was handed in isn't Python, or isn't a notebook."""
-
-
-def statements(path, notes):
-    """The statements at the top level, each with the name of the file or the cell."""
-    for name, source in sources(path):
-        try:
-            tree = ast.parse(source, name)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            place = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
-            text = f"{name}{place}: {type(error).__name__}: {getattr(error, 'msg', error)}"
-            if path.suffix != ".ipynb":
-                raise Unreadable(text) from None
-            notes.append(text)
-            continue
-        for statement in tree.body:
-            yield name, statement
-
-
-def sources(path):
-    """(name, source): the file, or each code cell of a notebook."""
-    if path.suffix != ".ipynb":
-        yield path.name, path.read_bytes()
-        return
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
-        codes = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
-        codes = [code if isinstance(code, str) else "".join(code) for code in codes]
-    except (ValueError, LookupError, TypeError):
-        raise Unreadable(f"{path.name}: expected a notebook of version 4, got others") from None
-    for number, code in enumerate(codes, start=1):
-        yield f"code cell {number}", python_of(code)
-
-
-def python_of(cell):
-    """A cell without what only IPython understands: magics, shell lines, help."""
-    with contextlib.suppress(SyntaxError, ValueError):
-        ast.parse(cell)
-        return cell
-    lines = cell.split("\n")
-    first = next((line for line in lines if line.strip()), "")
-    if first.startswith("%%") and first.split()[0] not in ("%%time", "%%timeit", "%%capture"):
-        return ""  # another language
-    # pass keeps a block that has nothing else from being empty, and the number of lines.
-    return "\n".join(
-        re.sub(r"\S.*", "pass", line) if re.match(r"\s*([%!?]|[\w.]+\?+\s*$)", line) else line
-        for line in lines
-    )
+        for what, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, FILES),
+                           (resource.RLIMIT_CORE, 0)):  # fmt: skip
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(what, (most, most))
 
 
 if __name__ == "__main__":
-    child(*sys.argv[1:])
+    child()

@@ -1,0 +1,212 @@
+"""Finds what was handed in, calls it, and tells what it raised. The judges share this."""
+
+import contextlib
+import copy
+import difflib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+
+import numpy as np
+
+from ch05.classroom.words import say
+
+MODULE = "exercises"  # __name__ in what was handed in
+LIBRARY = ("common.layers", "common.network", "common.gradient")  # what is to be written here
+
+
+class Wrong(Exception):
+    """A part is wrong. The message says where, gives both values, and the likely cause."""
+
+
+class NotYet(Exception):
+    """A part isn't written yet."""
+
+
+def joined(*texts):
+    return say("; ").join(texts)
+
+
+@contextlib.contextmanager
+def told(before, after=""):
+    """Within it, what is wrong is told between these words."""
+    try:
+        yield
+    except Wrong as wrong:
+        raise Wrong(f"{before}{wrong}{after}") from None
+
+
+@contextlib.contextmanager
+def remarked(remark, before):
+    """Within it, what is wrong is only worth a remark."""
+    try:
+        yield
+    except Wrong as wrong:
+        remark(f"{before}{wrong}")
+
+
+# What is there
+
+
+def wanted(part):
+    return "TwoLayerNet" if part in ("predict", "gradient") else part
+
+
+def plain(name):
+    return name.replace("_", "").lower().removesuffix("layer")
+
+
+def candidates(names, part):
+    """(name, class or function) of what may be meant by this part, first of all the right name."""
+    name, found = wanted(part), {}
+    kind = type if name[0].isupper() else Callable
+    for each in [name, *names]:
+        value = names.get(each)
+        if plain(each) == plain(name) and isinstance(value, kind) and not imported(value):
+            found.setdefault(id(value), (each, value))
+    if not found and name == "update" and isinstance(names.get("SGD"), type):  # chapter 6
+        SGD = names["SGD"]
+        return [(name, lambda params, grad, rate: SGD(rate).update(params, grad))]
+    return [*found.values()]
+
+
+def missing(names, name):
+    """The error for a name that isn't there: why, where that can be seen."""
+    value = names.get(name)
+    if module := imported(value):
+        return NotYet(say("{name} is imported from {module}; write it here", name=name,
+                          module=module))  # fmt: skip
+    if value is not None:
+        words = "{name}: expected a class, got {got}"
+        if not name[0].isupper():
+            words = "{name}: expected a function, got {got}"
+        return Wrong(say(words, name=name, got=type(value).__name__))
+    own = {key: each for key, each in names.items() if getattr(each, "__module__", "") == MODULE}
+    for key, each in own.items():
+        inner = vars(each).get(name) if isinstance(each, type) else None
+        # A method of that name is something else, such as the book's net.numerical_gradient(x, t).
+        if inner and (isinstance(inner, type) or "self" not in inspect.signature(inner).parameters):
+            words = "{name} stands inside the class {outer}: is it indented too far?"
+            return Wrong(say(words, name=name, outer=key))
+    typos = [each for each in own if abs(len(each) - len(name)) <= 1]
+    if close := difflib.get_close_matches(name, typos, 1, 0.8):
+        if isinstance(own[close[0]], type) == name[0].isupper():
+            return Wrong(say("no {name} in it; is {close} meant?", name=name, close=close[0]))
+    return NotYet(say("no {name} in it", name=name))
+
+
+def imported(value):
+    """The module of a class or function that wasn't written in this file; else None."""
+    value = getattr(value, "__func__", value)
+    if isinstance(value, type) or inspect.isfunction(value):
+        return value.__module__ if value.__module__ != MODULE else None
+    return None
+
+
+def outside(owner, method):
+    """NotYet if the class has inherited this method from elsewhere."""
+    if module := imported(getattr(owner, method, None)):
+        words = "{name} is imported from {module}; write it here"
+        raise NotYet(say(words, name=method, module=module))
+
+
+# Calls
+
+
+def call(layer, method, *args, remark=None, free=False):
+    """layer.method(*args). A write into args is Wrong, or a remark if there is one to make it."""
+    function = getattr(layer, method, None)
+    if function is None:
+        close = difflib.get_close_matches(method, dir(layer), 1, 0.8)
+        close += [each for each in dir(layer) if method in each]
+        if close:
+            words = "{method} is missing; is {close} meant?"
+            raise Wrong(say(words, method=method, close=close[0]))
+        raise NotYet(say("{method} is missing", method=method))
+    outside(layer, method)
+    given = copy.deepcopy(args)
+    try:
+        result = call_function(function, *given, free=free)
+    except NotImplementedError:
+        raise NotYet(say("{method} isn't written yet", method=method)) from None
+    for i, (before, after) in enumerate(zip(args, given)):
+        if not np.array_equal(before, after):
+            name = [*inspect.signature(function).parameters][i]
+            words = "{method} changes {name}, which isn't its own; use {name}.copy()"
+            if remark is None:
+                raise Wrong(say(words, method=method, name=name))
+            remark(say(words, method=method, name=name))
+    return result
+
+
+def call_backward(layer, dout, remark):
+    """layer.backward(dout), or without dout, if the layer takes none."""
+    with contextlib.suppress(AttributeError, ValueError):  # no backward, or no signature
+        try:
+            inspect.signature(layer.backward).bind(dout)
+        except TypeError:
+            remark(say("backward takes no dout; the chapter's is backward(self, dout)"))
+            return call(layer, "backward")
+    return call(layer, "backward", dout, remark=remark)
+
+
+def call_function(function, *args, free=False):
+    """function(*args), without warnings. What it raises is Wrong, but for NotImplementedError.
+
+    NotYet if it calls what the library has for this part; free lets it do so.
+    """
+    used, profile = [], sys.getprofile()
+
+    def watch(frame, event, _):
+        module = frame.f_globals.get("__name__", "")
+        if event == "call" and module in LIBRARY:
+            used.append(f"{module}.{getattr(frame.f_code, 'co_qualname', frame.f_code.co_name)}")
+
+    try:
+        if not free:
+            sys.setprofile(watch)
+        with np.errstate(all="ignore"):
+            result = function(*args)
+    except NotImplementedError:
+        raise
+    except (Exception, SystemExit) as error:
+        sys.setprofile(profile)
+        shapes = [f"{np.shape(each)}" for each in args if isinstance(each, np.ndarray)]
+        name = getattr(function, "__name__", "it")
+        if shapes:
+            name = say("{name}, given {shapes},", name=name, shapes=say(" and ").join(shapes))
+        raise Wrong(raised(name, error)) from None
+    finally:
+        sys.setprofile(profile)
+    if used:
+        raise NotYet(say("{name} is the library's; write it here", name=used[0]))
+    return result
+
+
+def raised(what, error):
+    """What a part raised, and in which line of what was handed in."""
+    frames = traceback.walk_tb(error.__traceback__)
+    own = [(frame.f_code.co_filename, line) for frame, line in frames
+           if frame.f_globals.get("__name__") == MODULE]  # fmt: skip
+    where = say(" ({file}, line {line})", file=own[-1][0], line=own[-1][1]) if own else ""
+    if isinstance(error, SystemExit):
+        return say("{what} ends the program by exit()", what=what) + where
+    text = "".join(each if each.isprintable() else " " for each in f"{error}"[:200])
+    hint = [say("is __init__ misspelt?")] if "takes no arguments" in text else []
+    words = "{what} raised {kind}: {text}"
+    return joined(say(words, what=what, kind=type(error).__name__, text=text) + where, *hint)
+
+
+def kept(layer, key, shape):
+    """The gradient that backward has left in the layer."""
+    if getattr(layer, key, None) is None:
+        others = [
+            name
+            for name, each in getattr(layer, "__dict__", {}).items()
+            if name[0] in "dg" and isinstance(each, np.ndarray) and each.shape == shape
+        ]
+        others += ["grads"] if hasattr(layer, "grads") else []
+        hint = [say("is it in self.{name}?", name=others[0])] if others else []
+        raise Wrong(joined(say("backward leaves nothing in self.{key}", key=key), *hint))
+    return getattr(layer, key)

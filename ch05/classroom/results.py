@@ -1,0 +1,106 @@
+"""Writes what was graded: a table, JSON, a text for each student, and what Gradescope reads.
+
+Everything is written anew after each file. So what is done stays, however the grading ends.
+"""
+
+import csv
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+from ch05.classroom.words import say
+
+__all__ = ["Results"]
+
+
+class Results:
+    def __init__(self, args):
+        self.args = args
+        self.grades = []  # dicts, as in the JSON file
+        self.failed = set()  # files that could not be written
+        names = [below(path, args.given) for path in args.files]
+        if len({*names}) < len(names):
+            names = [below(path, []) for path in args.files]
+        self.names = dict(zip(args.files, names))
+
+    def add(self, path, verdicts, notes, text):
+        weights = dict.fromkeys(verdicts, 1) | self.args.weights
+        parts = {part: verdict.status for part, verdict in verdicts.items()}
+        grade = {
+            "file": str(path),
+            "parts": parts,
+            "points": sum(weights[part] for part, status in parts.items() if status == "right"),
+            "of": sum(weights[part] for part in parts),
+            "sentences": {part: verdict.sentences for part, verdict in verdicts.items()},
+        }
+        self.grades.append(grade | ({"notes": notes} if notes else {}))
+        args = self.args
+        if args.csv:
+            self.write(args.csv, table(self.grades, args.parts))
+        if args.json:
+            self.write(args.json, as_json(self.grades))
+        if args.gradescope:
+            self.write(args.gradescope, as_json(for_gradescope(grade, weights)))
+        if args.feedback:
+            name = self.names[path]
+            data = f"{text}\n".encode(errors="backslashreplace")
+            self.write(Path(args.feedback, name.parent, f"{name.name}.txt"), data)
+
+    def write(self, name, data):
+        """The whole file or, if that fails, the file as it was."""
+        path = Path(name).resolve()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and not path.is_file():  # such as /dev/stdout
+                path.write_bytes(data)
+            else:
+                part = path.with_name(f".{path.name}.part")
+                part.write_bytes(data)
+                os.replace(part, path)
+        except OSError as error:
+            if name not in self.failed:
+                print(say("{name} isn't written: {why}", name=name, why=error.strerror),
+                      file=sys.stderr)  # fmt: skip
+            self.failed.add(name)
+        else:
+            self.failed.discard(name)
+
+
+def below(path, folders):
+    """The path below the folder that was given; without one, the path without .. and /."""
+    for folder in folders:
+        if path.is_relative_to(folder) and path != Path(folder):
+            return path.relative_to(folder)
+    return Path(*[part for part in path.parts if part not in ("..", path.anchor)])
+
+
+def table(grades, parts):
+    """One row a file."""
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["file", *parts, "points", "of"])
+    for grade in grades:
+        rows.writerow([grade["file"], *grade["parts"].values(), grade["points"], grade["of"]])
+    # Excel reads other letters only if a mark at the start says that it is UTF-8.
+    text = text.getvalue()
+    return text.encode("utf-8" if text.isascii() else "utf-8-sig", "backslashreplace")
+
+
+def as_json(value):
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def for_gradescope(grade, weights):
+    return {
+        "tests": [
+            {
+                "name": part,
+                "score": weights[part] * (status == "right"),
+                "max_score": weights[part],
+                "output": "\n".join([status, *grade["sentences"][part]]),
+            }
+            for part, status in grade["parts"].items()
+        ]
+    }

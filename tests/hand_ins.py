@@ -1,0 +1,293 @@
+"""Right solutions of ch05/classroom/exercises.py in four styles, for test_classroom.py."""
+
+HEAD = "from collections import OrderedDict\nimport numpy as np\n"
+
+# {name: source of that class or function}
+
+SHORT = {  # one line where one is enough
+    "Relu": """
+class Relu:
+    def forward(self, x):
+        self.x = x
+        return np.maximum(x, 0)
+    def backward(self, dout):
+        return dout * (self.x > 0)
+""",
+    "Sigmoid": """
+class Sigmoid:
+    def forward(self, x):
+        self.out = 1 / (1 + np.exp(-x))
+        return self.out
+    def backward(self, dout):
+        return dout * self.out * (1 - self.out)
+""",
+    "Affine": """
+class Affine:
+    def __init__(self, W, b):
+        self.W, self.b, self.dW, self.db = W, b, None, None
+    def forward(self, x):
+        self.shape, self.x = x.shape, x.reshape(len(x), -1)
+        return self.x @ self.W + self.b
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
+        return (dout @ self.W.T).reshape(self.shape)
+""",
+    "SoftmaxWithLoss": """
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        x = x - x.max(axis=1, keepdims=True)
+        self.t = np.eye(x.shape[1])[t] if np.ndim(t) == 1 else t
+        log_y = x - np.log(np.exp(x).sum(axis=1, keepdims=True))
+        self.y = np.exp(log_y)
+        return -np.sum(self.t * log_y) / len(x)
+    def backward(self, dout=1):
+        return dout * (self.y - self.t) / len(self.y)
+""",
+    "numerical_gradient": """
+def numerical_gradient(f, x):
+    grad, h = np.zeros_like(x), 1e-4
+    for i in range(x.size):
+        old = x.flat[i]
+        x.flat[i] = old + h
+        above = f(x)
+        x.flat[i] = old - h
+        grad.flat[i] = (above - f(x)) / (2 * h)
+        x.flat[i] = old
+    return grad
+""",
+    "TwoLayerNet": """
+class TwoLayerNet:
+    def __init__(self, D, H, C, weight_init_std=0.01):
+        self.params = {"W1": weight_init_std * np.random.randn(D, H), "b1": np.zeros(H),
+                       "W2": weight_init_std * np.random.randn(H, C), "b2": np.zeros(C)}
+        self.layers = OrderedDict(
+            Affine1=Affine(self.params["W1"], self.params["b1"]), Relu1=Relu(),
+            Affine2=Affine(self.params["W2"], self.params["b2"]))
+        self.lastLayer = SoftmaxWithLoss()
+    def predict(self, x):
+        for layer in self.layers.values():
+            x = layer.forward(x)
+        return x
+    def loss(self, x, t):
+        return self.lastLayer.forward(self.predict(x), t)
+    def gradient(self, x, t):
+        self.loss(x, t)
+        dout = self.lastLayer.backward()
+        for layer in reversed(self.layers.values()):
+            dout = layer.backward(dout)
+        affines = self.layers["Affine1"], self.layers["Affine2"]
+        return {f"{key}{i}": getattr(affine, f"d{key}")
+                for i, affine in enumerate(affines, start=1) for key in "Wb"}
+""",
+    "update": """
+def update(params, grad, learning_rate):
+    for key in params:
+        params[key] -= learning_rate * grad[key]
+""",
+}
+
+LOOPS = SHORT | {  # entry by entry, as on paper
+    "Affine": """
+class Affine:
+    def __init__(self, W, b): self.W = W; self.b = b
+    def forward(self, x):
+        self.given = x
+        N, (D, M) = len(x), self.W.shape
+        rows = x.reshape(N, D)
+        out = np.zeros((N, M), self.W.dtype)
+        for n in range(N):
+            for m in range(M):
+                out[n, m] = self.b[m]
+                for d in range(D):
+                    out[n, m] += rows[n, d] * self.W[d, m]
+        return out
+    def backward(self, dout):
+        rows = self.given.reshape(len(self.given), -1)
+        self.dW, self.db, dx = 0 * self.W, 0 * self.b, 0 * rows
+        for n, row in enumerate(dout):
+            for m, each in enumerate(row):
+                self.db[m] += each
+                for d in range(len(self.W)):
+                    self.dW[d, m] += each * rows[n, d]
+                    dx[n, d] += each * self.W[d, m]
+        return dx.reshape(self.given.shape)
+""",
+    "SoftmaxWithLoss": """
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        self.dx = np.zeros(x.shape)
+        total = 0.0
+        for n in range(len(x)):
+            row = t[n] if np.ndim(t) == 2 else [float(k == t[n]) for k in range(x.shape[1])]
+            m = max(x[n])
+            S = m + np.log(sum(np.exp(each - m) for each in x[n]))
+            for k in range(x.shape[1]):
+                total += row[k] * (S - x[n, k])
+                self.dx[n, k] = (np.exp(x[n, k] - S) - row[k]) / len(x)
+        return total / len(x)
+    def backward(self, dout=1): return self.dx * dout
+""",
+    "numerical_gradient": """
+def numerical_gradient(f, x):
+    h = 0.0001
+    grad = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        tmp = x[i]
+        x[i] = tmp + h; fxh1 = f(x)
+        x[i] = tmp - h; fxh2 = f(x)
+        x[i] = tmp
+        grad[i] = (fxh1 - fxh2) / 2 / h
+    return grad
+""",
+    "TwoLayerNet": """
+class TwoLayerNet:
+    def __init__(self, input_size, hidden_size, output_size, weight_init_std=0.01):
+        W1 = weight_init_std * np.random.randn(input_size, hidden_size)
+        W2 = weight_init_std * np.random.randn(hidden_size, output_size)
+        self.first = Affine(W1, np.zeros(hidden_size)); self.bend = Relu()
+        self.second = Affine(W2, np.zeros(output_size)); self.last = SoftmaxWithLoss()
+        self.params = dict(W1=W1, b1=self.first.b, W2=W2, b2=self.second.b)
+    def predict(self, x): return self.second.forward(self.bend.forward(self.first.forward(x)))
+    def gradient(self, x, t):
+        self.last.forward(self.predict(x), t)
+        self.first.backward(self.bend.backward(self.second.backward(self.last.backward(1))))
+        return dict(W1=self.first.dW, b1=self.first.db, W2=self.second.dW, b2=self.second.db)
+""",
+    "update": """
+class SGD:
+    def __init__(self, lr=0.01): self.lr = lr
+    def update(self, params, grads):
+        for key in params.keys():
+            params[key][...] = params[key] - self.lr * grads[key]
+""",
+}
+
+# Base classes, functions beside the layers, einsum, annotations, names in other letters.
+OBJECTS = {
+    "Relu": """
+class Layer:
+    saved: "Anything" = None
+    def keep(self, *arrays): self.saved = arrays
+class ReLU(Layer):
+    def forward(self, x: np.ndarray) -> ReLU:
+        self.keep(np.where(x > 0, 1, 0).astype(x.dtype)); return x * self.saved[0]
+    def backward(self, dout): return np.multiply(dout, self.saved[0])
+""",
+    "Sigmoid": SHORT["Sigmoid"],
+    "Affine": """
+class Affine(Layer):
+    def __init__(self, W, b):
+        self.params = [W, b]; self.grads = [np.zeros_like(W), np.zeros_like(b)]
+    @property
+    def dW(self): return self.grads[0]
+    @property
+    def db(self): return self.grads[1]
+    def forward(self, x):
+        self.keep(x); W, b = self.params
+        return np.einsum("nd,dm->nm", x.reshape(x.shape[0], -1), W) + b[None, :]
+    def backward(self, dout):
+        x, = self.saved
+        self.grads[0][...] = np.tensordot(x.reshape(x.shape[0], -1), dout, [[0], [0]])
+        self.grads[1][...] = np.ones(len(dout)) @ dout
+        return np.einsum("nm,dm->nd", dout, self.params[0]).reshape(x.shape)
+""",
+    "SoftmaxWithLoss": """
+def softmax(scores):
+    e = np.exp(scores - np.max(scores, -1, keepdims=True)); return e / np.sum(e, -1, keepdims=True)
+def cross_entropy(y, t):
+    if t.ndim == 1:
+        return -np.mean(np.log(y[np.arange(len(t)), t]))
+    return np.mean(-(np.where(t > 0, t, 0) * np.log(np.where(t > 0, y, 1))).sum(-1))
+class SoftmaxWithLoss(Layer):
+    def forward(self, x, t): self.keep(softmax(x), t); return cross_entropy(*self.saved)
+    def backward(self, dout=1.0):
+        y, t = self.saved
+        if t.ndim == 1:
+            dx = y.copy()
+            dx[range(len(t)), t] -= 1
+        else:
+            dx = y - t
+        dx *= dout / y.shape[0]
+        return dx
+""",
+    "numerical_gradient": """
+def numericalGradient(f, x, h=1e-5):
+    grad = np.zeros_like(x)
+    it = np.nditer(x, flags=["multi_index"], op_flags=["readwrite"])
+    while not it.finished:
+        i = it.multi_index
+        value = x[i].copy()
+        plus, minus = value + h, value - h
+        x[i] = plus
+        f1 = f(x)
+        x[i] = minus
+        f2 = f(x)
+        grad[i] = (f1 - f2) / (plus - minus)
+        x[i] = value
+        it.iternext()
+    return grad
+""",
+    "TwoLayerNet": """
+class Chain:
+    def __init__(self, *sizes, weight_init_std=0.01):
+        self.layers = OrderedDict()
+        for i, (D, M) in enumerate(zip(sizes, sizes[1:]), 1):
+            self.layers[f"Affine{i}"] = Affine(weight_init_std * np.random.randn(D, M), np.zeros(M))
+            self.layers[f"ReLU{i}"] = ReLU()
+        self.layers.popitem()
+        self.last_layer = SoftmaxWithLoss()
+    @property
+    def affines(self):
+        return [layer for name, layer in self.layers.items() if name.startswith("Affine")]
+    @property
+    def params(self):
+        arrays = {}
+        for i, layer in enumerate(self.affines, 1):
+            arrays[f"W{i}"], arrays[f"b{i}"] = getattr(layer, "params", None) or (layer.W, layer.b)
+        return arrays
+    def predict(self, x):
+        from functools import reduce
+        return reduce(lambda x, layer: layer.forward(x), self.layers.values(), x)
+    def loss(self, x, t): return self.last_layer.forward(self.predict(x), t)
+class TwoLayerNet(Chain):
+    def gradient(self, x, t):
+        self.loss(x, t)
+        dout = self.last_layer.backward(1)
+        layers = list(self.layers.values())
+        layers.reverse()
+        for layer in layers:
+            dout = layer.backward(dout)
+        grads = OrderedDict()
+        for i, layer in enumerate(self.affines, 1):
+            grads["W" + str(i)], grads["b" + str(i)] = layer.dW, layer.db
+        return grads
+""",
+    "update": """
+def update(params, grad, learning_rate=0.1):
+    for key, parameter in params.items():
+        np.subtract(parameter, np.multiply(grad[key], learning_rate), out=parameter)
+    return params
+""",
+}
+
+BOOK = {  # in the chapter's way, in words of our own; see its 5.5 to 5.7
+    "Relu": """
+class Relu:
+    def __init__(self): self.mask = None
+    def forward(self, x): self.mask = x <= 0; out = x.copy(); out[self.mask] = 0; return out
+    def backward(self, dout): dout[self.mask] = 0; return dout
+""",
+    "Sigmoid": SHORT["Sigmoid"],
+    "Affine": SHORT["Affine"],
+    "SoftmaxWithLoss": """
+class SoftmaxWithLoss:
+    def forward(self, x, t):
+        e = np.exp(x.T - np.max(x.T, axis=0)); self.y, self.t = ((e / np.sum(e, axis=0)).T, t)
+        return -np.sum(self.t * np.log(self.y + 1e-07)) / self.y.shape[0]
+    def backward(self, dout=1): return (self.y - self.t) / self.t.shape[0]
+""",
+    "numerical_gradient": LOOPS["numerical_gradient"],
+    "TwoLayerNet": SHORT["TwoLayerNet"],
+    "update": SHORT["update"],
+}
+STYLES = {"short": SHORT, "loops": LOOPS, "objects": OBJECTS, "book": BOOK}
