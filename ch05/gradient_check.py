@@ -4,11 +4,8 @@ Prints the mean absolute difference for each parameter, as the chapter does, and
 The exit status is 0 if they agree, 1 if not, and 2 for options that can't be used.
 """
 
-import sys
-from pathlib import Path
-
-if not __package__:  # started as a file: let `common` be found beside ch05/
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if not __package__:  # started as a file
+    import project_path  # noqa: F401
 
 from ch05.tools.options import parse_check
 from ch05.tools.script import run_script

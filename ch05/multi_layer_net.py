@@ -1,13 +1,11 @@
 """The chapter's network with any number of hidden layers: Affine, Relu, Affine, ..., Affine."""
 
-import sys
+if not __package__:  # started as a file, or imported from inside ch05/
+    import project_path  # noqa: F401
+
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
-
-if not __package__:  # imported from inside ch05/: let `common` be found beside it
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.mistakes import check_count, short, wrong

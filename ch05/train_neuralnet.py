@@ -3,21 +3,17 @@
 Prints the accuracies, a line an epoch, to standard output; everything else to standard error.
 """
 
-import sys
-from pathlib import Path
-
-if not __package__:  # started as a file: let Python find the folder common beside ch05
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    import ch05  # noqa: F401 (if a package is missing, it says which command to run)
+if not __package__:  # started as a file
+    import project_path  # noqa: F401
 
 import numpy as np
 
-from ch05.tools.checks import answers_wrong_arguments, check_training
 from ch05.tools.history import History, measure_end
 from ch05.tools.options import parse_training
 from ch05.tools.progress import progress, running
-from ch05.tools.report import finish, print_row
 from ch05.tools.script import run_script
+from ch05.tools.train_arguments import answers_wrong_arguments, check_training
+from ch05.tools.train_output import finish, print_row
 
 __all__ = ["History", "train"]
 

@@ -478,6 +478,7 @@ setattr(owner, name, press)
 if name == "register":
     atexit.register(signal.raise_signal, signal.SIGINT)
 del sys.argv[0]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))  # as Python does with a script
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
@@ -493,8 +494,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
         ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
         ("common.network", "Network", "accuracy", 12, 130, 5, 5, True),  # at the end
         ("os", "", "fsync", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
-        ("ch05.tools.report", "", "print_row", 2, 130, 1, 2, True),
-        ("ch05.tools.report", "", "finish", 1, 130, 5, 5, False),
+        ("ch05.tools.train_output", "", "print_row", 2, 130, 1, 2, True),
+        ("ch05.tools.train_output", "", "finish", 1, 130, 5, 5, False),
         ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
         pytest.param(  # all is done
             *("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True), marks=pytest.mark.unix

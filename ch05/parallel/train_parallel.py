@@ -15,8 +15,8 @@ if not __package__:  # started as a file: let `ch05` and `common` be found
 from ch05.parallel.data_parallel import DataParallel
 from ch05.parallel.ranks import end, together, world
 from ch05.tools.options import parse_training
-from ch05.tools.report import finish, print_row
 from ch05.tools.script import run_script
+from ch05.tools.train_output import finish, print_row
 from ch05.train_neuralnet import train
 
 

@@ -37,7 +37,7 @@ class History:
         opens a window.
         """
         check_packages("matplotlib")
-        from ch05.pictures import draw_history
+        from ch05.tools.history_picture import draw_history
 
         return draw_history(self, ax)
 
