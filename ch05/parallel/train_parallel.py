@@ -5,6 +5,8 @@
 The first process (rank 0) prints, draws and saves.
 """
 
+import functools
+import importlib.util
 import sys
 import warnings
 from pathlib import Path
@@ -21,8 +23,11 @@ from ch05.train_neuralnet import train
 
 
 def main(argv=None):
+    parse = functools.partial(parse_training, prog="train_parallel.py")
+    if importlib.util.find_spec("mpi4py") is None:
+        parse(argv)  # --help, and what is wrong with the options, can be said without it
     comm = world()
-    args = together(lambda argv: parse_training(argv, "train_parallel.py"), argv, comm)
+    args = together(parse, argv, comm)
     first = comm.rank == 0
     if not first:
         warnings.simplefilter("ignore")  # one of them says it

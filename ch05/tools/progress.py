@@ -1,55 +1,89 @@
-"""What runs beside a training and shows how far it is."""
+"""What runs beside a training: Ctrl-C, threads, and a bar that shows how far it is."""
 
+import contextlib
+import os
+import pickle
 import sys
+import threading
 import time
-from contextlib import contextmanager
 
+import numpy as np
 from tqdm import tqdm
 
-from ch05.tools.screen import width
+from ch05.tools.screen import warn, width
+from ch05.tools.train_flags import train_flags
+from common.files import ctrl_c_later
 from common.threads import threads_for
 
-__all__ = ["progress", "running"]
+__all__ = ["Bar", "running", "wants_to_stop"]
 
 
-@contextmanager
-def running(history, network, batch_size):
-    """Around the loop of a training, with as many threads as help.
+@contextlib.contextmanager
+def running(history, network, iters_num, batch_size):
+    """Around the loop of a training. Gives it the numbers of the updates, and shows a bar.
 
     Ctrl-C ends the loop. A FloatingPointError in it says in which update it came.
     """
-    with threads_for(network.params, batch_size):
+    start = time.perf_counter()
+    with threads_for(network.params, batch_size), train_flags(network, True):
+        with ctrl_c_later():
+            bar = new_bar(history, iters_num)
         try:
-            yield
+            try:
+                yield updates(history, iters_num, bar, start)
+            finally:
+                history.seconds = time.perf_counter() - start
+                bar.close()
+                release(Bar.get_lock())
         except KeyboardInterrupt:
             history.interrupted = True
         except FloatingPointError as error:
             raise FloatingPointError(f"update {history.update}: {error}") from None
 
 
-def progress(iters_num, history, on_epoch=None):
-    """The numbers of the updates, with a bar in a terminal and in a notebook.
+def updates(history, iters_num, bar, start):
+    states = []
+    for i in range(iters_num):
+        if i < 3:
+            warn_of_repeats(states)
+        history.update = i
+        yield i
+        history.seconds = time.perf_counter() - start
+        bar.update()
 
-    After the first update of each epoch it calls on_epoch(history).
-    """
-    notebook, start = in_notebook(), time.perf_counter()
+
+def wants_to_stop(on_epoch, history):
+    """Call on_epoch. Does it end the training, by return True or StopIteration?"""
+    try:
+        stop = on_epoch(history) if on_epoch else False
+        history.interrupted = isinstance(stop, (bool, np.bool_)) and bool(stop)
+    except StopIteration:
+        history.interrupted = True
+    return history.interrupted
+
+
+def warn_of_repeats(states):
+    """Does each update begin with the same random numbers? The first one says nothing yet."""
+    states.append(pickle.dumps(np.random.get_state()))
+    if len(states) == 3 and states[0] != states[1] == states[2]:
+        warn(
+            "expected new random numbers in each update, got the same again: something calls "
+            "np.random.seed; if it is a layer, let it keep self.rng = np.random.default_rng(0)"
+        )
+
+
+def new_bar(history, iters_num):
+    """It shows in a terminal and in a notebook."""
+    notebook = in_notebook()
     stream = sys.stdout if notebook else sys.stderr
     shown = notebook or width(stream)
-    with Bar(history, total=iters_num, file=stream, disable=not shown, leave=notebook) as bar:
-        try:
-            for i in range(iters_num):
-                history.update = i
-                yield i
-                history.seconds = time.perf_counter() - start
-                if i % history.iter_per_epoch == 0 and on_epoch:
-                    on_epoch(history)
-                bar.update()
-        finally:  # the last update, Ctrl-C or an error
-            history.seconds = time.perf_counter() - start
+    return Bar(history, total=iters_num, file=stream, disable=not shown, leave=notebook)
 
 
 class Bar(tqdm):
     """How much is done, the time left, and the last loss and accuracy, as far as there is room."""
+
+    monitor_interval = 0  # no thread of its own
 
     def __init__(self, history, **how):
         self.history = history
@@ -71,6 +105,25 @@ class Bar(tqdm):
         if not (self.disable or self.leave):
             self.fp.write(f"\r{' ' * (self.format_dict['ncols'] + 2)}\r")  # with the ^C in it
         super().close()
+
+
+# tqdm's lock stays taken when Ctrl-C comes while a bar is drawn, and other threads would wait for
+# it for ever. So it is a lock of ours, which is opened after each training, and in a new process.
+
+
+def new_lock():
+    Bar.set_lock(threading.RLock())
+
+
+def release(lock):
+    with contextlib.suppress(RuntimeError):  # this thread doesn't hold it
+        while True:
+            lock.release()
+
+
+new_lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=new_lock)
 
 
 def in_notebook():

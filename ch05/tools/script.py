@@ -35,7 +35,7 @@ def run_script(main, at_end=lambda status: None):
 
 def status_of(main, stays):
     name = Path(sys.argv[0]).name
-    warnings.showwarning = lambda message, *_, **__: say(f"{name}: {message}")
+    warnings.showwarning = lambda message, *_, **__: say(f"{name}: warning: {message}")
     try:
         try:
             status = main()
