@@ -50,7 +50,8 @@ class MultiLayerNet(Network):
             raise wrong(ValueError, 'activation "relu" or "sigmoid"', short(activation))
         if isinstance(weight_init_std, str):
             weight_init_std = BOOKS_NAMES.get(weight_init_std, weight_init_std)
-        rng = rng if rng is None else np.random.default_rng(rng)  # one stream for all draws
+        if rng is not None:  # a seed becomes one stream of random numbers for all layers
+            rng = np.random.default_rng(rng)
         Activation = ACTIVATIONS[activation]
         sizes = [input_size, *hidden_size_list, output_size]
         layers = OrderedDict()

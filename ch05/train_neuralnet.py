@@ -44,7 +44,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     params = network.params  # the layers' own arrays
 
     # updates is range(iters_num), with a bar. Ctrl-C leaves the with statement, and no more.
-    with running(history, network, iters_num, batch_size) as updates:
+    with running(history, network, iters_num, batch_size, draws) as updates:
         for i in updates:
             batch_mask = draws.choice(train_size, batch_size)
             x_batch = x_train[batch_mask]

@@ -187,7 +187,9 @@ OTHER_FILES = {
 
 
 def what_it_is(path):
-    with contextlib.suppress(OSError), open(path, "rb") as file:
+    if not path.is_file():  # a pipe would wait for somebody who writes
+        return ""
+    with open(path, "rb") as file:
         head = file.read(100).lstrip(b"\xef\xbb\xbf \t\r\n")
         for start, words in OTHER_FILES.items():
             if head.startswith(start) and (start or not head):

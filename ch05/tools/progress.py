@@ -19,7 +19,7 @@ __all__ = ["Bar", "running", "wants_to_stop"]
 
 
 @contextlib.contextmanager
-def running(history, network, iters_num, batch_size):
+def running(history, network, iters_num, batch_size, draws):
     """Around the loop of a training. Gives it the numbers of the updates, and shows a bar.
 
     Ctrl-C ends the loop. A FloatingPointError in it says in which update it came.
@@ -30,7 +30,7 @@ def running(history, network, iters_num, batch_size):
             bar = new_bar(history, iters_num)
         try:
             try:
-                yield updates(history, iters_num, bar, start)
+                yield updates(history, iters_num, bar, start, draws)
             finally:
                 history.seconds = time.perf_counter() - start
                 bar.close()
@@ -41,11 +41,11 @@ def running(history, network, iters_num, batch_size):
             raise FloatingPointError(f"update {history.update}: {error}") from None
 
 
-def updates(history, iters_num, bar, start):
-    states = []
+def updates(history, iters_num, bar, start, draws):
+    states, warned = [], False
     for i in range(iters_num):
-        if i < 3:
-            warn_of_repeats(states)
+        if i < 6 and not warned:
+            warned = warn_of_repeats(states, draws)
         history.update = i
         yield i
         history.seconds = time.perf_counter() - start
@@ -62,14 +62,18 @@ def wants_to_stop(on_epoch, history):
     return history.interrupted
 
 
-def warn_of_repeats(states):
-    """Does each update begin with the same random numbers? The first one says nothing yet."""
-    states.append(pickle.dumps(np.random.get_state()))
-    if len(states) == 3 and states[0] != states[1] == states[2]:
+def warn_of_repeats(states, draws):
+    """Has an update before this one begun with the same random numbers?"""
+    state = np.random.get_state() if draws is np.random else draws.bit_generator.state
+    states.append(pickle.dumps(state))
+    repeats = states[-1] in states[:-1]
+    if repeats:
         warn(
-            "expected new random numbers in each update, got the same again: something calls "
-            "np.random.seed; if it is a layer, let it keep self.rng = np.random.default_rng(0)"
+            "expected other samples in each batch, got a batch again: something sets the random "
+            "numbers back, as np.random.seed in a forward does; keep a generator there, "
+            "self.rng = np.random.default_rng(0)"
         )
+    return repeats
 
 
 def new_bar(history, iters_num):

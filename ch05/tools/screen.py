@@ -39,4 +39,4 @@ def warn(sentence):
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_code.co_filename.startswith((CH05, contextlib.__file__)):
         level, frame = level + 1, frame.f_back
-    warnings.warn(sentence, stacklevel=level - 1)
+    warnings.warn(sentence, stacklevel=level)
