@@ -102,69 +102,11 @@ def load_arrays(path, expected):
     if not isinstance(path, (str, os.PathLike)):
         came = type(path).__name__
         raise TypeError(f"expected the name of a .npz file, got {came}; load opens it itself")
-    path, arrays = Path(os.path.expanduser(path)), {}
-    with answers_other_files(path), zipfile.ZipFile(path) as archive:
-        heads = {info: read_head(archive, info) for info in archive.infolist()}
-        keys = [info.filename.removesuffix(".npy") for info in heads]
-        if len({*keys}) < len(keys):
-            raise ValueError("two arrays of one name")
-        differences = [f"{key} is not in the network" for key in keys if key not in expected]
-        differences += differences_of(dict(zip(keys, heads.values())), expected)
-        if not differences:  # so no array is larger than the network's
-            arrays = {key: read_array(archive, info) for key, info in zip(keys, heads)}
-            for key, array in arrays.items():
-                dtype = expected[key].dtype
-                if not (np.abs(array) <= np.finfo(dtype).max).all():
-                    differences.append(f"{key} holds nan or numbers beyond {dtype}")
-    if differences:
-        more = f"; and {len(differences) - 4} more" if len(differences) > 4 else ""
-        came = printable("; ".join(differences[:4])) + more
-        raise ValueError(
-            f"{printable(path)}: expected the weights of this network, got others: {came}"
-        )
-    return arrays
-
-
-def differences_of(heads, expected):
-    """In words, by the shapes and dtypes in the heads."""
-    for key, array in expected.items():
-        shape, dtype = heads.get(key, (None, None))
-        if shape is None:
-            yield f"{key} is missing"
-        elif shape != array.shape:
-            yield f"{key} has shape {shape}, not {array.shape}"
-        elif dtype not in (np.float32, np.float64):
-            yield f"{key} has dtype {dtype}, not float32 or float64"
-
-
-def read_head(archive, info):
-    """(shape, dtype) of an array. A small file may declare, or unpack to, gigabytes."""
-    if info.filename.endswith("data.pkl"):
-        raise ValueError("a file of PyTorch's")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("another way to pack")
-    with archive.open(info) as file:
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError("another version of .npy")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        return shape, dtype
-
-
-def read_array(archive, info):
-    with archive.open(info) as file:
-        array = np.lib.format.read_array(file, allow_pickle=False)
-        if file.read(1):  # at the end zipfile compares the checksum
-            raise ValueError(f"more than an array in {info.filename}")
-        return array
-
-
-@contextlib.contextmanager
-def answers_other_files(path):
-    """Around reading: what can't be read as weights is an error that says what it is."""
+    path = Path(os.path.expanduser(path))
     try:
         if path.exists() and not path.is_file():
             raise ValueError("a folder" if path.is_dir() else "a device")
-        yield
+        arrays, differences = _read_arrays(path, expected)
     except FileNotFoundError:
         hint = f"; did you mean {path.name}.npz?" if Path(f"{path}.npz").exists() else ""
         words = f"{path}: expected a file of weights, got none{hint}"
@@ -173,10 +115,55 @@ def answers_other_files(path):
         came = what_it_is(path) or f"something else ({error})"
         words = f"{path}: expected a .npz file of weights, as save writes it, got {came}"
         raise ValueError(printable(words)) from None
+    if differences:
+        more = f"; and {len(differences) - 4} more" if len(differences) > 4 else ""
+        came = "; ".join(differences[:4]) + more
+        words = f"{path}: expected the weights of this network, got others: {came}"
+        raise ValueError(printable(words))
+    return arrays
+
+
+def _read_arrays(path, expected):
+    """Reads only what by its head has the right shape: a small file may declare gigabytes."""
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        differences = [
+            f"{key} is missing" for key in expected if f"{key}.npy" not in archive.namelist()
+        ]
+        for info in archive.infolist():
+            key = info.filename.removesuffix(".npy")
+            with archive.open(info) as file:
+                shape, dtype = _read_head(info, file)
+            if key not in expected:
+                differences.append(f"{key} is not in the network")
+            elif shape != expected[key].shape:
+                differences.append(f"{key} has shape {shape}, not {expected[key].shape}")
+            elif dtype not in (np.float32, np.float64):
+                differences.append(f"{key} has dtype {dtype}, not float32 or float64")
+            elif key in arrays:
+                raise ValueError("two arrays of one name")
+            else:
+                with archive.open(info) as file:
+                    arrays[key] = np.lib.format.read_array(file, allow_pickle=False)
+                    if file.read(1):  # at its end zipfile compares the checksum
+                        raise ValueError(f"more than an array in {info.filename}")
+                largest = np.finfo(expected[key].dtype).max
+                if not (np.abs(arrays[key]) <= largest).all():
+                    differences.append(f"{key} holds nan or numbers beyond {expected[key].dtype}")
+    return arrays, differences
+
+
+def _read_head(info, file):
+    if info.filename.endswith("data.pkl"):
+        raise ValueError("a file of PyTorch's")
+    known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if not known or np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("another version of its parts")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return shape, dtype
 
 
 OTHER_FILES = {
-    b"": "an empty file",
     b"version https://git-lfs": "a pointer of Git LFS; run: git lfs pull",
     b"<": "a web page (HTML); download the file itself",
     b"\x93NUMPY": "a .npy file; if it holds a dict of parameters, and you trust it: "
@@ -187,11 +174,10 @@ OTHER_FILES = {
 
 
 def what_it_is(path):
+    """In words, by how it begins; or ""."""
     if not path.is_file():  # a pipe would wait for somebody who writes
         return ""
     with open(path, "rb") as file:
         head = file.read(100).lstrip(b"\xef\xbb\xbf \t\r\n")
-        for start, words in OTHER_FILES.items():
-            if head.startswith(start) and (start or not head):
-                return words
-    return ""
+    found = [words for start, words in OTHER_FILES.items() if head.startswith(start)]
+    return found[0] if found else "" if head else "an empty file"

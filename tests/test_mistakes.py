@@ -502,7 +502,7 @@ MISTAKES = [
     ("net.load('none.npz')", FileNotFoundError, "none.npz: expected a file of weights, got none"),
     ("np.savez('best', **net.params); net.load('best')", FileNotFoundError,
      "best: expected a file of weights, got none; did you mean best.npz?"),
-    ("net.load('folder')", ValueError, f"folder: {NPZ}", "Is a directory"),
+    ("net.load('folder')", ValueError, f"folder: {NPZ}", "a folder"),
     ("net.load('text')", ValueError, f"text: {NPZ}", "not a zip file"),
     ("np.save('x.npy', x); net.load('x.npy')", ValueError, f"x.npy: {NPZ}"),
     ("np.savez('x.npz', x); net.load('x.npz')", ValueError,

@@ -34,7 +34,7 @@ def draw_history(history, ax=None):
         raise wrong(ValueError, "ax as one or two axes", f"{len(axes)}")
     _draw_loss(axes[0], loss)
     if curves and len(axes) == 2:
-        _draw_accuracies(axes[1], curves)
+        _draw_accuracies(axes[1], curves, getattr(history, "end_accuracies", None) or ())
     return axes[0].figure
 
 
@@ -76,11 +76,13 @@ def _draw_loss(ax, loss):
     _finish(ax)
 
 
-def _draw_accuracies(ax, curves):
+def _draw_accuracies(ax, curves, end):
     palette = colours()
+    names = [f"{name} {accuracy:.4f}" for name, accuracy in zip(("training", "test"), end)]
+    names = names or ["training", "test"]
     looks = [
-        {"linestyle": "-", "marker": "o", "color": palette.blue, "label": "training"},
-        {"linestyle": "--", "marker": "s", "color": palette.orange, "label": "test"},
+        {"linestyle": "-", "marker": "o", "color": palette.blue, "label": names[0]},
+        {"linestyle": "--", "marker": "s", "color": palette.orange, "label": names[1]},
     ]
     for (x, accuracy), look in zip(curves, looks):
         ax.plot(x, accuracy, markerfacecolor="none", **look)
@@ -93,15 +95,16 @@ def _draw_accuracies(ax, curves):
     if start is None or ax.figure.get_layout_engine() is None:  # the legend may be anywhere
         return
     # The inset stands where no point is: right of the first ones, below the others or above.
-    pad = 0.012 * font_points()  # for its tick labels
+    pad = 0.012 * font_points()  # for its tick labels, and for its title
     left, bottom = start / last + 0.05 + pad, 0.04 + pad
-    bottom, top = (bottom, low - 0.07) if low > 0.5 else (high + 0.07 + pad, 0.96)
+    bottom, top = (bottom, low - 0.07 - pad) if low > 0.5 else (high + 0.07 + pad, 0.96 - pad)
     if left > 0.6 or top - bottom < 0.2:
         return
     inset = ax.inset_axes([left, bottom, 0.96 - left, top - bottom])
     for (x, accuracy), look in zip(curves, looks):
         shown = x >= start
         inset.plot(x[shown], accuracy[shown], markerfacecolor="none", markersize=4, **look)
+    inset.set_title("the same, enlarged", fontsize=0.8 * font_points(), pad=2)
     inset.tick_params(labelsize=0.8 * font_points())
     inset.xaxis.set_major_locator(_few_integers())
     inset.yaxis.set_major_locator(MaxNLocator(4))

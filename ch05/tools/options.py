@@ -43,7 +43,6 @@ def parse_training(argv, prog="train_neuralnet.py"):
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
     add("--show", action="store_true", help="show the picture in a window at the end")
     args = parser.parse_args(argv)
-    args.save_failed = False
     if args.save and args.plot and args.save.resolve() == args.plot.resolve():
         parser.error(f"expected two names for --save and --plot, got {args.save} twice")
     args.rng = np.random.default_rng(args.seed)

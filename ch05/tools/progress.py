@@ -27,7 +27,7 @@ def running(history, network, iters_num, batch_size, draws):
     start = time.perf_counter()
     with threads_for(network.params, batch_size), train_flags(network, True):
         with ctrl_c_later():
-            bar = new_bar(history, iters_num)
+            bar = new_bar(iters_num)
         try:
             try:
                 yield updates(history, iters_num, bar, start, draws)
@@ -49,6 +49,11 @@ def updates(history, iters_num, bar, start, draws):
         history.update = i
         yield i
         history.seconds = time.perf_counter() - start
+        if not bar.disable:
+            test = [f"test {accuracy:.4f}" for accuracy in history.test_acc_list[-1:]]
+            bar.set_postfix_str(
+                ", ".join([f"loss {history.train_loss_list[-1]:.3f}", *test]), False
+            )
         bar.update()
 
 
@@ -76,38 +81,20 @@ def warn_of_repeats(states, draws):
     return repeats
 
 
-def new_bar(history, iters_num):
-    """It shows in a terminal and in a notebook."""
+def new_bar(iters_num):
+    """It shows in a terminal and in a notebook: how much is done, the last loss and accuracy."""
     notebook = in_notebook()
     stream = sys.stdout if notebook else sys.stderr
-    shown = notebook or width(stream)
-    return Bar(history, total=iters_num, file=stream, disable=not shown, leave=notebook)
+    room = 80 if notebook else width(stream) - 3  # where ^C will stand
+    return Bar(total=iters_num, file=stream, disable=room < 0, leave=notebook, ncols=room)
 
 
 class Bar(tqdm):
-    """How much is done, the time left, and the last loss and accuracy, as far as there is room."""
-
     monitor_interval = 0  # no thread of its own
 
-    def __init__(self, history, **how):
-        self.history = history
-        super().__init__(dynamic_ncols=True, **how)
-
-    @property
-    def format_dict(self):  # asked for each time that the bar is drawn
-        now = super().format_dict
-        room = (width(self.fp) or 80) - 3  # where ^C will stand
-        words = ["{n:,}/{total:,}"] * (room >= 50) + ["{remaining} left"]
-        if self.history.train_loss_list and room >= 70:
-            words.append(f"loss {self.history.train_loss_list[-1]:.3f}")
-        if self.history.test_acc_list:
-            words.append(f"test {self.history.test_acc_list[-1]:.4f}")
-        bar_format = "{percentage:3.0f}%|{bar}| " + ", ".join(words)
-        return now | {"ncols": room, "bar_format": bar_format}
-
     def close(self):
-        if not (self.disable or self.leave):
-            self.fp.write(f"\r{' ' * (self.format_dict['ncols'] + 2)}\r")  # with the ^C in it
+        if not (getattr(self, "disable", True) or self.leave):
+            self.fp.write(f"\r{' ' * (self.ncols + 2)}\r")  # with the ^C in it
         super().close()
 
 

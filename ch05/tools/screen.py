@@ -1,9 +1,8 @@
-"""Lines for people, who may read them in a narrow terminal."""
+"""Lines for people."""
 
 import contextlib
 import os
 import sys
-import textwrap
 import warnings
 
 from common.files import printable
@@ -26,12 +25,9 @@ def on_screen():
 
 
 def say(text):
-    """Lines to standard error; in a terminal they are broken between words."""
-    room = width(sys.stderr)
-    for line in map(printable, text.splitlines()):
-        if room:
-            line = textwrap.fill(line, room, break_long_words=False, break_on_hyphens=False)
-        print(line, file=sys.stderr, flush=True)
+    """Lines to standard error, without characters that a terminal would act on."""
+    for line in text.splitlines() if sys.stderr else []:
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def warn(sentence):

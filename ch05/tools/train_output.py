@@ -44,7 +44,8 @@ def finish(args, history):
     say(f"{stopped}{updates:,} update{plural} in {seconds:.1f} s{rate}")
     saved = drawn = True
     if updates and args.save:
-        saved = save(args, last=True)
+        saved = save(args)
+        say(f"weights written to {args.save}" * saved)
     if updates and args.plot:
         drawn = save_picture(args.plot, history)
     if updates and args.show:
@@ -52,42 +53,31 @@ def finish(args, history):
     return 130 if history.interrupted else 0 if saved and drawn else 1
 
 
-def save(args, last=False):
+def save(args):
     """Write the weights. What keeps them from being written, a full disk, doesn't end a training.
 
-    It is said once, and at the end. Returns whether they were written.
+    Returns whether they were written.
     """
     try:
         args.network.save(args.save)
     except OSError as error:
-        if last:
-            say(str(error))
-        elif not args.save_failed:
-            say(f"{error}; training goes on, and saving is tried again after each epoch")
-        args.save_failed = True
+        say(str(error))
         return False
-    if last:
-        say(f"weights written to {args.save}")
     return True
 
 
 def save_picture(path, history):
     if history.interrupted:  # the picture of a whole training stays
         path = path.with_name(f"{path.stem}-stopped{path.suffix}")
+    content = io.BytesIO()
+    history.plot().savefig(content, format=path.suffix[1:], dpi=120)
     try:
-        write_whole(path, picture(history, path.suffix[1:]))
+        write_whole(path, content.getvalue())
     except OSError as error:
         say(str(error))
         return False
     say(f"picture written to {path}")
     return True
-
-
-def picture(history, kind):
-    """history.plot() as the bytes of a file of that kind: png, svg, pdf."""
-    content = io.BytesIO()
-    history.plot().savefig(content, format=kind, dpi=120)
-    return content.getvalue()
 
 
 def show(args, history):
