@@ -14,6 +14,7 @@ import csv
 import glob
 import json
 import os
+import signal
 import sys
 import textwrap
 from pathlib import Path
@@ -128,6 +129,7 @@ def files(name, parser):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # while it imported, it ended at once
     try:
         sys.exit(main())
     except KeyboardInterrupt:
