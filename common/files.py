@@ -50,13 +50,13 @@ def new_file_beside(path):
     path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays; its target is written
     short = path.name[:50]  # a name may not be longer than 255 bytes
     new = path.with_name(f"{short}.{os.getpid()}-{threading.get_ident()}.tmp")
+    # The renaming would replace a device or a protected file without asking.
+    if os.path.exists(path) and not (path.is_file() and os.access(path, os.W_OK)):
+        came = "a folder" if path.is_dir() else "a device or a write-protected file"
+        raise OSError(f"{printable(path)}: expected to write a file, got {came} of that name")
     try:
         with contextlib.suppress(FileNotFoundError):
             os.stat(path)  # an error where the name is too long
-        if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
-            # The renaming would replace it without asking.
-            came = "a folder" if path.is_dir() else "a device or a write-protected file"
-            raise OSError(0, f"{came} of that name")
         yield path, new
     except OSError as error:
         came = f"expected to write this file, got: {error.strerror}"
@@ -125,11 +125,9 @@ def load_arrays(path, expected):
 
 def _read_arrays(path, expected):
     """Reads only what by its head has the right shape: a small file may declare gigabytes."""
-    arrays = {}
+    arrays, differences = {}, []
     with zipfile.ZipFile(path) as archive:
-        differences = [
-            f"{key} is missing" for key in expected if f"{key}.npy" not in archive.namelist()
-        ]
+        names = archive.namelist()
         for info in archive.infolist():
             key = info.filename.removesuffix(".npy")
             with archive.open(info) as file:
@@ -150,6 +148,7 @@ def _read_arrays(path, expected):
                 largest = np.finfo(expected[key].dtype).max
                 if not (np.abs(arrays[key]) <= largest).all():
                     differences.append(f"{key} holds nan or numbers beyond {expected[key].dtype}")
+    differences += [f"{key} is missing" for key in expected if f"{key}.npy" not in names]
     return arrays, differences
 
 

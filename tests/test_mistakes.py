@@ -524,7 +524,13 @@ MISTAKES = [
     ("train(net, (x[0], t[0]), digits)", ValueError, "got (3,) and ()"),
     ("train(net, (x[:0], t[:0]), digits)", ValueError, "train_set", "(0, 3)"),
     ("train(net, (x.astype(str), t), digits)", TypeError,
-     "expected train_set as arrays of real numbers, got dtype <U"),
+     "expected x_train as numbers, got words such as '3.0'; pass x_train.astype(float)"),
+    ("train(net, (x, [' 0', '1.0', '2 ', '0'] * times), digits)", TypeError,
+     "t_train.astype(float)"),
+    ("train(net, digits, (x, ['label', *t[1:].tolist()]))", TypeError,
+     "got words such as 'label'; the first row looks like a header: leave it out of x and t"),
+    ("train(net, ([['a', 'b', 'c'], *x[1:].tolist()], t), digits)", TypeError,
+     "expected x_train as numbers, got words such as 'a'; the first row looks like a header"),
     ("train(net, (x[:, 0], t), digits)", ValueError, "got (4,) and (4,)",
      "; if a sample is one number, pass x.reshape(-1, 1)"),
     ("train(net, (np.where(x > 0, np.nan, x), t), digits)", ValueError,
@@ -668,7 +674,26 @@ WARNINGS = [
     ("new = TwoLayerNet(3, 3, 3, rng=0); train(new, digits, digits, iters_num=100, "
      "learning_rate=1e-12)",
      "expected a loss below 1.040, as mere guessing has, got ", ": the network has learnt next to "
-     "nothing; try a smaller learning rate, or more updates"),
+     "nothing; is the learning rate too large or too small, are the updates too few, or do x and "
+     "t not belong together?"),
+    # Half of the samples are of class 1. Where x and t are out of step, a half is what is right.
+    ("big, labels = np.tile(np.eye(4), (40, 1)), np.tile(t, 40); train(TwoLayerNet(4, 9, 3, 1, "
+     "rng=0), (big, labels), (big, np.roll(labels, 2)), iters_num=400, rng=0)",
+     "expected a test accuracy well above 0.500, as mere guessing has, got 0.500, where training "
+     "has 1.000; do x_test and t_test belong together?"),
+    ("many = np.tile(x, (3, 1)); train(net, (many, many[:, 0] * 0), digits, iters_num=3)",
+     "expected labels of two classes or more in t_train, got 0 only: an accuracy says "
+     "nothing then"),
+    ("net.layers['Relu1'] = mine(Relu, forward=lambda self, x: np.random.seed(0) or "
+     "Relu.forward(self, x)); train(net, digits, digits, iters_num=9, learning_rate=1e-12)",
+     "expected other samples in each batch, got a batch again: something sets the random numbers "
+     "back, as np.random.seed in a forward does; keep a generator there, self.rng ="),
+    ("net.layers['Relu1'].train_flg = False; " + ONCE.format('digits', 'digits'),
+     "train_flg to be True in a training, got False in Relu1; it is True during this training"),
+    # Bytes from 128 up, read as signed, are these less 256.
+    ("signed = np.uint8(x * 85).view(np.int8) * np.int8(1); signed[0, 0], signed[1, 1] = 127, -90; "
+     + ONCE.format('(signed, t)', 'digits'), WIDE,
+     "bytes read as signed? x.astype(np.int8).view(np.uint8) makes them pixels 0 to 255"),
     ("net.layers['Relu1'] = mine(Relu, forward=lambda self, x: x - x.mean(axis=0)); "
      "net.accuracy(x, t)",
      "Relu1: expected the output for a sample to depend on nothing else, got another one in a "
@@ -713,7 +738,7 @@ OPTIONS = [
     ("train", "--plot p.xyz", "--plot: expected a name ending in .png, got 'p.xyz'"),
     ("train", "--plot none/p.png", "--plot: expected a file to write, got 'none/p.png': No such"),
     ("train", "--save text/w", "--save: expected a file to write, got 'text/w': Not a directory"),
-    ("train", "--save= --iters 1 --no-plot", "--save: expected a file to write, got '': Is a d"),
+    ("train", "--save= --iters 1 --no-plot", "--save: expected a file to write, got '': a folder"),
     ("train", "--save none/w", "--save: expected a file to write, got 'none/w': No such"),
     ("train", "--load= --iters 1 --no-plot", f".: {NPZ}"),
     ("train", "--load a.png --no-plot", f"a.png: {NPZ}", "(File is not a zip file)\n"),

@@ -148,7 +148,8 @@ def writable(name):
     try:
         check_can_write(name)
     except OSError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        came = f"{name!r}: {str(error).rpartition('got')[2].lstrip(': ')}"
+        raise argparse.ArgumentTypeError(f"expected a file to write, got {came}") from None
     return Path(os.path.expanduser(name))
 
 
@@ -159,8 +160,8 @@ def picture_file(name):
     path = writable(name)
     kinds = {*Figure().canvas.get_supported_filetypes()} - {"pgf"}  # which needs TeX
     if path.suffix[1:].lower() not in kinds:
-        expected = "expected a name ending in .png, .pdf, .svg or .jpg"
-        raise argparse.ArgumentTypeError(f"{expected}, got {name!r}")
+        words = f"expected a name ending in .png, got {name!r}; .pdf, .svg and .jpg will do too"
+        raise argparse.ArgumentTypeError(words)
     return path
 
 
