@@ -39,12 +39,13 @@ def status_of(main):
     name = Path(sys.argv[0]).name
     warnings.showwarning = lambda message, *_, **__: say(f"{name}: warning: {message}")
     try:
-        status = main()
+        try:
+            status = main()
+        except SystemExit as stop:  # argparse ends so
+            status = stop.code
         if sys.stdout:
             sys.stdout.flush()
         return status
-    except SystemExit as stop:  # argparse ends so
-        return stop.code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
     except (FloatingPointError, ImportError, MemoryError, OSError) as error:
