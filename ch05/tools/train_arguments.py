@@ -214,19 +214,17 @@ OTHER_NAMES = {"lr": "learning_rate", "epochs": "iters_num", "iters": "iters_num
 
 
 def wrong_arguments(names, args, options):
-    sets, settings = names[:3], names[3:]
-    if unknown := [name for name in options if name not in names]:
+    unknown = [name for name in options if name not in names]
+    if unknown:
         near = difflib.get_close_matches(unknown[0], names, n=1)
         mean = OTHER_NAMES.get(unknown[0], near[0] if near else "")
-        hint = f"did you mean {mean}?" if mean else ""
-        if mean == "iters_num":
-            hint = "did you mean iters_num? It counts updates"
-        return wrong(TypeError, f"options out of {', '.join(settings)}", unknown[0], hint)
+        hint = f"did you mean {mean}?{' It counts updates' * (mean == 'iters_num')}"
+        return wrong(TypeError, f"options out of {', '.join(names[3:])}", unknown[0], mean and hint)
     if len(args) > 3:
         expected = "train(network, (x_train, t_train), (x_test, t_test), ...)"
         hint = "put each x and its t in brackets, and name what follows: batch_size=100"
         return wrong(TypeError, expected, f"{len(args)} arguments without a name", hint)
-    missing = [name for name in sets[len(args) :] if name not in options]
+    missing = [name for name in names[len(args) : 3] if name not in options]
     if missing:
         hint = "" if missing[0] == "network" else "a set is a pair (x, t)"
         return wrong(TypeError, "train(network, train_set, test_set)", f"no {missing[0]}", hint)
