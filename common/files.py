@@ -112,7 +112,7 @@ def load_arrays(path, expected):
         words = f"{path}: expected a file of weights, got none{hint}"
         raise FileNotFoundError(printable(words)) from None
     except Exception as error:  # zipfile and NumPy fail in many ways on a damaged file
-        came = what_it_is(path) or f"something else ({error})"
+        came = what_it_is(path, error) or f"something else ({error})"
         words = f"{path}: expected a .npz file of weights, as save writes it, got {came}"
         raise ValueError(printable(words)) from None
     if differences:
@@ -172,11 +172,13 @@ OTHER_FILES = {
 }
 
 
-def what_it_is(path):
+def what_it_is(path, error):
     """In words, by how it begins; or ""."""
     if not path.is_file():  # a pipe would wait for somebody who writes
         return ""
     with open(path, "rb") as file:
         head = file.read(100).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(b"PK") and isinstance(error, zipfile.BadZipFile):
+        return f"a damaged one, or a part of it ({error}); copy or download it again"
     found = [words for start, words in OTHER_FILES.items() if head.startswith(start)]
     return found[0] if found else "" if head else "an empty file"

@@ -544,6 +544,7 @@ WITH_HINT = {
     "a .npy file": b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'}",
     "a pickle": pickle.dumps({"W1": 1}),
     "not a zip file": b"hello",
+    "copy or download it again": ZIP,
 }
 
 

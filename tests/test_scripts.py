@@ -497,6 +497,7 @@ def test_layers_train_whatever_their_flag_was_and_what_is_measured_leaves_no_tra
     network.layers["Relu1"] = layer
     train(network, small(), small(), iters_num=120, rng=0)
     assert layer.trained == 240  # two forwards an update, and none beside them
+    assert "train_flg" not in vars(layer)  # that of the class still counts
     layer.train_flg = False
     with pytest.warns(UserWarning, match="train_flg.*Relu1"):
         train(network, small(), small(), iters_num=3)

@@ -86,7 +86,9 @@ def new_bar(iters_num):
     notebook = in_notebook()
     stream = sys.stdout if notebook else sys.stderr
     room = 80 if notebook else width(stream) - 3  # where ^C will stand
-    return Bar(total=iters_num, file=stream, disable=room < 0, leave=notebook, ncols=room)
+    form = "{percentage:3.0f}%|{bar}| {n:,}/{total:,}, {remaining} left{postfix}"
+    how = {"file": stream, "disable": room < 0, "leave": notebook, "ncols": room}
+    return Bar(total=iters_num, bar_format=form, **how)
 
 
 class Bar(tqdm):

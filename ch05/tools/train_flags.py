@@ -17,11 +17,18 @@ def layers_with_train_flg(network):
 @contextlib.contextmanager
 def train_flags(network, flag):
     """In a with statement: every train_flg is this. Afterwards all are as before."""
-    before = [(layer, layer.train_flg) for _, layer in layers_with_train_flg(network)]
+    others = [layer for _, layer in layers_with_train_flg(network) if layer.train_flg != flag]
+    before = [(layer, layer.train_flg, has_its_own(layer)) for layer in others]
     try:
-        for layer, _ in before:
+        for layer in others:
             layer.train_flg = flag
         yield
     finally:
-        for layer, old in before:
+        for layer, old, own in before:
             layer.train_flg = old
+            if not own and has_its_own(layer):
+                del layer.train_flg  # so that the class's counts again
+
+
+def has_its_own(layer):
+    return "train_flg" in getattr(layer, "__dict__", {})
