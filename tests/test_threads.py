@@ -105,11 +105,21 @@ with ThreadPoolExecutor(4) as pool:
     for k in range(12):
         pool.submit(train, TwoLayerNet(4, 5, 3), (x, t), (x, t), iters_num=10 + 5 * k)
 count()
+with one_thread():
+    pass
+
+def alone():  # in a thread that has set no number yet
+    with one_thread():
+        count()
+
+with ThreadPoolExecutor(1) as pool:
+    pool.submit(alone).result()
+count()
 """
 
 
 def test_where_trainings_overlap_the_last_one_that_ends_brings_the_number_back(cores):
-    assert shown(OVERLAP) == [1, 1, cores, cores]
+    assert shown(OVERLAP) == [1, 1, cores, cores, 1, cores]
 
 
 CTRL_C = """

@@ -73,26 +73,26 @@ def shares(t):
 
 def warn_of_end(history, t_train, t_test, softmax):
     """Is the network no better than a guess that only knows how frequent each class is?"""
-    (train_acc, test_acc), share = history.end_accuracies, shares(t_train)
-    most, N = shares(t_test).max(), len(t_test)
-    luck = most + math.sqrt(most * (1 - most) / N)
-    learnt = train_acc > (1 + share.max()) / 2
-    guess = -np.sum(share * np.log(share, where=share > 0, out=np.zeros_like(share)))
-    loss = np.mean(history.train_loss_list[-100:])
-    for name, t in (("t_train", t_train), ("t_test", t_test)):
-        if len(t) >= 10 and shares(t).max() == 1:
-            came = f"{shares(t).argmax()} only: an accuracy says nothing then"
+    share, test_share = shares(t_train), shares(t_test)
+    for name, t, each in (("t_train", t_train, share), ("t_test", t_test, test_share)):
+        if len(t) >= 10 and each.max() == 1:
+            came = f"{each.argmax()} only: an accuracy says nothing then"
             return warn(f"expected labels of two classes or more in {name}, got {came}")
     if len(history.train_loss_list) < 100:  # too early to say
         return
+    (train_acc, test_acc), most, N = history.end_accuracies, test_share.max(), len(t_test)
+    luck = math.sqrt(most * (1 - most) / N)
+    guess = -np.sum(share * np.log(share, where=share > 0, out=np.zeros_like(share)))
+    loss = np.mean(history.train_loss_list[-100:])
     # A few samples that are far off can make the loss large where most are predicted correctly.
+    learnt = train_acc > (1 + share.max()) / 2
     if softmax and loss > 0.995 * guess and not learnt:
         warn(
             f"expected a loss below {guess:.3f}, as mere guessing has, got {loss:.3f}: the network "
             "has learnt next to nothing; is the learning rate too large or too small, are the "
             "updates too few, or do x and t not belong together?"
         )
-    elif learnt and N >= 50 and test_acc <= luck:
+    elif learnt and N >= 50 and test_acc <= most + luck:
         warn(
             f"expected a test accuracy well above {most:.3f}, as mere guessing has, got "
             f"{test_acc:.3f}, where training has {train_acc:.3f}; do x_test and t_test belong "
