@@ -155,6 +155,8 @@ def _read_arrays(path, expected):
 def _read_head(info, file):
     if info.filename.endswith("data.pkl"):
         raise ValueError("a file of PyTorch's")
+    if info.filename.endswith(".npz"):
+        raise ValueError(f"an archive with {info.filename} in it; unpack it")
     known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     if not known or np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("another version of its parts")
@@ -164,6 +166,7 @@ def _read_head(info, file):
 
 OTHER_FILES = {
     b"version https://git-lfs": "a pointer of Git LFS; run: git lfs pull",
+    b"\x1f\x8b": "a gzipped file; unpack it",
     b"<": "a web page (HTML); download the file itself",
     b"\x93NUMPY": "a .npy file; if it holds a dict of parameters, and you trust it: "
     "network.params = np.load(name, allow_pickle=True).item()",
@@ -175,7 +178,7 @@ OTHER_FILES = {
 def what_it_is(path, error):
     """In words, by how it begins; or ""."""
     if not path.is_file():  # a pipe would wait for somebody who writes
-        return ""
+        return str(error)
     with open(path, "rb") as file:
         head = file.read(100).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"PK") and isinstance(error, zipfile.BadZipFile):

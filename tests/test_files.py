@@ -544,6 +544,7 @@ WITH_HINT = {
     "a .npy file": b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'}",
     "a pickle": pickle.dumps({"W1": 1}),
     "not a zip file": b"hello",
+    "a gzipped file": gzip.compress(b"PK"),
     "copy or download it again": ZIP,
 }
 
@@ -655,6 +656,7 @@ OTHERS = {
     "more than the head says": archive(entries(b2=B2 + bytes(50_000_000)), zipfile.ZIP_DEFLATED),
     "gigabytes of another": archive([*entries(), ("W3.npy", HUGE)]),
     "packed in another way": archive(entries(), zipfile.ZIP_BZIP2),
+    "one archive in another": archive([("w.npz", archive(entries()))]),
     "PyTorch's": archive([("archive/data.pkl", b"\x80\x02}q"), ("archive/data/0", bytes(96))]),
     "a text beside the arrays": archive([*entries(), ("b3.txt", b"hello")]),
     "an array in a folder": archive([*entries(), ("more/b2.npy", B2)]),
