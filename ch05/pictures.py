@@ -30,8 +30,7 @@ def draw_digits(images, titles=None, columns=10, *, label=None, ax=None):
              colours, white for 0, with a colour bar that bears the label
     ax     : axes of yours to draw in
 
-    Returns a figure. A notebook shows it as the value of a cell, figure.savefig("digits.png")
-    writes it, and figure.show() opens a window. ValueError if the pictures aren't square.
+    Returns a figure. ValueError if the pictures aren't square.
     """
     check_count("columns", columns)
     images, titles = _as_pictures(images, titles)

@@ -17,8 +17,7 @@ def draw_history(history, ax=None):
               it has end_accuracies, those after the last update, they are the last points
     ax      : two axes of yours to draw in, as plt.subplots(1, 2) gives them; one, for the loss only
 
-    Returns a figure. A notebook shows it as the value of a cell, figure.savefig("training.png")
-    writes it, and figure.show() opens a window.
+    Returns a figure, see pictures.py.
     """
     loss = np.array(history.train_loss_list, float)
     if len(loss) == 0:

@@ -46,12 +46,10 @@ def check_packages(*packages):
 
 
 def how_to_install():
-    venv = "py -m venv .venv; .venv\\Scripts\\python -m pip install -e ."
-    python = ".venv\\Scripts\\python"
-    if os.name != "nt":
-        venv = "python3 -m venv .venv && .venv/bin/python -m pip install -e ."
-        python = ".venv/bin/python"
-    return f"{venv} (then start Python by {python})"
+    venv = "python3 -m venv .venv && .venv/bin/python"
+    if os.name == "nt":
+        venv = "py -m venv .venv; .venv\\Scripts\\python"
+    return f"{venv} -m pip install -e . (then start Python by {venv.split()[-1]})"
 
 
 def check_folders(*names):
