@@ -710,7 +710,7 @@ def test_a_stop_iteration_from_elsewhere_is_an_error():
         train(network, small(), small())
 
 
-@pytest.mark.filterwarnings("ignore:expected a loss")
+@pytest.mark.filterwarnings("ignore:expected a loss", "ignore:.*multi-threaded")
 @pytest.mark.parametrize("forked", [False, pytest.param(True, marks=pytest.mark.unix)])
 def test_after_ctrl_c_in_the_bar_others_can_train(monkeypatch, forked):
     """tqdm leaves its lock taken, and whoever isn't this thread would wait for ever."""
@@ -727,14 +727,19 @@ def test_after_ctrl_c_in_the_bar_others_can_train(monkeypatch, forked):
     how = {"target": train, "args": (TwoLayerNet(4, 5, 3), small(), small()), "daemon": True}
     how["kwargs"] = {"iters_num": 3}
     other = threading.Thread(**how)
-    if forked:
-        progress.Bar.get_lock().acquire()  # as if another thread drew just then
+    if forked:  # while another thread draws
+        lock, drawn = progress.Bar.get_lock(), threading.Event()
+        drawing = threading.Thread(
+            target=lambda: lock.acquire() and drawn.wait(60) and lock.release()
+        )
+        drawing.start()
         other = multiprocessing.get_context("fork").Process(**how)
     other.start()
     other.join(30)
     assert not other.is_alive()
     if forked:
-        progress.Bar.get_lock().release()
+        drawn.set()
+        drawing.join()
         assert other.exitcode == 0
 
 
