@@ -1,13 +1,11 @@
 """The chapter's network with any number of hidden layers: Affine, Relu, Affine, ..., Affine."""
 
-import sys
+if not __package__:  # started as a file, or imported from inside ch05/
+    import project_path  # noqa: F401
+
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
-
-if not __package__:  # imported from inside ch05/: let `common` be found beside it
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.guards.mistakes import check_count, short, wrong
@@ -52,7 +50,8 @@ class MultiLayerNet(Network):
             raise wrong(ValueError, 'activation "relu" or "sigmoid"', short(activation))
         if isinstance(weight_init_std, str):
             weight_init_std = BOOKS_NAMES.get(weight_init_std, weight_init_std)
-        rng = rng if rng is None else np.random.default_rng(rng)  # one stream for all draws
+        if rng is not None:  # a seed becomes one stream of random numbers for all layers
+            rng = np.random.default_rng(rng)
         Activation = ACTIVATIONS[activation]
         sizes = [input_size, *hidden_size_list, output_size]
         layers = OrderedDict()

@@ -5,162 +5,19 @@ figure.savefig("name.png") writes it, and figure.show() opens a window. plt.show
 see it if matplotlib.pyplot was imported before it was drawn.
 """
 
-import math
-import sys
-from pathlib import Path
+if not __package__:  # started as a file, or imported from inside ch05/
+    import project_path  # noqa: F401
 
-if not __package__:  # imported from inside ch05/: let `common` be found beside it
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import math
 
 import numpy as np
-from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from matplotlib.transforms import ScaledTranslation
 
-from ch05.tools.figures import colours, new_figure
+from ch05.tools.figures import font_points, new_figure
+from ch05.tools.history_picture import draw_history
 from ch05.tools.network_picture import draw_network
 from common.guards.mistakes import check_count, wrong
 
 __all__ = ["draw_digits", "draw_history", "draw_network"]
-
-
-def draw_history(history, ax=None):
-    """The loss by update, and the accuracies by epoch.
-
-    history : has train_loss_list, and train_acc_list and test_acc_list, which may be empty. Where
-              it has end_accuracies, those after the last update, they are the last points
-    ax      : two axes of yours to draw in, as plt.subplots(1, 2) gives them; one, for the loss only
-
-    Returns a figure. A notebook shows it as the value of a cell, figure.savefig("training.png")
-    writes it, and figure.show() opens a window.
-    """
-    loss = np.array(history.train_loss_list, float)
-    if len(loss) == 0:
-        raise ValueError("expected the history of one update or more, got an empty one")
-    curves = _accuracies(history)
-    if ax is None:
-        panels = 2 if curves else 1
-        height = 2.4 + 0.1 * _points()
-        figure = new_figure(4.5 * panels, height, layout="constrained")
-        ax = figure.subplots(1, panels)
-    axes = np.ravel(ax)
-    if len(axes) > 2:
-        raise wrong(ValueError, "ax as one or two axes", f"{len(axes)}")
-    _draw_loss(axes[0], loss)
-    if curves and len(axes) == 2:
-        _draw_accuracies(axes[1], curves)
-    return axes[0].figure
-
-
-def _accuracies(history):
-    """[(epochs, training), (epochs, test)], after the first update of each epoch, at the end."""
-    curves = [np.array(each, float) for each in (history.train_acc_list, history.test_acc_list)]
-    end = getattr(history, "end_accuracies", None)
-    curves = [(np.arange(len(curve)) + 1 / history.iter_per_epoch, curve) for curve in curves]
-    if end is not None:
-        last = len(history.train_loss_list) / history.iter_per_epoch
-        curves = [
-            (np.append(x, last), np.append(curve, accuracy))
-            for (x, curve), accuracy in zip(curves, end)
-        ]
-    return curves if any(len(x) for x, _ in curves) else []
-
-
-def _draw_loss(ax, loss):
-    palette = colours()
-    marker = "." if len(loss) < 50 else ""
-    window = min(100, len(loss) // 5)
-    each = {"color": palette.grey(0.3), "linewidth": 0.6} if window > 1 else {"color": palette.blue}
-    ax.plot(np.arange(len(loss)) + 1, loss, marker=marker, label="each batch", **each)
-    if window > 1:
-        mean = np.convolve(loss, np.full(window, 1 / window), mode="valid")
-        middle = np.arange(len(mean)) + (window + 1) / 2  # the first update is number 1
-        ax.plot(middle, mean, marker=marker, color=palette.blue, label=f"mean of {window}")
-    ax.set(xlabel="update", ylabel="loss")
-    ax.xaxis.set_major_locator(_few_integers())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-    if 0 < loss.min() < loss.max() / 10:
-        ax.set_yscale("log")
-        few = np.log10(loss.max() / loss.min()) < 40 / _points()  # decades
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
-        ax.yaxis.set_minor_locator(NullLocator())
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-    else:
-        ax.ticklabel_format(axis="y", style="plain", useOffset=False)
-    _finish(ax)
-
-
-def _draw_accuracies(ax, curves):
-    palette = colours()
-    looks = [
-        {"linestyle": "-", "marker": "o", "color": palette.blue, "label": "training"},
-        {"linestyle": "--", "marker": "s", "color": palette.orange, "label": "test"},
-    ]
-    for (x, accuracy), look in zip(curves, looks):
-        ax.plot(x, accuracy, markerfacecolor="none", **look)
-    last = max(x.max(initial=1) for x, _ in curves)
-    ax.set(xlabel="epoch", ylabel="accuracy", ylim=(-0.03, 1.03))
-    ax.set_xlim(-0.05 * last, 1.05 * last)
-    ax.xaxis.set_major_locator(_few_integers())
-    _finish(ax)
-    start, low, high = _where_they_coincide(curves)
-    if start is None or ax.figure.get_layout_engine() is None:  # the legend may be anywhere
-        return
-    # The inset stands where no point is: right of the first ones, below the others or above.
-    pad = 0.012 * _points()  # for its tick labels
-    left, bottom = start / last + 0.05 + pad, 0.04 + pad
-    bottom, top = (bottom, low - 0.07) if low > 0.5 else (high + 0.07 + pad, 0.96)
-    if left > 0.6 or top - bottom < 0.2:
-        return
-    inset = ax.inset_axes([left, bottom, 0.96 - left, top - bottom])
-    for (x, accuracy), look in zip(curves, looks):
-        shown = x >= start
-        inset.plot(x[shown], accuracy[shown], markerfacecolor="none", markersize=4, **look)
-    inset.tick_params(labelsize=0.8 * _points())
-    inset.xaxis.set_major_locator(_few_integers())
-    inset.yaxis.set_major_locator(MaxNLocator(4))
-    inset.grid(alpha=0.3)
-
-
-def _where_they_coincide(curves):
-    """The epoch from which both curves are too close to be told apart; lowest, highest accuracy."""
-    (x, train), (x_test, test) = curves
-    if len(x) == len(x_test):
-        for k in range(len(x) - 2):
-            both = np.concatenate([train[k:], test[k:]])
-            if 0 < np.ptp(both) < 0.15 and np.abs(train[k:] - test[k:]).mean() < 0.04:
-                return x[k], both.min(), both.max()
-    return None, None, None
-
-
-def _finish(ax):
-    """A grid, and the legend: below, where it covers nothing, if the figure makes room for it."""
-    ax.grid(alpha=0.3)
-    points = _points()
-    if ax.figure.get_layout_engine() is None:
-        ax.legend(loc="best")
-        return
-    below = ScaledTranslation(0, -(7 + 2.6 * points) / 72, ax.figure.dpi_scale_trans)
-    ax.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        bbox_transform=ax.transAxes + below,
-        ncols=2 if points <= 13 else 1,
-        borderaxespad=0,
-        fontsize=points,
-        frameon=False,
-    )
-
-
-def _few_integers():
-    """Ticks for an axis of counts: fewer with a larger font."""
-    most = max(3, min(5, int(50 / _points())))
-    return MaxNLocator(most, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-
-
-def _points():
-    """The size of the font, that of plt.rcParams["font.size"]."""
-    return FontProperties(size="medium").get_size_in_points()
 
 
 def draw_digits(images, titles=None, columns=10, *, label=None, ax=None):
@@ -173,8 +30,7 @@ def draw_digits(images, titles=None, columns=10, *, label=None, ax=None):
              colours, white for 0, with a colour bar that bears the label
     ax     : axes of yours to draw in
 
-    Returns a figure. A notebook shows it as the value of a cell, figure.savefig("digits.png")
-    writes it, and figure.show() opens a window. ValueError if the pictures aren't square.
+    Returns a figure. ValueError if the pictures aren't square.
     """
     check_count("columns", columns)
     images, titles = _as_pictures(images, titles)
@@ -206,7 +62,7 @@ def draw_digits(images, titles=None, columns=10, *, label=None, ax=None):
 def _room(titles, columns):
     """In inches: the width of a picture, and the height of its title."""
     lines = [title.split("\n") for title in titles]
-    em = _points() / 72
+    em = font_points() / 72
     longest = max((len(line) for title in lines for line in title), default=0)
     across = max(0.8, min(2, 4 / columns), 0.65 * em * longest + 0.1)
     return across, 1.3 * em * max(map(len, lines), default=0)

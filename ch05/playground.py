@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.tools.page import Pad, Page
+from ch05.tools.start import use_backend
 from ch05.two_layer_net import TwoLayerNet
 from common.files import write_whole
 from common.functions import softmax
@@ -64,7 +65,8 @@ class Playground:
     newest = None  # the one that may be training
 
     def __init__(self, network, data=None, *, rng=None, width=1100):
-        if (shape := np.shape(network.predict(np.zeros((1, 784))))) != (1, 10):
+        shape = np.shape(network.predict(np.zeros((1, 784))))
+        if shape != (1, 10):
             raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
         self.network, self.first_params = network, network.params.copy()
         self.train_set, self.test_set = data or load_once()
@@ -301,6 +303,8 @@ def main(argv=None):
 
         NavigationToolbar2WebAgg.toolitems = []  # no buttons to zoom and pan below the page
     try:
+        if not (args.gif or args.browser):
+            use_backend()
         playground = Playground(new_network(args), rng=args.seed, width=args.width)
         if args.gif:
             write_gif(playground, args.gif)

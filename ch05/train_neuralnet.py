@@ -3,36 +3,34 @@
 Prints the accuracies, a line an epoch, to standard output; everything else to standard error.
 """
 
-import sys
-from pathlib import Path
-
-if not __package__:  # started as a file: let Python find the folder common beside ch05
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    import ch05  # noqa: F401 (if a package is missing, it says which command to run)
+if not __package__:  # started as a file
+    import project_path  # noqa: F401
 
 import numpy as np
 
-from ch05.tools.checks import answers_wrong_arguments, check_training
 from ch05.tools.history import History, measure_end
 from ch05.tools.options import parse_training
-from ch05.tools.progress import progress, running
-from ch05.tools.report import finish, print_row
+from ch05.tools.progress import running, wants_to_stop
 from ch05.tools.script import run_script
+from ch05.tools.train_arguments import answers_wrong_arguments, check_training
+from ch05.tools.train_output import finish, print_row
 
 __all__ = ["History", "train"]
 
 
-@answers_wrong_arguments  # in one sentence; train is the function below
+@answers_wrong_arguments  # train(net, x, t) is answered in one sentence
 def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, learning_rate=0.1,
           rng=None, on_epoch=None):  # fmt: skip
     """Gradient descent on random batches. Changes the network, and returns a History.
 
     train_set, test_set : pairs of samples x (N, D) and labels t, as load_mnist returns them
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
-    on_epoch : is called with the History after the first update of each epoch
+    on_epoch : is called with the History after the first update of each epoch. If it returns True
+               or raises StopIteration, the training ends
 
-    Ctrl-C ends it early, as KeyboardInterrupt raised in on_epoch does. FloatingPointError if the
-    loss isn't finite any more.
+    Ctrl-C ends it too, and the History of what was done is returned. Layers with a train_flg, such
+    as Dropout, have it set to True while it trains. FloatingPointError if the loss isn't finite any
+    more.
     """
     # Checks the arguments. are_classes is False if t isn't labels: then there is no accuracy.
     train_set, test_set, are_classes = check_training(
@@ -45,25 +43,28 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     draws = np.random if rng is None else np.random.default_rng(rng)
     params = network.params  # the layers' own arrays
 
-    # running is for Ctrl-C and threads, progress is range(iters_num) with a bar.
-    with running(history, network, batch_size):
-        for i in progress(iters_num, history, on_epoch):
+    # updates is range(iters_num), with a bar. Ctrl-C leaves the with statement, and no more.
+    with running(history, network, iters_num, batch_size, draws) as updates:
+        for i in updates:
             batch_mask = draws.choice(train_size, batch_size)
             x_batch = x_train[batch_mask]
             t_batch = t_train[batch_mask]
 
             grad = network.gradient(x_batch, t_batch)
             for key in params:
-                params[key] -= learning_rate * grad[key]
+                params[key] -= learning_rate * grad[key]  # changes the layer's array
 
             loss = network.loss(x_batch, t_batch)
             history.train_loss_list.append(loss)
 
-            if i % iter_per_epoch == 0 and are_classes:
-                train_acc = network.accuracy(x_train, t_train)
-                test_acc = network.accuracy(x_test, t_test)
-                history.train_acc_list.append(train_acc)
-                history.test_acc_list.append(test_acc)
+            if i % iter_per_epoch == 0:
+                if are_classes:
+                    train_acc = network.accuracy(x_train, t_train)
+                    test_acc = network.accuracy(x_test, t_test)
+                    history.train_acc_list.append(train_acc)
+                    history.test_acc_list.append(test_acc)
+                if wants_to_stop(on_epoch, history):
+                    break
 
     if are_classes:
         measure_end(history, network, train_set, test_set, batch_size)

@@ -1,13 +1,11 @@
 """The chapter's network: Affine, Relu, Affine, and a softmax with loss at the end."""
 
-import sys
+if not __package__:  # started as a file, or imported from inside ch05/
+    import project_path  # noqa: F401
+
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
-
-if not __package__:  # imported from inside ch05/: let `common` be found beside it
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.guards.mistakes import check_count
@@ -39,10 +37,14 @@ class TwoLayerNet(Network):
         rng=None,
     ):
         check_count("hidden_size", hidden_size)
-        rng = rng if rng is None else np.random.default_rng(rng)  # one stream for all draws
-        start = {"weight_init_std": weight_init_std, "dtype": dtype, "rng": rng}
+        if rng is not None:  # a seed becomes one stream of random numbers for both layers
+            rng = np.random.default_rng(rng)
         layers = OrderedDict()
-        layers["Affine1"] = Affine.random(input_size, hidden_size, **start)
+        layers["Affine1"] = Affine.random(
+            input_size, hidden_size, weight_init_std, dtype=dtype, rng=rng
+        )
         layers["Relu1"] = Relu()
-        layers["Affine2"] = Affine.random(hidden_size, output_size, **start)
+        layers["Affine2"] = Affine.random(
+            hidden_size, output_size, weight_init_std, dtype=dtype, rng=rng
+        )
         super().__init__(layers, lastLayer=SoftmaxWithLoss())

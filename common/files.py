@@ -1,17 +1,26 @@
 """Files of weights: written whole or not at all, and read without trusting them."""
 
+import contextlib
 import io
 import os
 import shutil
 import signal
 import threading
 import zipfile
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["ctrl_c_later", "load_arrays", "save_arrays", "write_whole"]
+__all__ = ["check_can_write", "ctrl_c_later", "load_arrays", "printable", "save_arrays"]
+__all__ += ["write_whole"]
+
+
+def printable(text):
+    """The text, perhaps a file's name, with no control characters for a terminal to act on."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+
+
+# Writing
 
 
 def write_whole(path, content):
@@ -19,25 +28,42 @@ def write_whole(path, content):
 
     The bytes go to a new file beside it, which is then renamed.
     """
-    path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays; its target is written
-    # The renaming would replace a device or a protected file without asking.
-    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
-        came = "a folder" if path.is_dir() else "a device or a write-protected file"
-        raise OSError(f"{path}: expected to write a file, got {came} of that name")
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        with open(unfinished, "wb") as file:
+    with new_file_beside(path) as (path, new):
+        with open(new, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():
-            shutil.copymode(path, unfinished)
-        os.replace(unfinished, path)
+            shutil.copymode(path, new)
+        os.replace(new, path)
+
+
+def check_can_write(path):
+    """OSError where write_whole couldn't write, as far as that can be known before."""
+    with new_file_beside(path) as (_, new):
+        open(new, "wb").close()
+
+
+@contextlib.contextmanager
+def new_file_beside(path):
+    """The path that is meant, and that of a new file beside it, which is removed afterwards."""
+    path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays; its target is written
+    short = path.name[:50]  # a name may not be longer than 255 bytes
+    new = path.with_name(f"{short}.{os.getpid()}-{threading.get_ident()}.tmp")
+    # The renaming would replace a device or a protected file without asking.
+    if os.path.exists(path) and not (path.is_file() and os.access(path, os.W_OK)):
+        came = "a folder" if path.is_dir() else "a device or a write-protected file"
+        raise OSError(f"{printable(path)}: expected to write a file, got {came} of that name")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)  # an error where the name is too long
+        yield path, new
     except OSError as error:
-        raise OSError(f"{path}: expected to write this file, got: {error.strerror}") from None
+        came = f"expected to write this file, got: {error.strerror}"
+        raise OSError(f"{printable(path)}: {came}") from None
     finally:
-        with suppress(OSError):  # after the renaming it is gone
-            unfinished.unlink()
+        with contextlib.suppress(OSError):  # after the renaming it is gone
+            new.unlink()
 
 
 def save_arrays(path, arrays):
@@ -51,7 +77,7 @@ def save_arrays(path, arrays):
     write_whole(path, content.getvalue())
 
 
-@contextmanager
+@contextlib.contextmanager
 def ctrl_c_later():
     """Ctrl-C waits for the end of a with statement. (Only the main thread ever gets it.)"""
     pressed, main = [], threading.current_thread() is threading.main_thread()
@@ -68,43 +94,94 @@ def ctrl_c_later():
         signal.raise_signal(signal.SIGINT)
 
 
+# Reading
+
+
 def load_arrays(path, expected):
     """{key: array} from a .npz file; ValueError unless keys and shapes are those of `expected`."""
+    if not isinstance(path, (str, os.PathLike)):
+        came = type(path).__name__
+        raise TypeError(f"expected the name of a .npz file, got {came}; load opens it itself")
     path = Path(os.path.expanduser(path))
-    arrays = _read_arrays(path)
-    differences = [f"{key} is not in the network" for key in arrays if key not in expected]
-    for key, array in expected.items():
-        if key not in arrays:
-            differences.append(f"{key} is missing")
-        elif arrays[key].shape != array.shape:
-            differences.append(f"{key} has shape {arrays[key].shape}, not {array.shape}")
-        elif arrays[key].dtype not in (np.float32, np.float64):
-            differences.append(f"{key} has dtype {arrays[key].dtype}, not float32 or float64")
-        elif not (np.abs(arrays[key]) <= np.finfo(array.dtype).max).all():
-            differences.append(f"{key} holds nan or numbers beyond {array.dtype}")
+    try:
+        if path.exists() and not path.is_file():
+            raise ValueError("a folder" if path.is_dir() else "a device")
+        arrays, differences = _read_arrays(path, expected)
+    except FileNotFoundError:
+        hint = f"; did you mean {path.name}.npz?" if Path(f"{path}.npz").exists() else ""
+        words = f"{path}: expected a file of weights, got none{hint}"
+        raise FileNotFoundError(printable(words)) from None
+    except Exception as error:  # zipfile and NumPy fail in many ways on a damaged file
+        came = what_it_is(path, error) or f"something else ({error})"
+        words = f"{path}: expected a .npz file of weights, as save writes it, got {came}"
+        raise ValueError(printable(words)) from None
     if differences:
         more = f"; and {len(differences) - 4} more" if len(differences) > 4 else ""
         came = "; ".join(differences[:4]) + more
-        raise ValueError(f"{path}: expected the weights of this network, got others: {came}")
+        words = f"{path}: expected the weights of this network, got others: {came}"
+        raise ValueError(printable(words))
     return arrays
 
 
-def _read_arrays(path):
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if damaged := archive.testzip():  # np.load doesn't compare the checksums
-                raise ValueError(f"{damaged} is damaged")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        if len(set(names)) < len(names) or any(type(a) is not np.ndarray for a in arrays.values()):
-            raise ValueError("two arrays of one name, or what is no array")
-        return arrays
-    except FileNotFoundError:
-        hint = f"; did you mean {path.name}.npz?" if Path(f"{path}.npz").exists() else ""
-        raise FileNotFoundError(f"{path}: expected a file of weights, got none{hint}") from None
-    except Exception as error:  # zipfile and NumPy fail in many ways on a damaged file
-        raise ValueError(
-            f"{path}: expected a .npz file of weights, as save writes it, got something else "
-            f"({error})"
-        ) from None
+def _read_arrays(path, expected):
+    """Reads only what by its head has the right shape: a small file may declare gigabytes."""
+    arrays, differences = {}, []
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        for info in archive.infolist():
+            key = info.filename.removesuffix(".npy")
+            with archive.open(info) as file:
+                shape, dtype = _read_head(info, file)
+            if key not in expected:
+                differences.append(f"{key} is not in the network")
+            elif shape != expected[key].shape:
+                differences.append(f"{key} has shape {shape}, not {expected[key].shape}")
+            elif dtype not in (np.float32, np.float64):
+                differences.append(f"{key} has dtype {dtype}, not float32 or float64")
+            elif key in arrays:
+                raise ValueError("two arrays of one name")
+            else:
+                with archive.open(info) as file:
+                    arrays[key] = np.lib.format.read_array(file, allow_pickle=False)
+                    if file.read(1):  # at its end zipfile compares the checksum
+                        raise ValueError(f"more than an array in {info.filename}")
+                largest = np.finfo(expected[key].dtype).max
+                if not (np.abs(arrays[key]) <= largest).all():
+                    differences.append(f"{key} holds nan or numbers beyond {expected[key].dtype}")
+    differences += [f"{key} is missing" for key in expected if f"{key}.npy" not in names]
+    return arrays, differences
+
+
+def _read_head(info, file):
+    if info.filename.endswith("data.pkl"):
+        raise ValueError("a file of PyTorch's")
+    if info.filename.endswith(".npz"):
+        raise ValueError(f"an archive with {info.filename} in it; unpack it")
+    known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if not known or np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("another version of its parts")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return shape, dtype
+
+
+OTHER_FILES = {
+    b"version https://git-lfs": "a pointer of Git LFS; run: git lfs pull",
+    b"\x1f\x8b": "a gzipped file; unpack it",
+    b"<": "a web page (HTML); download the file itself",
+    b"\x93NUMPY": "a .npy file; if it holds a dict of parameters, and you trust it: "
+    "network.params = np.load(name, allow_pickle=True).item()",
+    b"\x80": "a pickle; if it holds a dict of parameters, and you trust it: "
+    'network.params = pickle.load(open(name, "rb"))',
+}
+
+
+def what_it_is(path, error):
+    """In words, by how it begins; or ""."""
+    if not path.is_file():  # a pipe would wait for somebody who writes
+        return str(error)
+    with open(path, "rb") as file:
+        head = file.read(100).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(b"PK") and isinstance(error, zipfile.BadZipFile):
+        return f"a damaged one, or a part of it ({error}); copy or download it again"
+    found = [words for start, words in OTHER_FILES.items() if head.startswith(start)]
+    return found[0] if found else "" if head else "an empty file"

@@ -6,17 +6,14 @@ import threading
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-__all__ = ["LARGE", "limit", "threads_for"]
+from common.files import ctrl_c_later
+
+__all__ = ["LARGE", "limit", "one_thread", "threads_for"]
 
 # Multiplications in the largest product from which on two threads are worth it. Below, one thread
 # takes less than a third longer where nothing else runs, and much less where something does.
 LARGE = 15_000_000
-
-SET_BY_USER = {  # the variables that each library reads
-    "openblas": ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS"),
-    "mkl": ("MKL_NUM_THREADS", "OMP_NUM_THREADS"),
-    "blis": ("BLIS_NUM_THREADS", "OMP_NUM_THREADS"),
-}
+SET_BY_USER = [f"{name}_NUM_THREADS" for name in ("OPENBLAS", "GOTO", "MKL", "BLIS", "OMP")]
 
 
 def threads_for(params, batch_size):
@@ -26,56 +23,52 @@ def threads_for(params, batch_size):
     other programs. A number that the user has set stays.
     """
     largest = max((array.size for array in params.values()), default=0)
-    return limit(1) if batch_size * largest < LARGE else contextlib.nullcontext()
+    small = batch_size * largest < LARGE and not any(map(os.environ.get, SET_BY_USER))
+    return one_thread() if small else contextlib.nullcontext()
 
 
 def limit(threads):
-    """At most so many threads for NumPy's products, from now to the end of a with statement.
-
-    The number only becomes smaller, and stays as it is if an environment variable sets it. Where
-    limits overlap, in several threads, the lowest one counts; the last one that ends brings the
-    first number back.
-    """
-    libraries = [info for info in threadpool_info() if info["user_api"] == "blas"]
-    names = {name for info in libraries for name in SET_BY_USER.get(info["internal_api"], ())}
-    if any(os.environ.get(name) for name in names):
-        return contextlib.nullcontext()
-    return _Limit(threads)
+    """At most so many threads. Returns what brings the number before back."""
+    numbers = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+    limits = threadpool_limits(min([threads, *numbers]), user_api="blas")
+    let_others_set()
+    return limits
 
 
-class _Limit:
-    lock, active = threading.Lock(), []  # active: those that haven't ended yet
-    first = before = None  # what brings the first numbers back, and the lowest of them
+def let_others_set():
+    """From threadpoolctl 3.8 on, whoever sets a number is the only one, until a with ends."""
+    with threadpool_limits(None, user_api="blas"):
+        pass
 
-    def __init__(self, threads):
-        self.threads = threads
-        with self.lock:
-            if not self.active:
-                _Limit.first = threadpool_limits(None, user_api="blas")
-                infos = [info for info in threadpool_info() if info["user_api"] == "blas"]
-                _Limit.before = min([info["num_threads"] for info in infos], default=threads)
-            self.active.append(self)
-            self.apply()
 
-    def __enter__(self):
-        return self
+# Trainings may overlap, in several threads. The last one that ends brings the number back.
+lock, inside, before = threading.Lock(), [], None
 
-    def __exit__(self, *_):
-        with self.lock:
-            self.active.remove(self)
-            if self.active:
-                self.apply()
-            else:
-                self.first.restore_original_limits()
-                self.let_others_set()
 
-    def apply(self):
-        threads = min(each.threads for each in self.active)
-        threadpool_limits(min(threads, self.before), user_api="blas")
-        self.let_others_set()
+@contextlib.contextmanager
+def one_thread():
+    global before
+    me = threading.get_ident()
+    try:
+        with ctrl_c_later(), lock:
+            inside.append(me)
+            before = before or limit(1)
+        yield
+    finally:
+        with ctrl_c_later(), lock:
+            if me in inside:  # not if Ctrl-C came before
+                inside.remove(me)
+            if before and not inside:
+                before.restore_original_limits()
+                let_others_set()
+                before = None
 
-    def let_others_set(self):
-        # From threadpoolctl 3.8 on, a thread that sets a number keeps others from setting another
-        # one until a with statement ends. This one changes nothing else.
-        with threadpool_limits(None, user_api="blas"):
-            pass
+
+def after_fork():
+    """In the new process no other thread trains, or would open the lock."""
+    global lock
+    lock, inside[:] = threading.Lock(), [each for each in inside if each == threading.get_ident()]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=after_fork)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ch05.parallel import ranks
+from ch05.parallel import train_parallel
 from ch05.train_neuralnet import train
 from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
@@ -190,10 +190,13 @@ DataParallel.gradient = show"""
     assert err.count(f"threads {{{threads}}}") == 2
 
 
-def test_mpi4py_is_asked_for_only_here_and_a_missing_one_is_named(monkeypatch):
+def test_mpi4py_is_asked_for_only_here_and_a_missing_one_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "mpi4py", None)  # importing it fails
     with pytest.raises(ImportError, match=re.escape("[mpi]")):
-        ranks.world()
+        train_parallel.main(["--no-plot"])
+    with pytest.raises(SystemExit):
+        train_parallel.main(["--help"])
+    assert "--batch-size" in capsys.readouterr().out
 
 
 OF_ONES_OWN = """

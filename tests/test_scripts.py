@@ -4,6 +4,8 @@ Most runs train on `data`, 20 images of noise. With a batch of 20 an epoch is on
 every update is printed and saved.
 """
 
+import ast
+import multiprocessing
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ import sys
 import threading
 import time
 import types
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +24,7 @@ import pytest
 
 from ch05 import gradient_check, train_neuralnet
 from ch05.multi_layer_net import MultiLayerNet
-from ch05.tools import options
+from ch05.tools import options, progress
 from ch05.train_neuralnet import History, train
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Relu, SoftmaxWithLoss
@@ -261,10 +264,14 @@ def test_without_matplotlib_only_what_draws_fails_and_one_line_names_it(tmp_path
     assert run(TRAIN, *arguments, "--no-plot", **path)[0] == 0
 
 
-def test_the_books_common_in_the_way_is_named(tmp_path):
-    (tmp_path / "common").mkdir()
-    (tmp_path / "common" / "__init__.py").touch()
-    words = f"expected {ROOT / 'common'}, got {tmp_path / 'common'}, "
+@pytest.mark.parametrize("name", ["common", "dataset"])
+@pytest.mark.parametrize("kind", ["__init__.py", ".py"])
+def test_a_folder_or_a_file_of_our_name_in_the_way_is_named(tmp_path, name, kind):
+    other = tmp_path / (name if kind == "__init__.py" else f"{name}.py")
+    other.mkdir() if kind == "__init__.py" else other.touch()
+    if kind == "__init__.py":
+        (other / kind).touch()
+    words = f"expected {ROOT / name}, got {other}, "
     path = {"PYTHONPATH": str(ROOT), "cwd": tmp_path}
     status, out, err = run("-m", "ch05.train_neuralnet", **path)
     assert (status, out, err.count("\n")) == (1, "", 1) and words in err
@@ -272,6 +279,21 @@ def test_the_books_common_in_the_way_is_named(tmp_path):
     status, out, err = run("-c", code, **path)
     assert (status, err, out.count("\n")) == (0, "", 1) and words in out
     assert run(TRAIN, "--help", **path)[0] == 0  # a script looks beside itself first
+
+
+SCRIPTS = ["train_neuralnet.py", "gradient_check.py", "playground.py", "parallel/train_parallel.py"]
+SCRIPTS += ["classroom/grade.py", "two_layer_net.py", "multi_layer_net.py", "pictures.py"]
+BEFORE = ["__init__.py", "project_path.py", "tools/__init__.py", "tools/start.py"]
+
+
+def test_an_older_python_is_answered_in_one_sentence(tmp_path):
+    for name in SCRIPTS + BEFORE:  # what it must read to get there
+        ast.parse((ROOT / "ch05" / name).read_text("utf-8"), feature_version=(3, 7))
+    old = "import sys; del sys.orig_argv; sys.version_info = (3, 9, 18, 'final', 0)"
+    (tmp_path / "sitecustomize.py").write_text(old)
+    words = "expected Python 3.10 or later, got 3.9\n"
+    for name in SCRIPTS[:5]:
+        assert run(ROOT / "ch05" / name, PYTHONPATH=str(tmp_path)) == (1, "", words)
 
 
 def test_training_learns_digits(tmp_path):
@@ -332,10 +354,56 @@ def test_the_books_names_of_first_weights(name, std):
         np.testing.assert_allclose(network.params[key], right, rtol=1e-12)
 
 
-def test_without_a_screen_training_goes_on_and_says_so(tmp_path, data):
-    arguments = ["--data", data, "--iters", "3", "--show", "--no-plot"]
-    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, MPLBACKEND="agg")
-    assert (status, out.count("\n")) == (0, 3) and "screen" in err.splitlines()[-1]
+@pytest.mark.parametrize("backend", ["agg", "module://nowhere", "Qt4Agg", "'agg'", "inline"])
+def test_without_a_screen_training_goes_on_and_says_so(tmp_path, data, backend):
+    # A notebook's cell passes its own backend on to what it starts by "!".
+    arguments = ["--data", data, "--iters", "3", "--show", "--plot", "p.png"]
+    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, MPLBACKEND=backend)
+    assert (status, out.count("\n"), files(tmp_path)) == (0, 3, ["p.png"])
+    assert "screen" in err.splitlines()[-1] and f"MPLBACKEND={backend};" in err.splitlines()[-1]
+
+
+@pytest.mark.unix
+@pytest.mark.parametrize("option", ["--save", "--plot"])
+def test_where_nothing_can_be_written_a_run_refuses_to_start(
+    tmp_path, data, monkeypatch, capsys, option
+):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    (tmp_path / "link.png").symlink_to("none/w.png")
+    right = open
+
+    def read_only(path, mode="r", *more):
+        if "w" in mode:
+            raise PermissionError(13, "Permission denied")
+        return right(path, mode, *more)
+
+    names = ["pipe", os.devnull, "/dev/full", ".", "none/w.png", "w" * 300, "link.png", "w.png"]
+    for name in names:
+        if name == "w.png":  # the folder can't be written; root may write anywhere
+            monkeypatch.setattr("builtins.open", read_only)
+        with pytest.raises(SystemExit) as end:
+            train_neuralnet.main(["--data", str(data), option, name])
+        out, err = capsys.readouterr()
+        assert (end.value.code, out, err.count("\n")) == (2, "", 1) and option in err
+    assert files(tmp_path) == ["link.png", "pipe"]
+
+
+@pytest.mark.unix
+def test_a_name_may_be_long_or_a_link_or_hold_anything(tmp_path, data, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.npz").symlink_to("w.npz")
+    few = ["--data", str(data), "--iters", "1"]
+    with pytest.raises(FloatingPointError):
+        train_neuralnet.main([*few, "--lr", "1e30", "--save", "link.npz"])
+    assert (tmp_path / "link.npz").is_symlink() and not (tmp_path / "w.npz").exists()
+    for name in ("link.npz", "w" * 251 + ".npz", "\x1b[2J.npz"):
+        assert train_neuralnet.main([*few, "--save", name, "--plot", "p.png"]) == 0
+        _, err = capsys.readouterr()
+        assert err.replace("\n", "").isprintable()  # nothing that a terminal acts on
+        assert ("replaced" in err) == (name != "link.npz")  # p.png was there
+        assert (tmp_path / name).stat().st_size > 100_000
+    assert (tmp_path / "link.npz").is_symlink()
 
 
 @pytest.mark.parametrize("script", [TRAIN, CHECK])
@@ -384,19 +452,14 @@ def test_a_run_that_diverges_stops_in_one_line_and_writes_nothing(tmp_path, data
     assert "update 0" in err and files(tmp_path) == []
 
 
-@pytest.mark.parametrize("rate", ["1e-9", "1000"])  # the loss stays at log(10), or goes beyond
-def test_a_run_that_learns_nothing_says_so(data, rate):
-    status, _, err = run(TRAIN, "--data", data, "--no-plot", "--lr", rate, "--iters", "100")
+def test_a_run_that_learns_nothing_says_so(data):
+    status, _, err = run(TRAIN, "--data", data, "--no-plot", "--lr", "1e-9", "--iters", "100")
     (hint,) = [line for line in err.splitlines() if "learning rate" in line]
-    assert status == 0 and hint.startswith("train_neuralnet.py: ")
+    assert status == 0 and hint.startswith("train_neuralnet.py: warning: ")
 
 
-def test_training_warns_where_next_to_nothing_is_learnt():
-    how = {"iters_num": 100, "rng": 0}
-    with pytest.warns(UserWarning, match="learning rate"):
-        train(TwoLayerNet(4, 5, 3, rng=0), small(), small(), learning_rate=1e-9, **how)
-    # Too early to say, and a network that has learnt a little: a warning would be an error.
-    how["iters_num"] = 99
+def test_training_does_not_warn_too_early_or_of_a_network_that_has_learnt_a_little():
+    how = {"iters_num": 99, "rng": 0}  # a warning would be an error
     train(TwoLayerNet(4, 5, 3, rng=0), small(), small(), learning_rate=1e-9, **how)
     how["iters_num"] = 300
     history = train(TwoLayerNet(4, 5, 3, 1, rng=0), small(), small(), **how)
@@ -411,6 +474,42 @@ def test_a_large_loss_of_few_samples_is_not_taken_for_having_learnt_nothing():
     history = train(network, (x, t), (x, t), iters_num=100, learning_rate=1e-12, rng=0)
     assert np.mean(history.train_loss_list) > 10
     assert history.end_accuracies == (29 / 30, 29 / 30)
+
+
+class Flagged:
+    """A layer that counts its forwards in training, as BatchNormalization counts its means."""
+
+    train_flg = True
+
+    def __init__(self, lookup=None):
+        self.lookup, self.trained = lookup, 0
+
+    def forward(self, x):
+        self.trained += self.train_flg
+        return x if self.lookup is None else self.lookup[x.astype(int)].reshape(len(x), -1)
+
+    def backward(self, dout):
+        return dout
+
+
+def test_layers_train_whatever_their_flag_was_and_what_is_measured_leaves_no_trace():
+    network, layer = TwoLayerNet(4, 5, 3, rng=0), Flagged()
+    network.layers["Relu1"] = layer
+    train(network, small(), small(), iters_num=120, rng=0)
+    assert layer.trained == 240  # two forwards an update, and none beside them
+    assert "train_flg" not in vars(layer)  # that of the class still counts
+    layer.train_flg = False
+    with pytest.warns(UserWarning, match="train_flg.*Relu1"):
+        train(network, small(), small(), iters_num=3)
+    assert layer.trained == 246 and layer.train_flg is False
+
+
+@pytest.mark.parametrize("lookup", [np.eye(27), np.random.default_rng(0).normal(size=(27, 4))])
+def test_numbers_that_are_looked_up_are_not_warned_of(lookup):
+    network, x = TwoLayerNet(3 * lookup.shape[1], 5, 3), np.arange(30).reshape(10, 3) % 27
+    network.layers = OrderedDict([("Lookup", Flagged(lookup)), *network.layers.items()])
+    t = np.arange(10) % 3
+    train(network, (x, t), (x, t), iters_num=3)  # a warning would be an error
 
 
 def in_terminal(*command, columns=100):
@@ -444,17 +543,15 @@ def test_progress_shows_in_a_terminal_only(data):
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("columns", [100, 80, 60, 40])
-def test_in_a_terminal_a_row_says_its_epoch_and_the_last_one_is_the_end(data, columns):
+def test_in_a_terminal_a_row_says_its_epoch_and_the_last_one_is_the_end(data):
     arguments = "--batch-size", "10", "--epochs", "2", "--no-plot", "--data", data
-    shown = in_terminal(TRAIN, *arguments, columns=columns)
+    shown = in_terminal(TRAIN, *arguments)
     lines = [line.split("\r")[-1] for line in shown.replace("\r\n", "\n").split("\n")]
-    assert all(len(line) <= columns for line in lines)
     rows = [line.split() for line in lines if re.search(r"0\.\d{4} 0\.\d{4}$", line)]
     assert [row[0] for row in rows] == ["0", "1", "end"]
-    _, out, err = run(TRAIN, *arguments)  # alike, in two streams
+    _, out, err = run(TRAIN, *arguments)  # alike, in two streams, and in the same words
     assert [row[1:] for row in rows[:2]] == [line.split() for line in out.splitlines()]
-    assert all(accuracy in err for accuracy in rows[-1][1:])
+    assert {*err.splitlines()[:-1]} < {*lines}  # the last one says how long it took
 
 
 # Ctrl-C
@@ -478,6 +575,7 @@ setattr(owner, name, press)
 if name == "register":
     atexit.register(signal.raise_signal, signal.SIGINT)
 del sys.argv[0]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))  # as Python does with a script
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
@@ -493,8 +591,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
         ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
         ("common.network", "Network", "accuracy", 12, 130, 5, 5, True),  # at the end
         ("os", "", "fsync", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
-        ("ch05.tools.report", "", "print_row", 2, 130, 1, 2, True),
-        ("ch05.tools.report", "", "finish", 1, 130, 5, 5, False),
+        ("ch05.tools.train_output", "", "print_row", 2, 130, 1, 2, True),
+        ("ch05.tools.train_output", "", "finish", 1, 130, 5, 5, False),
         ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
         pytest.param(  # all is done
             *("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True), marks=pytest.mark.unix
@@ -516,7 +614,7 @@ def test_ctrl_c_at_any_moment(
     else:
         assert (tmp_path / "w.npz").read_bytes() == old
     # A header stands above the first numbers; after that comes the summary, if there is one.
-    assert bool(re.search("updates? in", err)) == said
+    assert bool(re.search("updates? in", err)) == said and "warning" not in err
     drawn = said and status == 130 and learnt > 0 and times != 6
     stopped = ["train_neuralnet-stopped.png"] * drawn
     assert files(tmp_path) == [*stopped, "train_neuralnet.png", "w.npz"]
@@ -528,7 +626,8 @@ def test_ctrl_c_at_any_moment(
 def test_ctrl_c_at_the_start_ends_a_script_without_a_word(tmp_path, command):
     # Pressed while the first packages are imported.
     (tmp_path / "tqdm.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
-    assert run(*command, PYTHONPATH=str(tmp_path)) == (130, "", "")
+    status, out, err = run(*command, PYTHONPATH=str(tmp_path))
+    assert (out, err) == ("", "") and status == (3 if os.name == "nt" else -signal.SIGINT)
 
 
 def moments(ordinary, campaign):
@@ -542,23 +641,29 @@ def moments(ordinary, campaign):
     )
 
 
+BACKGROUND = 'trap "" INT; exec "$@"'  # what a shell starts by & has SIGINT ignored
+
+
 @pytest.mark.unix
 @moments(ordinary=2, campaign=40)
-@pytest.mark.parametrize("shell", [None, 'trap "" INT; exec "$@"'], ids=["", "in the background"])
-def test_ctrl_c_keeps_what_was_learnt(tmp_path, data, seed, shell):
-    # A shell has SIGINT ignored in what it starts by & in the background.
+@pytest.mark.parametrize(
+    "name, shell", [("SIGINT", None), ("SIGINT", BACKGROUND), ("SIGTERM", None), ("SIGKILL", None)]
+)
+def test_what_was_learnt_is_kept_whatever_ends_a_run(tmp_path, data, seed, name, shell):
     process = start(TRAIN, *each_update(data), "--no-plot", cwd=tmp_path, shell=shell)
     assert process.stdout.readline()
     time.sleep(np.random.default_rng(seed).uniform(0, 0.3))
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, name))
     status, out, err = finish(process)
-    printed = 1 + out.count("\n")
-    assert status == 130 and NUMBERS.fullmatch(out)
-    # The summary counts the updates whose loss is known. One more may have been made, in part.
-    updates = int(re.search(r"([\d,]+) update", err)[1].replace(",", ""))
-    assert printed <= updates <= printed + 1
+    updates = printed = 1 + out.count("\n")
+    if name == "SIGINT":
+        # It counts the updates whose loss is known. One more may have been made, in part.
+        updates = int(re.search(r"([\d,]+) update", err)[1].replace(",", ""))
+    assert status == (130 if name == "SIGINT" else -getattr(signal, name))
+    assert NUMBERS.fullmatch(out) and printed <= updates <= printed + 1
     assert_saved(tmp_path / "w.npz", data, updates, updates + 1)
-    assert files(tmp_path) == ["w.npz"]
+    # After kill a file w.npz.PID.tmp may stay behind, which nobody takes for weights.
+    assert [name for name in files(tmp_path) if not name.endswith(".tmp")] == ["w.npz"]
 
 
 @pytest.mark.parametrize("method, updates", [("gradient", 4), ("loss", 2), ("accuracy", 3)])
@@ -582,20 +687,66 @@ def test_ctrl_c_in_a_notebook_returns_the_history(method, updates):
     assert (history.interrupted, finished.interrupted) == (True, False)
 
 
-def test_on_epoch_may_end_a_training():
-    def stop(history):
-        if len(history.train_acc_list) == 3:
-            raise KeyboardInterrupt
+def ends(value):
+    raise value
 
-    history = train(TwoLayerNet(4, 5, 3), small(), small(), batch_size=50, on_epoch=stop)
+
+@pytest.mark.parametrize(
+    "end", [lambda: ends(KeyboardInterrupt), lambda: ends(StopIteration), lambda: np.True_]
+)
+def test_on_epoch_may_end_a_training(end):
+    def on_epoch(history):
+        return end() if len(history.train_acc_list) == 3 else len(history.train_acc_list)
+
+    history = train(TwoLayerNet(4, 5, 3), small(), small(), batch_size=50, on_epoch=on_epoch)
     assert len(history.train_loss_list) == 5 and history.interrupted
     assert history.end_accuracies == (history.train_acc_list[-1], history.test_acc_list[-1])
 
 
+def test_a_stop_iteration_from_elsewhere_is_an_error():
+    network = TwoLayerNet(4, 5, 3)
+    network.loss = lambda x, t: next(iter(()))
+    with pytest.raises(StopIteration):
+        train(network, small(), small())
+
+
+@pytest.mark.filterwarnings("ignore:expected a loss", "ignore:.*multi-threaded")
+@pytest.mark.parametrize("forked", [False, pytest.param(True, marks=pytest.mark.unix)])
+def test_after_ctrl_c_in_the_bar_others_can_train(monkeypatch, forked):
+    """tqdm leaves its lock taken, and whoever isn't this thread would wait for ever."""
+    writes = []
+
+    def write(text):
+        writes.append(text)
+        if len(writes) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "width", lambda stream: 80)
+    monkeypatch.setattr(sys, "stderr", types.SimpleNamespace(write=write, flush=lambda: None))
+    assert train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=10**6).interrupted
+    how = {"target": train, "args": (TwoLayerNet(4, 5, 3), small(), small()), "daemon": True}
+    how["kwargs"] = {"iters_num": 3}
+    other = threading.Thread(**how)
+    if forked:  # while another thread draws
+        lock, drawn = progress.Bar.get_lock(), threading.Event()
+        drawing = threading.Thread(
+            target=lambda: lock.acquire() and drawn.wait(60) and lock.release()
+        )
+        drawing.start()
+        other = multiprocessing.get_context("fork").Process(**how)
+    other.start()
+    other.join(30)
+    assert not other.is_alive()
+    if forked:
+        drawn.set()
+        drawing.join()
+        assert other.exitcode == 0
+
+
 # A session that goes on afterwards
 
-SHOW = "import signal, sys; print('as before:', sys.stdout is sys.__stdout__, end=' '); "
-SHOW += "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+SHOW = "import signal; print('as before:', "
+SHOW += "signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
 IPYTHON = f"""
 import sys
 from IPython.core.interactiveshell import InteractiveShell
@@ -603,10 +754,10 @@ shell = InteractiveShell.instance()
 shell.run_line_magic("run", " ".join(sys.argv[1:]))
 shell.run_cell({SHOW!r})
 """
-GOES_ON = [[], ["--lr", "1e30"], ["--lr", "-1"], ["--help"]]
+GOES_ON = [[], ["--lr", "1e30"], ["--lr", "-1"]]
 
 
-@pytest.mark.parametrize("options", GOES_ON, ids=["", "diverges", "refused", "help"])
+@pytest.mark.parametrize("options", GOES_ON, ids=["", "diverges", "refused"])
 @pytest.mark.parametrize("session", [["-i"], ["-c", IPYTHON]], ids=["python -i", "ipython"])
 def test_a_session_is_as_before(tmp_path, data, session, options):
     command = [*session, TRAIN, "--data", data, "--iters", "3", "--no-plot", *options]
@@ -614,40 +765,12 @@ def test_a_session_is_as_before(tmp_path, data, session, options):
     ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     ours["IPYTHONDIR"] = str(tmp_path)
     done = subprocess.run([sys.executable, *map(str, command)], input=f"{SHOW}\n", env=ours, **pipe)
-    assert "as before: True True" in done.stdout, done
+    assert "as before: True" in done.stdout, done
     assert "Traceback" not in done.stdout + done.stderr and done.returncode == 0
     assert ("train_neuralnet.py:" in done.stderr) == (len(options) > 1)
 
 
-# kill, full disks, closed pipes
-
-
-@pytest.mark.unix
-@moments(ordinary=2, campaign=40)
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
-def test_kill_leaves_what_was_printed_or_one_update_more(tmp_path, data, seed, name):
-    process = start(TRAIN, *each_update(data), cwd=tmp_path)
-    assert process.stdout.readline()
-    time.sleep(np.random.default_rng(seed).uniform(0, 0.3))
-    process.send_signal(getattr(signal, name))
-    status, out, _ = finish(process)
-    assert status == -getattr(signal, name) and NUMBERS.fullmatch(out)
-    printed = 1 + out.count("\n")
-    assert_saved(tmp_path / "w.npz", data, printed, printed + 1)
-    # A file w.npz.PID.tmp may stay behind, which nobody takes for weights.
-    assert [name for name in files(tmp_path) if not name.endswith(".tmp")] == ["w.npz"]
-
-
-@pytest.mark.unix
-def test_a_full_disk_is_said_and_training_goes_on(tmp_path, data):
-    TwoLayerNet(3, 2, 2).save(tmp_path / "w.npz")
-    old = (tmp_path / "w.npz").read_bytes()
-    # Files that grow beyond 100 blocks, of 512 or 1024 bytes, are then answered by an error.
-    full = 'ulimit -f 100; exec "$@"'
-    arguments = [*each_update(data, iters=3), "--no-plot"]
-    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, shell=full)
-    assert (status, out.count("\n"), err.count("w.npz")) == (1, 3, 2)  # once, and at the end
-    assert files(tmp_path) == ["w.npz"] and (tmp_path / "w.npz").read_bytes() == old
+# Full disks, closed pipes
 
 
 @pytest.mark.parametrize("fails", [1, 2, 4])
@@ -665,11 +788,9 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path, data, monkeypat
     # Three savings after epochs, and one at the end.
     status = train_neuralnet.main([*each_update(data, iters=3), "--no-plot"])
     said = capsys.readouterr().err.count("No space left")
+    assert (status, said) == (fails == 4, fails)
     if fails < 4:
-        assert (status, said) == (0, 1)
         assert_saved("w.npz", data, 3)
-    else:
-        assert (status, said, files(tmp_path)) == (1, 2, [])
 
 
 @pytest.mark.unix
@@ -694,13 +815,13 @@ def test_a_pipe_that_closes_early_ends_a_run_quietly(tmp_path, data, lines, scri
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-"])
 def test_without_any_output_training_goes_on_and_saves(tmp_path, data, closed):
     arguments = each_update(data, iters=3)
     status, out, err = run(TRAIN, *arguments, cwd=tmp_path, shell=f'exec "$@" {closed}')
     assert status == 0
     assert out.count("\n") == (3 if closed == "2>&-" else 0)
-    assert bool(err) == (closed == ">&-")
+    assert err == ""
     assert_saved(tmp_path / "w.npz", data, 3)
     assert files(tmp_path) == ["train_neuralnet.png", "w.npz"]
 

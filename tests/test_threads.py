@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 from ch05.two_layer_net import TwoLayerNet
 from common.check import check_gradient
-from common.threads import limit, threads_for
+from common.threads import limit, one_thread, threads_for
 from ch05.train_neuralnet import train
 
 def count(*_):
@@ -72,10 +72,6 @@ def test_a_number_that_the_user_has_set_stays(cores, name):
     assert shown(within(1000, 1000), **{name: "1"}) == [1, 1, 1]
 
 
-def test_a_variable_of_another_library_changes_nothing(cores):
-    assert shown(within(50, 100), MKL_NUM_THREADS="2") == [cores, 1, cores]
-
-
 @pytest.mark.parametrize(
     "code",
     [
@@ -95,31 +91,93 @@ def test_a_limit_is_never_raised(cores):
 
 
 OVERLAP = """
-first, second = limit(1), limit(1)  # as two trainings in threads begin
-third = limit(2)
+first, second = one_thread(), one_thread()  # as two trainings in threads begin
+first.__enter__()
+second.__enter__()
 count()
 first.__exit__(None, None, None)
 count()
-third.__exit__(None, None, None)
 second.__exit__(None, None, None)
 count()
-"""
 
-
-def test_where_limits_overlap_the_last_one_that_ends_brings_the_number_back(cores):
-    assert shown(OVERLAP) == [1, 1, cores]
-    in_threads = """
 from concurrent.futures import ThreadPoolExecutor
-def work(k):
-    with limit(1):
-        sum(range(1000 * k))
-
-for _ in range(20):
-    with ThreadPoolExecutor(4) as pool:
-        [*pool.map(work, range(12))]
 with ThreadPoolExecutor(4) as pool:
     for k in range(12):
         pool.submit(train, TwoLayerNet(4, 5, 3), (x, t), (x, t), iters_num=10 + 5 * k)
 count()
+with one_thread():
+    pass
+
+def alone():  # in a thread that has set no number yet
+    with one_thread():
+        count()
+
+with ThreadPoolExecutor(1) as pool:
+    pool.submit(alone).result()
+count()
 """
-    assert shown(in_threads) == [cores]
+
+
+def test_where_trainings_overlap_the_last_one_that_ends_brings_the_number_back(cores):
+    assert shown(OVERLAP) == [1, 1, cores, cores, 1, cores]
+
+
+CTRL_C = """
+import signal, sys
+def press_at(line):
+    def trace(frame, event, arg):
+        nonlocal line
+        if not frame.f_code.co_filename.endswith(("threads.py", "files.py", "threadpoolctl.py")):
+            return None
+        line -= event == "line"
+        if line == 0:
+            signal.raise_signal(signal.SIGINT)
+        return trace
+    sys.settrace(trace)
+
+for line in range(1, 1000, 7):
+    press_at(line)
+    pressed = False
+    try:
+        with threads_for(TwoLayerNet(4, 5, 3).params, 1):
+            pass
+    except KeyboardInterrupt:
+        pressed = True
+    sys.settrace(None)
+    count()
+    if not pressed:
+        break
+"""
+
+
+def test_ctrl_c_at_any_line_leaves_the_number_as_it_was(cores):
+    numbers = shown(CTRL_C)
+    assert len(numbers) > 10 and {*numbers} == {cores}
+
+
+@pytest.mark.unix
+def test_a_process_forked_while_a_thread_trains_can_train(cores):
+    forked = """
+import os, threading
+from common import threads
+inside, go_on = threading.Event(), threading.Event()
+def work():
+    with one_thread():
+        with threads.lock:
+            inside.set()
+            go_on.wait(60)
+
+other = threading.Thread(target=work)
+other.start()
+inside.wait(60)
+child = os.fork()
+if child == 0:
+    train(TwoLayerNet(4, 5, 3), (x, t), (x, t), iters_num=3)
+    count()
+    os._exit(0)
+go_on.set()
+other.join()
+assert os.waitpid(child, 0)[1] == 0
+count()
+"""
+    assert shown(forked) == [cores, cores]

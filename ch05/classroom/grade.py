@@ -12,6 +12,7 @@ judges.py says what is right, handed_in.py runs the files, results.py writes tab
 import argparse
 import glob
 import os
+import signal
 import sys
 import textwrap
 from pathlib import Path
@@ -225,6 +226,7 @@ def same_file(one, other):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # while it imported, it ended at once
     try:
         sys.exit(main())
     except KeyboardInterrupt:

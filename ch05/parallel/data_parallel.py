@@ -61,6 +61,10 @@ class DataParallel:
         return self.network.params
 
     @property
+    def layers(self):
+        return self.network.layers
+
+    @property
     def lastLayer(self):
         return self.network.lastLayer
 

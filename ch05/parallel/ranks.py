@@ -6,7 +6,7 @@ import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 
-from common.threads import limit
+from common.threads import SET_BY_USER, limit
 
 __all__ = ["end", "together", "world"]
 
@@ -45,7 +45,7 @@ def together(parse, argv, comm):
     if stops:
         sys.exit(max(stops))
     ranks_here = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    if comm.size > 1:
+    if comm.size > 1 and not any(map(os.environ.get, SET_BY_USER)):
         limit(max(1, _cores(ranks_here) // ranks_here.size))
     return args
 

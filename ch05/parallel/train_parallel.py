@@ -5,6 +5,8 @@
 The first process (rank 0) prints, draws and saves.
 """
 
+import functools
+import importlib.util
 import sys
 import warnings
 from pathlib import Path
@@ -15,14 +17,17 @@ if not __package__:  # started as a file: let `ch05` and `common` be found
 from ch05.parallel.data_parallel import DataParallel
 from ch05.parallel.ranks import end, together, world
 from ch05.tools.options import parse_training
-from ch05.tools.report import finish, print_row
 from ch05.tools.script import run_script
+from ch05.tools.train_output import finish, print_row
 from ch05.train_neuralnet import train
 
 
 def main(argv=None):
+    parse = functools.partial(parse_training, prog="train_parallel.py")
+    if importlib.util.find_spec("mpi4py") is None:
+        parse(argv)  # --help, and what is wrong with the options, can be said without it
     comm = world()
-    args = together(lambda argv: parse_training(argv, "train_parallel.py"), argv, comm)
+    args = together(parse, argv, comm)
     first = comm.rank == 0
     if not first:
         warnings.simplefilter("ignore")  # one of them says it

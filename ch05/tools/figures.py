@@ -12,10 +12,11 @@ import matplotlib
 import matplotlib.figure
 from matplotlib._pylab_helpers import Gcf  # the figures that pyplot has open
 from matplotlib.colors import to_rgb
+from matplotlib.font_manager import FontProperties
 
 from common.guards.mistakes import wrong
 
-__all__ = ["BLUE", "ORANGE", "SIGNED", "Figure", "colours", "new_figure"]
+__all__ = ["BLUE", "ORANGE", "SIGNED", "Figure", "colours", "font_points", "new_figure"]
 
 BLUE, ORANGE = "#0072B2", "#C24E00"  # told apart by colour-blind readers, and in grey print
 SIGNED = matplotlib.colormaps["PRGn"].with_extremes(bad="0.8")  # below 0, above 0; bad: no colour
@@ -94,3 +95,8 @@ def colours():
 
     blue, orange = ("#56B4E9", "#FF9A4D") if dark else (BLUE, ORANGE)
     return SimpleNamespace(blue=blue, orange=orange, ink=ink, paper=paper, grey=grey)
+
+
+def font_points():
+    """The size of the font, that of plt.rcParams["font.size"]."""
+    return FontProperties(size="medium").get_size_in_points()

@@ -1,10 +1,11 @@
 """What a training keeps, and what is measured after its last update."""
 
-import warnings
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ch05.tools.screen import warn
 from ch05.tools.start import check_packages
 from common.layers import SoftmaxWithLoss
 from common.guards.mistakes import label_rows
@@ -37,7 +38,7 @@ class History:
         opens a window.
         """
         check_packages("matplotlib")
-        from ch05.pictures import draw_history
+        from ch05.tools.history_picture import draw_history
 
         return draw_history(self, ax)
 
@@ -51,32 +52,49 @@ class History:
 
 
 def measure_end(history, network, train_set, test_set, batch_size):
-    """The accuracies after the last update. Warns if the network has learnt next to nothing."""
+    """The accuracies after the last update, and a warning where they say that something is odd."""
     try:
         with threads_for(network.params, batch_size):  # as many as in the training
             history.end_accuracies = network.accuracy(*train_set), network.accuracy(*test_set)
+        softmax = isinstance(getattr(network, "lastLayer", None), SoftmaxWithLoss)
+        warn_of_end(history, train_set[1], test_set[1], softmax)
     except KeyboardInterrupt:
         history.interrupted = True
     except FloatingPointError as error:
         updates = len(history.train_loss_list)
         raise FloatingPointError(f"after update {updates - 1}: {error}") from None
-    else:
-        warn_if_nothing_learnt(history, network, train_set)
 
 
-def warn_if_nothing_learnt(history, network, train_set):
-    """Is the loss no better than that of a guess that only knows how frequent each class is?"""
-    losses, last = history.train_loss_list[-100:], getattr(network, "lastLayer", None)
-    if len(losses) < 100 or not isinstance(last, SoftmaxWithLoss):
+def shares(t):
+    """How frequent each class is, from 0 to 1."""
+    C = t.shape[1] if t.ndim == 2 and t.shape[1] > 1 else int(t.max()) + 1
+    return label_rows(t, np.empty((len(t), max(C, 2)))).mean(axis=0)
+
+
+def warn_of_end(history, t_train, t_test, softmax):
+    """Is the network no better than a guess that only knows how frequent each class is?"""
+    share, test_share = shares(t_train), shares(t_test)
+    for name, t, each in (("t_train", t_train, share), ("t_test", t_test, test_share)):
+        if len(t) >= 10 and each.max() == 1:
+            came = f"{each.argmax()} only: an accuracy says nothing then"
+            return warn(f"expected labels of two classes or more in {name}, got {came}")
+    if len(history.train_loss_list) < 100:  # too early to say
         return
-    x, t = train_set
-    share = label_rows(t, np.empty((len(t), *network.predict(x[:1]).shape[1:]))).mean(axis=0)
+    (train_acc, test_acc), most, N = history.end_accuracies, test_share.max(), len(t_test)
+    luck = math.sqrt(most * (1 - most) / N)
     guess = -np.sum(share * np.log(share, where=share > 0, out=np.zeros_like(share)))
-    loss = np.mean(losses)
+    loss = np.mean(history.train_loss_list[-100:])
     # A few samples that are far off can make the loss large where most are predicted correctly.
-    if loss > 0.995 * guess and history.end_accuracies[0] < (1 + share.max()) / 2:
-        warnings.warn(
+    learnt = train_acc > (1 + share.max()) / 2
+    if softmax and loss > 0.995 * guess and not learnt:
+        warn(
             f"expected a loss below {guess:.3f}, as mere guessing has, got {loss:.3f}: the network "
-            "has learnt next to nothing; try a smaller learning rate, or more updates",
-            stacklevel=5,
+            "has learnt next to nothing; is the learning rate too large or too small, are the "
+            "updates too few, or do x and t not belong together?"
+        )
+    elif learnt and N >= 50 and test_acc <= most + luck:
+        warn(
+            f"expected a test accuracy well above {most:.3f}, as mere guessing has, got "
+            f"{test_acc:.3f}, where training has {train_acc:.3f}; do x_test and t_test belong "
+            "together?"
         )

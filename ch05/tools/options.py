@@ -14,9 +14,10 @@ from ch05.multi_layer_net import MultiLayerNet
 from ch05.tools.screen import say
 from ch05.tools.start import check_packages
 from ch05.two_layer_net import TwoLayerNet
+from common.files import check_can_write
 from dataset.mnist import load_mnist
 
-__all__ = ["parse_check", "parse_training"]
+__all__ = ["OneLineParser", "parse_check", "parse_training"]
 
 
 def parse_training(argv, prog="train_neuralnet.py"):
@@ -42,7 +43,6 @@ def parse_training(argv, prog="train_neuralnet.py"):
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
     add("--show", action="store_true", help="show the picture in a window at the end")
     args = parser.parse_args(argv)
-    args.save_failed = False
     if args.save and args.plot and args.save.resolve() == args.plot.resolve():
         parser.error(f"expected two names for --save and --plot, got {args.save} twice")
     args.rng = np.random.default_rng(args.seed)
@@ -51,6 +51,8 @@ def parse_training(argv, prog="train_neuralnet.py"):
         if args.load is not None:
             load(args.network, args.load)
         args.train_set, args.test_set = load_mnist(data_dir=args.data)
+    if args.plot and args.plot.exists():
+        say(f"{args.plot} will be replaced; --plot FILE writes another one")
     epoch = max(len(args.train_set[0]) // args.batch_size, 1)
     args.iters = args.epochs * epoch if args.epochs else args.iters or 10000
     return args
@@ -143,16 +145,12 @@ def sizes(text):
 
 def writable(name):
     """The path, if a file can be written there: to know it now, not after the training."""
-    path = Path(os.path.expanduser(name))
     try:
-        new = not path.exists()
-        path.open("ab").close()
-        if new:
-            path.unlink(missing_ok=True)  # another process of an MPI job may have been first
+        check_can_write(name)
     except OSError as error:
-        came = f"{name!r}: {error.strerror}"
+        came = f"{name!r}: {str(error).rpartition('got')[2].lstrip(': ')}"
         raise argparse.ArgumentTypeError(f"expected a file to write, got {came}") from None
-    return path
+    return Path(os.path.expanduser(name))
 
 
 def picture_file(name):
@@ -162,7 +160,8 @@ def picture_file(name):
     path = writable(name)
     kinds = {*Figure().canvas.get_supported_filetypes()} - {"pgf"}  # which needs TeX
     if path.suffix[1:].lower() not in kinds:
-        raise argparse.ArgumentTypeError(f"expected a name ending in .png, got {name!r}")
+        words = f"expected a name ending in .png, got {name!r}; .pdf, .svg and .jpg will do too"
+        raise argparse.ArgumentTypeError(words)
     return path
 
 

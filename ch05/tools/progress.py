@@ -1,76 +1,122 @@
-"""What runs beside a training and shows how far it is."""
+"""What runs beside a training: Ctrl-C, threads, and a bar that shows how far it is."""
 
+import contextlib
+import os
+import pickle
 import sys
+import threading
 import time
-from contextlib import contextmanager
 
+import numpy as np
 from tqdm import tqdm
 
-from ch05.tools.screen import width
+from ch05.tools.screen import warn, width
+from ch05.tools.train_flags import train_flags
+from common.files import ctrl_c_later
 from common.threads import threads_for
 
-__all__ = ["progress", "running"]
+__all__ = ["Bar", "running", "wants_to_stop"]
 
 
-@contextmanager
-def running(history, network, batch_size):
-    """Around the loop of a training, with as many threads as help.
+@contextlib.contextmanager
+def running(history, network, iters_num, batch_size, draws):
+    """Around the loop of a training. Gives it the numbers of the updates, and shows a bar.
 
     Ctrl-C ends the loop. A FloatingPointError in it says in which update it came.
     """
-    with threads_for(network.params, batch_size):
+    start = time.perf_counter()
+    with threads_for(network.params, batch_size), train_flags(network, True):
+        with ctrl_c_later():
+            bar = new_bar(iters_num)
         try:
-            yield
+            try:
+                yield updates(history, iters_num, bar, start, draws)
+            finally:
+                history.seconds = time.perf_counter() - start
+                bar.close()
+                release(Bar.get_lock())
         except KeyboardInterrupt:
             history.interrupted = True
         except FloatingPointError as error:
             raise FloatingPointError(f"update {history.update}: {error}") from None
 
 
-def progress(iters_num, history, on_epoch=None):
-    """The numbers of the updates, with a bar in a terminal and in a notebook.
+def updates(history, iters_num, bar, start, draws):
+    states, warned = [], False
+    for i in range(iters_num):
+        if i < 6 and not warned:
+            warned = warn_of_repeats(states, draws)
+        history.update = i
+        yield i
+        history.seconds = time.perf_counter() - start
+        if not bar.disable:
+            test = [f"test {accuracy:.4f}" for accuracy in history.test_acc_list[-1:]]
+            bar.set_postfix_str(
+                ", ".join([f"loss {history.train_loss_list[-1]:.3f}", *test]), False
+            )
+        bar.update()
 
-    After the first update of each epoch it calls on_epoch(history).
-    """
-    notebook, start = in_notebook(), time.perf_counter()
+
+def wants_to_stop(on_epoch, history):
+    """Call on_epoch. Does it end the training, by return True or StopIteration?"""
+    try:
+        stop = on_epoch(history) if on_epoch else False
+        history.interrupted = isinstance(stop, (bool, np.bool_)) and bool(stop)
+    except StopIteration:
+        history.interrupted = True
+    return history.interrupted
+
+
+def warn_of_repeats(states, draws):
+    """Has an update before this one begun with the same random numbers?"""
+    state = np.random.get_state() if draws is np.random else draws.bit_generator.state
+    states.append(pickle.dumps(state))
+    repeats = states[-1] in states[:-1]
+    if repeats:
+        warn(
+            "expected other samples in each batch, got a batch again: something sets the random "
+            "numbers back, as np.random.seed in a forward does; keep a generator there, "
+            "self.rng = np.random.default_rng(0)"
+        )
+    return repeats
+
+
+def new_bar(iters_num):
+    """It shows in a terminal and in a notebook: how much is done, the last loss and accuracy."""
+    notebook = in_notebook()
     stream = sys.stdout if notebook else sys.stderr
-    shown = notebook or width(stream)
-    with Bar(history, total=iters_num, file=stream, disable=not shown, leave=notebook) as bar:
-        try:
-            for i in range(iters_num):
-                history.update = i
-                yield i
-                history.seconds = time.perf_counter() - start
-                if i % history.iter_per_epoch == 0 and on_epoch:
-                    on_epoch(history)
-                bar.update()
-        finally:  # the last update, Ctrl-C or an error
-            history.seconds = time.perf_counter() - start
+    room = 80 if notebook else width(stream) - 3  # where ^C will stand
+    form = "{percentage:3.0f}%|{bar}| {n:,}/{total:,}, {remaining} left{postfix}"
+    how = {"file": stream, "disable": room < 0, "leave": notebook, "ncols": room}
+    return Bar(total=iters_num, bar_format=form, **how)
 
 
 class Bar(tqdm):
-    """How much is done, the time left, and the last loss and accuracy, as far as there is room."""
-
-    def __init__(self, history, **how):
-        self.history = history
-        super().__init__(dynamic_ncols=True, **how)
-
-    @property
-    def format_dict(self):  # asked for each time that the bar is drawn
-        now = super().format_dict
-        room = (width(self.fp) or 80) - 3  # where ^C will stand
-        words = ["{n:,}/{total:,}"] * (room >= 50) + ["{remaining} left"]
-        if self.history.train_loss_list and room >= 70:
-            words.append(f"loss {self.history.train_loss_list[-1]:.3f}")
-        if self.history.test_acc_list:
-            words.append(f"test {self.history.test_acc_list[-1]:.4f}")
-        bar_format = "{percentage:3.0f}%|{bar}| " + ", ".join(words)
-        return now | {"ncols": room, "bar_format": bar_format}
+    monitor_interval = 0  # no thread of its own
 
     def close(self):
-        if not (self.disable or self.leave):
-            self.fp.write(f"\r{' ' * (self.format_dict['ncols'] + 2)}\r")  # with the ^C in it
+        if not (getattr(self, "disable", True) or self.leave):
+            self.fp.write(f"\r{' ' * (self.ncols + 2)}\r")  # with the ^C in it
         super().close()
+
+
+# tqdm's lock stays taken when Ctrl-C comes while a bar is drawn, and other threads would wait for
+# it for ever. So it is a lock of ours, which is opened after each training, and in a new process.
+
+
+def new_lock():
+    Bar.set_lock(threading.RLock())
+
+
+def release(lock):
+    with contextlib.suppress(RuntimeError):  # this thread doesn't hold it
+        while True:
+            lock.release()
+
+
+new_lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=new_lock)
 
 
 def in_notebook():

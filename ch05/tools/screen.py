@@ -1,10 +1,14 @@
-"""Lines for people, who may read them in a narrow terminal."""
+"""Lines for people."""
 
+import contextlib
 import os
 import sys
-import textwrap
+import warnings
 
-__all__ = ["on_screen", "say", "width"]
+from common.files import printable
+
+CH05 = os.path.dirname(os.path.dirname(__file__))
+__all__ = ["on_screen", "say", "warn", "width"]
 
 
 def width(stream):
@@ -21,9 +25,14 @@ def on_screen():
 
 
 def say(text):
-    """Lines to standard error; in a terminal they are broken between words."""
-    room = width(sys.stderr)
-    for line in text.splitlines():
-        if room:
-            line = textwrap.fill(line, room, break_long_words=False, break_on_hyphens=False)
-        print(line, file=sys.stderr, flush=True)
+    """Lines to standard error, without characters that a terminal would act on."""
+    for line in text.splitlines() if sys.stderr else []:
+        print(printable(line), file=sys.stderr, flush=True)
+
+
+def warn(sentence):
+    """A warning that names the reader's line, that which called train."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith((CH05, contextlib.__file__)):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(sentence, stacklevel=level)

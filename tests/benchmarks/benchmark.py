@@ -1,6 +1,6 @@
 """How fast and how lean, beside others: one run that measures this library and its peers in turn.
 
-    python -m pip install -e ".[bench,mpi]"
+    python -m pip install -e ".[bench]"
     python tests/benchmarks/benchmark.py            all rows, some thirty minutes
     python tests/benchmarks/benchmark.py a d        these rows only
     python tests/benchmarks/benchmark.py h          the quickest: half a minute
@@ -11,9 +11,7 @@
     b  a step at hidden 50, 500, 2000 x batch 1, 10, 100, 1000, 10000
     c  a step at 2, 5, 10, 20 layers of 100 units, batch 100
     d  the gradient check of 784-50-10 on 3 images
-    e  load_mnist, beside gunzip alone
     g  the training beside two busy processes, with the threads that `train` chooses and with all
-    m  two processes beside one (needs the extra [mpi])
     p  the playground, drawn in memory: its pace, and from a stroke of the mouse to the new bars
 
 A step is once round the loop of the training: a batch is drawn, then an update, then the loss. A
@@ -26,10 +24,8 @@ products run on the kernel that NumPy itself chooses for the machine.
 
 import argparse
 import contextlib
-import gzip
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -44,7 +40,7 @@ from ch05.train_neuralnet import train
 from ch05.two_layer_net import TwoLayerNet
 from common.check import check_gradient
 from common.threads import LARGE
-from dataset.mnist import FILES, load_mnist
+from dataset.mnist import load_mnist
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -69,9 +65,7 @@ def main():
         "b": lambda: step_by_size(found, args.rounds),
         "c": lambda: step_by_depth(found, args.rounds),
         "d": lambda: gradient_check(args.rounds),
-        "e": lambda: loading(args.rounds),
         "g": lambda: busy_machine(args.rounds),
-        "m": lambda: two_processes(args.rounds),
         "p": lambda: live(args.rounds),
     }
     if not rows.keys() >= {*args.rows}:
@@ -135,8 +129,8 @@ def beside_by_hand(rounds):
     pair = [peers.LayerByLayer, peers.ByHand]
     for words, sizes, batch, most in (
         ("784-50-10, batch 100", (784, 50, 10), 100, 1.2),
-        ("20 layers of 100, batch 100", layers_of_100(20), 100, 1.2),
-        ("784-50-10, batch 1", (784, 50, 10), 1, 1.4),
+        ("20 layers of 100, batch 100", layers_of_100(20), 100, 1.15),
+        ("784-50-10, batch 1", (784, 50, 10), 1, 1.9),
     ):
         times = steps(pair, sizes, batch, rounds, threads=1)
         ours, hand = (units(np.median(times[name])) for name in (OURS, HAND))
@@ -227,17 +221,8 @@ def gradient_check(rounds):
         times = in_turn(makers, rounds)
     table("d  the numerical gradient of 784-50-10, 3 images, 1 thread", times)
     for name in (OURS, "its check_gradient"):
-        target(f"{name} / the book's way", ratio(times, name, "the book's way"), most=1.15)
+        target(f"{name} / the book's way", ratio(times, name, "the book's way"), most=1.2)
     print(f"   an evaluation of the loss: {units(np.median(times[OURS]) / evaluations)}")
-
-
-def loading(rounds):
-    paths = [ROOT / "dataset" / f"{name}.gz" for name in FILES.values()]
-    makers = {
-        "load_mnist": lambda: load_mnist,
-        "gunzip alone": lambda: lambda: [gzip.decompress(path.read_bytes()) for path in paths],
-    }
-    table("e  load_mnist", in_turn(makers, rounds))
 
 
 def busy_machine(rounds):
@@ -273,37 +258,6 @@ def busy_machine(rounds):
     table("g  599 updates, beside two busy processes", beside)
     pace = np.median(quiet["threads as chosen"]) / np.median(beside["threads as chosen"])
     target("pace beside them, of the pace without", float(pace), least=0.5)
-
-
-def two_processes(rounds):
-    """The whole script in one process and in two: the seconds that it says its updates took."""
-    mpiexec = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if mpiexec is None or importlib.util.find_spec("mpi4py") is None:
-        print("\nm  left out, since mpiexec or mpi4py is not installed")
-        return
-    alone = ROOT / "ch05" / "train_neuralnet.py"
-    together = ROOT / "ch05" / "parallel" / "train_parallel.py"
-    if not together.exists():
-        together = alone
-    commands = {
-        "one process": [sys.executable, str(alone), "--no-plot"],
-        "two processes": [mpiexec, "-n", "2", sys.executable, str(together), "--no-plot"],
-    }
-    jobs = {
-        "784-50-10, batch 100": ["--iters", "1500"],
-        "784-1000-10, batch 100": ["--hidden", "1000", "--iters", "200"],
-        "784-1000-10, batch 1000": ["--hidden", "1000", "--batch-size", "1000", "--iters", "60"],
-    }
-    for title, options in jobs.items():
-        times = {name: [] for name in commands}
-        for _ in range(rounds):
-            for name, command in commands.items():
-                done = subprocess.run(
-                    [*command, *options], capture_output=True, text=True, check=True
-                )
-                words = done.stderr.replace(",", "").split()
-                times[name].append(float(words[words.index("in") + 1]))
-        table(f"m  {title}", times)
 
 
 def live(rounds, seconds=2.0):

@@ -82,9 +82,9 @@ class ByHand:
     def scores(self, x):
         self.xs = [x]  # the input of each Affine
         for W, b in zip(self.W[:-1], self.b[:-1]):
-            x = np.maximum(x @ W + b, 0)
+            x = np.maximum(np.dot(x, W) + b, 0)
             self.xs.append(x)
-        return x @ self.W[-1] + self.b[-1]
+        return np.dot(x, self.W[-1]) + self.b[-1]
 
     def loss(self, x, t):
         scores = self.scores(x)
@@ -101,10 +101,10 @@ class ByHand:
         dout /= len(t)
         dW, db = [None] * len(self.W), [None] * len(self.b)
         for i in reversed(range(len(self.W))):
-            dW[i] = self.xs[i].T @ dout
+            dW[i] = np.dot(self.xs[i].T, dout)
             db[i] = dout.sum(axis=0)
             if i:  # the first layer's dx is not needed
-                dout = (dout @ self.W[i].T) * (self.xs[i] > 0)
+                dout = np.dot(dout, self.W[i].T) * (self.xs[i] > 0)
         for i in range(len(self.W)):
             self.W[i] -= rate * dW[i]
             self.b[i] -= rate * db[i]

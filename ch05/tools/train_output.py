@@ -3,12 +3,14 @@
 import io
 import sys
 
-from tqdm import tqdm
-
+from ch05.tools.progress import Bar
 from ch05.tools.screen import on_screen, say
+from ch05.tools.start import BACKEND, use_backend
 from common.files import ctrl_c_later, write_whole
 
 __all__ = ["finish", "print_row"]
+
+HEADER = "accuracy after the first update of each epoch\nepoch  train  test"
 
 
 def print_row(args, history):
@@ -19,18 +21,14 @@ def print_row(args, history):
     """
     epoch, numbers = len(history.test_acc_list) - 1, (history.train_acc_list, history.test_acc_list)
     # Ctrl-C leaves neither half of a line nor a file without its line. The bar gives way.
-    with ctrl_c_later(), tqdm.external_write_mode():
+    with ctrl_c_later(), Bar.external_write_mode():
         if args.save:
             save(args)
         if epoch == 0:
-            say(HEADER_ON_SCREEN if on_screen() else HEADER)
+            say(HEADER)
         if on_screen():
             print(f"{epoch:5}  ", end="", file=sys.stderr, flush=True)
         print(*(f"{accuracies[-1]:.4f}" for accuracies in numbers), flush=True)
-
-
-HEADER = "accuracy after the first update of each epoch:\ntrain  test"
-HEADER_ON_SCREEN = "accuracy after each epoch (0: after the first update)\nepoch  train  test"
 
 
 def finish(args, history):
@@ -39,17 +37,15 @@ def finish(args, history):
     Returns the exit status: 130 after Ctrl-C, 1 if something couldn't be written.
     """
     if history.end_accuracies:
-        row = "  end  {:.4f} {:.4f}"
-        if not (on_screen() and history.test_acc_list):
-            row = "accuracy at the end: training digits {:.4f}, test digits {:.4f}"
-        say(row.format(*history.end_accuracies))
+        say("  end  {:.4f} {:.4f}".format(*history.end_accuracies))
     updates, seconds = len(history.train_loss_list), max(history.seconds, 1e-9)
     stopped, plural = "stopped by Ctrl-C after " * history.interrupted, "s" * (updates != 1)
     rate = f", {updates / seconds:,.0f} a second" if updates > seconds else ""
     say(f"{stopped}{updates:,} update{plural} in {seconds:.1f} s{rate}")
     saved = drawn = True
     if updates and args.save:
-        saved = save(args, last=True)
+        saved = save(args)
+        say(f"weights written to {args.save}" * saved)
     if updates and args.plot:
         drawn = save_picture(args.plot, history)
     if updates and args.show:
@@ -57,30 +53,26 @@ def finish(args, history):
     return 130 if history.interrupted else 0 if saved and drawn else 1
 
 
-def save(args, last=False):
+def save(args):
     """Write the weights. What keeps them from being written, a full disk, doesn't end a training.
 
-    It is said once, and at the end. Returns whether they were written.
+    Returns whether they were written.
     """
     try:
         args.network.save(args.save)
     except OSError as error:
-        if last:
-            say(str(error))
-        elif not args.save_failed:
-            say(f"{error}; training goes on, and saving is tried again after each epoch")
-        args.save_failed = True
+        say(str(error))
         return False
-    if last:
-        say(f"weights written to {args.save}")
     return True
 
 
 def save_picture(path, history):
     if history.interrupted:  # the picture of a whole training stays
         path = path.with_name(f"{path.stem}-stopped{path.suffix}")
+    content = io.BytesIO()
+    history.plot().savefig(content, format=path.suffix[1:], dpi=120)
     try:
-        write_whole(path, picture(history, path.suffix[1:]))
+        write_whole(path, content.getvalue())
     except OSError as error:
         say(str(error))
         return False
@@ -88,17 +80,12 @@ def save_picture(path, history):
     return True
 
 
-def picture(history, kind):
-    """history.plot() as the bytes of a file of that kind: png, svg, pdf."""
-    content = io.BytesIO()
-    history.plot().savefig(content, format=kind, dpi=120)
-    return content.getvalue()
-
-
 def show(args, history):
     """The picture in a window, until it is closed, if there is a screen."""
     try:
+        use_backend()
         history.plot().show()
-    except RuntimeError:
+    except (ImportError, RuntimeError):
+        came = f"MPLBACKEND={BACKEND}" if BACKEND else "none"
         hint = f"the picture is in {args.plot}" if args.plot else "--plot FILE writes it to a file"
-        say(f"expected a screen to show the picture on, got none; {hint}")
+        say(f"expected a screen to show the picture on, got {came}; {hint}")

@@ -1,0 +1,146 @@
+"""The picture of a training: the loss by update, and the accuracies by epoch."""
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
+
+from ch05.tools.figures import colours, font_points, new_figure
+from common.guards.mistakes import wrong
+
+__all__ = ["draw_history"]
+
+
+def draw_history(history, ax=None):
+    """The loss by update, and the accuracies by epoch.
+
+    history : has train_loss_list, and train_acc_list and test_acc_list, which may be empty. Where
+              it has end_accuracies, those after the last update, they are the last points
+    ax      : two axes of yours to draw in, as plt.subplots(1, 2) gives them; one, for the loss only
+
+    Returns a figure, see pictures.py.
+    """
+    loss = np.array(history.train_loss_list, float)
+    if len(loss) == 0:
+        raise ValueError("expected the history of one update or more, got an empty one")
+    curves = _accuracies(history)
+    if ax is None:
+        panels = 2 if curves else 1
+        height = 2.4 + 0.1 * font_points()
+        figure = new_figure(4.5 * panels, height, layout="constrained")
+        ax = figure.subplots(1, panels)
+    axes = np.ravel(ax)
+    if len(axes) > 2:
+        raise wrong(ValueError, "ax as one or two axes", f"{len(axes)}")
+    _draw_loss(axes[0], loss)
+    if curves and len(axes) == 2:
+        _draw_accuracies(axes[1], curves, getattr(history, "end_accuracies", None) or ())
+    return axes[0].figure
+
+
+def _accuracies(history):
+    """[(epochs, training), (epochs, test)], after the first update of each epoch, at the end."""
+    curves = [np.array(each, float) for each in (history.train_acc_list, history.test_acc_list)]
+    end = getattr(history, "end_accuracies", None)
+    curves = [(np.arange(len(curve)) + 1 / history.iter_per_epoch, curve) for curve in curves]
+    if end is not None:
+        last = len(history.train_loss_list) / history.iter_per_epoch
+        curves = [
+            (np.append(x, last), np.append(curve, accuracy))
+            for (x, curve), accuracy in zip(curves, end)
+        ]
+    return curves if any(len(x) for x, _ in curves) else []
+
+
+def _draw_loss(ax, loss):
+    palette = colours()
+    marker = "." if len(loss) < 50 else ""
+    window = min(100, len(loss) // 5)
+    each = {"color": palette.grey(0.3), "linewidth": 0.6} if window > 1 else {"color": palette.blue}
+    ax.plot(np.arange(len(loss)) + 1, loss, marker=marker, label="each batch", **each)
+    if window > 1:
+        mean = np.convolve(loss, np.full(window, 1 / window), mode="valid")
+        middle = np.arange(len(mean)) + (window + 1) / 2  # the first update is number 1
+        ax.plot(middle, mean, marker=marker, color=palette.blue, label=f"mean of {window}")
+    ax.set(xlabel="update", ylabel="loss")
+    ax.xaxis.set_major_locator(_few_integers())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    if 0 < loss.min() < loss.max() / 10:
+        ax.set_yscale("log")
+        few = np.log10(loss.max() / loss.min()) < 40 / font_points()  # decades
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    else:
+        ax.ticklabel_format(axis="y", style="plain", useOffset=False)
+    _finish(ax)
+
+
+def _draw_accuracies(ax, curves, end):
+    palette = colours()
+    names = [f"{name} {accuracy:.4f}" for name, accuracy in zip(("training", "test"), end)]
+    names = names or ["training", "test"]
+    looks = [
+        {"linestyle": "-", "marker": "o", "color": palette.blue, "label": names[0]},
+        {"linestyle": "--", "marker": "s", "color": palette.orange, "label": names[1]},
+    ]
+    for (x, accuracy), look in zip(curves, looks):
+        ax.plot(x, accuracy, markerfacecolor="none", **look)
+    last = max(x.max(initial=1) for x, _ in curves)
+    ax.set(xlabel="epoch", ylabel="accuracy", ylim=(-0.03, 1.03))
+    ax.set_xlim(-0.05 * last, 1.05 * last)
+    ax.xaxis.set_major_locator(_few_integers())
+    _finish(ax)
+    start, low, high = _where_they_coincide(curves)
+    if start is None or ax.figure.get_layout_engine() is None:  # the legend may be anywhere
+        return
+    # The inset stands where no point is: right of the first ones, below the others or above.
+    pad = 0.012 * font_points()  # for its tick labels, and for its title
+    left, bottom = start / last + 0.05 + pad, 0.04 + pad
+    bottom, top = (bottom, low - 0.07 - pad) if low > 0.5 else (high + 0.07 + pad, 0.96 - pad)
+    if left > 0.6 or top - bottom < 0.2:
+        return
+    inset = ax.inset_axes([left, bottom, 0.96 - left, top - bottom])
+    for (x, accuracy), look in zip(curves, looks):
+        shown = x >= start
+        inset.plot(x[shown], accuracy[shown], markerfacecolor="none", markersize=4, **look)
+    inset.set_title("the same, enlarged", fontsize=0.8 * font_points(), pad=2)
+    inset.tick_params(labelsize=0.8 * font_points())
+    inset.xaxis.set_major_locator(_few_integers())
+    inset.yaxis.set_major_locator(MaxNLocator(4))
+    inset.grid(alpha=0.3)
+
+
+def _where_they_coincide(curves):
+    """The epoch from which both curves are too close to be told apart; lowest, highest accuracy."""
+    (x, train), (x_test, test) = curves
+    if len(x) == len(x_test):
+        for k in range(len(x) - 2):
+            both = np.concatenate([train[k:], test[k:]])
+            if 0 < np.ptp(both) < 0.15 and np.abs(train[k:] - test[k:]).mean() < 0.04:
+                return x[k], both.min(), both.max()
+    return None, None, None
+
+
+def _finish(ax):
+    """A grid, and the legend: below, where it covers nothing, if the figure makes room for it."""
+    ax.grid(alpha=0.3)
+    points = font_points()
+    if ax.figure.get_layout_engine() is None:
+        ax.legend(loc="best")
+        return
+    below = ScaledTranslation(0, -(7 + 2.6 * points) / 72, ax.figure.dpi_scale_trans)
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=ax.transAxes + below,
+        ncols=2 if points <= 13 else 1,
+        borderaxespad=0,
+        fontsize=points,
+        frameon=False,
+    )
+
+
+def _few_integers():
+    """Ticks for an axis of counts: fewer with a larger font."""
+    most = max(3, min(5, int(50 / font_points())))
+    return MaxNLocator(most, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
