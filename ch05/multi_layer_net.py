@@ -7,8 +7,8 @@ from collections import OrderedDict
 
 import numpy as np
 
-from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.guards.mistakes import check_count, short, wrong
+from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.network import Network
 
 __all__ = ["MultiLayerNet"]

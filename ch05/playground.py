@@ -33,8 +33,8 @@ from ch05.tools.start import use_backend
 from ch05.two_layer_net import TwoLayerNet
 from common.files import write_whole
 from common.functions import softmax
+from common.guards.learnt import find
 from common.guards.mistakes import wrong
-from common.guards.learnt import all_layers
 from common.threads import threads_for
 from dataset.mnist import load_mnist
 from dataset.photo import centred
@@ -266,7 +266,7 @@ class Playground:
 @contextmanager
 def not_training(layers):
     """Layers such as Dropout have train_flg set to False in a with statement."""
-    flagged = [layer for _, layer in all_layers(layers) if hasattr(layer, "train_flg")]
+    flagged = [each.layer for each in find(layers) if hasattr(each.layer, "train_flg")]
     flags = [layer.train_flg for layer in flagged]
     try:
         for layer in flagged:

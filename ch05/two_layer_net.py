@@ -7,8 +7,8 @@ from collections import OrderedDict
 
 import numpy as np
 
-from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.guards.mistakes import check_count
+from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network
 
 __all__ = ["TwoLayerNet"]

@@ -18,9 +18,9 @@ from ch05 import playground as module
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.playground import Playground
 from ch05.two_layer_net import TwoLayerNet
+from common.guards.learnt import find
 from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network
-from common.guards.learnt import all_layers
 from dataset.mnist import load_mnist
 
 
@@ -547,7 +547,7 @@ def test_any_chain(name):
     ticks(playground, 2)
     assert complaint(playground) == "" and playground.training
     assert any((network.params[key] != before[key]).any() for key in before)
-    for _, layer in all_layers(network.layers):
+    for _, layer, _ in find(network.layers):
         if hasattr(layer, "train_flg"):
             assert layer.train_flg is True
             layer.train_flg = False

@@ -7,8 +7,8 @@ import numpy as np
 
 from ch05.tools.screen import warn
 from ch05.tools.start import check_packages
-from common.layers import SoftmaxWithLoss
 from common.guards.mistakes import label_rows
+from common.layers import SoftmaxWithLoss
 from common.threads import threads_for
 
 __all__ = ["History", "measure_end"]

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from ch05.tools.figures import SIGNED, colours, new_figure
-from common.guards.mistakes import check_count, short, wrong
 from common.guards.learnt import find_parameters
+from common.guards.mistakes import check_count, short, wrong
 
 __all__ = ["draw_network"]
 

@@ -9,9 +9,17 @@ import numbers
 import numpy as np
 
 from ch05.tools.screen import warn
-from ch05.tools.train_flags import layers_with_train_flg, train_flags
+from ch05.tools.train_flags import layers_with_train_flg
+from common.guards.mistakes import (
+    as_numbers,
+    check_count,
+    is_finite,
+    kind,
+    label_rows,
+    short,
+    wrong,
+)
 from common.layers import Affine, SoftmaxWithLoss
-from common.guards.mistakes import as_numbers, check_count, is_finite, kind, label_rows, short, wrong
 
 __all__ = ["answers_wrong_arguments", "check_training"]
 
@@ -107,7 +115,7 @@ def have_classes(network, name, x, t):
     """
     scores = None
     try:
-        scores = scores_of(network, x[:1])
+        scores = scores_of(network, x[:3])
         label_rows(t, np.empty((len(t), *scores.shape[1:])))
     except ValueError as error:
         if scores is None or isinstance(network.lastLayer, SoftmaxWithLoss):
@@ -117,9 +125,8 @@ def have_classes(network, name, x, t):
 
 
 def scores_of(network, x):
-    """A look before the training. It must leave no trace in the layers."""
-    with train_flags(network, False):
-        return network.predict(x)
+    """A look before the training. It leaves no trace, and warns if samples are mixed."""
+    return getattr(network, "predict_in_batches", network.predict)(x)
 
 
 # The size of the numbers

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from common.guards.learnt import all_layers
+from common.guards.learnt import find
 
 __all__ = ["layers_with_train_flg", "train_flags"]
 
@@ -10,8 +10,8 @@ __all__ = ["layers_with_train_flg", "train_flags"]
 def layers_with_train_flg(network):
     """[(name, layer), ...], blocks' own layers too."""
     layers = getattr(network, "layers", None)
-    found = all_layers(layers) if hasattr(layers, "items") else []
-    return [(name, layer) for name, layer in found if hasattr(layer, "train_flg")]
+    found = find(layers) if hasattr(layers, "items") else []
+    return [(each.place, each.layer) for each in found if hasattr(each.layer, "train_flg")]
 
 
 @contextlib.contextmanager
