@@ -15,7 +15,7 @@ import numpy as np
 from ch05.tools.figures import font_points, new_figure
 from ch05.tools.history_picture import draw_history
 from ch05.tools.network_picture import draw_network
-from common.guards.mistakes import check_count, wrong
+from common.guards.mistakes import as_numbers, check_count, wrong
 
 __all__ = ["draw_digits", "draw_history", "draw_network"]
 
@@ -80,7 +80,7 @@ def _sheet(images, columns, top, pad):
 
 def _as_pictures(images, titles):
     """As arrays (N, H, H), and a list of N words or of none."""
-    images = np.asarray(images, float)
+    images = as_numbers(images).astype(float)
     shape = images.shape
     if isinstance(titles, str) or not np.iterable(titles):
         single, titles = titles is not None, [] if titles is None else [titles]

@@ -169,8 +169,8 @@ class Chain:
             return error
         try:
             error = self.what_was_wrong(error, x, *t)
-        except Exception as other:
-            error = other
+        except Exception as other:  # what was really wrong, if it is one of our sentences
+            error = other if hasattr(other, "is_ours") else error
         error.is_explained = True
         return error
 
@@ -332,7 +332,8 @@ def named(error, name, before):
 
 def is_about_rows(error, x, t):
     """May the last layer have failed since a layer made another number of rows than samples?"""
-    return isinstance(error, ValueError) and np.ndim(x) and np.ndim(t) and len(t) == len(x)
+    has_rows = hasattr(x, "__len__") and hasattr(t, "__len__")
+    return isinstance(error, ValueError) and has_rows and len(t) == len(x)
 
 
 def check_outputs(network, x, scores, rows=False):

@@ -21,7 +21,9 @@ OURS = tuple(os.path.join(ROOT, folder, "") for folder in ("common", "dataset", 
 def wrong(error, expected, came, hint="", at=""):
     """The error to raise: "at: expected this, got that; hint"."""
     hide_our_frames()
-    return error(f"{at and f'{at}: '}expected {expected}, got {came}{hint and f'; {hint}'}")
+    error = error(f"{at and f'{at}: '}expected {expected}, got {came}{hint and f'; {hint}'}")
+    error.is_ours = True
+    return error
 
 
 def wrong_x(expected, came, hint=""):
@@ -144,9 +146,9 @@ def of_words(t):
     """What came, and a hint, for labels that are words."""
     numbers = [is_number(word) for word in t.ravel().tolist()]
     if all(numbers):
-        return f"words such as {short(t.flat[0])}", "t.astype(float) makes numbers of them"
+        return f"words such as {short(str(t.flat[0]))}", "t.astype(float) makes numbers of them"
     if not numbers[0] and all(numbers[1:]) and len(numbers) > 1:
-        return f"{short(t.flat[0])} and then numbers", "if it is the header of a table, leave it out"
+        return f"{short(str(t.flat[0]))} and then numbers", "if it is the header of a table, leave it out"
     return "words", "names become numbers by np.unique(t, return_inverse=True)[1]"
 
 
