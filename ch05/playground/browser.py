@@ -9,7 +9,6 @@ import asyncio
 import json
 import webbrowser
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import tornado.httpserver
 import tornado.netutil

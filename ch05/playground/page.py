@@ -119,13 +119,9 @@ class Page:
     def put_digits(self):
         self.answer = self.text(9.6, 5.13, "", size=10, weight="bold")
         self.text(9.6, 4.93, "it must choose one of the ten", GREY, 7.5)
-        for x, words, color in (
-            (10.0, "scores", BLUE),
-            (10.25, "y", BLUE),
-            (11.1, "y − t", ORANGE),
-        ):
-            align = {"ha": "right"} if words == "scores" else {}
-            self.text(x + 0.1 * bool(align), 4.76, words, color, **align)
+        self.text(10.12, 4.76, "scores", BLUE, ha="right")
+        self.text(10.25, 4.76, "y", BLUE)
+        self.text(11.1, 4.76, "y − t", ORANGE)
         self.digits = []
         for digit in range(10):
             y = DIGITS[0] - DIGITS[1] * digit
@@ -156,10 +152,10 @@ class Page:
         self.share_ax.patch.set_visible(False)
         self.curve_ax.tick_params(labelsize=7.5, length=0)
         self.curves = []
-        for ax, y, color, style, name in ((self.curve_ax, 1.74, BLUE, "-", "loss"),
-                                          (self.share_ax, 1.58, "k", "--", "accuracy")):  # fmt: skip
+        loss, share = (self.curve_ax, 1.74, BLUE, "-"), (self.share_ax, 1.58, "k", "--")
+        for ax, y, color, style in (loss, share):
             [line] = ax.plot([], [], style, color=color, linewidth=1.3)
-            self.curves.append((line, self.text(3.95, y, "", color), name))
+            self.curves.append((line, self.text(3.95, y, "", color)))
         self.W_text = self.text(5.75, 1.74, "")
         self.W = self.picture(5.75, 0.32, 2.3, 1.15, (150, 300))
         self.W_frame = self.W.axes.add_patch(Rectangle((0, 0), 29, 29, fc="none", ec=ORANGE, lw=2))
@@ -271,8 +267,8 @@ class Page:
         outs, douts, dx = ({}, {}, None) if reading is None else reading[1:2] + reading[6:8]
         show_signed(self.dx, None if dx is None else fixed(np.reshape(dx, (28, 28))), 1)
         self.no_dx.set_visible(dx is None)
-        self.dx_words.set_text("dx" if dx is None else
-                               f"dx, size {size(dx):.2g}: above 0,\nmore ink makes L larger")  # fmt: skip
+        words = "" if dx is None else f", size {size(dx):.2g}: above 0,\nmore ink makes L larger"
+        self.dx_words.set_text("dx" + words)
         for name, (out, dout) in self.rows.items():
             out.show(outs.get(name))
             stopped = None if reading is None else reading.stopped.get(name)
@@ -314,23 +310,20 @@ class Page:
     def show_training(self, network, curve, accuracy, updates, training, silent):
         self.train.label.set_text("pause" if training else "2  train")
         rows = np.array(curve).reshape(-1, 3)
-        for k, (line, text, name) in enumerate(self.curves, start=1):
+        for k, (line, _) in enumerate(self.curves, start=1):
             line.set_data(rows[:, 0], rows[:, k])
-            text.set_text(f"{name}  {rows[-1, k]:.3f}" if len(rows) else name)
-        if accuracy is not None:
-            text.set_text(f"accuracy, test digits  {accuracy:.3f}")
-        top = max(2.5, 1.05 * rows[:, 1].max()) if len(rows) else 2.5
-        last = max(updates, 100)
-        self.curve_ax.set(
-            ylim=(0, top), xlim=(0, last), xticks=[0, last], yticks=[0, round(top, 1)]
-        )
+        loss, share = (text for _, text in self.curves)
+        loss.set_text(f"loss  {rows[-1, 1]:.3f}" if len(rows) else "loss")
+        share.set_text("" if accuracy is None else f"accuracy, test digits  {accuracy:.3f}")
+        last, top = max(updates, 100), max(2.5, 1.05 * rows[:, 1].max(initial=0))
+        self.curve_ax.set(ylim=(0, top), xlim=(0, last), xticks=[0, last], yticks=[0, top])
         self.curve_ax.set_xticklabels(["0", f"{last:,}"])
+        self.curve_ax.set_yticklabels(["0", f"{top:.3g}"])
         self.share_ax.set_xlim(0, last)
         words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "no update yet"
         if silent:
-            words += (
-                f", {silent[1]} of {silent[2]} units of {silent[0]}\nreturn 0 for every test digit"
-            )
+            name, count, M = silent
+            words += f"\n{count} of {M} units of {name} return 0 for all test digits"
         self.progress.set_text(words)
         tiles, words = sheet(network)
         show_signed(self.W, tiles, None if tiles is None else largest(tiles))

@@ -147,8 +147,12 @@ class Playground:
 
     def hint(self, unit):
         learnt = self.updates > 0 or (self.accuracy or 0) > 0.5
-        silent = max(self.silent, key=lambda each: each[1] / each[2], default=None)
-        return hint(not self.pad.empty, learnt, self.t, unit, self.page.path, silent)
+        return hint(not self.pad.empty, learnt, self.t, unit, self.page.path, self.most_silent)
+
+    @property
+    def most_silent(self):
+        """Of all layers, the one with the largest share of units that return 0 for all; or None."""
+        return max(self.silent, key=lambda each: each[1] / each[2], default=None)
 
     # One unit
 
@@ -292,9 +296,8 @@ class Playground:
 
     @locked
     def show_training(self):
-        silent = max(self.silent, key=lambda each: each[1] / each[2], default=None)
         self.page.show_training(self.copies.live, self.curve, self.accuracy, self.updates,
-                                self.training, silent)  # fmt: skip
+                                self.training, self.most_silent)  # fmt: skip
         self.read()
 
     def draw(self):
