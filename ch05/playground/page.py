@@ -1,8 +1,10 @@
 """The page of the playground: what stands where in the figure, and how numbers are shown there."""
 
+import functools
 import math
 import textwrap
 import threading
+import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +19,7 @@ from ch05.playground.unit import UnitPanel
 from ch05.tools.figures import BLUE, ORANGE, SIGNED, Figure
 from common.search import find_parameters
 
-__all__ = ["HEIGHT", "WIDTH", "Page"]
+__all__ = ["HEIGHT", "WIDTH", "Page", "locked"]
 
 WIDTH, HEIGHT = 12, 5.8  # all places and lengths are inches
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
@@ -39,11 +41,23 @@ class OnePage(Figure):
             super().draw(renderer)
 
 
+def locked(method):
+    """A notebook's cells and its timer run in different threads: one at a time."""
+
+    @functools.wraps(method)
+    def one_at_a_time(self, *args, **how):
+        with self.figure.lock:
+            return method(self, *args, **how)
+
+    return one_at_a_time
+
+
 class Page:
     """The figure: pad, arrays, bars, buttons. It shows what it is given, and computes nothing."""
 
     def __init__(self, network, width):
         self.scale, self.places, self.path = 1, [], path_of_units(network)
+        self.pad_rests_until = 0.0
         ours = {"toolbar": "None", "figure.max_open_warning": 0}
         with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
             size = {"figsize": (WIDTH, HEIGHT), "dpi": width / WIDTH}
@@ -249,7 +263,13 @@ class Page:
         self.pen.set(text=words, color=ORANGE if erasing else GREY)
 
     def show_pad(self, pad, alone=False):
-        """alone: nothing else is drawn anew, which takes a tenth of the time."""
+        """alone: nothing else is drawn anew, which takes a tenth of the time.
+
+        Where even that takes long, as on a busy machine, only every second move is shown.
+        """
+        start = time.perf_counter()
+        if alone and start < self.pad_rests_until:
+            return
         with self.figure.lock:
             self.pad.set_data(pad.digit)
             self.stroke.set_data(*pad.points.T)
@@ -259,6 +279,7 @@ class Page:
             if alone and hasattr(canvas, "get_renderer") and hasattr(canvas, "blit"):
                 self.figure.draw_artist(self.pad.axes)
                 canvas.blit(self.pad.axes.bbox)
+        self.pad_rests_until = 2 * time.perf_counter() - start
 
     def show_reading(self, pad, reading, unit):
         """reading, unit: as look and unit_of return them, or None."""

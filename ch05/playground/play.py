@@ -12,7 +12,7 @@ from matplotlib.backend_bases import TimerBase
 from ch05.playground.copies import Copies, copy_of
 from ch05.playground.look import check_unit, look, loudest, path_of_units, survey, unit_of
 from ch05.playground.pad import Pad
-from ch05.playground.page import Page
+from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint
 from common.mistakes import wrong
 from common.threads import threads_for
@@ -21,17 +21,6 @@ from dataset.mnist import load_mnist
 __all__ = ["Playground"]
 
 load_once = functools.cache(load_mnist)  # 190 MB, which all playgrounds share
-
-
-def locked(method):
-    """A notebook's cells and its timer run in different threads: one at a time."""
-
-    @functools.wraps(method)
-    def one_at_a_time(self, *args, **how):
-        with self.figure.lock:
-            return method(self, *args, **how)
-
-    return one_at_a_time
 
 
 class Playground:
