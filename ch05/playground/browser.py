@@ -7,14 +7,14 @@ at the drawing, or use the network.
 
 import asyncio
 import json
+import socket
 import webbrowser
 from pathlib import Path
 
-import tornado.httpserver
-import tornado.netutil
-import tornado.web
-import tornado.websocket
 from matplotlib.backends.backend_webagg_core import FigureManagerWebAgg
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
+from tornado.websocket import WebSocketHandler
 
 __all__ = ["application", "serve"]
 
@@ -89,7 +89,7 @@ class OnlyOurs:
         hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost")]
         origin = self.request.headers.get("Origin")
         if self.request.host.lower() not in hosts or not self.check_origin(origin):
-            raise tornado.web.HTTPError(403)
+            raise HTTPError(403)
 
     def check_origin(self, origin):
         """None where it is no page that asks; else it must be the page at this very address."""
@@ -100,23 +100,23 @@ class OnlyOurs:
         self.set_header("Cross-Origin-Resource-Policy", "same-origin")
 
 
-class Index(OnlyOurs, tornado.web.RequestHandler):
+class Index(OnlyOurs, RequestHandler):
     def get(self):
         width, height = self.application.settings["figure"].get_size_inches()
         self.write(HTML.replace("RATIO", f"{width / height:.4f}"))
 
 
-class Script(OnlyOurs, tornado.web.RequestHandler):
+class Script(OnlyOurs, RequestHandler):
     def get(self):
         self.set_header("Content-Type", "application/javascript")
         self.write(FigureManagerWebAgg.get_javascript())
 
 
-class Static(OnlyOurs, tornado.web.StaticFileHandler):
+class Static(OnlyOurs, StaticFileHandler):
     pass
 
 
-class Socket(OnlyOurs, tornado.websocket.WebSocketHandler):
+class Socket(OnlyOurs, WebSocketHandler):
     """What matplotlib's script and its figure tell each other."""
 
     binary = True
@@ -146,7 +146,7 @@ class Socket(OnlyOurs, tornado.websocket.WebSocketHandler):
 
 def application(figure, port):
     static = Path(FigureManagerWebAgg.get_static_file_path())
-    return tornado.web.Application(
+    return Application(
         [("/", Index), ("/mpl.js", Script), ("/ws", Socket),
          ("/_static/(.*)", Static, {"path": static})],
         figure=figure, port=port, websocket_max_message_size=1_000_000,
@@ -159,8 +159,8 @@ def serve(figure):
 
 
 async def serve_until_stopped(figure):
-    sockets, port = listen()
-    tornado.httpserver.HTTPServer(application(figure, port)).add_sockets(sockets)
+    listening, port = listen()
+    HTTPServer(application(figure, port)).add_sockets([listening])
     address = f"http://127.0.0.1:{port}/"
     print(f"The playground is at {address} on this computer. Ctrl-C here ends it.", flush=True)
     webbrowser.open(address)
@@ -170,8 +170,9 @@ async def serve_until_stopped(figure):
 def listen():
     for port in [*range(PORT, PORT + 20), 0]:
         try:
-            sockets = tornado.netutil.bind_sockets(port, "127.0.0.1")
+            listening = socket.create_server(("127.0.0.1", port))
         except OSError:  # another program has it
             continue
-        return sockets, sockets[0].getsockname()[1]
+        listening.setblocking(False)
+        return listening, listening.getsockname()[1]
     raise OSError("expected a free port on 127.0.0.1, got none")

@@ -1,5 +1,6 @@
 """The playground: what happens when somebody draws, points, trains."""
 
+import contextlib
 import functools
 import threading
 import time
@@ -78,8 +79,7 @@ class Playground:
         self.measure()
         if not self.alive:
             self.next_digit()
-            if not self.error:
-                self.follow_the_loudest()
+            self.follow_the_loudest()
         self.show_training()
         if "inline" in matplotlib.get_backend():
             self.show_still()
@@ -177,8 +177,9 @@ class Playground:
 
     def follow_the_loudest(self):
         """The unit that adds most to the score of what is read; where there is no such, none."""
-        reading, _ = self.reading()
-        self.follow(loudest(self.copies.live, self.page.path, reading))
+        with contextlib.suppress(Exception):  # of a reader's own layer: read says which
+            reading, _ = self.reading()
+            self.follow(loudest(self.copies.live, self.page.path, reading))
 
     def point(self, event):
         """The mouse is on a cell: follow this unit for as long as it is there."""
