@@ -165,8 +165,9 @@ def unit_of(network, path, reading, j):
 
 
 def loudest(network, path, reading):
-    """The unit that adds most to the score of what is read; None where units don't reach it."""
+    """The five units that add most to the score of what is read; [] where they don't reach it."""
     if path is None or path.next is None or np.shape(network.layers[path.next].W)[1] != 10:
-        return None
+        return []
     last = reading.outs[(path.first, *path.behind)[-1]][0]
-    return int(np.argmax(last * network.layers[path.next].W[:, reading.y.argmax()]))
+    adds = last * network.layers[path.next].W[:, reading.y.argmax()]
+    return np.argsort(-adds, kind="stable")[:5].tolist()

@@ -26,7 +26,8 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 SIZES = (1, 10, 100, 1000)
 GREY = "0.45"
 DIGITS = 4.58, 0.25  # where the middle of digit 0 lies, and from a digit to the next
-ACTIONS = ("clear", "next digit", "learn from mine", "train", "one update", "start anew")
+ACTIONS = ("clear", "next digit", "learn from mine", "train", "one update", "start anew",
+           "why?")  # fmt: skip
 
 
 class OnePage(Figure):
@@ -151,7 +152,8 @@ class Page:
     def put_training(self):
         self.ax.plot([0.2, 11.85], [1.86, 1.86], color="0.85", linewidth=1)
         spots = ((0.2, 2.12, 0.6), (0.86, 2.12, 0.85), (1.77, 2.12, 0.99),
-                 (0.2, 1.42, 1.0), (1.26, 1.42, 1.0), (2.32, 1.42, 1.0))  # fmt: skip
+                 (0.2, 1.42, 1.0), (1.26, 1.42, 1.0), (2.32, 1.42, 1.0),
+                 (11.2, 5.0, 0.65))  # fmt: skip
         self.buttons = {name: self.button(name, *spot) for name, spot in zip(ACTIONS, spots)}
         self.train = self.buttons["train"]
         self.train.color, self.train.hovercolor = BLUE, "#3391c7"

@@ -65,8 +65,10 @@ class Playground:
             Playground.newest.pause()
         Playground.newest = self
         self.pad = Pad(self.page.pad.axes, self.pen_moved, self.read)
-        self.page.on_buttons(self.clear, self.next_digit, self.learn_from_mine_or_say,
-                             self.train_or_pause, self.one_update, self.start_anew)  # fmt: skip
+        self.page.on_buttons(
+            *(self.clear, self.next_digit, self.learn_from_mine_or_say),
+            *(self.train_or_pause, self.one_update, self.start_anew, self.why),
+        )
         connect = self.figure.canvas.mpl_connect
         connect("button_press_event", self.pick)
         connect("motion_notify_event", self.point)
@@ -79,7 +81,7 @@ class Playground:
         self.measure()
         if not self.alive:
             self.next_digit()
-            self.follow_the_loudest()
+            self.why()
         self.show_training()
         if "inline" in matplotlib.get_backend():
             self.show_still()
@@ -99,7 +101,6 @@ class Playground:
         plt.close(self.figure)
 
     def show(self):
-        """Open the window, until it is closed."""
         plt.show()
 
     @property
@@ -175,11 +176,13 @@ class Playground:
         return {"terms": unit.terms, "b": unit.b, "out": unit.out, "to_scores": unit.to,
                 "dout": unit.dout, "dW": unit.dW}  # fmt: skip
 
-    def follow_the_loudest(self):
-        """The unit that adds most to the score of what is read; where there is no such, none."""
+    def why(self):
+        """Follow the unit that adds most to the score of what is read; then the next of five."""
         with contextlib.suppress(Exception):  # of a reader's own layer: read says which
             reading, _ = self.reading()
-            self.follow(loudest(self.copies.live, self.page.path, reading))
+            most = loudest(self.copies.live, self.page.path, reading)
+            k = most.index(self.kept) + 1 if self.kept in most else 0
+            self.follow(most[k % len(most)] if most else None)
 
     def point(self, event):
         """The mouse is on a cell: follow this unit for as long as it is there."""
@@ -282,7 +285,7 @@ class Playground:
         if self.drawn or waiting < 1:
             stroke = self.pad.button and waiting < 0.25  # it shows itself, and should do so at once
             show = self.drawn and not stroke
-            self.update(seconds=0.03 if show else 0.01, show=show)
+            self.update(seconds=0.045 if show else 0.01, show=show)
 
     @locked
     def show_training(self):

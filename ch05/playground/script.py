@@ -111,7 +111,7 @@ def write_gif(playground, path, frames=32):
 def what_to_see(playground, k):
     """After the training: one unit, with the right label and with a wrong one, and an update."""
     if k == 0:
-        playground.follow_the_loudest()
+        playground.why()
     elif k == 3:
         playground.t = 9
         playground.read()

@@ -9,7 +9,7 @@ from ch05.tools.figures import BLUE, ORANGE
 __all__ = ["UnitPanel"]
 
 TOP, BOTTOM = 4.705, 2.205  # of the bars: for ten scores they lie beside the ten digits
-FORWARD, BACK = (8.62, 0.27 / 2), (9.22, 0.27 / 0.5)  # where 0 lies, and the length of 1, always
+FORWARD, BACK = (8.62, 0.27 / 5), (9.22, 0.27)  # where 0 lies, and the length of 1, always
 
 
 class UnitPanel:
@@ -56,7 +56,7 @@ class UnitPanel:
         forward = [f"Σ {unit.out - unit.b:.3g}, + b {unit.b:.2g}", f"= {unit.out:.3g}", *passed]
         self.results[1].set_text(forward[0] + "\n" + "    ".join(forward[1:]))
         if unit.dout is not None:
-            self.results[2].set_text(f"dout = {unit.dout:.2g}")
+            self.results[2].set_text(f"dout = {unit.dout + 0.0:.2g}")
         if unit.to is not None:
             self.heads[0].set_text(f"unit {unit.j}\nadds")
             if unit.back is not None:
@@ -83,4 +83,4 @@ def invitation(path):
         return "One unit can be followed where the\nchain begins with an Affine from 784."
     name = (path.behind or (path.first,))[0]
     return (f"Why? Point at a cell of {name}, or at a\npicture of W1, and follow this unit from\n"
-            "the ink to the answer and back.\nA click keeps it.")  # fmt: skip
+            "the ink to the answer and back.\nA click keeps it. Or press why?")  # fmt: skip

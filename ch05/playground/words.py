@@ -18,12 +18,12 @@ def hint(drawn, learnt, t, unit, path, silent):
         return "1  Draw a digit in the square."
     if not learnt:
         return "2  Press train. It learns from 60,000 digits, and reads yours meanwhile."
-    if t is None:
-        return "3  Click the bar of the right digit. Orange shows what comes back from the loss."
     if unit is not None:
         return why(unit)
+    if t is None:
+        return "3  Click the bar of the right digit. Orange shows what comes back from the loss."
     if path is not None:
-        return "Why does it read that? Point at a cell of the first layer, and follow one unit."
+        return "Why does it read that? Press why?, or point at a cell: follow one unit."
     return "Now change something: the digit, the right digit, the learning rate. What happens?"
 
 
@@ -34,7 +34,9 @@ def why(unit):
              f"{against:.2f}; with b it is {unit.out:.2f}."]  # fmt: skip
     last = [unit.out, *unit.passed.values()][-1]
     if unit.passed and last == 0:
-        words += [f"{[*unit.passed][-1]} returns 0: nothing goes on, and nothing comes back."]
+        words += [
+            f"{[*unit.passed][-1]} returns 0: nothing goes on, and what comes back stops there."
+        ]
     elif unit.to is not None and len(unit.to) == 10:
         most, least = int(unit.to.argmax()), int(unit.to.argmin())
         words += [f"It speaks for {most} ({unit.to[most]:+.2f}) and against {least} "
