@@ -346,7 +346,7 @@ class Page:
         words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "no update yet"
         if silent:
             name, count, M = silent
-            words += f"\n{count} of {M} units of {name} return 0 for all test digits"
+            words += f"\n{name}: {count} of {M} units are 0 for all test digits"
         self.progress.set_text(words)
         tiles, words = sheet(network)
         show_signed(self.W, tiles, None if tiles is None else largest(tiles))
