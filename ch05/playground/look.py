@@ -164,10 +164,19 @@ def unit_of(network, path, reading, j):
     return Unit(j, W, terms, b, out, passed, to, back, dout, dW)
 
 
-def loudest(network, path, reading):
-    """The five units that add most to the score of what is read; [] where they don't reach it."""
-    if path is None or path.next is None or np.shape(network.layers[path.next].W)[1] != 10:
+def loudest(network, path, x):
+    """Five units at most, that which adds most to the score of what is read first.
+
+    That is out * dscore/dout, by backprop from this score alone. In a TwoLayerNet dscore/dout is
+    the weight in W2, and out * W2[:, digit] are exactly the terms of the score.
+    """
+    if path is None:
         return []
-    last = reading.outs[(path.first, *path.behind)[-1]][0]
-    adds = last * network.layers[path.next].W[:, reading.y.argmax()]
-    return np.argsort(-adds, kind="stable")[:5].tolist()
+    reading, last = look(network, x), (path.first, *path.behind)[-1]
+    dout = np.eye(10, dtype=network.dtype)[[reading.y.argmax()]]
+    for name, layer in reversed(network.layers.items()):
+        if name == last:
+            break
+        dout = layer.backward(dout)
+    adds = reading.outs[last][0] * np.asarray(dout)[0]
+    return [j for j in np.argsort(-adds, kind="stable")[:5].tolist() if adds[j] > 0]

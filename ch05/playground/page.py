@@ -345,7 +345,7 @@ class Page:
         self.share_ax.set_xlim(0, last)
         words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "no update yet"
         if silent:
-            name, count, M = silent
+            name, count, M = max(silent, key=lambda each: each[1] / each[2])
             words += f"\n{name}: {count} of {M} units are 0 for all test digits"
         self.progress.set_text(words)
         tiles, words = sheet(network)

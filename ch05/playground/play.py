@@ -67,7 +67,7 @@ class Playground:
         self.pad = Pad(self.page.pad.axes, self.pen_moved, self.read)
         self.page.on_buttons(
             *(self.clear, self.next_digit, self.learn_from_mine_or_say),
-            *(self.train_or_pause, self.one_update, self.start_anew, self.why),
+            *(self.train_or_pause, self.update, self.start_anew, self.why),
         )
         connect = self.figure.canvas.mpl_connect
         connect("button_press_event", self.pick)
@@ -79,6 +79,7 @@ class Playground:
         self.timer.add_callback(self.tick)
         self.draw()
         self.measure()
+        self.silent_at_first = self.silent
         if not self.alive:
             self.next_digit()
             self.why()
@@ -91,6 +92,9 @@ class Playground:
         """False where there is nothing but a picture: no window, no mouse, no timer."""
         return type(self.timer) is not TimerBase
 
+    def show(self):
+        plt.show()
+
     def show_still(self):
         """In a notebook without ipympl: one picture, at once."""
         from IPython.display import display
@@ -99,9 +103,6 @@ class Playground:
               "%matplotlib widget, and then this cell again.")  # fmt: skip
         display(self.figure)
         plt.close(self.figure)
-
-    def show(self):
-        plt.show()
 
     @property
     def network(self):
@@ -137,12 +138,14 @@ class Playground:
 
     def hint(self, unit):
         learnt = self.updates > 0 or (self.accuracy or 0) > 0.5
-        return hint(not self.pad.empty, learnt, self.t, unit, self.page.path, self.most_silent)
+        return hint(not self.pad.empty, learnt, self.t, unit, self.page.path, self.dead)
 
     @property
-    def most_silent(self):
-        """Of all layers, the one with the largest share of units that return 0 for all; or None."""
-        return max(self.silent, key=lambda each: each[1] / each[2], default=None)
+    def dead(self):
+        """(name, how many, of how many) if the training has silenced half of the first units."""
+        first = self.page.path.behind if self.page.path else ()
+        silent = [each for each in self.silent if each[0] in first and 2 * each[1] > each[2]]
+        return silent[0] if silent and silent[0] not in self.silent_at_first else None
 
     # One unit
 
@@ -179,8 +182,9 @@ class Playground:
     def why(self):
         """Follow the unit that adds most to the score of what is read; then the next of five."""
         with contextlib.suppress(Exception):  # of a reader's own layer: read says which
-            reading, _ = self.reading()
-            most = loudest(self.copies.live, self.page.path, reading)
+            self.copies.take_over()
+            network = copy_of(self.copies.live)
+            most = loudest(network, path_of_units(network), self.pad.x())
             k = most.index(self.kept) + 1 if self.kept in most else 0
             self.follow(most[k % len(most)] if most else None)
 
@@ -214,7 +218,7 @@ class Playground:
     @locked
     def update(self, updates=1, seconds=0.0, show=True):
         """Learn and show it."""
-        self.said = ""
+        self.said = self.error = ""
         try:
             self.learn(updates, seconds)
             if show:
@@ -290,7 +294,7 @@ class Playground:
     @locked
     def show_training(self):
         self.page.show_training(self.copies.live, self.curve, self.accuracy, self.updates,
-                                self.training, self.most_silent)  # fmt: skip
+                                self.training, self.silent)  # fmt: skip
         self.read()
 
     def draw(self):
@@ -320,10 +324,6 @@ class Playground:
         self.training = False
         if self.timer_thread == threading.get_ident():  # else tick stops it, in its own thread
             self.timer.stop()
-
-    def one_update(self):
-        self.error = ""
-        self.update()
 
     @locked
     def start_anew(self):

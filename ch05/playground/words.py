@@ -5,13 +5,13 @@ import numpy as np
 __all__ = ["after_update", "hint"]
 
 
-def hint(drawn, learnt, t, unit, path, silent):
-    """silent: (name of a layer, how many of its units are silent, of how many), or None."""
-    if silent and 2 * silent[1] > silent[2]:
-        name, dead, M = silent
+def hint(drawn, learnt, t, unit, path, dead):
+    """dead: (name of a layer, how many of its units the training has silenced, of how many)."""
+    if dead:
+        name, count, M = dead
         return (
-            f"{dead} of {M} units of {name} return 0 for every test digit, and nothing comes back "
-            "through a unit that returns 0: they no longer learn. Start anew brings the first "
+            f"{count} of {M} units of {name} now return 0 for every test digit, and nothing comes "
+            "back through a unit that returns 0: it learns no more. Start anew brings the first "
             "weights back."
         )
     if not drawn:
