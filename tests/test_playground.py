@@ -168,60 +168,52 @@ SEVEN = (8, 6), (20, 6), (12, 22)
 # Drawing
 
 
-def test_the_mouse_draws_lines_without_gaps():
+MOVES = {  # (event, x, y, and the buttons that are down, if matplotlib tells): ink, and no ink
+    "a quick stroke has no gaps": (
+        [("press", 4, 5), ("move", 24, 5), ("move", 10, 25)],
+        [(5, slice(4, 25)), (15, 17), (20, 13), (25, 10)],
+        [(slice(15, 28), slice(22, 28)), slice(0, 3)],
+    ),
+    "no button": ([("move", 3, 3), ("move", 24, 3)], [], [slice(0, 28)]),
+    "beside the pad": ([("press", 40, 3), ("move", 3, 3), ("move", 9, 3)], [], [slice(0, 28)]),
+    "a dot": ([("press", 9, 9), ("release", 9, 9), ("move", 9, 20)], [(9, 9)], [slice(12, 28)]),
+    "it leaves with its button down: no line from where it left": (
+        [("press", 3, 3), ("move", -9, 3), ("move", 3, 24), ("move", -9, 24), ("release", -9, 24),
+         ("move", 20, 20)],
+        [(3, 3), (24, 3)],
+        [slice(8, 20), (20, 20)],
+    ),
+    "the button is released outside the window": (
+        [("press", 3, 3), ("move", 4, 3, 1), ("move", 20, 3, None), ("move", 24, 3, None)],
+        [(3, slice(3, 5))],
+        [(3, slice(9, 28))],
+    ),
+    "a browser says late what it knew before the press": (
+        [("move", 2, 9, 1), ("press", 16, 3), ("move", 16, 3, None), ("move", 24, 3, 1)],
+        [(3, slice(16, 25))],
+        [slice(8, 28)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_what_the_mouse_draws(name):
     playground = new()
-    draw(playground, (4, 5), (24, 5), (10, 25))  # far apart, as in a quick stroke
+    ax, canvas = playground.pad.ax, playground.figure.canvas
+    events, inked, blank = MOVES[name]
+    for event, x, y, *down in events:
+        if not down:
+            mouse(playground, ax, x, y, event)
+            continue
+        made = MouseEvent("motion_notify_event", canvas, *ax.transData.transform((x, y)))
+        made.buttons = frozenset(filter(None, down))  # as matplotlib tells it from 3.10 on
+        send(playground, made)
     ink = playground.pad.ink
-    assert ink[5, 4:25].min() == 1
-    for share in np.linspace(0, 1, 50):
-        x, y = 24 + share * (10 - 24), 5 + share * (25 - 5)
-        assert ink[round(y), round(x)] > 0.5
-    assert ink[15:, 22:].max() == ink[:3].max() == 0 and 0 <= ink.min() and ink.max() == 1
-
-
-def test_what_draws_nothing():
-    playground = drawn()
-    ink, ax = playground.pad.ink, playground.pad.ax
-    for x in range(28):
-        mouse(playground, ax, x, 14, "move", button=None)
-    mouse(playground, ax, 14, 14, "press", "release", button=2)  # the wheel
-    click(playground, playground.page.ax, 3.5, 4.5)
-    mouse(playground, ax, 3, 3, "release")
-    np.testing.assert_array_equal(playground.pad.ink, ink)
-
-
-def test_the_mouse_leaves_the_pad_with_its_button_down():
-    playground = new()
-    ax = playground.pad.ax
-    mouse(playground, ax, 3, 3, "press")
-    mouse(playground, ax, -9, 3, "move")
-    mouse(playground, ax, 3, 24, "move")  # no line from where it left
-    assert playground.pad.ink[3, 3] == playground.pad.ink[24, 3] == 1
-    assert playground.pad.ink[8:20].max() == 0
-    mouse(playground, ax, -9, 24, "move", "release")
-    before = playground.pad.ink
-    mouse(playground, ax, 20, 20, "move")
-    np.testing.assert_array_equal(playground.pad.ink, before)
-
-
-def test_a_button_released_outside_the_window():
-    playground = new()
-    canvas, ax = playground.figure.canvas, playground.pad.ax
-
-    def move(x, *down):
-        event = MouseEvent("motion_notify_event", canvas, *ax.transData.transform((x, 3)))
-        event.buttons = frozenset(down)  # as matplotlib tells it from 3.10 on
-        send(playground, event)
-
-    mouse(playground, ax, 3, 3, "press")
-    for x, *down in ((4, 1), (20,), (24,)):
-        move(x, *down)
-    ink = playground.pad.ink
-    assert ink[3, 3:5].min() == 1 and ink[3, 9:].max() == 0
-    mouse(playground, ax, 16, 3, "press")
-    move(16)  # a browser may send late what it knew before the press
-    move(24, 1)
-    assert playground.pad.ink[3, 16:25].min() == 1
+    assert all(np.min(ink[place]) > 0.5 for place in inked) and 0 <= ink.min()
+    assert not any(ink[place].any() for place in blank) and ink.max() <= 1
+    push(playground, "clear")
+    assert playground.pad.empty and not x_of(playground).any()
+    assert not any("It reads" in text for text in words(playground))
 
 
 @pytest.mark.parametrize("digit_below", [False, True])
@@ -260,14 +252,6 @@ def test_a_digit_of_any_size_is_centred_and_its_strokes_are_equally_wide(size):
     # 20 pixels high with the ink of the pen, so 17 from line to line. Twice as wide would be a blob
     length = 17 * (0.6 + np.hypot(0.3, 1))
     assert 2.2 < x.sum() / length < 3.3
-    push(playground, "clear")
-    assert playground.pad.empty and not x_of(playground).any()
-
-
-def test_a_dot_is_ink_too():
-    playground = new()
-    click(playground, playground.pad.ax, 9, 9)
-    assert playground.pad.ink[9, 9] == 1 and x_of(playground).any()
 
 
 def test_a_move_of_the_pen_draws_the_pad_alone():
