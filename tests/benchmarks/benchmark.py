@@ -309,7 +309,7 @@ def two_processes(rounds):
 def live(rounds, seconds=2.0):
     """The playground trains while somebody draws.
 
-    A stroke comes at a moment of chance within a tick of the timer, which is ended first.
+    A stroke ends at a moment of chance within a tick of the timer, which is ended first.
     """
     import matplotlib.pyplot as plt
     from matplotlib.backend_bases import MouseEvent
@@ -340,9 +340,9 @@ def live(rounds, seconds=2.0):
         updates.append(playground.updates / took)
         pictures.append(ticks / took)
         for _ in range(10):
-            rest_of_tick = seconds_of(playground.tick) * rng.random()
             down_and_on = "button_press_event", "motion_notify_event"
             moves.append(max(seconds_of(mouse, event) for event in down_and_on))
+            rest_of_tick = seconds_of(playground.tick) * rng.random()
             strokes.append(rest_of_tick + seconds_of(mouse, "button_release_event"))
         playground.pause()
         plt.close(playground.figure)
