@@ -964,6 +964,19 @@ def test_it_can_be_read_in_any_style():
     assert {to_rgba(text.get_color()) for text in playground.figure.findobj(Text)} >= {to_rgba("k")}
 
 
+def test_words_that_are_copied_look_as_if_they_were_drawn():
+    playground = drawn(t=7)
+    playground.follow(1)
+    canvas, pictures = playground.figure.canvas, []
+    for _ in range(4):
+        canvas.draw()
+        pictures.append(np.array(canvas.buffer_rgba(), int))
+    assert np.abs(np.array(pictures) - pictures[0]).max() <= 3  # of 255: rounding
+    push(playground, "clear")
+    canvas.draw()
+    assert np.abs(np.array(canvas.buffer_rgba(), int) - pictures[0]).max() == 255
+
+
 # The script
 
 

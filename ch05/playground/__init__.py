@@ -8,7 +8,8 @@ back, as in draw_network. Every number on the screen comes from the layers, whil
 
 Where to read: play.py is what happens, with the chapter's loop in it. look.py asks the layers.
 copies.py keeps what learns here apart from the notebook's network. pad.py is the drawing, page.py
-the picture, unit.py its part for one unit, script.py the command, browser.py its page.
+the picture, unit.py its part for one unit, cells.py and quick_text.py how numbers and words are
+drawn, words.py the sentence at the top. script.py is the command, browser.py its page.
 """
 
 from ch05.playground.play import Playground

@@ -15,6 +15,7 @@ from matplotlib.widgets import Button, Slider
 from ch05.playground.cells import Cells, fixed, largest, rounded, sheet, show_signed, size
 from ch05.playground.look import path_of_units
 from ch05.playground.pad import PEN
+from ch05.playground.quick_text import QuickText
 from ch05.playground.unit import UnitPanel
 from ch05.tools.figures import BLUE, ORANGE, SIGNED, Figure
 from common.search import find_parameters
@@ -73,6 +74,8 @@ class Page:
             self.put_training()
             self.unit = UnitPanel(self)
         self.font_sizes = {text: text.get_fontsize() for text in self.figure.findobj(Text)}
+        for text in self.font_sizes:
+            text.__class__ = QuickText  # those of buttons and sliders too, which aren't made here
         self.figure.canvas.mpl_connect("resize_event", self.resize)
         self.bare(self.figure.canvas)
 
