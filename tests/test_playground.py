@@ -13,7 +13,7 @@ import pytest
 from matplotlib.backend_bases import CloseEvent, DrawEvent, KeyEvent, MouseEvent, ResizeEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from PIL import Image
 from readers import LeakyRelu
 
@@ -972,6 +972,7 @@ def test_words_that_are_copied_look_as_if_they_were_drawn():
         canvas.draw()
         pictures.append(np.array(canvas.buffer_rgba(), int))
     assert np.abs(np.array(pictures) - pictures[0]).max() <= 3  # of 255: rounding
+    assert len(playground.figure.findobj(Annotation)) == 4  # the arrows between the panels
     push(playground, "clear")
     canvas.draw()
     assert np.abs(np.array(canvas.buffer_rgba(), int) - pictures[0]).max() == 255

@@ -75,7 +75,8 @@ class Page:
             self.unit = UnitPanel(self)
         self.font_sizes = {text: text.get_fontsize() for text in self.figure.findobj(Text)}
         for text in self.font_sizes:
-            text.__class__ = QuickText  # those of buttons and sliders too, which aren't made here
+            if type(text) is Text:  # and no arrow
+                text.__class__ = QuickText  # in buttons and sliders too, which matplotlib makes
         self.figure.canvas.mpl_connect("resize_event", self.resize)
         self.bare(self.figure.canvas)
 
