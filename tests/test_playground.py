@@ -729,6 +729,17 @@ class AsImages:
         return dout.reshape(-1, 784)
 
 
+class Halves:
+    """Writes into the array that it is given."""
+
+    def forward(self, x):
+        x *= 0.5
+        return x
+
+    def backward(self, dout):
+        return dout * 0.5
+
+
 class Block:
     """Layers in a layer."""
 
@@ -780,6 +791,7 @@ CHAINS = {
     "dropout": lambda: chain(affine(784, 8), Relu(), Dropout(), affine(8, 10)),
     "a block": lambda: chain(Block(affine(784, 8), Relu(), Dropout()), affine(8, 10)),
     "writes into dout": lambda: chain(affine(784, 8), ReluInPlace(), affine(8, 10)),
+    "writes into x": lambda: chain(Halves(), Affine.random(784, 10, "he", dtype=np.float32)),
     "no dx": lambda: chain(affine(784, 8, NoDx), Relu(), affine(8, 10)),
     "images": lambda: chain(AsImages(), LeakyRelu(), affine(784, 10)),
     "deep": lambda: MultiLayerNet(784, [11] * 20, 10, "sigmoid", rng=0, dtype=np.float32),
@@ -792,6 +804,7 @@ def test_any_chain(name):
     network = CHAINS[name]()
     before = network.params.copy()
     playground = drawn(network, 7)
+    data = playground.test_set[0].copy()
     slide(playground, playground.page.rate, 0.01)
     push(playground, "train")
     ticks(playground, 2)
@@ -810,6 +823,8 @@ def test_any_chain(name):
     assert [digit[2].get_text() for digit in playground.page.digits] == [
         shown(p, ".2f") for p in y[0]
     ]
+    np.testing.assert_array_equal(x_of(playground), playground.pad.x())
+    np.testing.assert_array_equal(playground.test_set[0], data)
     assert len(playground.page.rows) <= 10
     assert playground.page.dx.get_visible() == (name != "no dx")
 

@@ -17,7 +17,8 @@ from ch05.playground.look import path_of_units
 from ch05.playground.pad import PEN
 from ch05.playground.quick_text import QuickText
 from ch05.playground.unit import UnitPanel
-from ch05.tools.figures import BLUE, ORANGE, SIGNED, Figure
+from ch05.tools import figures
+from ch05.tools.figures import BLUE, ORANGE, SIGNED
 from common.search import find_parameters
 
 __all__ = ["HEIGHT", "WIDTH", "Page", "locked"]
@@ -31,7 +32,7 @@ ACTIONS = ("clear", "next digit", "learn from mine", "train", "one update", "sta
            "why?")  # fmt: skip
 
 
-class OnePage(Figure):
+class Figure(figures.Figure):
     """It is drawn in one thread and changed in another in a notebook, never at the same time."""
 
     def __init__(self, *args, **how):
@@ -63,7 +64,7 @@ class Page:
         ours = {"toolbar": "None", "figure.max_open_warning": 0}
         with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
             size = {"figsize": (WIDTH, HEIGHT), "dpi": width / WIDTH}
-            self.figure = plt.figure(FigureClass=OnePage, **size)
+            self.figure = plt.figure(FigureClass=Figure, **size)
             self.ax = self.axes(0, 0, WIDTH, HEIGHT, zorder=-1)  # below the others
             self.ax.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
             self.ax.axis("off")
