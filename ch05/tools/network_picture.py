@@ -41,7 +41,7 @@ def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsiz
     palette = colours()
     learnt = {name: [] for name in names}  # of a layer that holds layers, those of all of them
     for key, found in find_parameters(network.layers).items():
-        learnt[found.layer_name].append((key, np.asarray(found.array), np.asarray(found.gradient)))
+        learnt[found.place].append((key, np.asarray(found.array), np.asarray(found.gradient)))
     outs = ["x", *["out"] * (end - 2), "scores", "L"]
     douts = ["no dx" if backward[0] is None else "dx", *["dout"] * end]
     directions = [

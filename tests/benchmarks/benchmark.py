@@ -263,7 +263,7 @@ def busy_machine(rounds):
 def live(rounds, seconds=2.0):
     """The playground trains while somebody draws.
 
-    A stroke comes at a moment of chance within a tick of the timer, which is ended first.
+    A stroke ends at a moment of chance within a tick of the timer, which is ended first.
     """
     import matplotlib.pyplot as plt
     from matplotlib.backend_bases import MouseEvent
@@ -271,7 +271,7 @@ def live(rounds, seconds=2.0):
     from ch05.playground import Playground
 
     plt.switch_backend("agg")
-    rng, updates, pictures, strokes = np.random.default_rng(0), [], [], []
+    rng, updates, pictures, moves, strokes = np.random.default_rng(0), [], [], [], []
     for _ in range(rounds):
         playground = Playground(TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0), rng=0)
         canvas, place = playground.figure.canvas, playground.pad.ax.transData
@@ -293,15 +293,17 @@ def live(rounds, seconds=2.0):
             ticks += 1
         updates.append(playground.updates / took)
         pictures.append(ticks / took)
-        mouse("button_press_event")
         for _ in range(10):
+            down_and_on = "button_press_event", "motion_notify_event"
+            moves.append(max(seconds_of(mouse, event) for event in down_and_on))
             rest_of_tick = seconds_of(playground.tick) * rng.random()
-            strokes.append(rest_of_tick + seconds_of(mouse, "motion_notify_event"))
+            strokes.append(rest_of_tick + seconds_of(mouse, "button_release_event"))
         playground.pause()
         plt.close(playground.figure)
     print("\np  the playground, 784-50-10, batch 100")
     target("updates a second while it is drawn", float(np.median(updates)), least=500)
     target("pictures a second", float(np.median(pictures)), least=5)
+    target("ms for a move of the pen", 1000 * float(np.median(moves)), most=20)
     target("ms from a stroke to the bars", 1000 * float(np.median(strokes)), most=100)
 
 

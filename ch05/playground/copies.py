@@ -1,0 +1,75 @@
+"""What learns here is a copy, so that a notebook may compute with its own network meanwhile."""
+
+import copy
+import sys
+
+import numpy as np
+
+from common.guards.mistakes import wrong
+
+__all__ = ["Copies", "copy_of"]
+
+
+class Copies:
+    """The network that learns in a playground, and what the notebook has of it.
+
+    live  : learns, and is used by nothing else
+    first : as it was at first
+    given : the last copy that a notebook has asked for. What is changed there, live takes over
+    """
+
+    def __init__(self, network):
+        self.first, self.live = copy_of(network), copy_of(network)
+        self.given, self.before, self.has_learnt = None, {}, False
+
+    def give(self):
+        """A copy of live: the same one until live has learnt something new."""
+        self.take_over()
+        if self.given is None or self.has_learnt:
+            self.given, self.has_learnt = copy_of(self.live), False
+            self.before, self.layers = self.given.params.copy(), layers_of(self.given)
+        return self.given
+
+    def take_over(self):
+        """Changes of parameters in the given copy, number by number; of layers, the whole of it."""
+        if self.given is None:
+            return
+        now = self.given.params.copy()
+        if layers_of(self.given) != self.layers or shapes(now) != shapes(self.before):
+            self.live, self.layers = copy_of(self.given), layers_of(self.given)
+        else:
+            params = self.live.params
+            for key, array in now.items():
+                before = self.before[key]
+                changed = (array != before) & ~(np.isnan(array) & np.isnan(before))
+                if changed.any():
+                    params[key][changed] = array[changed]
+        self.before = now
+
+    def start_anew(self):
+        self.take_over()  # so that what was changed before doesn't come back
+        self.live, self.has_learnt = copy_of(self.first), True
+
+
+def copy_of(network):
+    """A network with arrays of its own."""
+    modules = {id(module): module for module in [*sys.modules.values()]}  # a layer may keep one
+    try:
+        other = copy.deepcopy(network, modules)
+    except Exception as error:
+        came = f"{type(error).__name__}: {error}"
+        raise wrong(TypeError, "a network that copy.deepcopy can copy", came) from None
+    theirs = other.params
+    for key, array in network.params.items():
+        if np.shares_memory(array, theirs[key]):
+            came = f"one whose copy has the same {key}"
+            raise wrong(TypeError, "a network that copy.deepcopy copies whole", came)
+    return other
+
+
+def layers_of(network):
+    return [(name, id(layer)) for name, layer in network.layers.items()] + [id(network.lastLayer)]
+
+
+def shapes(params):
+    return {key: array.shape for key, array in params.items()}

@@ -1,0 +1,367 @@
+"""The page of the playground: what stands where in the figure, and how numbers are shown there."""
+
+import functools
+import math
+import textwrap
+import threading
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from matplotlib.widgets import Button, Slider
+
+from ch05.playground.cells import Cells, fixed, largest, rounded, sheet, show_signed, size
+from ch05.playground.look import path_of_units
+from ch05.playground.pad import PEN
+from ch05.playground.quick_text import QuickText
+from ch05.playground.unit import UnitPanel
+from ch05.tools import figures
+from ch05.tools.figures import BLUE, ORANGE, SIGNED
+from common.guards.learnt import find_parameters
+
+__all__ = ["HEIGHT", "WIDTH", "Page", "locked"]
+
+WIDTH, HEIGHT = 12, 5.8  # all places and lengths are inches
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+SIZES = (1, 10, 100, 1000)
+GREY = "0.45"
+DIGITS = 4.58, 0.25  # where the middle of digit 0 lies, and from a digit to the next
+ACTIONS = ("clear", "next digit", "learn from mine", "train", "one update", "start anew",
+           "why?")  # fmt: skip
+
+
+class Figure(figures.Figure):
+    """It is drawn in one thread and changed in another in a notebook, never at the same time."""
+
+    def __init__(self, *args, **how):
+        super().__init__(*args, **how)
+        self.lock = threading.RLock()
+
+    def draw(self, renderer):
+        with self.lock:
+            super().draw(renderer)
+
+
+def locked(method):
+    """A notebook's cells and its timer run in different threads: one at a time."""
+
+    @functools.wraps(method)
+    def one_at_a_time(self, *args, **how):
+        with self.figure.lock:
+            return method(self, *args, **how)
+
+    return one_at_a_time
+
+
+class Page:
+    """The figure: pad, arrays, bars, buttons. It shows what it is given, and computes nothing."""
+
+    def __init__(self, network, width):
+        self.scale, self.places, self.path = 1, [], path_of_units(network)
+        self.pad_rests_until = 0.0
+        ours = {"toolbar": "None", "figure.max_open_warning": 0}
+        with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
+            size = {"figsize": (WIDTH, HEIGHT), "dpi": width / WIDTH}
+            self.figure = plt.figure(FigureClass=Figure, **size)
+            self.ax = self.axes(0, 0, WIDTH, HEIGHT, zorder=-1)  # below the others
+            self.ax.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
+            self.ax.axis("off")
+            self.put_heading(type(network).__name__)
+            self.put_pad()
+            self.put_layers(shown_layers(network))
+            self.put_digits()
+            self.put_training()
+            self.unit = UnitPanel(self)
+        self.font_sizes = {text: text.get_fontsize() for text in self.figure.findobj(Text)}
+        for text in self.font_sizes:
+            if type(text) is Text:  # and no arrow
+                text.__class__ = QuickText  # in buttons and sliders too, which matplotlib makes
+        self.figure.canvas.mpl_connect("resize_event", self.resize)
+        self.bare(self.figure.canvas)
+
+    def bare(self, canvas):
+        """Without what matplotlib puts around a figure: tools to zoom, keys such as q and s."""
+        for part in ("toolbar", "header", "footer"):  # in a notebook
+            if hasattr(canvas, f"{part}_visible"):
+                setattr(canvas, f"{part}_visible", False)
+        if canvas.manager:
+            canvas.manager.set_window_title("Layer by Layer: playground")
+            if canvas.manager.key_press_handler_id:
+                canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
+
+    # What stands where
+
+    def put_heading(self, name):
+        self.text(0.2, 5.6, name, size=12, weight="bold")
+        self.message = self.text(0.2, 5.25, "", size=10, linespacing=1.15)
+        self.text(6.5, 5.6, "→ forward", BLUE, weight="bold")
+        self.text(7.4, 5.6, "← backward", ORANGE, weight="bold")
+        legend = (("above 0", SIGNED(0.85)), ("below 0", SIGNED(0.15)), ("0, or stopped", "0.8"))
+        for x, (words, color) in zip((8.5, 9.35, 10.2), legend):
+            self.box(x, 5.54, 0.12, 0.12, color)
+            self.text(x + 0.17, 5.6, words)
+
+    def put_pad(self):
+        self.text(0.2, 4.93, "1  draw here", size=9, weight="bold")
+        self.pad = self.picture(0.2, 2.5, 2.3, 2.3)
+        [self.stroke] = self.pad.axes.plot([], [], "k", solid_capstyle="round")
+        self.stroke.set_solid_joinstyle("round")
+        self.pad.axes.set(xlim=(-0.5, 27.5), ylim=(27.5, -0.5))
+        self.empty = self.say_in(self.pad, "draw a digit with\nmouse or finger", 11)
+        self.pen = self.text(0.2, 1.99, "", GREY, 7.5)
+        self.text(2.8, 4.93, "x: what the network sees", BLUE)
+        self.x = self.picture(2.8, 3.72, 1.1, 1.1)
+        self.dx_words = self.text(2.8, 3.47, "", ORANGE, linespacing=1.15)
+        self.dx = self.picture(2.8, 2.15, 1.1, 1.1)
+        self.no_dx = self.say_in(
+            self.dx, "click the bar\nof the right\ndigit: what\ncomes back?", 8
+        )
+        self.show_pen(False)
+
+    def put_layers(self, names):
+        self.text(5.1, 4.93, "out: what it returns", BLUE)
+        self.text(6.55, 4.93, "dout: what comes back", ORANGE)
+        pitch = min(1.35, 2.7 / max(len(names), 1))
+        high, self.rows = min(pitch - 0.25, 0.9), {}
+        for k, name in enumerate(names):
+            top = 4.78 - k * pitch
+            self.text(4.3, top - high / 2, name[:11], size=8, weight="bold")
+            out, dout = (Cells(self, x, top, 1.2, high, color)
+                         for x, color in ((5.1, BLUE), (6.55, ORANGE)))  # fmt: skip
+            self.rows[name] = out, dout
+        for x, to, y, color in ((4.0, 4.27, 4.3, BLUE), (4.27, 4.0, 2.7, ORANGE),
+                                (7.85, 8.12, 4.73, BLUE), (8.12, 7.85, 2.1, ORANGE)):  # fmt: skip
+            arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+            self.ax.annotate("", (to, y), (x, y), arrowprops=arrow)
+
+    def put_digits(self):
+        self.answer = self.text(9.6, 5.13, "", size=10, weight="bold")
+        self.text(9.6, 4.93, "it must choose one of the ten", GREY, 7.5)
+        self.text(10.12, 4.76, "scores", BLUE, ha="right")
+        self.text(10.25, 4.76, "y", BLUE)
+        self.text(11.1, 4.76, "y − t", ORANGE)
+        self.digits = []
+        for digit in range(10):
+            y = DIGITS[0] - DIGITS[1] * digit
+            self.box(10.25, y - 0.08, 0.5, 0.16, "0.93")
+            label, score = self.text(9.6, y, f"{digit}"), self.text(10.12, y, "", BLUE, ha="right")
+            words, dwords = self.text(10.79, y, ""), self.text(11.85, y, "", ha="right")
+            bar, dbar = (
+                self.box(x, y - 0.08, 0, 0.16, c) for x, c in ((10.25, BLUE), (11.28, ORANGE))
+            )
+            self.digits.append((label, bar, words, dbar, dwords, score))
+        self.right = self.text(9.6, 2.08, "", GREY)
+
+    def put_training(self):
+        self.ax.plot([0.2, 11.85], [1.86, 1.86], color="0.85", linewidth=1)
+        spots = ((0.2, 2.12, 0.6), (0.86, 2.12, 0.85), (1.77, 2.12, 0.99),
+                 (0.2, 1.42, 1.0), (1.26, 1.42, 1.0), (2.32, 1.42, 1.0),
+                 (11.2, 5.0, 0.65))  # fmt: skip
+        self.buttons = {name: self.button(name, *spot) for name, spot in zip(ACTIONS, spots)}
+        self.train = self.buttons["train"]
+        self.train.color, self.train.hovercolor = BLUE, "#3391c7"
+        self.train.ax.set_facecolor(BLUE)
+        self.train.label.set(text="2  train", color="w", weight="bold")
+        self.buttons["learn from mine"].label.set_fontsize(8)
+        self.rate = self.slider("learning rate", 1.05, RATES, 0.1)
+        self.size = self.slider("batch size", 0.75, SIZES, 100)
+        self.progress = self.text(0.2, 0.38, "", size=8, linespacing=1.15)
+        self.curve_ax = self.axes(3.95, 0.32, 1.5, 1.15, ylim=(0, 2.5))
+        self.share_ax = self.axes(3.95, 0.32, 1.5, 1.15, ylim=(0, 1), xticks=[], yticks=[])
+        self.share_ax.patch.set_visible(False)
+        self.curve_ax.tick_params(labelsize=7.5, length=0)
+        self.curves = []
+        loss, share = (self.curve_ax, 1.74, BLUE, "-"), (self.share_ax, 1.58, "k", "--")
+        for ax, y, color, style in (loss, share):
+            [line] = ax.plot([], [], style, color=color, linewidth=1.3)
+            self.curves.append((line, self.text(3.95, y, "", color)))
+        self.W_text = self.text(5.75, 1.74, "")
+        self.W = self.picture(5.75, 0.32, 2.3, 1.15, (150, 300))
+        self.W_frame = self.W.axes.add_patch(Rectangle((0, 0), 29, 29, fc="none", ec=ORANGE, lw=2))
+
+    def text(self, x, y, words, color="k", size=8, **how):
+        return self.ax.text(x, y, words, color=color, fontsize=size, **{"va": "center"} | how)
+
+    def box(self, x, y, width, height, color, **how):
+        return self.ax.add_patch(Rectangle((x, y), width, height, **{"fc": color} | how))
+
+    def axes(self, x, y, width, height, **how):
+        place = (x / WIDTH, y / HEIGHT, width / WIDTH, height / HEIGHT)
+        self.places.append((self.figure.add_axes(place, **how), np.array(place)))
+        return self.places[-1][0]
+
+    def picture(self, x, y, width, height, shape=(28, 28)):
+        ax = self.axes(x, y, width, height, xticks=[], yticks=[])
+        return ax.imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+
+    def say_in(self, picture, words, size):
+        """Words in the middle of a picture that shows nothing yet."""
+        how = {"color": GREY, "size": size, "ha": "center", "va": "center"}
+        return picture.axes.text(13.5, 13.5, words, **how)
+
+    def button(self, label, x, y, width):
+        ax = self.axes(x, y, width, 0.3)
+        button = Button(ax, label, color="#F4F4F4", hovercolor="0.88")
+        button.label.set_fontsize(9)
+        return button
+
+    def slider(self, label, y, values, start):
+        ax, i = self.axes(1.2, y, 1.75, 0.2), values.index(start)
+        slider = Slider(ax, label, 0, len(values) - 1, valinit=i, valstep=1, color=BLUE)
+        slider.on_changed(lambda i: slider.valtext.set_text(f"{values[int(i)]:,}"))
+        slider.set_val(i)
+        slider.vline.set_visible(False)
+        for text in (slider.label, slider.valtext):
+            text.set_fontsize(9)
+        return slider
+
+    # What people do
+
+    def on_buttons(self, *actions):
+        for button, action in zip(self.buttons.values(), actions):
+            button.on_clicked(lambda event, action=action: action())
+
+    @property
+    def learning_rate(self):
+        return RATES[int(self.rate.val)]
+
+    @property
+    def batch_size(self):
+        return SIZES[int(self.size.val)]
+
+    def digit_at(self, event):
+        """The digit whose bar is there, or None."""
+        if event.inaxes is self.ax and event.xdata > 9.5:
+            k = math.floor((DIGITS[0] - event.ydata) / DIGITS[1] + 0.5)
+            return k if 0 <= k < 10 else None
+
+    def unit_at(self, event):
+        """The unit whose cell, or whose picture in W, is there, or None."""
+        if self.path is None or event.inaxes not in (self.ax, self.W.axes):
+            return None
+        if event.inaxes is self.W.axes:
+            j = int(event.ydata // 30) * 10 + int(event.xdata // 30)
+            return j if 0 <= j < min(self.path.M, 50) else None
+        for name in (self.path.first, *self.path.behind):
+            for cells in self.rows.get(name, ()):
+                if (j := cells.at(event.xdata, event.ydata)) is not None and j < self.path.M:
+                    return j
+
+    def resize(self, event):
+        """All that stands in the figure keeps its shape; what is left over is white."""
+        self.scale = min(event.width / WIDTH, event.height / HEIGHT) / self.figure.dpi
+        share = self.scale * self.figure.dpi * np.array([WIDTH, HEIGHT])
+        share = np.tile(share / (event.width, event.height), 2)
+        for ax, place in self.places:
+            ax.set_position(place * share + [*(1 - share[:2]) / 2, 0, 0])
+        for text, points in self.font_sizes.items():
+            text.set_fontsize(points * self.scale)
+
+    # How numbers are shown
+
+    def say(self, words, is_error):
+        words = textwrap.fill(words, 125, max_lines=2, placeholder="…")
+        self.message.set(text=words, color=ORANGE if is_error else "k")
+
+    def show_pen(self, erasing):
+        words = "ERASING. Key e: draw again" if erasing else "right button, or key e: erase"
+        self.pen.set(text=words, color=ORANGE if erasing else GREY)
+
+    def show_pad(self, pad, alone=False):
+        """alone: nothing else is drawn anew, which takes a tenth of the time.
+
+        Where even that takes long, as on a busy machine, only every second move is shown.
+        """
+        start = time.perf_counter()
+        if alone and start < self.pad_rests_until:
+            return
+        with self.figure.lock:
+            self.pad.set_data(pad.digit)
+            self.stroke.set_data(*pad.points.T)
+            self.stroke.set_linewidth(2 * PEN * 72 * 2.3 / 28 * self.scale)
+            self.empty.set_visible(pad.empty)
+            canvas = self.figure.canvas
+            if alone and hasattr(canvas, "get_renderer") and hasattr(canvas, "blit"):
+                self.figure.draw_artist(self.pad.axes)
+                canvas.blit(self.pad.axes.bbox)
+        self.pad_rests_until = 2 * time.perf_counter() - start
+
+    def show_reading(self, pad, reading, unit):
+        """reading, unit: as look and unit_of return them, or None."""
+        self.show_pad(pad)
+        self.x.set_data(np.zeros((28, 28)) if reading is None else reading.x.reshape(28, 28))
+        outs, douts, dx = ({}, {}, None) if reading is None else reading[1:2] + reading[6:8]
+        show_signed(self.dx, None if dx is None else fixed(np.reshape(dx, (28, 28))), 1)
+        self.no_dx.set_visible(dx is None)
+        words = "" if dx is None else f", size {size(dx):.2g}: above 0,\nmore ink makes L larger"
+        self.dx_words.set_text("dx" + words)
+        for name, (out, dout) in self.rows.items():
+            out.show(outs.get(name))
+            stopped = None if reading is None else reading.stopped.get(name)
+            dout.show(douts.get(name), stopped)
+        self.show_digits(reading)
+        self.show_unit(unit)
+
+    def show_digits(self, reading):
+        if reading is None:
+            self.answer.set_text("")
+            scores = y = dy = t = read = None
+        else:
+            scores, y, t, read = reading.scores, reading.y, reading.t, int(reading.y.argmax())
+            self.answer.set_text(f"It reads: {read} ({y[read]:.0%})")
+            dy = np.ravel(reading.douts[[*reading.outs][-1]]) if reading.douts else None
+        self.right.set(text="3  click the bar of the right digit", color=GREY, weight="normal")
+        if t is not None:
+            words = f"right: {t}    loss L = {reading.L:.4g}"
+            self.right.set(text=words, color=BLUE, weight="bold")
+        for k, (label, bar, words, dbar, dwords, score) in enumerate(self.digits):
+            weight = "bold" if k == read else "normal"
+            label.set(weight=weight, color=ORANGE if k == t else "k")
+            bar.set_width(0 if y is None else 0.5 * y[k])
+            words.set(text="" if y is None else rounded(y[k], ".2f"), weight=weight)
+            score.set_text("" if y is None else f"{scores[k]:.1f}")
+            dbar.set_width(0 if dy is None else 0.2 * np.clip(dy[k], -1, 1))
+            dwords.set_text("" if dy is None else rounded(dy[k], "+.2f"))
+
+    def show_unit(self, unit):
+        followed = () if unit is None else (self.path.first, *self.path.behind)
+        for name, cells in self.rows.items():
+            for each in cells:
+                each.frame_cell(unit.j if name in followed else None)
+        self.W_frame.set_visible(unit is not None and unit.j < 50)
+        if unit is not None:
+            self.W_frame.set_xy((unit.j % 10 * 30, unit.j // 10 * 30))
+        self.unit.show(unit, self.path)
+
+    def show_training(self, network, curve, accuracy, updates, training, silent):
+        self.train.label.set_text("pause" if training else "2  train")
+        rows = np.array(curve).reshape(-1, 3)
+        for k, (line, _) in enumerate(self.curves, start=1):
+            line.set_data(rows[:, 0], rows[:, k])
+        loss, share = (text for _, text in self.curves)
+        loss.set_text(f"loss  {rows[-1, 1]:.3f}" if len(rows) else "loss")
+        share.set_text("" if accuracy is None else f"accuracy, test digits  {accuracy:.3f}")
+        last, top = max(updates, 100), max(2.5, 1.05 * rows[:, 1].max(initial=0))
+        self.curve_ax.set(ylim=(0, top), xlim=(0, last), xticks=[0, last], yticks=[0, top])
+        self.curve_ax.set_xticklabels(["0", f"{last:,}"])
+        self.curve_ax.set_yticklabels(["0", f"{top:.3g}"])
+        self.share_ax.set_xlim(0, last)
+        words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "no update yet"
+        if silent:
+            name, count, M = max(silent, key=lambda each: each[1] / each[2])
+            words += f"\n{name}: {count} of {M} units are 0 for all test digits"
+        self.progress.set_text(words)
+        tiles, words = sheet(network)
+        show_signed(self.W, tiles, None if tiles is None else largest(tiles))
+        self.W_text.set_text(words)
+
+
+def shown_layers(network):
+    """The layers before the last one; of many, those that learn nothing. Ten at most."""
+    names = [*network.layers][:-1]
+    if len(names) > 6:
+        learning = {found.place for found in find_parameters(network.layers).values()}
+        names = [name for name in names if name not in learning] or names
+    return [names[int(i)] for i in np.linspace(0, len(names) - 1, min(len(names), 10))]

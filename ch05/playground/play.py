@@ -1,0 +1,369 @@
+"""The playground: what happens when somebody draws, points, trains."""
+
+import contextlib
+import functools
+import threading
+import time
+
+import matplotlib
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.backend_bases import TimerBase
+
+from ch05.playground.copies import Copies, copy_of
+from ch05.playground.look import check_unit, look, loudest, path_of_units, survey, unit_of
+from ch05.playground.pad import Pad
+from ch05.playground.page import Page, locked
+from ch05.playground.words import after_update, hint
+from common.guards.mistakes import wrong
+from common.threads import threads_for
+from dataset.mnist import load_mnist
+
+__all__ = ["Playground"]
+
+load_once = functools.cache(load_mnist)  # 190 MB, which all playgrounds share
+
+
+class Playground:
+    """A figure in which a network reads what you draw, and learns while you watch.
+
+    network : a chain of any layers, from 784 pixels to 10 scores. It stays as it is: a copy learns
+    data    : as load_mnist() returns it, which is the default
+    rng     : NumPy Generator or seed for the batches
+    width   : of the figure, in pixels
+
+    playground.network is what has learnt: a copy for you, which doesn't change while you compute.
+    A parameter or a layer that you change in it is changed in the playground too.
+
+    playground.follow(j) shows unit j of the first layer from the ink to the answer and back, and
+    playground.unit() returns these numbers. playground.learn_from_mine() makes one update on what
+    is drawn.
+
+    In a notebook, run %matplotlib widget first. In a script, Playground(network).show() opens a
+    window. A new playground pauses the one before.
+    """
+
+    newest = None  # the one that may be training
+
+    def __init__(self, network, data=None, *, rng=None, width=1100):
+        self.copies = Copies(network)
+        if (shape := np.shape(copy_of(network).predict(np.zeros((1, 784))))) != (1, 10):
+            raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
+        self.train_set, self.test_set = data or load_once()
+        self.rng = np.random.default_rng(rng)
+        self.t = None  # the right digit, once it is picked
+        self.kept = self.pointed = None  # the unit that is followed, by a click or by the mouse
+        self.digits_shown = self.updates = 0
+        self.losses, self.curve = [], []  # curve: (updates, loss, accuracy), a row for each picture
+        self.training, self.error, self.said = False, "", ""
+        self.accuracy, self.silent, self.timer_thread = None, [], None
+
+        self.page = Page(self.copies.live, width)
+        self.figure = self.page.figure
+        self.figure.playground = self  # so it lives as long as its figure
+        if Playground.newest:  # that of a cell which is run again, for instance
+            Playground.newest.pause()
+        Playground.newest = self
+        self.pad = Pad(self.page.pad.axes, self.pen_moved, self.read)
+        self.page.on_buttons(
+            *(self.clear, self.next_digit, self.learn_from_mine_or_say),
+            *(self.train_or_pause, self.update, self.start_anew, self.why),
+        )
+        connect = self.figure.canvas.mpl_connect
+        connect("button_press_event", self.pick)
+        connect("motion_notify_event", self.point)
+        connect("key_press_event", self.key)
+        connect("draw_event", self.has_drawn)
+        connect("close_event", self.pause)
+        self.timer = self.figure.canvas.new_timer(5)  # milliseconds
+        self.timer.add_callback(self.tick)
+        self.draw()
+        self.measure()
+        self.silent_at_first = self.silent
+        if not self.alive:
+            self.next_digit()
+            self.why()
+        self.show_training()
+        if "inline" in matplotlib.get_backend():
+            self.show_still()
+
+    @property
+    def alive(self):
+        """False where there is nothing but a picture: no window, no mouse, no timer."""
+        return type(self.timer) is not TimerBase
+
+    def show(self):
+        plt.show()
+
+    def show_still(self):
+        """In a notebook without ipympl: one picture, at once."""
+        from IPython.display import display
+
+        print("This is a still picture. To draw on it, run %pip install ipympl, then "
+              "%matplotlib widget, and then this cell again.")  # fmt: skip
+        display(self.figure)
+        plt.close(self.figure)
+
+    @property
+    def network(self):
+        """What has learnt so far. It is a copy for you; what you change in it is taken over."""
+        with self.figure.lock:
+            return self.copies.give()
+
+    # Forward and backward
+
+    @locked
+    def reading(self):
+        """What the layers compute for what is drawn, and the unit that is followed, or None."""
+        self.copies.take_over()
+        network = copy_of(self.copies.live)  # looking at it changes what its layers keep
+        reading, j = look(network, self.pad.x(), self.t), self.followed
+        self.page.path = path_of_units(network)
+        if j is None or self.page.path is None or j >= self.page.path.M:
+            return reading, None
+        return reading, unit_of(network, self.page.path, reading, j)
+
+    @locked
+    def read(self):
+        """Show what the network makes of the drawn digit; or the error, if it can't."""
+        reading, unit, error = None, None, self.error
+        try:
+            if not self.pad.empty:
+                reading, unit = self.reading()
+        except Exception as caught:  # of a reader's own layer, too
+            error = error or str(caught)
+        self.page.say(error or self.said or self.hint(unit), bool(error))
+        self.page.show_reading(self.pad, reading, unit)
+        self.draw()
+
+    def hint(self, unit):
+        learnt = self.updates > 0 or (self.accuracy or 0) > 0.5
+        return hint(not self.pad.empty, learnt, self.t, unit, self.page.path, self.dead)
+
+    @property
+    def dead(self):
+        """(name, how many, of how many) if the training has silenced half of the first units."""
+        first = self.page.path.behind if self.page.path else ()
+        silent = [each for each in self.silent if each[0] in first and 2 * each[1] > each[2]]
+        return silent[0] if silent and silent[0] not in self.silent_at_first else None
+
+    # One unit
+
+    @property
+    def followed(self):
+        return self.kept if self.pointed is None else self.pointed
+
+    @locked
+    def follow(self, j):
+        """Show unit j of the first layer, from the ink to the answer and back; None lets go."""
+        self.copies.take_over()
+        path = path_of_units(self.copies.live)
+        self.kept = None if j is None else check_unit(self.copies.live, path, j)
+        self.pointed = None
+        self.read()
+
+    @locked
+    def unit(self):
+        """The numbers that are shown of the followed unit j, from the layers.
+
+        terms: x * W1[:, j], (784,) · b · out: their sum, as Affine1 returns it · to_scores: what it
+        adds to each score, (10,), or to each output of the next Affine · dout: dL/dout[j] · dW:
+        dL/dW1[:, j], (784,). dout and dW are None without a right digit.
+        """
+        if self.followed is None:
+            raise wrong(RuntimeError, "a unit to follow", "none; call playground.follow(0)")
+        self.check_drawn()
+        _, unit = self.reading()
+        if unit is None:
+            check_unit(self.copies.live, self.page.path, self.followed)  # the chain has changed
+        return {"terms": unit.terms, "b": unit.b, "out": unit.out, "to_scores": unit.to,
+                "dout": unit.dout, "dW": unit.dW}  # fmt: skip
+
+    def why(self):
+        """Follow the unit that adds most to the score of what is read; then the next of five."""
+        with contextlib.suppress(Exception):  # of a reader's own layer: read says which
+            self.copies.take_over()
+            network = copy_of(self.copies.live)
+            most = loudest(network, path_of_units(network), self.pad.x())
+            k = most.index(self.kept) + 1 if self.kept in most else 0
+            self.follow(most[k % len(most)] if most else None)
+
+    def point(self, event):
+        """The mouse is on a cell: follow this unit for as long as it is there."""
+        j = None if self.pad.button else self.page.unit_at(event)
+        if j != self.pointed:
+            self.pointed = j
+            self.read()
+
+    # Training
+
+    def learn(self, updates=1, seconds=0.0):
+        """The chapter's loop: so many updates, and more until so many seconds have passed."""
+        (x_train, t_train), end = self.train_set, time.perf_counter() + seconds
+        learning_rate, batch_size = self.page.learning_rate, self.page.batch_size
+        self.copies.take_over()
+        network, self.copies.has_learnt = self.copies.live, True
+        with threads_for(network.params, batch_size), np.errstate(all="ignore"):
+            while updates > 0 or time.perf_counter() < end:
+                updates -= 1
+                self.updates += 1
+                batch_mask = self.rng.choice(len(x_train), batch_size)
+                x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
+                grad = network.gradient(x_batch, t_batch)
+                params = network.params
+                for key in params:
+                    params[key] -= learning_rate * grad[key]
+                self.losses.append(network.loss(x_batch, t_batch))
+
+    @locked
+    def update(self, updates=1, seconds=0.0, show=True):
+        """Learn and show it."""
+        self.said = self.error = ""
+        try:
+            self.learn(updates, seconds)
+            if show:
+                self.measure()
+                self.curve.append((self.updates, np.mean(self.losses), self.accuracy))
+                self.losses = []
+                if len(self.curve) > 2000:  # a long line takes long to draw
+                    self.curve = self.curve[::2]
+        except Exception as error:  # a learning rate that is too large, above all
+            self.pause()
+            self.error, show = f"Update {self.updates}: {error}", True
+            if isinstance(error, FloatingPointError):
+                self.error += ". Press start anew"
+        if show:
+            self.show_training()
+
+    def measure(self):
+        """The accuracy on 1,000 test digits, and which units return 0 for all of them."""
+        x_test, t_test = self.test_set
+        network = copy_of(self.copies.live)
+        try:
+            self.accuracy, self.silent = survey(network, x_test[:1000], t_test[:1000])
+        except Exception as error:
+            if self.curve or self.losses:
+                raise
+            self.error = str(error)
+
+    @locked
+    def learn_from_mine(self):
+        """One update on what is drawn, with the picked digit. Returns L before and after."""
+        self.check_drawn()
+        if self.t is None:
+            raise wrong(ValueError, "the right digit", "none; click its bar")
+        before, unit = self.reading()
+        network, self.copies.has_learnt = self.copies.live, True
+        with np.errstate(all="ignore"):
+            grad = network.gradient(np.array(before.x), np.array([self.t]))
+            params = network.params
+            for key in params:
+                params[key] -= self.page.learning_rate * grad[key]
+        self.updates += 1
+        after, unit_after = self.reading()
+        self.said = after_update(before, after, unit, unit_after)
+        self.error = ""
+        self.measure()
+        self.show_training()
+        return before.L, after.L
+
+    def learn_from_mine_or_say(self):
+        try:
+            self.learn_from_mine()
+        except Exception as error:
+            self.page.say(f"learn from mine: {error}", True)
+            self.draw()
+
+    def check_drawn(self):
+        if self.pad.empty:
+            raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
+
+    def tick(self):
+        """Called by the timer. Shows nothing until the last picture has come to the screen.
+
+        If it doesn't come for a second, nobody looks any more: then the training waits, too.
+        """
+        if not self.training:
+            return self.timer.stop()
+        waiting = time.perf_counter() - self.asked
+        if self.drawn or waiting < 1:
+            stroke = self.pad.button and waiting < 0.25  # it shows itself, and should do so at once
+            show = self.drawn and not stroke
+            self.update(seconds=0.045 if show else 0.01, show=show)
+
+    @locked
+    def show_training(self):
+        self.page.show_training(self.copies.live, self.curve, self.accuracy, self.updates,
+                                self.training, self.silent)  # fmt: skip
+        self.read()
+
+    def draw(self):
+        self.drawn, self.asked = False, time.perf_counter()
+        self.figure.canvas.draw_idle()
+
+    def has_drawn(self, event):
+        self.drawn = True
+
+    # What people do
+
+    def pen_moved(self):
+        """Only the pad is drawn anew, so that the pen keeps up with the hand."""
+        self.said, self.asked = "", time.perf_counter()
+        self.page.show_pad(self.pad, alone=True)
+
+    def train_or_pause(self):
+        if self.training:
+            self.pause()
+        else:
+            self.training, self.error, self.said = True, "", ""
+            self.timer.start()
+            self.timer_thread = threading.get_ident()
+        self.show_training()
+
+    def pause(self, event=None):
+        self.training = False
+        if self.timer_thread == threading.get_ident():  # else tick stops it, in its own thread
+            self.timer.stop()
+
+    @locked
+    def start_anew(self):
+        """With the parameters as they were at first."""
+        self.copies.start_anew()
+        self.updates, self.losses, self.curve, self.error, self.said = 0, [], [], "", ""
+        self.measure()
+        self.show_training()
+
+    def clear(self):
+        self.pad.clear()
+        self.t, self.said = None, ""
+        self.read()
+
+    def next_digit(self):
+        """A digit of the test set, from which the network doesn't learn."""
+        x_test, t_test = self.test_set
+        i = self.digits_shown % len(x_test)
+        self.digits_shown += 1
+        self.pad.clear(np.array(x_test[i], float).reshape(28, 28))
+        self.t, self.said = int(t_test[i]), ""
+        self.read()
+
+    def pick(self, event):
+        """A click on a bar says which digit is right, one on a cell which unit to follow.
+
+        A second click takes it back.
+        """
+        digit, j = self.page.digit_at(event), self.page.unit_at(event)
+        if digit is not None:
+            self.t = None if digit == self.t else digit
+        elif j is not None:
+            self.kept = self.pointed = None if j == self.kept else j
+        else:
+            return
+        self.said = ""
+        self.read()
+
+    def key(self, event):
+        if event.key == "e":
+            self.pad.erasing = not self.pad.erasing
+            self.page.show_pen(self.pad.erasing)
+            self.draw()

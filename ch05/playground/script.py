@@ -1,0 +1,122 @@
+"""The command: its options, and the animation of the pages."""
+
+import argparse
+import importlib.util
+import io
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from tqdm import tqdm
+
+from ch05.multi_layer_net import MultiLayerNet
+from ch05.playground.page import HEIGHT, WIDTH
+from ch05.playground.play import Playground
+from ch05.tools.options import OneLineParser, load, number, positive, writable
+from ch05.tools.start import use_backend
+from ch05.two_layer_net import TwoLayerNet
+from common.files import write_whole
+
+__all__ = ["main", "write_gif"]
+
+NO_SCREEN = "expected a screen to open a window on, got none; use --browser, or --gif FILE"
+SEVEN = np.array([[8, 7], [14, 7], [19, 7], [17, 12], [14, 17], [12, 21]], float)
+
+
+def main(argv=None):
+    parser = OneLineParser("playground.py", "See a network learn, and why it reads what it reads.")
+    add, where = parser.add_argument, parser.add_mutually_exclusive_group()
+    add("--std", type=positive, metavar="S", help="the weights start as S times normal random "
+        "numbers (chosen for each layer)")  # fmt: skip
+    add("--load", metavar="FILE", help="start from the weights in this file")
+    add("--width", type=number(int, "a whole number from 400 to 4000", 400, 4001), default=1100,
+        metavar="PIXELS", help="of the figure (1100)")  # fmt: skip
+    where.add_argument("--browser", action="store_true", help="in a browser, not in a window")
+    where.add_argument("--gif", type=gif_file, metavar="FILE",
+        help="write an animation of a training, and open no window")  # fmt: skip
+    args = parser.parse_args(argv)
+    if args.browser and importlib.util.find_spec("tornado") is None:
+        parser.error("argument --browser: expected the package tornado, got none; run: "
+                     "python -m pip install tornado")  # fmt: skip
+    if args.gif or args.browser:
+        matplotlib.use("agg" if args.gif else "webagg")
+    with parser.answers():
+        network = new_network(args)
+        try:
+            if not (args.gif or args.browser):
+                use_backend()
+            playground = Playground(network, rng=args.seed, width=args.width)
+        except ImportError:
+            parser.error(NO_SCREEN)
+        if args.gif:
+            write_gif(playground, args.gif)
+        elif args.browser:
+            from ch05.playground.browser import serve
+
+            serve(playground.figure)
+        elif playground.alive:
+            playground.show()
+        else:
+            parser.error(NO_SCREEN)
+
+
+def gif_file(name):
+    """To know it now, and not after the pictures have been drawn."""
+    if Path(name).suffix.lower() != ".gif":
+        raise argparse.ArgumentTypeError(f"expected a name ending in .gif, got {name!r}")
+    return writable(name)
+
+
+def new_network(args):
+    hidden = sum(args.hidden, [])
+    how = {"dtype": np.float32, "rng": args.seed}
+    if args.std is not None:
+        how["weight_init_std"] = args.std
+    if len(hidden) == 1:
+        network = TwoLayerNet(784, *hidden, 10, **how)
+    else:
+        network = MultiLayerNet(784, hidden, 10, **how)
+    if args.load:
+        load(network, args.load)
+    return network
+
+
+def write_gif(playground, path, frames=32):
+    """An animation: somebody draws a 7, the network learns to read it, and one unit says why."""
+    from PIL import Image
+
+    playground.follow(None)
+    playground.clear()
+    pictures, strokes = [], len(SEVEN) - 1
+    for k in tqdm(range(frames), desc="frames", disable=None):
+        if k < strokes:
+            playground.pad.stroke(SEVEN[k], SEVEN[k + 1], lifted=k == 0)
+            playground.read()
+        elif k < frames - 8:
+            playground.t = 7
+            playground.update(round(1.45 ** (k - strokes)))
+        else:
+            what_to_see(playground, k - frames + 8)
+        playground.figure.canvas.draw()
+        picture = np.array(playground.figure.canvas.buffer_rgba())
+        pictures.append(Image.fromarray(picture).convert("RGB"))
+    colours = pictures[-3].quantize(64, kmeans=3)  # few, and the same in all frames: a small file
+    first, *others = [each.quantize(palette=colours, dither=0) for each in pictures]
+    times = [200] * (frames - 8) + [1500] * 7 + [3000]  # milliseconds
+    content = io.BytesIO()
+    first.save(content, "gif", save_all=True, append_images=others, duration=times, loop=0)
+    content = content.getvalue()
+    write_whole(path, content)
+    size = f"{WIDTH * playground.figure.dpi:.0f} x {HEIGHT * playground.figure.dpi:.0f}"
+    print(f"wrote {path}: {frames} frames of {size} pixels, {len(content) / 1e6:.1f} MB")
+
+
+def what_to_see(playground, k):
+    """After the training: one unit, with the right label and with a wrong one, and an update."""
+    if k == 0:
+        playground.why()
+    elif k == 3:
+        playground.t = 9
+        playground.read()
+    elif k == 5:
+        playground.learn_from_mine()
