@@ -13,21 +13,28 @@ STEP = 1e-4  # h, as in the book
 def numerical_gradient(f, x):
     """df/dx for each entry of x, by central differences: (f(x + h) - f(x - h)) / (2 * h), h = 1e-4.
 
+    In f(x + h), h is added to one entry of x; the others stay.
+
     f : a function of x that returns one number, and doesn't change x
-    x : float64 array of any shape. One entry after the other is changed, in x itself, and put back:
-        f may use its argument, or the same array under another name, but not an earlier copy of it.
-        Afterwards x is as before, also if f raises an error
+    x : float64 array of any shape. One entry at a time is changed, in x itself. Then f is called,
+        and the entry gets its old value back. So f must read this array: a copy made earlier
+        wouldn't change. If f raises an error, @guarded puts the old values back
 
-    Returns an array of the shape of x.
+    Returns an array of the shape of x. How wrong is it? There are two errors.
 
-    How wrong is it? By Taylor f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ..., and for f(x - h)
-    the terms with h and h^3 are negative. The difference divided by 2 h is f' + h^2 f'''/6 + ...:
-    wrong by about h^2 = 1e-8, if f''' is about 1. And f is rounded: it is wrong by about
-    eps = 1e-16 of its size. The division by h makes eps / h = 1e-12 of it.
+    First, h isn't 0. Taylor's formula, with f and its derivatives at x:
+    f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
+    f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
+    Subtract, and divide by 2 h. The result is f' + h^2 f'''/6 + ..., so the error is about
+    h^2 = 1e-8, if f''' is about 1.
 
-    A kink is a point where the slope jumps, as that of Relu does at x = 0, from 0 to 1. If h reaches
-    across a kink, the result is a mix of both slopes: Relu at x = 5e-5 gives
-    (1.5e-4 - 0) / 2e-4 = 0.75, though its slope there is 1.
+    Second, a float has about 16 digits. So f is wrong by about 1e-16 * |f|. The division by
+    h = 1e-4 makes about 1e-12 * |f| of it.
+
+    A kink is a point where the slope jumps. Relu has one at x = 0: the slope is 0 on the left, and 1
+    on the right. If x - h and x + h are on different sides, the result is a mix of both slopes. Relu
+    at x = 5e-5: x - h = -5e-5 gives 0, x + h = 1.5e-4 gives 1.5e-4, and (1.5e-4 - 0) / 2e-4 = 0.75.
+    The slope there is 1.
 
     TypeError if x isn't float64, or f doesn't return one number in float64. ValueError if x is
     read-only or has nan, inf, or numbers of 1e10 and more (rounding would spoil the small step); if
@@ -42,5 +49,5 @@ def numerical_gradient(f, x):
         x.flat[i] = below
         f_below = f(x)
         x.flat[i] = value  # put back
-        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, as rounded in x + h and x - h
+        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, rounded as above and below are
     return grad

@@ -7,14 +7,15 @@ out  : output of forward, (N, M)
 W, b : parameters, which training changes
 t    : labels, the right answers
 L    : the loss, one number
-dx   : dL/dx, in the shape of x. It says how fast L changes when an entry of x does
+dx   : dL/dx, in the shape of x. It says how fast L changes when an entry of x changes
 dout : dL/dout, in the shape of out; dW is dL/dW, in the shape of W, and so on
 
 forward comes first, and keeps what backward will need. backward is the chain rule: it takes dL/dout
-and returns dL/dx. x is the out of the previous layer, so dx is the dout of the previous layer.
+and returns dL/dx. In a chain the x of a layer is the out of the layer before it. So its dx is the
+dout of the layer before it.
 
-@guarded is no mathematics: it looks at what goes in and what comes out, and answers mistakes. You
-can skip it. How to write a layer of your own stands at the end of this file.
+@guarded is no mathematics, so you can skip it. It turns x and dout into arrays of floats, and
+raises an error if something can't be right, such as a dout of another shape than out.
 """
 
 import numpy as np
@@ -38,16 +39,20 @@ class Relu:
         return self.out
 
     def backward(self, dout):
-        return dout * (self.out > 0)  # out > 0 just where x > 0. True counts as 1, False as 0
+        return dout * (self.out > 0)  # out > 0 exactly where x > 0; True is 1, False is 0
 
 
 @guarded
 class Sigmoid:
     """out = 1 / (1 + exp(-x)) for each entry, in an array of any shape.
 
-    Let u = 1 + exp(-x), so out = 1 / u. The derivative of 1 / u is -1 / u^2, and that of u is
-    -exp(-x). By the chain rule the derivative of out is exp(-x) / u^2 = (1 / u) * (exp(-x) / u).
-    Here 1 / u is out, and exp(-x) / u = (u - 1) / u = 1 - out. So
+    Let u = 1 + exp(-x), so out = 1 / u. Two derivatives, and the chain rule:
+
+    dout/du = -1 / u^2        (here dout/du is the derivative of out, not the dout below)
+    du/dx   = -exp(-x)
+    dout/dx = (-1 / u^2) * (-exp(-x)) = exp(-x) / u^2 = (1 / u) * (exp(-x) / u)
+
+    1 / u = out. And exp(-x) = u - 1, so exp(-x) / u = 1 - 1 / u = 1 - out. So
 
     dx = dout * out * (1 - out)
     """
@@ -66,8 +71,10 @@ class Affine:
 
     Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule: an entry of x, W or b may be used in several outputs out[n, m]. For each of them
-    multiply dout[n, m] by the factor that the entry has in out[n, m]. Add these products.
+    The chain rule: out[n, m] has the term x[n, d] * W[d, m]. If x[n, d] grows by 1, this term grows
+    by W[d, m]: the factor of x[n, d] in out[n, m] is W[d, m]. In the same way x[n, d] is the factor
+    of W[d, m]. One entry may be used in several outputs. Its gradient is the sum of
+    dout[n, m] * factor over these outputs.
 
     x[n, d] is used in M outputs, out[n, m] for every m, each time with the factor W[d, m]:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
@@ -78,15 +85,15 @@ class Affine:
     b[m] is used in N outputs too, with the factor 1:
     db[m] = sum over n of dout[n, m]
 
-    In a product of matrices the last index of the first factor meets the first index of the second.
-    W[d, m] = W^T[m, d] and x[n, d] = x^T[d, n] bring the indices into this order:
+    Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index k of the
+    sum is last in A and first in B. W.T swaps the indices: W.T[m, d] = W[d, m].
 
-    dx[n, d] = sum over m of dout[n, m] * W^T[m, d]    dx = dout W^T     (N, D)
-    dW[d, m] = sum over n of x^T[d, n] * dout[n, m]    dW = x^T dout     (D, M)
-    db[m]    = sum over n of dout[n, m]                                  (M,)
+    dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
+    dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
+    db[m]    = sum over n of dout[n, m]                so db = dout.sum(axis=0)   (M,)
 
     Images (N, 1, 28, 28) become rows (N, 784), and dx gets their shape back. W and b are the arrays
-    given, not copies; training changes them. Both have one dtype, float32 or float64.
+    given, not copies, of one dtype, float32 or float64.
     """
 
     def __init__(self, W, b):
@@ -101,10 +108,7 @@ class Affine:
         return np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M), and b in every row
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx; with need_dx=False, None.
-
-        dx is half of the work. Nobody uses that of the first layer in a network.
-        """
+        """Sets dW and db, and returns dx. With need_dx=False it leaves dx out, and returns None."""
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
@@ -112,11 +116,14 @@ class Affine:
 
     @classmethod
     def random(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
-        """An Affine (D, M) before training: W = weight_init_std * normal random numbers, b = 0.
+        """A new Affine with D inputs and M outputs. No backpropagation here: you can skip it.
 
-        weight_init_std : a number; "he" for sqrt(2 / D), for a layer that Relu follows (He et al.,
-                          2015); "xavier" for sqrt(1 / D), for Sigmoid (simplified, as in the book)
-        rng : a NumPy Generator or a seed; None uses NumPy's global state (np.random.seed)
+        W = weight_init_std * normal random numbers, and b = 0.
+
+        weight_init_std : a number. Two words stand for numbers, see chapter 6 of the book: "he" is
+                          sqrt(2 / D), for a layer before Relu (He et al., 2015), and "xavier" is
+                          sqrt(1 / D), for a layer before Sigmoid
+        rng : a NumPy Generator or a seed. With None np.random is used, as in the book
         """
         check_start(input_size, output_size, weight_init_std, dtype)
         if weight_init_std == "he":
@@ -139,21 +146,24 @@ class SoftmaxWithLoss:
     L = mean over the batch of -sum(t * log(y))    a float
     dx = dout * (y - t) / N                        (N, C)
 
-    Why dx is so short: take one sample, and let S = log(sum over k of exp(x_k)). Then
-    log(y_k) = x_k - S, and the loss of this sample, l, is
+    Why dx is so short. Take one sample. Its scores are x_1 to x_C, and its loss is E. Let
+    u = sum over k of exp(x_k).
 
-    l = -(sum over k of t_k * (x_k - S)) = S * (sum over k of t_k) - (sum over k of t_k * x_k)
-      = S - (sum over k of t_k * x_k), because the t_k sum to 1
+    y_k = exp(x_k) / u, so log(y_k) = x_k - log(u).
 
-    S = log(u) with u = sum over k of exp(x_k). dS/du = 1 / u and du/dx_j = exp(x_j), so
-    dS/dx_j = exp(x_j) / u = y_j. In sum over k of t_k * x_k, x_j is only in t_j * x_j. So
+    E = -(sum over k of t_k * log(y_k))
+      = -(sum over k of t_k * x_k) + log(u) * (sum over k of t_k)
+      = -(sum over k of t_k * x_k) + log(u), because the t_k sum to 1
 
-    dl/dx_j = y_j - t_j
+    Now change one score x_j. The first part holds x_j in one term only, -t_j * x_j. Its derivative
+    is -t_j. The derivative of log(u) is (1 / u) * du/dx_j = (1 / u) * exp(x_j) = y_j.
 
-    L is the mean over N samples, so dL/dx_j is (y_j - t_j) / N.
+    dE/dx_j = y_j - t_j
 
-    t is class numbers (N,), one-hot rows or probabilities (N, C), and is kept as rows. The loss is
-    computed from log_softmax, so it is right even where y is too small for a float.
+    L is the mean of E over N samples, so dL/dx_j = (y_j - t_j) / N. Times dout, that is dx.
+
+    The book's cross_entropy_error isn't called here: log_softmax gives log(y) directly, which is
+    right even where y is too small for a float.
     """
 
     def forward(self, x, t):
@@ -164,12 +174,10 @@ class SoftmaxWithLoss:
         return self.loss
 
     def backward(self, dout=1):
-        """dx. dout is dL/dL = 1, unless you scale the loss."""
+        """Returns dx. dout is dL/dL = 1, unless you scale the loss."""
         return dout * (self.y - self.t) / len(self.y)
 
 
-# A layer of your own is any class with forward and backward. It needs no base class, and no
-# @guarded. To learn an array W, keep it as self.W, a NumPy array of floats, and write
-# self.dW = None in __init__. In backward set self.dW to dL/dW, in the shape of W. The network finds
-# W by the name dW beside it, and training changes W. Other names work in the same way, such as
-# self.gamma with self.dgamma. What forward makes anew at each call isn't learnt, whatever its name.
+# A layer of your own: any class with forward and backward. It needs no base class, and no @guarded.
+# To learn an array, keep it as self.W and write self.dW = None in __init__. In backward set self.dW
+# to dL/dW. (Or self.gamma and self.dgamma: the d before the name is what counts.)

@@ -13,21 +13,21 @@ __all__ = ["Network"]
 class Network(Chain):
     """An ordered chain of layers, and a last layer that computes the loss from the scores.
 
-    Network(layers, lastLayer)
+    Its base class Chain, in guards/chain.py, has __init__(layers, lastLayer), params, save and
+    load: no mathematics.
 
     layers    : OrderedDict of name: layer, where a layer has forward(x) and backward(dout)
     lastLayer : has forward(x, t), which returns the loss, and backward(dout), called with 1
-    params    : {"W1": array, "b1": array, "W2": ...}, the layers' own arrays. W2 belongs to the
-                second layer that learns
+    params    : {"W1": array, "b1": array, "W2": ...}, the layers' own arrays. The number counts the
+                layers that have parameters: W2 is that of Affine2
 
-    x is a batch of N samples, (N, D) or images; t is labels in any form that lastLayer takes. The
-    network computes in its own dtype, that of its parameters, and converts x to it.
+    x is a batch of N samples, (N, D) or images; t is labels in any form that lastLayer takes.
 
     An update in training: grad = network.gradient(x, t), and then for each key
-    network.params[key] -= learning_rate * grad[key], which changes the layer's array.
+    network.params[key] -= learning_rate * grad[key]. This changes the array that the layer uses.
 
-    What is no mathematics stands elsewhere: Chain, in guards/chain.py, has __init__, params, save
-    and load. @guarded converts x, and puts the name of the layer before the message of an error.
+    @guarded converts x to the dtype of the parameters, and puts the name of the layer before the
+    message of an error.
     """
 
     @guarded
@@ -46,11 +46,11 @@ class Network(Chain):
     def accuracy(self, x, t):
         """The share of samples that are predicted correctly, from 0 to 1.
 
-        Predicts 1000 samples at a time, to save memory. A layer such as Dropout, which works
-        differently in training, has an attribute train_flg: during this call it is False.
+        A layer such as Dropout (chapter 6), which works differently in training, has an attribute
+        train_flg: during this call it is False.
         """
-        scores = self.predict_in_batches(x)
-        t = label_rows(t, scores)  # (N, C), with the largest entry at the right class
+        scores = self.predict_in_batches(x)  # as predict(x), but 1000 samples at a time
+        t = label_rows(t, scores)  # (N, C): class numbers become one-hot rows
         return np.mean(scores.argmax(axis=1) == t.argmax(axis=1))
 
     @guarded
@@ -58,18 +58,21 @@ class Network(Chain):
         """{"W1": dL/dW1, ...} by backpropagation, each in the shape of its parameter."""
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = self.lastLayer.backward(1)  # dL/dL = 1
-        *layers, first = reversed(self.layers.values())  # from the last layer back to the first
-        for layer in layers:
+        layers = list(self.layers.values())
+        for layer in reversed(layers[1:]):  # from the last layer back to the second
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        backward_without_dx(first, dout)  # first.backward(dout), but an Affine leaves out its dx
-        return self.gradients()  # {"W1": the dW of the first layer that learns, ...}
+        # The first layer's backward(dout), too. Nobody needs its dx, so an Affine leaves it out.
+        backward_without_dx(layers[0], dout)
+        return self.gradients()  # collects them: {"W1": the dW of Affine1, ...}
 
     @guarded
     def numerical_gradient(self, x, t):
-        """The same by central differences. The network must be in float64."""
+        """dL/dW1 and so on by central differences, to check gradient. Only in float64."""
 
+        # param, below, is the array that its layer uses. The function numerical_gradient, from
+        # gradient.py, changes one entry in it after the other, and so the loss changes.
         def loss(_):
-            return self.loss(x, t)  # the layers use param, which numerical_gradient changes
+            return self.loss(x, t)
 
         grads = {}
         for key, param in self.params.items():
