@@ -48,9 +48,9 @@ class Sigmoid:
 
     Let u = 1 + exp(-x), so out = 1 / u. Two derivatives, and the chain rule:
 
-    dout/du = -1 / u^2        (here dout/du is the derivative of out, not the dout below)
-    du/dx   = -exp(-x)
-    dout/dx = (-1 / u^2) * (-exp(-x)) = exp(-x) / u^2 = (1 / u) * (exp(-x) / u)
+    d(out)/du = -1 / u^2
+    du/dx     = -exp(-x)
+    d(out)/dx = (-1 / u^2) * (-exp(-x)) = exp(-x) / u^2 = (1 / u) * (exp(-x) / u)
 
     1 / u = out. And exp(-x) = u - 1, so exp(-x) / u = 1 - 1 / u = 1 - out. So
 

@@ -173,7 +173,9 @@ def files(name, parser):
                          "folder")  # fmt: skip
     elif path.exists() or path.is_symlink():
         found = [path]
-    elif not (found := [Path(each) for each in glob.glob(name)]):
+    else:
+        found = [Path(each) for each in glob.glob(name)]
+    if not found:
         parser.error(say("{name}: there is no such file", name=name) + how_to_copy(path))
     return [(each, why_not(each)) for each in sorted(found)]
 

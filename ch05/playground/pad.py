@@ -34,7 +34,7 @@ class Pad:
 
     def clear(self, digit=None):
         self.points = np.empty((0, 2))
-        self.digit = np.zeros((28, 28)) if digit is None else digit
+        self.digit = self.given = np.zeros((28, 28)) if digit is None else digit
 
     # The mouse
 
@@ -102,6 +102,8 @@ class Pad:
         tiny digit are no wider than those of a large one.
         """
         if self.digit.any():
+            if self.digit is self.given and not self.inked(self.points):
+                return self.digit.reshape(1, 784).copy()  # a test digit, as MNIST has it
             return centred(self.ink)
         points = self.points[np.isfinite(self.points[:, 0])]
         low, extent = points.min(axis=0), np.ptp(points, axis=0).max()
