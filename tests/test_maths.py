@@ -180,12 +180,11 @@ def test_affine_takes_images_and_dx_has_their_shape(shape):
 
 
 def test_affine_uses_the_arrays_it_is_given():
-    mine_W, mine_b, x = W.copy(), B.copy(), X.copy()
+    mine_W, mine_b = W.copy(), B.copy()
     layer = Affine(mine_W, mine_b)
     assert layer.W is mine_W and layer.b is mine_b and layer.dW is None and layer.db is None
     mine_b += 1  # what a training step does
-    assert_array_equal(layer.forward(x), np.add(OUT, 1))
-    assert layer.x is x
+    assert_array_equal(layer.forward(X), np.add(OUT, 1))
 
 
 def test_affine_makes_floats_of_one_dtype_of_its_parameters():
@@ -207,11 +206,14 @@ def test_gradients_of_one_backward_stay_when_the_next_comes():
     assert_array_equal(db, DB)
 
 
-def test_a_refused_x_leaves_what_forward_had_kept():
+def test_after_a_refused_x_backward_asks_for_forward_and_then_works_again():
     layer = affine()
     layer.forward(X)
     with pytest.raises(ValueError):
         layer.forward(np.zeros((2, 5)))
+    with pytest.raises(AttributeError, match="forward"):
+        layer.backward(DOUT)
+    layer.forward(X)
     assert_array_equal(layer.backward(DOUT), AFFINE_DX)
 
 

@@ -85,7 +85,7 @@ digits = x, t
 
 
 def notebook(times=1):
-    cells = {"times": times}
+    cells = {"__name__": "__main__", "times": times}
     exec(CELLS, cells)
     return cells
 
@@ -102,12 +102,14 @@ net.loss(x, t[:-1]) |
     ValueError | lastLayer: expected t of shape (4,) for class numbers or (4, 3) for rows, got (3,)
 net.loss(x[:1], t[0]) | ValueError | … (1,) … got one number; pass t.ravel()
 net.loss(x, np.random.rand(*x.shape)) |
-    ValueError | lastLayer: expected rows of t to be one-hot or probabilities, got other numbers; to
-    make rows sum to 1, pass t / t.sum(axis=1, keepdims=True)
+    ValueError | lastLayer: expected rows of t to be one-hot or probabilities, got other numbers; if
+    they are frequencies, pass t / t.sum(axis=1, keepdims=True)
 net.loss(x, t.astype(str)) |
-    TypeError | lastLayer: expected labels t as numbers, got words; names become numbers by
-    np.unique(t, return_inverse=True)[1]
-net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) | TypeError | expected labels … got words; …
+    TypeError | lastLayer: expected labels t as numbers, got words such as '0'; t.astype(float)
+    makes numbers of them
+net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) |
+    TypeError | expected labels t as numbers, got words; names become numbers by np.unique(t,
+    return_inverse=True)[1]
 net.accuracy(x, [None] + t.tolist()[1:]) |
     TypeError | expected labels t as numbers, got dtype object; convert it with np.array(..., float)
 net.loss(x, None) | TypeError | lastLayer: expected labels t as numbers, got NoneType
@@ -118,24 +120,23 @@ two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
 net.predict(x[0]) | ValueError | … (N, 3), got (3,); for a single sample pass x.reshape(1, -1)
 net.predict(x[:, :2]) | ValueError | Affine1: expected x of shape (N, 3), got (4, 2)
 net.loss(t, x) | ValueError | Affine1: expected x of shape (N, 3), got (4,); are x and t swapped?
-net.loss(x[:0], t[:0]) |
-    ValueError | lastLayer: expected scores (N, C) of one sample or more, got (0, 3)
+net.loss(x[:0], t[:0]) | ValueError | Affine1: expected at least one sample, got an empty batch
+SoftmaxWithLoss().forward(x[:0], t[:0]) |
+    ValueError | expected scores (N, C) of one sample or more, got (0, 3)
 net.accuracy([], []) | ValueError | expected at least one sample, got an empty batch
 big = np.ones((1500, 3)); big[1200, 1] = -np.inf; net.accuracy(big, np.zeros(1500)) |
     ValueError | expected finite numbers in x, got -inf at x[1200, 1]
 net.predict(x.astype(object)) | TypeError | expected an array of real numbers, got dtype object; …
 net.accuracy(x.astype(str), t) | TypeError | expected an array of real numbers, got dtype <U32; …
-TwoLayerNet(1, 10, 1).predict(np.linspace(-5, 5, 10)) |
-    ValueError | … (N, 1), got (10,); for N samples of one input each pass x.reshape(-1, 1)
 # A picture of one's own
 reader.predict(np.zeros((28, 28))) |
     ValueError | Affine1: expected x of shape (N, 784), got (28, 28); for a single sample pass
     x.reshape(1, -1), or from_photo(x) of dataset/photo.py for dark ink on white
 reader.accuracy(Image.new('L', (28, 28)), [3]) | ValueError | … got (28, 28); for a single …
 reader.predict(np.zeros((28, 28, 3), np.uint8)) |
-    ValueError | … got (28, 28, 3); for a picture pass from_photo(x) of dataset/photo.py
+    ValueError | … got (28, 28, 3); if x is a picture, pass from_photo(x) of dataset/photo.py
 reader.predict(np.zeros((784, 3))) | ValueError | … got (784, 3); samples are rows: pass x.T
-reader.predict(5) | ValueError | Affine1: expected x of shape (N, 784), got one number; …
+reader.predict(5) | ValueError | Affine1: expected x of shape (N, 784), got one number
 # Parameters: their keys
 net.params['w1'] | KeyError | expected one of ['W1', 'b1', 'W2', 'b2'], got 'w1'; did you mean 'W1'?
 net.params['W'] | KeyError | … got 'W'; did you mean 'W2'?
@@ -203,8 +204,8 @@ net.layers['A'] = Mine(params=[x], grads=[x]); net.params |
     self.W and self.dW, for instance
 wide = MultiLayerNet(3, [3] * 10, 3); vars(wide.layers['Affine1']).update(W1=x.copy(), dW1=None);
     wide.gradient(x, t) |
-    ValueError | lastLayer: expected a key for each parameter, got W11 for W1 of Affine1 and for W
-    of Affine11; rename one
+    ValueError | expected a key for each parameter, got W11 for W1 of Affine1 and for W of
+    Affine11; rename one
 net.layers['Relu1'] = late; net.params; net.gradient(x, t) |
     TypeError | Relu1: expected dW before backward too, got it only afterwards; write self.dW = None
     in __init__, or, if W isn't learnt, call it grad_W
@@ -249,15 +250,15 @@ net.layers['Relu1'] = Mine(backward=lambda self, dout: None); net.gradient(x, t)
 net.lastLayer = Mine(lambda self, x, t: None); net.loss(x, t) |
     TypeError | lastLayer: expected forward to return one number, got None; no return?
 net.lastLayer = Mine(lambda self, x, t: (x - t)**2); net.loss(x, x) |
-    TypeError | lastLayer: expected forward to return one number, got shape (4, 3); return its mean
+    TypeError | lastLayer: expected forward to return one number, got (4, 3); return its mean
 check_layer(Mine(lambda self, x: None), x) |
     TypeError | Mine: expected forward to return an array, …
 check_layer(Mine(backward=lambda self, dout: None), x) |
     ValueError | Mine: expected backward to compute dx of shape (4, 3), got nothing; a layer without
     dx can only stand first in a network, where check_gradient sees it
 net.layers['Relu1'] = Mine(backward=lambda self, dout: dout / 0); net.gradient(x, t) |
-    FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf; does it
-    divide by 0, as the derivative of a root does at 0?
+    FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf; it divides
+    by 0, or takes the log of 0
 Affine1.backward = lambda dout: dout; net.gradient(x, t) |
     ValueError | Affine1: expected backward to compute dW of shape (3, 3), got nothing
 Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, db=x[0]); net.gradient(x, t) |
@@ -269,10 +270,9 @@ line.gradient(x, t) |
     ValueError | Affine1: expected dout of shape (4, 1), as out has, got (4, 4); for scores of shape
     (4, 1) pass t.reshape(-1, 1)
 relu = Relu(); relu.forward(x); relu.backward(x.T) |
-    ValueError | expected dout of shape (4, 3), as out has, got (3, 4); dout is the dx of the next
-    layer
+    ValueError | expected dout of shape (4, 3), as out has, got (3, 4)
 net.loss(x, t); net.lastLayer.backward(x) |
-    ValueError | expected dout of shape (), as out has, got (4, 3); it is one number here
+    ValueError | expected dout of shape (), as out has, got (4, 3)
 net.lastLayer.backward() | AttributeError | SoftmaxWithLoss has no …; forward keeps it, …
 Relu().backward(x) | AttributeError | Relu has no out; forward keeps it, so call forward first
 # The chain
@@ -306,7 +306,8 @@ TwoLayerNet(3, 3, 3, dtype=int) | TypeError | expected dtype float32 or float64,
 log_softmax([1, np.nan]) | ValueError | expected finite numbers in x, got nan at x[1]
 sigmoid('1') | TypeError | expected an array of real numbers, got str
 cross_entropy_error(x, t) |
-    ValueError | expected y as rows of probabilities, got other numbers; use softmax(scores)
+    ValueError | expected y as rows of probabilities, got other numbers; if they are scores, use
+    softmax(scores)
 numerical_gradient(np.sum, np.array([1, 2], 'i8')) |
     TypeError | expected x as an array with dtype=np.float64, got an array of int64
 numerical_gradient(lambda W: 1.0, net.params) | TypeError | expected x as an array … got Params
@@ -318,7 +319,7 @@ numerical_gradient(lambda x: x[0]**2 + x[1]**2, np.ones((2, 324))) |
     TypeError | expected f(x) … got shape (324,); add it up by np.sum(...)
 numerical_gradient(lambda x: x.sum() > 0, x) | TypeError | expected f(x) … got bool
 numerical_gradient(lambda x: x.sum(dtype='f4'), x) | TypeError | expected f(x) … got float32
-numerical_gradient(lambda x: np.nan, x) |
+numerical_gradient(lambda x: np.nan if x[0, 0] > 3 else 1.0, x) |
     ValueError | expected f(x) to be finite, got nan where x[0, 0] is 3.0001
 numerical_gradient(np.sum, x * np.nan) | ValueError | expected numbers … in x, … got nan
 numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x.copy()) |
@@ -348,8 +349,8 @@ check_layer(Relu(), x + 0j) | TypeError | expected an array of real numbers, got
 check_layer(Mine(lambda self, x: x + np.inf), x) |
     ValueError | expected finite outputs, got a sum of …; pass other numbers
 check_layer(Mine(lambda self, x: x + np.random.rand()), x) |
-    ValueError | expected the same output for the same x, got another; draw the same random numbers
-    each time, and don't write into x
+    ValueError | expected the same output for the same x, got another; if it draws random numbers,
+    draw the same each time
 check_layer(Mine(lambda self, x: x.astype('f4')), x) |
     TypeError | Mine: expected forward to return float64 for float64, got float32, whose rounding
     would hide the differences
@@ -432,8 +433,7 @@ train(net, digits, digits, learning_rate=np.inf) | ValueError | … above 0, got
 train(net, digits, digits, iters_num=1e4) | ValueError | expected iters_num as a … got 10000.0
 train(net, digits, digits, batch_size=0) | ValueError | expected batch_size as a … got 0
 net.lastLayer = Mine(lambda self, x, t: np.nan); train(net, digits, digits) |
-    FloatingPointError | update 0: lastLayer: expected a finite loss, got nan; train with a smaller
-    learning rate
+    FloatingPointError | update 0: lastLayer: expected a finite loss, got nan from finite scores
 History(1).plot() | ValueError | expected the history of one update or more, got an empty one
 """
 
@@ -493,7 +493,7 @@ def test_a_mistake_is_answered_in_one_sentence_and_changes_nothing(
 
 @pytest.mark.parametrize("rate", ["1e300", "1e200"])
 def test_a_rate_too_large_stops_training_at_once_and_names_the_update(rate):
-    words = r"^update \d: (Affine\d|lastLayer): expected .*; train with a smaller learning rate$"
+    words = r"^update \d: (Affine\d|lastLayer): expected .* use a smaller learning rate$"
     with pytest.raises(FloatingPointError, match=words):
         exec(f"train(net, digits, digits, learning_rate={rate})", notebook())
 
@@ -535,8 +535,9 @@ new = TwoLayerNet(3, 3, 3, rng=0); train(new, digits, digits, iters_num=100, lea
     next to nothing; try a smaller learning rate, or more updates
 # Scores that depend on more than their sample
 net.layers['Relu1'] = Mine(lambda self, x: x - x.mean(axis=0)); net.accuracy(x, t) |
-    UserWarning | Relu1: expected the output for a sample to depend on nothing else, got another one
-    in a batch than alone; let forward look at self.train_flg, which accuracy sets to False, …
+    UserWarning | Relu1: expected the same output for a sample alone as in a batch, got another; if
+    it works differently in training, let forward look at self.train_flg, which accuracy sets to
+    False; or does a reshape mix samples?
 net.layers['Relu1'] = Mine(lambda self, x: x + np.random.randn(*x.shape)); net.accuracy(x, t) |
     UserWarning | Relu1: …
 """
@@ -647,6 +648,8 @@ WORKS = [
     ("net.note1 = 5; net.note1", 5),
     ("repr(Network({1: Relu()}, SoftmaxWithLoss())).count('Relu')", 1),
     ("Affine([[1, 2]], [3, 4]).forward([[5]])", [[8, 14]]),
+    ("Affine([[2.0]], [1.0]).forward([5, 6])", [[11], [13]]),  # samples of one number each
+    ("Affine1.W = np.eye(3, dtype=int); Affine1.forward(x / 2)[0]", [1.5, 0, 0]),
     ("MultiLayerNet(3, 2, 3).params['b1']", [0, 0]),
     ("TwoLayerNet(*np.int64([3, 3, 3])).params['b1']", [0, 0, 0]),
     ("flat = MultiLayerNet(3, [], 3); flat.params = {'W1': np.eye(3), 'b1': [0, 1, 0]}; "

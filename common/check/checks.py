@@ -16,7 +16,7 @@ from common.check.report import GradientReport
 from common.check.unseen import move, unseen, what_changes
 from common.guards.chain import check_is_layer, check_returned
 from common.guards.learnt import decide, find, find_parameters
-from common.guards.mistakes import as_finite, as_numbers, check_differentiable, kind, wrong
+from common.guards.mistakes import as_finite, as_numbers, check_differentiable, kind, number_of, wrong
 from common.guards.params import check_seen_before
 from common.guards.untouched import untouched
 from common.threads import threads_for
@@ -56,6 +56,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
             return network.loss(x, t)
 
         compare = Comparison("gradient", params, f, lambda: _gradient(network, x, t), **options)
+        number_of(f(), "the loss")
         check_repeatable(f, layers or {kind(network): network})
         report = report_of(compare, len(x))
         if layers:

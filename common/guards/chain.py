@@ -14,7 +14,7 @@ import numpy as np
 from common import files
 from common.guards.learnt import check_chain, decide, find, find_parameters, passing
 from common.guards.mistakes import (
-    as_finite, as_floats, as_numbers, check_differentiable, is_finite, kind, number_of, shape_of,
+    FLOATS, as_finite, as_floats, as_numbers, check_differentiable, is_finite, kind, number_of, shape_of,
     wrong, wrong_x,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
@@ -55,7 +55,8 @@ class Chain:
         """The dtype of the first parameter, shared by all parameters; float64 if there are none."""
         first = next(iter(self.layers.values()), None)
         if type(first).__module__ == "common.layers" and hasattr(first, "W"):
-            return first.W.dtype  # the usual case, quickly
+            if first.W.dtype in FLOATS:
+                return first.W.dtype  # the usual case, quickly
         for found in find_parameters(self.layers).values():
             check_parameters({"": found})
             return found.array.dtype
@@ -103,7 +104,11 @@ class Chain:
             batches = [x[i : i + size] for i in range(0, len(x), size)]
             if type(first).__module__ != "common.layers":  # it may write into x
                 batches = [batch.copy() for batch in batches]
-            scores = [np.array(self.predict(batch)) for batch in batches]  # it may use out again
+            try:
+                scores = [np.array(self.predict(each)) for each in batches]  # out may be used again
+            except ValueError:
+                as_finite(x, self.dtype)  # names the place in all of x
+                raise
             self.warn_if_mixed(x[:size], scores[0])
         return np.concatenate(scores)
 
@@ -226,9 +231,9 @@ class Chain:
                 if differ(x[: len(alone)], alone):
                     break
         warnings.warn(
-            f"{name}: expected the output for a sample to depend on nothing else, got another one "
-            "in a batch than alone; if it works differently in training, let forward look at "
-            "self.train_flg, which accuracy sets to False; a reshape may mix samples, too",
+            f"{name}: expected the same output for a sample alone as in a batch, got another; if it "
+            "works differently in training, let forward look at self.train_flg, which accuracy sets "
+            "to False; or does a reshape mix samples?",
             stacklevel=5,
         )
 
@@ -298,7 +303,8 @@ def found_in(traceback, layers):
     while traceback:
         frame, traceback = traceback.tb_frame, traceback.tb_next
         names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
-        place = places.get(id(frame.f_locals.get(names[0]))) if names else None
+        is_call = names and frame.f_globals.get("__name__") != "common.guards.learnt"  # the search
+        place = places.get(id(frame.f_locals.get(names[0]))) if is_call else None
         if place is not None:
             method = "backward" if "backward" in frame.f_code.co_name else "forward"
             return place, method, frame.f_locals.get(names[1], True) if names[1:] else True
@@ -372,7 +378,7 @@ def not_finite(name, layer, came, noted):
     hint = seen(noted)
     largest = max((np.abs(found.array).max() for found in find_parameters({name: layer}).values()), default=0)
     if not largest < 1e3:
-        hint += f"; its parameters are up to {largest:.3g}: if it has been training, with a smaller learning rate"
+        hint += f"; its parameters are up to {largest:.3g}: if it was trained, use a smaller learning rate"
     return wrong(FloatingPointError, "finite numbers from forward", came + hint, at=name)
 
 

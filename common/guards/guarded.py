@@ -84,7 +84,7 @@ def guarded_difference(numerical_gradient):
             return result
 
         try:
-            if x.size and f(x) != f(x):
+            if x.size and number_of(f(x), "f(x)") != number_of(f(x), "f(x)"):
                 hint = "if it draws random numbers, draw the same each time"
                 raise wrong(ValueError, "the same f(x) for the same x", "another", hint)
             grad = numerical_gradient(checked, x)

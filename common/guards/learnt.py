@@ -145,11 +145,12 @@ def learnt(layer, place):
     kept, names = kept_by(layer), []
     made = passing(layer)
     for name, value in kept.items():
-        if f"d{name}" not in kept or name in made or not is_gradient(kept[f"d{name}"]):
+        if f"d{name}" not in kept or name in made:
             continue
-        if isinstance(value, NUMBERS):
+        gradient = kept[f"d{name}"]
+        if isinstance(value, NUMBERS) and is_gradient(gradient):
             names.append(name)
-        elif isinstance(value, SEVERAL) and holds_arrays(value):
+        elif isinstance(value, SEVERAL) and holds_arrays(value) and not isinstance(gradient, int):
             came = f"a {kind(value)}; give each array a name: self.{name}0, self.d{name}0"
             raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
     if "grads" in kept and isinstance(kept.get("params"), SEVERAL) and len(kept["params"]):

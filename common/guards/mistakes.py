@@ -97,7 +97,7 @@ def as_floats(x, dtype=None):
     """x as an array in dtype; without one, float32 and float64 stay, and others become float64."""
     if type(x) is np.ndarray and (x.dtype is dtype or dtype is None and x.dtype in FLOATS):
         return x
-    x = as_numbers(x)
+    x, dtype = as_numbers(x), dtype if dtype in FLOATS else None  # a W in whole numbers
     return x.astype(dtype or (x.dtype if x.dtype in FLOATS else np.float64), copy=False)
 
 
@@ -146,9 +146,9 @@ def of_words(t):
     """What came, and a hint, for labels that are words."""
     numbers = [is_number(word) for word in t.ravel().tolist()]
     if all(numbers):
-        return f"words such as {short(str(t.flat[0]))}", "t.astype(float) makes numbers of them"
+        return f"words such as {short(t.item(0))}", "t.astype(float) makes numbers of them"
     if not numbers[0] and all(numbers[1:]) and len(numbers) > 1:
-        return f"{short(str(t.flat[0]))} and then numbers", "if it is the header of a table, leave it out"
+        return f"{short(t.item(0))} and then numbers", "if it is the header of a table, leave it out"
     return "words", "names become numbers by np.unique(t, return_inverse=True)[1]"
 
 
