@@ -394,7 +394,7 @@ train(net, digits, (t, x)) | ValueError | expected test_set as N … got (4,) an
 train(net, (x[:0], t[:0]), digits) | ValueError | expected train_set as N … got (0, 3) and (0,)
 train(net, (x[:, 0], t), digits) |
     ValueError | … got (4,) and (4,); if a sample is one number, pass x.reshape(-1, 1)
-train(net, (x.astype(str), t), digits) | TypeError | expected train_set as arrays of real …
+train(net, (x.astype(str), t), digits) | TypeError | expected x_train as numbers, got words such as '3.0'; pass x_train.astype(float)
 train(net, (np.where(x > 0, np.nan, x), t), digits) |
     ValueError | expected finite numbers in x_train, got nan at x_train[0, 0]; leave that sample
     out, or fill in a number
@@ -575,7 +575,7 @@ OPTIONS = [
     ("--plot p.xyz", "--plot: expected a name ending in .png, got 'p.xyz'"),
     ("--plot none/p.png", "--plot: expected a file to write, got 'none/p.png': No such"),
     ("--save text/w", "--save: expected a file to write, got 'text/w': Not a directory"),
-    ("--save= --no-plot", "--save: expected a file to write, got '': Is a d"),
+    ("--save= --no-plot", "--save: expected a file to write, got '': a folder"),
     ("--save x.png --plot x.png", "expected two names for --save and --plot, got x.png twice"),
     ("--save folder/../x.png --plot ./x.png", "expected two names for --save and --plot"),
     ("--load= --no-plot", ".: expected a .npz file"),
