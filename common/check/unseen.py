@@ -5,8 +5,8 @@ import copy
 
 import numpy as np
 
-from common.guards.learnt import find, is_float_array, is_plain, passing
-from common.guards.untouched import kept_by, members, untouched
+from common.guards.learnt import find, is_float_array, walk
+from common.guards.untouched import kept_by, untouched
 
 __all__ = ["move", "unseen", "what_changes"]
 
@@ -65,22 +65,12 @@ def move(array):
 
 def arrays_in(things):
     """[(name, array), ...] of the arrays of floats that things keep, and what they hold."""
-    found, seen = [], set()
+    found, seen = {}, set()
     for name, thing in things.items():
-        add_arrays(thing, name, found, seen)
-    return found
-
-
-def add_arrays(thing, path, found, seen):
-    for name, each in members(thing).items():
-        if id(each) in seen or name[1:] in passing(thing) or name == "._params":
-            continue
-        seen.add(id(each))
-        if is_float_array(each):
-            if each.flags.writeable:
-                found.append((path + name, each))
-        elif not is_plain(each):
-            add_arrays(each, path + name, found, seen)
+        for path, _, each in walk(thing, name, seen, lambda each: True):
+            if is_float_array(each) and each.flags.writeable:
+                found.setdefault(id(each), (path, each))
+    return [*found.values()]
 
 
 def what_changes(layers, f):

@@ -12,13 +12,12 @@ import warnings
 import numpy as np
 
 from common import files
-from common.guards.learnt import check_chain, decide, find, find_parameters, passing
+from common.guards.learnt import find, find_parameters, passing
 from common.guards.mistakes import (
-    FLOATS, as_finite, as_floats, as_numbers, check_differentiable, is_finite, kind, number_of, shape_of,
-    wrong, wrong_x,
+    FLOATS, as_finite, as_floats, as_numbers, check_differentiable, is_finite, kind, wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
-from common.guards.untouched import kept_by, untouched
+from common.guards.untouched import is_ours, kept_by, untouched
 
 __all__ = ["Chain", "backward_without_dx", "check_is_layer", "check_returned"]
 
@@ -54,9 +53,8 @@ class Chain:
     def dtype(self):
         """The dtype of the first parameter, shared by all parameters; float64 if there are none."""
         first = next(iter(self.layers.values()), None)
-        if type(first).__module__ == "common.layers" and hasattr(first, "W"):
-            if first.W.dtype in FLOATS:
-                return first.W.dtype  # the usual case, quickly
+        if is_ours(first) and hasattr(first, "W") and first.W.dtype in FLOATS:
+            return first.W.dtype  # the usual case, quickly
         for found in find_parameters(self.layers).values():
             check_parameters({"": found})
             return found.array.dtype
@@ -102,7 +100,7 @@ class Chain:
                     each.layer.train_flg = False
             first = next(iter(self.layers.values()))
             batches = [x[i : i + size] for i in range(0, len(x), size)]
-            if type(first).__module__ != "common.layers":  # it may write into x
+            if not is_ours(first):  # it may write into x
                 batches = [batch.copy() for batch in batches]
             try:
                 scores = [np.array(self.predict(each)) for each in batches]  # out may be used again
@@ -148,9 +146,7 @@ class Chain:
 
     def before_gradient(self, x):
         x = as_floats(x, self.dtype)
-        if not self.params.is_decided:
-            decide(self.layers, x)
-            self._params.search_again(self.layers)
+        self.params.decided(x)
         return x
 
     def after_gradient(self, x, gradients, noted):
@@ -201,7 +197,7 @@ class Chain:
         """The error for labels that accuracy can't use."""
         if len(x) == np.size(t) and self.is_plain():
             check_outputs(self, x, None, rows=True)
-        if not is_foreign(self.lastLayer):
+        if is_ours(self.lastLayer):
             return error
         t, columns, answers = np.asarray(t), np.shape(self.predict(x[:1]))[1:], "t"
         came = f"others: those of {kind(self.lastLayer)}"
@@ -241,11 +237,9 @@ class Chain:
 
     def __setattr__(self, name, value):
         if name == "layers":
-            if value or not hasattr(value, "items"):  # the book fills an empty one afterwards
-                check_chain(value)
-            for layer_name, layer in value.items():
+            for layer_name, layer in value.items() if hasattr(value, "items") else ():
                 check_is_layer(layer_name, layer)
-            if value:
+            if value or not hasattr(value, "items"):  # the book fills an empty one afterwards
                 find(value)
         elif name == "lastLayer":
             check_is_layer(name, value, last=True)
@@ -273,10 +267,6 @@ class Chain:
 
 def has_flag(layer):
     return hasattr(layer, "train_flg")
-
-
-def is_foreign(layer):
-    return type(layer).__module__ != "common.layers"
 
 
 def backward_without_dx(layer, dout):

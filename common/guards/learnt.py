@@ -19,13 +19,13 @@ import numpy as np
 
 from common.guards.mistakes import kind, wrong
 from common.guards.untouched import (
-    SEVERAL, in_class, is_foreign, kept_by, members, same, untouched,
+    SEVERAL, in_class, is_foreign, is_ours, kept_by, members, same, untouched,
 )  # fmt: skip
 
-__all__ = ["Found", "Parameter", "check_chain", "decide", "find", "find_parameters", "outline"]
+__all__ = ["Found", "Parameter", "decide", "find", "find_parameters", "is_float_array", "walk"]
 
 NUMBERS = (np.ndarray, np.floating, float, int)
-QUICK = (np.ndarray, float, np.float64, np.float32, int, bool, str, type(None))
+QUICK = (type(None), bool, int, float, str, np.float64, np.float32)
 
 
 class Found(NamedTuple):
@@ -73,6 +73,41 @@ def with_keys(found):
 # The search
 
 
+def walk(thing, path, seen, into):
+    """(path, what it stands in, itself) for all that thing holds, and that forward leaves in place.
+
+    path is such as "L2.parts[0]". The walk goes on into each for which into(each) is True, once:
+    seen are the ids of those where it was.
+    """
+    made = passing(thing)
+    for name, each in members(thing).items():
+        if type(each) in QUICK or name[1:] in made or name == "._params" or is_foreign(each):
+            continue
+        yield path + name, thing, each
+        if id(each) not in seen and into(each):
+            seen.add(id(each))
+            yield from walk(each, path + name, seen, into)
+
+
+def layers_in(thing, path=""):
+    """walk for the layers that thing holds itself, or in lists and other objects.
+
+    It doesn't go on into these layers, nor into another network, perhaps a frozen one.
+    """
+    for step in walk(thing, path, {id(thing)}, is_no_layer):
+        if is_layer(step[2]):
+            yield step
+
+
+def is_layer(thing):
+    return hasattr(thing, "forward") and hasattr(thing, "backward")
+
+
+def is_no_layer(thing):
+    is_array = type(thing) is np.ndarray and not thing.dtype.hasobject
+    return not is_array and not is_layer(thing) and not hasattr(thing, "lastLayer")
+
+
 def find(layers, known=()):
     """[Found, ...]: each layer of the chain, followed by those that it holds.
 
@@ -80,33 +115,22 @@ def find(layers, known=()):
     use what forward kept for the other place.
     """
     check_chain(layers)
+    # Where a layer was found first. None is for the chain itself: every layer may refer to it.
     found, first = [], {id(layer): None for layer in [*layers.values(), *known]}
-    for place, layer in layers.items():
+
+    def add(place, layer, path, holders):
         found.append(Found(place, layer, learnt(layer, place)))
-        look_into(layer, place, place, [id(layer)], [id(layer)], found, first)
-    return found
-
-
-def look_into(thing, place, path, around, holders, found, first):
-    """Append to found the layers that thing holds, one inside another.
-
-    path says where thing is, such as "L2.parts[0]". around and holders are the objects and the
-    layers around, as ids. first[id] is where a layer was found first: path, holders, and the object
-    in which it stands. It is None for layers of the chain itself, to which every layer may refer.
-    """
-    for name, each in members(thing).items():
-        if is_plain(each) or id(each) in around:
-            continue
-        if name[1:] in passing(thing) or not is_layer(each) and hasattr(each, "lastLayer"):
-            continue  # made by forward, or another network, perhaps a frozen one
-        here, inside = (path + name, holders, id(thing)), holders
-        if is_layer(each):
+        for path, thing, each in () if is_ours(layer) else layers_in(layer, path):
+            here = path, holders, id(thing)
             if id(each) in first:
                 check_one_place(first[id(each)], here)
-                continue
-            first[id(each)], inside = here, [*holders, id(each)]
-            found.append(Found(place, each, learnt(each, place)))
-        look_into(each, place, path + name, [*around, id(each)], inside, found, first)
+            else:
+                first[id(each)] = here
+                add(place, each, path, [*holders, id(each)])
+
+    for place, layer in layers.items():
+        add(place, layer, place, [id(layer)])
+    return found
 
 
 def check_one_place(first, here):
@@ -127,37 +151,26 @@ def check_one_place(first, here):
         raise wrong(ValueError, "a layer of its own", came, at=again)
 
 
-def is_plain(thing):
-    """Is there nothing to look for in it? (An array may hold objects.)"""
-    quick = type(thing) in QUICK and not getattr(thing, "dtype", np.dtype(float)).hasobject
-    return quick or is_foreign(thing)
-
-
-def is_layer(thing):
-    return hasattr(thing, "forward") and hasattr(thing, "backward")
-
-
 def learnt(layer, place):
     """The names of a layer's own parameters.
 
     TypeError if it keeps what looks as if it were learnt, and can't be.
     """
-    kept, names = kept_by(layer), []
-    made = passing(layer)
+    kept, names, made = kept_by(layer), [], passing(layer)
     for name, value in kept.items():
         if f"d{name}" not in kept or name in made:
             continue
         gradient = kept[f"d{name}"]
         if isinstance(value, NUMBERS) and is_gradient(gradient):
             names.append(name)
-        elif isinstance(value, SEVERAL) and holds_arrays(value) and not isinstance(gradient, int):
+        elif holds_arrays(value) and not isinstance(gradient, int):
             came = f"a {kind(value)}; give each array a name: self.{name}0, self.d{name}0"
             raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
     if "grads" in kept and isinstance(kept.get("params"), SEVERAL) and len(kept["params"]):
         came = "them in the lists params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
     for name, value in in_class(type(layer)):
-        is_array = is_float_array(value) or isinstance(value, SEVERAL) and holds_arrays(value)
+        is_array = is_float_array(value) or holds_arrays(value)
         if name not in kept and (hasattr(layer, f"d{name}") if is_array else is_layer(value)):
             what = "parameter" if is_array else "layer"
             came = f"it in the class, which all its objects share; write self.{name} in __init__"
@@ -175,48 +188,25 @@ def is_float_array(value):
 
 
 def holds_arrays(several):
-    return any(map(is_float_array, several.values() if isinstance(several, dict) else several))
+    values = several.values() if isinstance(several, dict) else several
+    return isinstance(several, SEVERAL) and any(map(is_float_array, values))
 
 
 def check_chain(layers):
-    """No layer at all, or one in two places?"""
+    """No layer at all, one in two places, or two of nearly one name?"""
     if not hasattr(layers, "items"):
         raise wrong(TypeError, "layers as an OrderedDict of name: layer", kind(layers))
     if not layers:
         hint = "set network.layers first, or keep params = network.params before you empty it"
         raise wrong(ValueError, "at least one layer in network.layers", "none", hint)
-    names = {}
+    places, names = {}, {}
     for name, layer in layers.items():
-        if (first := names.setdefault(id(layer), name)) is not name:
+        if (first := places.setdefault(id(layer), name)) is not name:
             came = f"that of {first} again; make a second one"
             raise wrong(ValueError, "a layer of its own", came, at=name)
-        like = [other for other in layers if str(other).lower() == str(name).lower()]
-        if like[1:]:
-            hint = f"did you mean {like[0]!r}?"
-            raise wrong(ValueError, f"another name than {like[0]!r}", f"{like[1]!r} beside it", hint)
-
-
-def outline(layers):
-    """All that the search depends on, in a list: is it the same, there is nothing new to find."""
-    seen = []
-    for place, layer in layers.items():
-        seen += place, layer
-        if type(layer).__module__ != "common.layers":
-            add_outline(layer, seen, {id(layer)})
-    return seen
-
-
-def add_outline(thing, seen, ids):
-    kept = kept_by(thing)
-    seen += [type(each) for name, each in kept.items() if f"d{name}" in kept]
-    held = [*kept.items()] if type(thing) not in SEVERAL else [*members(thing).items()]
-    for name, each in held:
-        seen.append(name)
-        if not is_plain(each) and id(each) not in ids:
-            ids.add(id(each))
-            seen.append(each)
-            if not hasattr(each, "lastLayer"):
-                add_outline(each, seen, ids)
+        if (like := names.setdefault(str(name).lower(), name)) is not name:
+            hint = f"did you mean {like!r}?"
+            raise wrong(ValueError, f"another name than {like!r}", f"{name!r} beside it", hint)
 
 
 # What forward makes anew
@@ -253,32 +243,62 @@ def decide(layers, x):
     of the old one. If forward leaves it there, it is learnt. If not, and the output is the same, it
     is made anew from x. Else it is made from the old one, which is refused.
     """
-    found, things = find(layers), layers.values()
+    found = find(layers)
     if not any(f"d{name}" in kept_by(layer) for _, layer, _ in found for name in kept_by(layer)):
         return
-    before = {id(each): each.copy() for _, layer, _ in found for _, each in arrays_of(layer)}
+    before = {id(each): each.copy() for _, layer, _ in found for each in arrays_of(layer).values()}
+
+    def is_doubtful(layer, name, now):
+        if name in kept_by(layer).get("_learnt", ()):
+            return False
+        if name in written_first(type(layer)):
+            return f"d{name}" in kept_by(layer)
+        return id(now) not in before or not np.array_equal(before[id(now)], now, equal_nan=True)
+
     try:
-        with untouched(*things):
-            out = forward(layers, x)
+        with untouched(*layers.values()):
+            out, once = forward(layers, x), held_in(found)
             doubtful = [
                 (place, layer, name, now)
                 for place, layer, _ in found
-                for name, now in arrays_of(layer)
-                if name not in kept_by(layer).get("_learnt", {})
-                and (f"d{name}" in kept_by(layer) if name in written_first(type(layer))
-                     else not equal(before.get(id(now)), now))
+                for name, now in arrays_of(layer).items()
+                if is_doubtful(layer, name, now)
             ]
-            once = [(layer, name, inside) for _, layer, _ in found for name, inside in layers_in(layer)]
             forward(layers, x)
-            twice = [inside for _, layer, _ in found for _, inside in layers_in(layer)]
-        verdicts = [trial(layers, x, out, *each) for each in doubtful]
-    except Exception as error:
-        if hasattr(error, "place"):
-            raise
+            twice = held_in(found)
+    except Exception:
         return  # the call that follows will fail too, and say why
-    verdicts += [(*each[:2], False) for each, inside in zip(once, twice) if not same(each[2], inside)]
-    for layer, name, is_learnt in verdicts:
-        vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: is_learnt}
+    for (layer, name, held), (_, _, again) in zip(once, twice):
+        if not same(held, again):  # forward makes these layers anew
+            write_down(layer, name, False)
+    for each in doubtful:
+        trial(layers, x, out, *each)
+
+
+def write_down(layer, name, is_learnt):
+    vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: is_learnt}
+
+
+def trial(layers, x, out, place, layer, name, now):
+    """Write down whether this array is learnt, or raise an error."""
+    moved, was = now + 0.01 * (1 + np.abs(now)), kept_by(layer).get(name)
+    numbers = moved.copy()
+    try:
+        with untouched(*layers.values()):
+            setattr(layer, name, moved)
+            same_output = np.array_equal(forward(layers, x), out)
+            stays = getattr(layer, name) is moved
+    except Exception:
+        return
+    if same_output and not np.array_equal(moved, numbers):  # forward writes into it
+        stays = False
+    if stays and not is_float_array(was):
+        came = "it only in forward; build it in __init__"
+        raise wrong(TypeError, f"{name} from the start", came, at=place)
+    if not stays and is_float_array(was) and not same_output:
+        came = f"another one made from it; if {name} isn't learnt, call its gradient grad_{name}"
+        raise wrong(TypeError, f"forward to leave {name} in place", came, at=place)
+    write_down(layer, name, stays)
 
 
 def forward(layers, x):
@@ -288,44 +308,15 @@ def forward(layers, x):
     return x
 
 
-def trial(layers, x, out, place, layer, name, now):
-    """(layer, name, is it learnt?), or an error."""
-    was = kept_by(layer).get(name)
-    moved = now + 0.01 * (1 + np.abs(now))
-    numbers = moved.copy()
-    with untouched(*layers.values()):
-        setattr(layer, name, moved)
-        other = forward(layers, x)
-        same_output = np.array_equal(other, out)
-        stays = getattr(layer, name) is moved
-        stays = stays and not (same_output and not np.array_equal(moved, numbers))  # written into
-    if stays and not is_float_array(was):
-        error = wrong(TypeError, f"{name} from the start", "it only in forward; build it in __init__",
-                      at=place)  # fmt: skip
-    elif not stays and is_float_array(was) and not same_output:
-        came = f"another one made from it; if {name} isn't learnt, call its gradient grad_{name}"
-        error = wrong(TypeError, f"forward to leave {name} in place", came, at=place)
-    else:
-        return layer, name, stays
-    error.place = place
-    raise error
-
-
 def arrays_of(layer):
-    """(name, array) of the arrays of floats that a layer keeps."""
-    return [(name, each) for name, each in kept_by(layer).items() if is_float_array(each)]
+    """{name: array} of the arrays of floats that a layer keeps."""
+    return {name: each for name, each in kept_by(layer).items() if is_float_array(each)}
 
 
-def equal(array, other):
-    return array is not None and np.array_equal(array, other, equal_nan=True)
-
-
-def layers_in(layer):
-    """(name of an attribute, the layers in it) for each attribute."""
-    held = []
-    for name, value in kept_by(layer).items():
-        inside = []
-        with contextlib.suppress(ValueError, TypeError):  # what they hold may be refused
-            look_into({name: value}, "", "", [id(layer)], [id(layer)], inside, {})
-        held.append((name, [each.layer for each in inside]))
-    return held
+def held_in(found):
+    """[(layer, name, the layers in this attribute), ...]."""
+    return [
+        (layer, name, [each for _, _, each in layers_in([value])])
+        for _, layer, _ in found
+        for name, value in kept_by(layer).items()
+    ]

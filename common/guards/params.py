@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from common.guards.learnt import find, is_gradient, outline, with_keys
+from common.guards.learnt import decide, find, is_gradient, with_keys
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
-from common.guards.untouched import same
+from common.guards.untouched import is_ours, same
 
 __all__ = ["Params", "check_gradient_shape", "check_no_parameters", "check_parameters"]
 
@@ -24,32 +24,34 @@ class Params(dict):
     numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = ("_layers", "_seen", "_outline", "_found", "_parameters", "_checked", "_last",
-                 "is_decided")  # fmt: skip
+    __slots__ = "_layers", "_seen", "_found", "_parameters", "_arrays", "_last", "_is_decided"
 
     def __init__(self):
-        self._layers, self._seen, self._outline, self._found = {}, {}, None, []
-        self._parameters, self._checked, self._last = {}, {}, {}
-        self.is_decided = False  # has forward been called, to see what it leaves in place?
+        self._layers, self._seen = {}, []  # the layers, and what they were at the last look
+        self._found, self._parameters, self._is_decided = [], {}, False
+        self._arrays, self._last = [], {}  # parameters as checked, and gradients as given out
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
-        now = outline(layers)
-        if self._outline is None or not alike(now, self._outline):
+        now = [*layers, *layers.values()]
+        if not same(now, self._seen) or not all(map(is_ours, layers.values())):
             found = find(layers)
             check_same_names(found, self._found)
-            self._outline, self._found, self._parameters = now, found, with_keys(found)
-            self.is_decided = all(type(layer).__module__ == "common.layers" for layer in layers.values())
+            if [each[1:] for each in found] != [each[1:] for each in self._found]:
+                self._is_decided = all(map(is_ours, layers.values()))
+            self._found, self._parameters = found, with_keys(found)
             dict.clear(self)
-        self._layers, self._seen = layers, dict(layers)
+        self._layers, self._seen = layers, now
         for key, (_, layer, name) in self._parameters.items():
             dict.__setitem__(self, key, getattr(layer, name))
         return self
 
-    def search_again(self, layers):
-        """Once it has been decided what forward leaves in place."""
-        self._outline, self._found = None, []
-        self.up_to_date(layers).is_decided = True
+    def decided(self, x):
+        """Before the first gradient forward is called, to see what it leaves in place."""
+        if not self._is_decided:
+            decide(self._layers, x)
+            self._found = []
+            self.up_to_date(self._layers)._is_decided = True
 
     def gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers.
@@ -57,22 +59,19 @@ class Params(dict):
         Some layers write into the same array again. The caller gets a copy then, so that no later
         call changes what it has.
         """
-        if not same([*self.values()], [*self._checked.values()]):
+        if not same([*self.values()], self._arrays):
             check_parameters(self._parameters)
-            self._checked = dict(self)
+            self._arrays = [*self.values()]
         gradients, last = {}, self._last
-        for key, (place, layer, name) in self._parameters.items():
-            gradient = getattr(layer, "d" + name)
-            shape = self[key].shape
-            if getattr(gradient, "shape", None) != shape or gradient.dtype.kind != "f":
-                check_gradient_shape(place, name, gradient, shape)
-            if type(layer).__module__ == "common.layers":  # a new array each time
-                gradients[key] = gradient
-                continue
-            is_new = type(gradient) is np.ndarray and gradient.base is None
-            is_new = is_new and last.get(key, gradient) is not gradient
-            gradients[key] = gradient if is_new else np.array(gradient)
-            last[key] = gradient
+        for (key, array), (place, layer, name) in zip(self.items(), self._parameters.values()):
+            gradients[key] = gradient = getattr(layer, "d" + name)
+            if getattr(gradient, "shape", None) != array.shape or gradient.dtype.kind != "f":
+                check_gradient_shape(place, name, gradient, array.shape)
+            if not is_ours(layer):  # ours make a new array each time
+                is_view = type(gradient) is not np.ndarray or gradient.base is not None
+                if is_view or last.get(key) is gradient or key not in last:
+                    gradients[key] = np.array(gradient)
+                last[key] = gradient
         return gradients
 
     def __setitem__(self, key, values):
@@ -80,8 +79,8 @@ class Params(dict):
             self.update({key: values})  # a copy takes its place
         else:  # params[key] -= step has changed it already
             place, layer, name = self._parameters[key]
-            replaced = self._layers.get(place) is not self._seen[place]
-            if replaced or getattr(layer, name, None) is not values:
+            is_there = same([*self._layers, *self._layers.values()], self._seen)
+            if not is_there or getattr(layer, name, None) is not values:
                 came = "an older one; read network.params again"
                 expected = "the array that its layer has now"
                 raise wrong(RuntimeError, expected, came, at=f"params[{key!r}]")
@@ -90,7 +89,10 @@ class Params(dict):
         """Set several, or none of them if one is refused."""
         self.up_to_date(self._layers)
         values = dict(values, **more)
-        check_kept(values, self)
+        for key, value in values.items():
+            if key in self and value is self[key]:
+                came = "the network's own array, which training changes; keep network.params.copy()"
+                raise wrong(ValueError, "numbers that were kept", came, at=f"params[{key!r}]")
         new = {key: as_values(key, value, self[key]) for key, value in values.items()}
         for key, array in new.items():
             _, layer, name = self._parameters[key]
@@ -130,21 +132,6 @@ class Params(dict):
 
 
 # What is refused
-
-
-def alike(outline, before):
-    """The same layers, with the same names? (== may be a layer's own.)"""
-    return len(outline) == len(before) and all(
-        a is b or type(a) is str and a == b for a, b in zip(outline, before)
-    )
-
-
-def check_kept(values, params):
-    """Were these values kept, or are they the network's own arrays, as training has left them?"""
-    own = [key for key, value in values.items() if key in params and value is params[key]]
-    if own:
-        came = "the network's own array, which training changes; keep network.params.copy()"
-        raise wrong(ValueError, "numbers that were kept", came, at=f"params[{own[0]!r}]")
 
 
 def check_same_names(found, before):

@@ -10,7 +10,7 @@ import numpy as np
 
 from common.files import ctrl_c_later
 
-__all__ = ["untouched", "SEVERAL", "in_class", "kept_by", "members"]
+__all__ = ["SEVERAL", "in_class", "is_foreign", "is_ours", "kept_by", "members", "same", "untouched"]
 
 SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
 RANDOM = (np.random.Generator, np.random.RandomState)
@@ -39,38 +39,32 @@ def remember(thing, kept):
     """kept[id(thing)] puts thing back. The same for all that it holds."""
     if id(thing) in kept or is_foreign(thing) or hasattr(thing, "up_to_date"):
         return  # network.params is brought up to date whenever it is read
-    is_ours = type(thing).__module__ == "common.layers"
     if isinstance(thing, np.ndarray) and thing.dtype != object:
         if thing.flags.writeable:
             kept[id(thing)] = functools.partial(thing.__setitem__, ..., thing.copy())
-        return
-    if isinstance(thing, RANDOM):
+    elif isinstance(thing, RANDOM):
         source = getattr(thing, "bit_generator", None) or thing._bit_generator
         kept[id(thing)] = functools.partial(setattr, source, "state", source.state)
-        return
-    kept[id(thing)] = functools.partial(put_back, thing, copy_of(thing), dict(kept_by(thing)))
-    if is_ours:  # of theirs, only the parameters are ever written into
-        for name in ("W", "b"):
-            remember(kept_by(thing).get(name), kept)
-        return
-    kept.setdefault("np.random", functools.partial(np.random.set_state, np.random.get_state()))
-    for each in members(thing).values():
-        remember(each, kept)
+    else:
+        kept[id(thing)] = functools.partial(put_back, thing, copy_of(thing), dict(kept_by(thing)))
+        held = members(thing)
+        if is_ours(thing):  # of what our layers keep, only the parameters are ever written into
+            held = {name: held[name] for name in (".W", ".b") if name in held}
+        else:
+            state = np.random.get_state()
+            kept.setdefault("np.random", functools.partial(np.random.set_state, state))
+        for each in held.values():
+            remember(each, kept)
 
 
 def put_back(thing, items, attributes):
-    kept = kept_by(thing)
     if items is not None and not same(items, copy_of(thing)):
-        if isinstance(thing, list):
-            thing[:] = items
-        else:
-            thing.clear()
-            (thing.extend if isinstance(thing, deque) else thing.update)(items)
-    for name in [name for name in kept if name not in attributes]:
+        thing.clear()
+        (thing.update if isinstance(thing, dict) else thing.extend)(items)
+    kept = kept_by(thing)
+    for name in kept.keys() - attributes.keys():
         del kept[name]
-    for name, value in attributes.items():
-        if kept.get(name, kept) is not value:
-            kept[name] = value
+    kept.update(attributes)
 
 
 def copy_of(thing):
@@ -87,6 +81,11 @@ def same(items, others):
 
 
 # What an object holds
+
+
+def is_ours(thing):
+    """Is it a layer of common/layers.py? These are known: they keep W, b and what backward needs."""
+    return type(thing).__module__ == "common.layers"
 
 
 def members(thing):
