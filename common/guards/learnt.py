@@ -238,38 +238,45 @@ def passing(thing):
 def written_first(cls):
     """The attributes that forward of this class writes before it reads them."""
     first = {}
+    for step in steps(cls, "forward", set()):
+        first.setdefault(step.argval, step.opname)
+    return {name for name, opname in first.items() if opname == "STORE_ATTR"}
+
+
+def steps(cls, method, seen):
+    """What a method does with attributes, in order, and what the methods do that it calls."""
+    seen.add(method)
     for each in cls.__mro__:
-        code = getattr(inspect.unwrap(vars(each).get("forward", len)), "__code__", None)
+        code = getattr(inspect.unwrap(vars(each).get(method, len)), "__code__", None)
         for step in dis.get_instructions(code) if code else ():
             if "_ATTR" in step.opname or step.opname == "LOAD_METHOD":
-                first.setdefault(step.argval, step.opname)
-    return {name for name, opname in first.items() if opname == "STORE_ATTR"}
+                if inspect.isfunction(getattr(cls, step.argval, None)) and step.argval not in seen:
+                    yield from steps(cls, step.argval, seen)
+                yield step
 
 
 def decide(layers, x):
     """Call forward with x, to see what it leaves in place. Afterwards all is as before.
 
-    This is needed where the code doesn't tell. Then another array, a little moved, takes the place
-    of the old one. If forward leaves it there, it is learnt. If not, and the output is the same, it
+    For each array with a gradient beside it: another array, a little moved, takes the place of the
+    old one. If forward leaves it there, it is learnt. If not, and the output is the same, it
     is made anew from x. Else it is made from the old one, which is refused.
     """
     found, things = find(layers), layers.values()
-    if not any(f"d{name}" in kept_by(layer) for _, layer, _ in found for name in kept_by(layer)):
+    if not any(name.startswith("d") for _, layer, _ in found for name in kept_by(layer)):
         return
-    before = {id(each): each.copy() for _, layer, _ in found for _, each in arrays_of(layer)}
     try:
         with untouched(*things):
-            out = forward(layers, x)
+            forward(layers, x)  # it may build what it keeps
             doubtful = [
                 (place, layer, name, now)
                 for place, layer, _ in found
                 for name, now in arrays_of(layer)
-                if name not in kept_by(layer).get("_learnt", {})
-                and (f"d{name}" in kept_by(layer) if name in written_first(type(layer))
-                     else not equal(before.get(id(now)), now))
+                if type(layer).__module__ != "common.layers" and f"d{name}" in kept_by(layer)
+                and name not in kept_by(layer).get("_learnt", {})
             ]
             once = [(layer, name, inside) for _, layer, _ in found for name, inside in layers_in(layer)]
-            forward(layers, x)
+            out = forward(layers, x)
             twice = [inside for _, layer, _ in found for _, inside in layers_in(layer)]
         verdicts = [trial(layers, x, out, *each) for each in doubtful]
     except Exception as error:
@@ -294,6 +301,7 @@ def trial(layers, x, out, place, layer, name, now):
     moved = now + 0.01 * (1 + np.abs(now))
     numbers = moved.copy()
     with untouched(*layers.values()):
+        forward(layers, x)
         setattr(layer, name, moved)
         other = forward(layers, x)
         same_output = np.array_equal(other, out)
@@ -314,10 +322,6 @@ def trial(layers, x, out, place, layer, name, now):
 def arrays_of(layer):
     """(name, array) of the arrays of floats that a layer keeps."""
     return [(name, each) for name, each in kept_by(layer).items() if is_float_array(each)]
-
-
-def equal(array, other):
-    return array is not None and np.array_equal(array, other, equal_nan=True)
 
 
 def layers_in(layer):

@@ -24,12 +24,11 @@ class Params(dict):
     numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = ("_layers", "_seen", "_outline", "_found", "_parameters", "_checked", "_last",
-                 "is_decided")  # fmt: skip
+    __slots__ = ("_layers", "_seen", "_outline", "_found", "_parameters", "_checked", "is_decided")  # fmt: skip
 
     def __init__(self):
         self._layers, self._seen, self._outline, self._found = {}, {}, None, []
-        self._parameters, self._checked, self._last = {}, {}, {}
+        self._parameters, self._checked = {}, {}
         self.is_decided = False  # has forward been called, to see what it leaves in place?
 
     def up_to_date(self, layers):
@@ -37,7 +36,8 @@ class Params(dict):
         now = outline(layers)
         if self._outline is None or not alike(now, self._outline):
             found = find(layers)
-            check_same_names(found, self._found)
+            if self.is_decided:
+                check_same_names(found, self._found)
             self._outline, self._found, self._parameters = now, found, with_keys(found)
             self.is_decided = all(type(layer).__module__ == "common.layers" for layer in layers.values())
             dict.clear(self)
@@ -54,25 +54,20 @@ class Params(dict):
     def gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers.
 
-        Some layers write into the same array again. The caller gets a copy then, so that no later
-        call changes what it has.
+        A layer of one's own may write into the same array again. So the caller gets a copy, which no
+        later call changes.
         """
         if not same([*self.values()], [*self._checked.values()]):
             check_parameters(self._parameters)
             self._checked = dict(self)
-        gradients, last = {}, self._last
+        gradients = {}
         for key, (place, layer, name) in self._parameters.items():
             gradient = getattr(layer, "d" + name)
             shape = self[key].shape
             if getattr(gradient, "shape", None) != shape or gradient.dtype.kind != "f":
                 check_gradient_shape(place, name, gradient, shape)
-            if type(layer).__module__ == "common.layers":  # a new array each time
-                gradients[key] = gradient
-                continue
-            is_new = type(gradient) is np.ndarray and gradient.base is None
-            is_new = is_new and last.get(key, gradient) is not gradient
+            is_new = type(layer).__module__ == "common.layers"  # a new array each time
             gradients[key] = gradient if is_new else np.array(gradient)
-            last[key] = gradient
         return gradients
 
     def __setitem__(self, key, values):
