@@ -99,9 +99,8 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         for key, each in _parameters(layer).items():
             if key not in arrays:
                 check_seen_before(name, each.name)
-        # What another layer learns, to which this one only refers, isn't its own to compute.
-        found = {k: p for k, p in found.items() if p.layer is layer or p.gradient is not None}
-        arrays = {key: arrays[key] for key in [*found, "x"]}
+            if each.layer is not layer and each.gradient is None:  # another one's, to which it refers
+                del found[key], arrays[key]
         dout = np.asarray(rng.standard_normal(out.shape))
 
         def backprop():

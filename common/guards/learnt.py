@@ -228,44 +228,46 @@ def passing(thing):
 def written_first(cls):
     """The attributes that forward of this class writes before it reads them."""
     first = {}
+    for step in steps(cls, "forward", set()):
+        first.setdefault(step.argval, step.opname)
+    return {name for name, opname in first.items() if opname == "STORE_ATTR"}
+
+
+def steps(cls, method, seen):
+    """What a method does with attributes, in order, and what the methods do that it calls."""
+    seen.add(method)
     for each in cls.__mro__:
-        code = getattr(inspect.unwrap(vars(each).get("forward", len)), "__code__", None)
+        code = getattr(inspect.unwrap(vars(each).get(method, len)), "__code__", None)
         for step in dis.get_instructions(code) if code else ():
             if "_ATTR" in step.opname or step.opname == "LOAD_METHOD":
-                first.setdefault(step.argval, step.opname)
-    return {name for name, opname in first.items() if opname == "STORE_ATTR"}
+                if inspect.isfunction(getattr(cls, step.argval, None)) and step.argval not in seen:
+                    yield from steps(cls, step.argval, seen)
+                yield step
 
 
 def decide(layers, x):
     """Call forward with x, to see what it leaves in place. Afterwards all is as before.
 
-    This is needed where the code doesn't tell. Then another array, a little moved, takes the place
-    of the old one. If forward leaves it there, it is learnt. If not, and the output is the same, it
+    For each array with a gradient beside it: another array, a little moved, takes the place of the
+    old one. If forward leaves it there, it is learnt. If not, and the output is the same, it
     is made anew from x. Else it is made from the old one, which is refused.
     """
     found = find(layers)
-    if not any(f"d{name}" in kept_by(layer) for _, layer, _ in found for name in kept_by(layer)):
+    if not any(name.startswith("d") for _, layer, _ in found for name in kept_by(layer)):
         return
-    before = {id(each): each.copy() for _, layer, _ in found for each in arrays_of(layer).values()}
-
-    def is_doubtful(layer, name, now):
-        if name in kept_by(layer).get("_learnt", ()):
-            return False
-        if name in written_first(type(layer)):
-            return f"d{name}" in kept_by(layer)
-        return id(now) not in before or not np.array_equal(before[id(now)], now, equal_nan=True)
-
     try:
         with untouched(*layers.values()):
-            out, once = forward(layers, x), held_in(found)
+            forward(layers, x)  # it may build what it keeps
             doubtful = [
                 (place, layer, name, now)
                 for place, layer, _ in found
                 for name, now in arrays_of(layer).items()
-                if is_doubtful(layer, name, now)
+                if not is_ours(layer)
+                and f"d{name}" in kept_by(layer)
+                and name not in kept_by(layer).get("_learnt", ())
             ]
-            forward(layers, x)
-            twice = held_in(found)
+            once = held_in(found)
+            out, twice = forward(layers, x), held_in(found)
     except Exception:
         return  # the call that follows will fail too, and say why
     for (layer, name, held), (_, _, again) in zip(once, twice):
@@ -285,6 +287,7 @@ def trial(layers, x, out, place, layer, name, now):
     numbers = moved.copy()
     try:
         with untouched(*layers.values()):
+            forward(layers, x)
             setattr(layer, name, moved)
             same_output = np.array_equal(forward(layers, x), out)
             stays = getattr(layer, name) is moved

@@ -24,19 +24,20 @@ class Params(dict):
     numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = "_layers", "_seen", "_found", "_parameters", "_arrays", "_last", "_is_decided"
+    __slots__ = "_layers", "_seen", "_found", "_parameters", "_arrays", "_is_decided"
 
     def __init__(self):
         self._layers, self._seen = {}, []  # the layers, and what they were at the last look
         self._found, self._parameters, self._is_decided = [], {}, False
-        self._arrays, self._last = [], {}  # parameters as checked, and gradients as given out
+        self._arrays = []  # the parameters that have been checked
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
         now = [*layers, *layers.values()]
         if not same(now, self._seen) or not all(map(is_ours, layers.values())):
             found = find(layers)
-            check_same_names(found, self._found)
+            if self._is_decided:
+                check_same_names(found, self._found)
             if [each[1:] for each in found] != [each[1:] for each in self._found]:
                 self._is_decided = all(map(is_ours, layers.values()))
             self._found, self._parameters = found, with_keys(found)
@@ -56,22 +57,18 @@ class Params(dict):
     def gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers.
 
-        Some layers write into the same array again. The caller gets a copy then, so that no later
-        call changes what it has.
+        A layer of one's own may write into the same array again. So the caller gets a copy, which no
+        later call changes.
         """
         if not same([*self.values()], self._arrays):
             check_parameters(self._parameters)
             self._arrays = [*self.values()]
-        gradients, last = {}, self._last
+        gradients = {}
         for (key, array), (place, layer, name) in zip(self.items(), self._parameters.values()):
-            gradients[key] = gradient = getattr(layer, "d" + name)
+            gradient = getattr(layer, "d" + name)
             if getattr(gradient, "shape", None) != array.shape or gradient.dtype.kind != "f":
                 check_gradient_shape(place, name, gradient, array.shape)
-            if not is_ours(layer):  # ours make a new array each time
-                is_view = type(gradient) is not np.ndarray or gradient.base is not None
-                if is_view or last.get(key) is gradient or key not in last:
-                    gradients[key] = np.array(gradient)
-                last[key] = gradient
+            gradients[key] = gradient if is_ours(layer) else np.array(gradient)
         return gradients
 
     def __setitem__(self, key, values):

@@ -58,13 +58,14 @@ def remember(thing, kept):
 
 
 def put_back(thing, items, attributes):
+    known = {name: value for name, value in kept_by(thing).items() if name == "_learnt"}
     if items is not None and not same(items, copy_of(thing)):
         thing.clear()
         (thing.update if isinstance(thing, dict) else thing.extend)(items)
     kept = kept_by(thing)
-    for name in kept.keys() - attributes.keys():
+    for name in kept.keys() - attributes.keys() - known.keys():
         del kept[name]
-    kept.update(attributes)
+    kept.update(attributes | known)  # what was found out about a layer stays
 
 
 def copy_of(thing):
