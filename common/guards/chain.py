@@ -366,9 +366,12 @@ def check_outputs(network, x, scores, rows=False):
 def not_finite(name, layer, came, noted):
     """The error for a layer that made nan or inf of finite numbers."""
     hint = seen(noted)
-    largest = max((np.abs(found.array).max() for found in find_parameters({name: layer}).values()), default=0)
-    if not largest < 1e3:
-        hint += f"; its parameters are up to {largest:.3g}: if it was trained, use a smaller learning rate"
+    arrays = [found.array for found in find_parameters({name: layer}).values()]
+    largest = max((np.abs(array).max() for array in arrays), default=0)
+    if not np.isfinite(largest):
+        hint = "; its parameters hold nan or inf"
+    elif largest > 1e3:
+        hint += f"; its parameters are up to {largest:.3g}: if it was trained, at a smaller rate"
     return wrong(FloatingPointError, "finite numbers from forward", came + hint, at=name)
 
 

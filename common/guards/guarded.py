@@ -22,6 +22,7 @@ from common.guards.mistakes import (
 __all__ = ["guarded", "without_guards"]
 
 HERE = os.path.dirname(__file__)
+PAGE = os.path.join(os.path.dirname(HERE), "network.py")
 
 
 def guarded(thing):
@@ -34,11 +35,12 @@ def guarded(thing):
 
 
 def without_guards(traceback):
-    """The traceback without the lines of this folder."""
+    """The traceback without the lines of this folder, and without gradient and loss, which call it."""
     if traceback is None:
         return None
     rest = without_guards(traceback.tb_next)
-    if traceback.tb_frame.f_code.co_filename.startswith(HERE):
+    file = traceback.tb_frame.f_code.co_filename
+    if file.startswith(HERE) or file == PAGE and rest and rest.tb_frame.f_code.co_filename == PAGE:
         return rest
     return types.TracebackType(rest, *(
         getattr(traceback, name) for name in ("tb_frame", "tb_lasti", "tb_lineno")

@@ -253,19 +253,13 @@ def decide(layers, x):
     is made anew from x. Else it is made from the old one, which is refused.
     """
     found = find(layers)
-    if not any(name.startswith("d") for _, layer, _ in found for name in kept_by(layer)):
+    names = [{*kept_by(layer), *written_first(type(layer))} for _, layer, _ in found]
+    if not any(name.startswith("d") for name in set().union(*names)):
         return
     try:
         with untouched(*layers.values()):
             forward(layers, x)  # it may build what it keeps
-            doubtful = [
-                (place, layer, name, now)
-                for place, layer, _ in found
-                for name, now in arrays_of(layer).items()
-                if not is_ours(layer)
-                and f"d{name}" in kept_by(layer)
-                and name not in kept_by(layer).get("_learnt", ())
-            ]
+            doubtful = undecided(found)
             once = held_in(found)
             out, twice = forward(layers, x), held_in(found)
     except Exception:
@@ -275,6 +269,17 @@ def decide(layers, x):
             write_down(layer, name, False)
     for each in doubtful:
         trial(layers, x, out, *each)
+
+
+def undecided(found):
+    """[(place, layer, name, array), ...] of arrays beside a gradient of which nothing is known."""
+    return [
+        (place, layer, name, array)
+        for place, layer, _ in found
+        if not is_ours(layer)
+        for name, array in arrays_of(layer).items()
+        if f"d{name}" in kept_by(layer) and name not in kept_by(layer).get("_learnt", ())
+    ]
 
 
 def write_down(layer, name, is_learnt):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.guards.learnt import decide, find, is_gradient, with_keys
+from common.guards.learnt import decide, find, is_gradient, with_keys, undecided
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 from common.guards.untouched import is_ours, same
 
@@ -49,9 +49,9 @@ class Params(dict):
 
     def decided(self, x):
         """Before the first gradient forward is called, to see what it leaves in place."""
-        if not self._is_decided:
+        if not self._is_decided or undecided(self._found):
             decide(self._layers, x)
-            self._found = []
+            self._found = [] if not self._is_decided else self._found
             self.up_to_date(self._layers)._is_decided = True
 
     def gradients(self):
