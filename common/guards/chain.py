@@ -371,7 +371,7 @@ def not_finite(name, layer, came, noted):
     if not np.isfinite(largest):
         hint = "; its parameters hold nan or inf"
     elif largest > 1e3:
-        hint += f"; its parameters are up to {largest:.3g}: if it was trained, at a smaller rate"
+        hint += f"; its parameters are up to {largest:.3g}; if it was trained, try a smaller rate"
     return wrong(FloatingPointError, "finite numbers from forward", came + hint, at=name)
 
 
