@@ -55,12 +55,12 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         def f():
             return network.loss(x, t)
 
-        compare = Comparison("gradient", params, f, lambda: _gradient(network, x, t), **options)
+        compare = Comparison("gradient", params, f, lambda: gradient_of(network, x, t), **options)
         number_of(f(), "the loss")
         check_repeatable(f, layers or {kind(network): network})
         report = report_of(compare, len(x))
         if layers:
-            judge_layers(report, network, (x, t), other, tolerance, rng)
+            judge_layers(report, network, (x, t), other, options)
         things = layers | {"lastLayer": network.lastLayer} if layers else {kind(network): network}
         given = x.copy(), t.copy()  # layers may keep x itself
         report.unseen = unseen(things, params, lambda: network.loss(*(a.copy() for a in given)))
@@ -154,7 +154,11 @@ def look_where_moved(compare, report):
 
 
 def is_constant(array):
-    return array.size and (array == array.flat[0]).all() and (array.size > 1 or array.flat[0] in (0, 1))
+    return (
+        array.size
+        and (array == array.flat[0]).all()
+        and (array.size > 1 or array.flat[0] in (0, 1))
+    )
 
 
 def layers_of(network):
@@ -170,7 +174,7 @@ def set_flags(layers):
             each.layer.train_flg = True
 
 
-def _gradient(network, x, t):
+def gradient_of(network, x, t):
     """network.gradient(x, t), which refuses nan and inf; the report shows them."""
     try:
         return network.gradient(x, t)

@@ -129,7 +129,9 @@ class Comparison:
             place = [int(at) for at in np.unravel_index(i, array.shape)]
             raise wrong(ValueError, "finite outputs", f"{np.sum(f)} where x{place} is {moved}")
         if array.item(i) != moved:
-            raise wrong(ValueError, f"{self.owner} to leave what it is given", "a write; use a copy")
+            raise wrong(
+                ValueError, f"{self.owner} to leave what it is given", "a write; use a copy"
+            )
 
     def noise_of(self, rounding):
         """How far rounding on the way to f puts a difference of f off.

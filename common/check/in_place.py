@@ -39,14 +39,13 @@ class Tap:
         return self.out + self.add_to_out
 
 
-class Chain:
+class Judge:
     """The layers of a network from the last to the first, with a tap on each."""
 
     def __init__(self, network, batch, other, options):
         self.network, self.batch, self.other, self.options = network, batch, other, options
-        names = ["lastLayer", *reversed(network.layers)]
-        layers = [network.lastLayer, *reversed(network.layers.values())]
-        self.taps = dict(zip(names, map(Tap, layers)))
+        order = [("lastLayer", network.lastLayer), *reversed(network.layers.items())]
+        self.taps = {name: Tap(layer) for name, layer in order}
         self.true = {"lastLayer": 1.0}  # dL/dout, where it had to be found by differences
         self.forward()
         for tap in self.taps.values():
@@ -64,50 +63,44 @@ class Chain:
     def backward(self):
         """{name: (dout, dx)}: what each layer was given, and what it returned."""
         self.forward()
-        passed, dout = {}, 1.0
+        passed, dx = {}, 1.0
         for name, tap in self.taps.items():
-            dout = self.true.get(name, dout)
+            dout = self.true.get(name, dx)
             dx = tap.layer.backward(dout if name == "lastLayer" else np.array(dout))
             passed[name] = dout, dx
-            dout = dx
         return passed
 
-    def is_right(self, name, array, backprop):
-        """Does backprop() agree with the differences of the loss along this array?
+    def compare(self, name, array, backprop, f=None, dout=1.0):
+        """backprop() beside the differences of the loss, or of f, in an array."""
+        f, gradients = f or self.loss, lambda: {"x": backprop()}
+        return Comparison(name, {"x": array}, f, gradients, dout=dout, **self.options)
 
-        Where the loss can't be computed, nothing speaks against it.
-        """
+    def is_right(self, *arguments):
+        """Do they agree? Where f can't be computed, nothing speaks against it."""
         try:
-            compare = Comparison(
-                name, {"x": array}, self.loss, lambda: {"x": backprop()}, **self.options
-            )
+            compare = self.compare(*arguments)
         except Exception:
             return False
         with contextlib.suppress(Exception):
             return compare.check("x").ok
         return True
 
-    def has_true_dout(self, name):
-        """Does every layer from the last one to this one hand on the true dout?"""
-        names = list(self.taps)
-        return not any(each in self.true for each in names[1 : names.index(name) + 1])
-
     def find_true_douts(self):
         """Give each layer the true dout: that of the layer after it if this is right.
 
-        Returns the names of the layers whose dout isn't what the layer after them returned, though
-        this is right: forward does something between them.
+        Returns a sentence for each place where it isn't, though the layer after it is right.
         """
-        between, names = [], list(self.taps)
+        said, names = [], list(self.taps)
         for after, name in zip(names, names[1:]):
             tap, following = self.taps[name], self.taps[after]
             if np.shape(self.backward()[after][1]) == tap.out.shape:
                 if self.is_right(name, tap.add_to_out, lambda: self.backward()[name][0]):
                     continue
             if self.is_right(after, following.add_to_x, lambda: self.backward()[after][1]):
-                between.append((name, after))
+                does = "does something that gradient leaves out"
+                said.append(f"Between {name} and {after} forward {does}.")
             self.true[name] = self.slopes(tap.add_to_out)
-        return between
+        return said
 
     def slopes(self, array):
         """dL/darray by differences, with a small step, so that kinks are crossed seldom."""
@@ -120,97 +113,93 @@ class Chain:
             array.flat[i] = 0
         return slopes
 
+    def last_layer(self, dout):
+        """The ArrayCheck of the last layer's dx."""
+        tap = self.taps["lastLayer"]
 
-def judge_layers(report, network, batch, other, tolerance, rng):
+        def f():
+            return tap.forward(tap.x + tap.add_to_x, *tap.t)
+
+        def backprop():
+            self.forward()
+            return tap.layer.backward(dout)
+
+        return self.compare("lastLayer", tap.add_to_x, backprop, f, dout).check("x")
+
+    def is_right_alone(self, parameter):
+        """Is a layer's dW right for what this layer does with W?"""
+        name, tap = parameter.place, self.taps[parameter.place]
+
+        def backprop():
+            self.forward()
+            tap.layer.backward(np.array(dout))
+            return parameter.gradient
+
+        dout = self.backward()[name][0]
+        return self.is_right(name, parameter.array, backprop, lambda: tap.forward(tap.x), dout)
+
+    def is_right_in_place(self, parameter):
+        """Is it dL/dW?"""
+
+        def backprop():
+            self.backward()
+            return parameter.gradient
+
+        return self.is_right(parameter.place, parameter.array, backprop)
+
+
+def judge_layers(report, network, batch, other, options):
     """Write the layers that are wrong, and what speaks for it, into the report.
 
     batch and other are two pairs (x, t). The last layer is always looked at, with a dout that isn't
     1; the others after a disagreement.
     """
-    options = {"samples": SAMPLES, "tolerance": tolerance, "rng": rng}
     with untouched(network), contextlib.suppress(AttributeError, TypeError):  # it can't be tapped
-        chain = Chain(network, batch, other, options)
-        check = last_layer(chain, dout=2.5)
+        judge = Judge(network, batch, other, options | {"samples": SAMPLES})
+        check = judge.last_layer(dout=2.5)
         if not check.ok:
             report["lastLayer"] = check
             alone = GradientReport({"lastLayer": check})
             report.causes += likely_causes(alone, len(batch[0]), np.array(2.5))
         if not report.ok:
-            look_for_suspects(report, chain)
+            look_for_suspects(report, judge)
         if any(check.unclear for check in report.values()):
-            sizes = {name: np.abs(tap.x).max(initial=0) for name, tap in chain.taps.items()}
+            sizes = {name: np.abs(tap.x).max(initial=0) for name, tap in judge.taps.items()}
             name = max(sizes, key=sizes.get)
             if sizes[name] > 1e5:
                 report.reasons.append(f"{name} gets numbers up to {sizes[name]:.0e}.")
 
 
-def last_layer(chain, dout):
-    """The ArrayCheck of the last layer's dx."""
-    tap = chain.taps["lastLayer"]
-
-    def f():
-        return tap.forward(tap.x + tap.add_to_x, *tap.t)
-
-    def backprop():
-        chain.forward()
-        return {"x": tap.layer.backward(dout)}
-
-    arrays = {"x": tap.add_to_x}
-    return Comparison("lastLayer", arrays, f, backprop, dout=dout, **chain.options).check("x")
-
-
-def look_for_suspects(report, chain):
-    faults, said, first = {}, [], list(chain.taps)[-1]
-    if "lastLayer" in report:
-        faults["lastLayer"] = ["dx"]
+def look_for_suspects(report, judge):
+    layers, said, faults, true_dout = judge.network.layers, [], {}, True
+    parameters = find_parameters(layers)
     with contextlib.suppress(ArithmeticError):
-        for name, after in chain.find_true_douts():
-            said.append(f"Between {name} and {after} forward does something that gradient leaves out.")
-    for name, tap in chain.taps.items():
-        wrong = faults.get(name, [])
-        if name not in ("lastLayer", first):
-            if not chain.is_right(name, tap.add_to_x, lambda name=name: chain.backward()[name][1]):
+        said += judge.find_true_douts()
+    for name, tap in judge.taps.items():
+        wrong = ["dx"] if name == "lastLayer" and name in report else []
+        if name not in ("lastLayer", next(iter(layers))):
+            if not judge.is_right(name, tap.add_to_x, lambda name=name: judge.backward()[name][1]):
                 wrong.append("dx")
-        for key, parameter in find_parameters(chain.network.layers).items():
-            if parameter.place == name:
-                if fault := fault_of(chain, report, key, parameter):
-                    wrong += [f"d{key}"] if fault == "wrong" else []
-                    said += [fault] if fault != "wrong" else []
+        true_dout = true_dout and (name == "lastLayer" or name not in judge.true)
+        for key, parameter in parameters.items():
+            if parameter.place != name:
+                continue
+            if judge.is_right_in_place(parameter):
+                if key in report.failed and true_dout and "lastLayer" not in report:
+                    said.append(f"d{key} of {name} is right, but gradient returns another.")
+            elif not judge.is_right_alone(parameter):
+                wrong.append(f"d{key}")
+            elif key in report.failed:
+                does = f"is right for what {name} does, but the loss uses {key} elsewhere too"
+                said.append(f"d{key} {does}.")
         if tap.writes:
             said.append(f"{name} writes into what it is given, which the layer before it may keep.")
         if wrong or tap.writes:
             faults[name] = wrong
-    report.suspects += [name for name in [*chain.network.layers, "lastLayer"] if name in faults]
-    for name in report.suspects:
-        if faults[name]:
+    for name in [*layers, "lastLayer"]:
+        if name in faults:
+            report.suspects.append(name)
+        if faults.get(name):
             wrong = " and ".join(faults[name])
             report.causes.append(f"{name} turns a right dout into a wrong {wrong}.")
     report.causes += said
-
-
-def fault_of(chain, report, key, parameter):
-    """"wrong" if a layer's dW isn't what this layer does with W, a sentence, or nothing."""
-    name, tap = parameter.place, chain.taps[parameter.place]
-
-    def backprop():
-        chain.backward()
-        return parameter.gradient
-
-    if chain.is_right(name, parameter.array, backprop):
-        if key in report.failed and chain.has_true_dout(name) and "lastLayer" not in report:
-            return f"d{key} of {name} is right, but gradient returns another."
-        return ""
-
-    def here():
-        dout = chain.backward()[name][0]
-        chain.forward()
-        tap.layer.backward(np.array(dout))
-        return {"W": parameter.gradient}
-
-    with contextlib.suppress(Exception):
-        dout = chain.backward()[name][0]
-        compare = Comparison(name, {"W": parameter.array}, lambda: tap.forward(tap.x), here,
-                             dout=dout, **chain.options)  # fmt: skip
-        if compare.check("W").ok:
-            return "" if key not in report.failed else f"d{key} is right for what {name} does, but the loss uses {key} elsewhere too."
-    return "wrong"

@@ -68,7 +68,9 @@ class GradientReport(dict):
             )
         unclear = [name for name, check in self.items() if check.unclear]
         if unclear:
-            lines.append(f"Neither right nor wrong: {', '.join(unclear)}. {self.why_unclear(unclear)}")
+            lines.append(
+                f"Neither right nor wrong: {', '.join(unclear)}. {self.why_unclear(unclear)}"
+            )
         lines += [f"Not checked: {name} {why_unseen(name)}." for name in self.unseen]
         if self.ok:
             where = " wherever that can tell" if unclear else ""
@@ -86,7 +88,9 @@ class GradientReport(dict):
 
     def why_unclear(self, names):
         noise = max(self[name].noise for name in names)
-        words = f"Rounding hides differences of up to {noise:.0e} there, or all entries lie at a kink."
+        words = (
+            f"Rounding hides differences of up to {noise:.0e} there, or all entries lie at a kink."
+        )
         return " ".join([words, *self.reasons, "Other numbers may show more."])
 
 

@@ -35,7 +35,8 @@ def unseen(things, params, f):
         return [
             name
             for name, array, numbers in kept
-            if id(array) in left and np.array_equal(array, numbers)
+            if id(array) in left
+            and np.array_equal(array, numbers)
             and matters(array, moved, f, before)
         ]
 

@@ -4,6 +4,7 @@ Chain is the base class of Network: it holds the layers and their parameters, an
 work, and says which layer an error came from.
 """
 
+import contextlib
 import difflib
 import inspect
 import math
@@ -12,6 +13,7 @@ import warnings
 import numpy as np
 
 from common import files
+from common.guards.guarded import Noted
 from common.guards.learnt import find, find_parameters, passing
 from common.guards.mistakes import (
     FLOATS, as_finite, as_floats, as_numbers, check_differentiable, is_finite, kind, wrong,
@@ -116,66 +118,51 @@ class Chain:
 
     # @guarded calls these before and after a method, and after an error
 
-    def before_predict(self, x):
-        return as_finite(x, self.dtype)
+    def before(self, method, x, dtype):
+        """x as this method of the network takes it."""
+        if method == "accuracy":
+            return x
+        x = as_finite(x, dtype) if method == "predict" else as_floats(x, dtype)
+        if method == "numerical_gradient":
+            for key, array in self.params.items():
+                check_differentiable(array, f"params[{key!r}]")
+            x = x.copy()
+        if method in ("gradient", "numerical_gradient"):
+            self.params.decided(x)
+        return x
 
-    def after_predict(self, x, scores, noted):
-        if type(scores) is not np.ndarray or noted or not is_finite(scores) or len(scores) != len(x):
-            check_outputs(self, x, scores)
-        return scores
-
-    def before_loss(self, x):
-        return as_floats(x, self.dtype)
-
-    def after_loss(self, x, loss, noted):
-        if type(loss) is not float:
-            if loss is None or np.ndim(loss) != 0:
-                came = "None; no return?" if loss is None else f"{np.shape(loss)}; return its mean"
+    def after(self, method, x, result, noted):
+        """What the method returns, if it can be right."""
+        if method == "predict":
+            is_array = type(result) is np.ndarray
+            if not is_array or noted or len(result) != len(x) or not is_finite(result):
+                check_outputs(self, x, result)
+        elif method == "gradient":
+            if not all(map(is_finite, result.values())):
+                raise why_gradient_not_finite(self)
+        elif method == "loss":
+            if type(result) is not float and (result is None or np.ndim(result) != 0):
+                came = (
+                    "None; no return?" if result is None else f"{np.shape(result)}; return its mean"
+                )
                 raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
-            loss = float(loss)
-        if not math.isfinite(loss):
-            came = f"{loss} from finite scores{seen(noted)}"
-            raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
-        return loss
+            if not math.isfinite(result):
+                came = f"{result} from finite scores{seen(noted)}"
+                raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
+        return float(result) if method in ("loss", "accuracy") else result
 
-    def before_accuracy(self, x):
-        return x
-
-    def after_accuracy(self, x, share, noted):
-        return float(share)
-
-    def before_gradient(self, x):
-        x = as_floats(x, self.dtype)
-        self.params.decided(x)
-        return x
-
-    def after_gradient(self, x, gradients, noted):
-        for gradient in gradients.values():
-            if not is_finite(gradient):
-                with self.untouched():
-                    raise why_gradient_not_finite(self)
-        return gradients
-
-    def before_numerical_gradient(self, x):
-        for key, array in self.params.items():
-            check_differentiable(array, f"params[{key!r}]")
-        return self.before_gradient(x).copy()
-
-    def after_numerical_gradient(self, x, gradients, noted):
-        return gradients
-
-    def explained(self, error, x, t=()):
+    def explained(self, error, x, t=None):
         """The error that is to be raised: with the name of its layer, or what was really wrong."""
         if hasattr(error, "is_explained"):
             return error
         try:
-            error = self.what_was_wrong(error, x, *t)
+            error = self.what_was_wrong(error, x, t)
         except Exception as other:  # what was really wrong, if it is one of our sentences
             error = other if hasattr(other, "is_ours") else error
         error.is_explained = True
         return error
 
-    def what_was_wrong(self, error, x, t=None):
+    def what_was_wrong(self, error, x, t):
         order = [*self.layers.items(), ("lastLayer", self.lastLayer)]
         place, method, given = found_in(error.__traceback__, [layer for _, layer in order])
         if place is None:
@@ -189,21 +176,24 @@ class Chain:
         before = order[neighbour][0] if is_plain and 0 <= neighbour < len(order) else ""
         if before and given is None:
             check_returned(before, None, method)
-        if is_plain and isinstance(error, FloatingPointError) or is_about_rows(error, x, t):
-            check_outputs(self, x, None, rows=isinstance(error, ValueError))
+        has_rows = hasattr(x, "__len__") and hasattr(t, "__len__") and len(t) == len(x)
+        if isinstance(error, ValueError) and has_rows:
+            check_outputs(self, x, None, rows=True)
+        elif isinstance(error, FloatingPointError):
+            check_outputs(self, x, None)
         return named(error, name, before)
 
     def why_no_accuracy(self, error, x, t):
         """The error for labels that accuracy can't use."""
-        if len(x) == np.size(t) and self.is_plain():
+        if len(x) == np.size(t):
             check_outputs(self, x, None, rows=True)
         if is_ours(self.lastLayer):
             return error
-        t, columns, answers = np.asarray(t), np.shape(self.predict(x[:1]))[1:], "t"
+        t, answers = np.asarray(t), "t"
         came = f"others: those of {kind(self.lastLayer)}"
         hint = "for targets that are no classes look at network.loss(x, t)"
         if np.isin(t, (-1, 0, 1)).all():
-            if columns == (1,) and t.ndim == 1:
+            if t.ndim == 1 and np.shape(self.predict(x[:1]))[1:] == (1,):
                 answers = "t.reshape(-1, 1)"
             answers = f"({answers} > 0)" if (t < 0).any() else answers
             hint = "if a score above 0 means yes, it is np.mean((network.predict(x) > 0) == "
@@ -246,7 +236,7 @@ class Chain:
             check_no_parameters(name, value, vars(self).get("layers", {}))
         elif name.replace("_", "").lower() == "lastlayer":
             raise wrong(AttributeError, "network.lastLayer = ...", f"network.{name} = ...")
-        elif name == "train_flg" and any(map(has_flag, vars(self).get("layers", {}).values())):
+        elif name == "train_flg" and any(hasattr(each, name) for each in self.layers.values()):
             hint = "accuracy sets it to False for you; to predict, set that of the layer"
             raise wrong(AttributeError, "the train_flg of a layer", "one of the network", hint)
         elif name[-1:].isdigit() and vars(self).get("layers") and name in self.params:
@@ -263,10 +253,6 @@ class Chain:
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
         return {name: value for name, value in vars(self).items() if name != "_params"}
-
-
-def has_flag(layer):
-    return hasattr(layer, "train_flg")
 
 
 def backward_without_dx(layer, dout):
@@ -326,12 +312,6 @@ def named(error, name, before):
     return error
 
 
-def is_about_rows(error, x, t):
-    """May the last layer have failed since a layer made another number of rows than samples?"""
-    has_rows = hasattr(x, "__len__") and hasattr(t, "__len__")
-    return isinstance(error, ValueError) and has_rows and len(t) == len(x)
-
-
 def check_outputs(network, x, scores, rows=False):
     """Call the layers once more, and raise an error for the first whose output can't be right.
 
@@ -342,43 +322,59 @@ def check_outputs(network, x, scores, rows=False):
     with network.untouched():
         x = np.array(x)
         for name, layer in network.layers.items() if network.is_plain() else ():
-            noted = set()
-            with np.errstate(all="call", under="ignore", call=lambda kind, _: noted.add(kind)):
-                try:
+            noted = Noted(network)
+            try:
+                with noted.taken():
                     out = layer.forward(x)
-                except FloatingPointError as error:
-                    raise not_finite(name, layer, "nan or inf", noted) from error
+            except FloatingPointError as error:
+                raise not_finite(name, layer, noted) from error
             check_returned(name, out)
             if not is_finite(out):
-                first = first or not_finite(name, layer, "nan or inf", noted)
+                first = first or not_finite(name, layer, noted)
                 if noted:
                     raise first
-            count = np.shape(out)[:1]
-            if count != samples[:1] and (rows or count > samples[:1] or not count):
+            count, expected = np.shape(out)[:1], samples[:1]
+            if count != expected and (rows or count > expected or not count):
                 if count != (math.prod(samples),):
                     came = f"{count[0]} rows" if count else "one number"
-                    raise wrong(ValueError, f"a row for each of {samples[0]} samples", came, at=name)
+                    raise wrong(
+                        ValueError, f"a row for each of {samples[0]} samples", came, at=name
+                    )
             x = out
     if scores is not None and not is_finite(scores):
         raise first or wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
 
 
-def not_finite(name, layer, came, noted):
+def not_finite(name, layer, noted):
     """The error for a layer that made nan or inf of finite numbers."""
-    hint = seen(noted)
-    arrays = [found.array for found in find_parameters({name: layer}).values()]
-    largest = max((np.abs(array).max() for array in arrays), default=0)
+    hint, parameters = seen(noted), find_parameters({name: layer}).values()
+    largest = max((np.abs(each.array).max() for each in parameters), default=0)
     if not np.isfinite(largest):
         hint = "; its parameters hold nan or inf"
     elif largest > 1e3:
         hint += f"; its parameters are up to {largest:.3g}; if it was trained, try a smaller rate"
-    return wrong(FloatingPointError, "finite numbers from forward", came + hint, at=name)
+    return wrong(FloatingPointError, "finite numbers from forward", f"nan or inf{hint}", at=name)
+
+
+def why_gradient_not_finite(network):
+    """The error for a backward that made nan or inf: it names the first layer that did."""
+    parameters, dout = find_parameters(network.layers).values(), 1
+    order = [("lastLayer", network.lastLayer), *reversed(network.layers.items())]
+    with network.untouched(), contextlib.suppress(Exception):  # a second time may fail
+        for name, layer in order:
+            noted = Noted(network)
+            with noted.taken():
+                dout = layer.backward(dout)
+            own = [each.gradient for each in parameters if each.place == name]
+            if not all(map(is_finite, [*own, 0 if dout is None else dout])):
+                break
+    came = f"nan or inf{seen(noted)}"
+    return wrong(FloatingPointError, "finite gradients from backward", came, at=name)
 
 
 def seen(noted):
     """What NumPy would have warned of, as the end of a sentence."""
-    words = [words for name, words in SEEN.items() if name in noted]
-    return f"; {words[0]}" if words else ""
+    return next((f"; {words}" for name, words in SEEN.items() if name in noted), "")
 
 
 def check_returned(name, out, method="forward"):
@@ -408,24 +404,6 @@ def check_is_layer(name, layer, methods=("forward", "backward"), last=False):
             came += f" with {near[0]}; did you mean {method}?"
         expected = f"a layer with {method}({', '.join(takes)})"
         raise wrong(TypeError, expected, came, at=name) from None
-
-
-def why_gradient_not_finite(network):
-    """The error for a backward that made nan or inf: it names the first layer that did."""
-    names, dout = ["lastLayer", *reversed(network.layers)], 1
-    parameters = find_parameters(network.layers).values()
-    for name, layer in zip(names, [network.lastLayer, *reversed(network.layers.values())]):
-        noted = set()
-        with np.errstate(all="call", under="ignore", call=lambda kind, _: noted.add(kind)):
-            try:
-                dout = layer.backward(dout)
-            except Exception:  # a second time may fail
-                break
-        own = [found.gradient for found in parameters if found.place == name]
-        if not all(map(is_finite, [*own, 0 if dout is None else dout])):
-            break
-    came = f"nan or inf{seen(noted)}"
-    return wrong(FloatingPointError, "finite gradients from backward", came, at=name)
 
 
 def differ(scores, alone):

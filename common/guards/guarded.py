@@ -19,7 +19,7 @@ from common.guards.mistakes import (
     like, number_of, why_not_rows, wrong,
 )  # fmt: skip
 
-__all__ = ["guarded", "without_guards"]
+__all__ = ["Noted", "guarded"]
 
 HERE = os.path.dirname(__file__)
 PAGE = os.path.join(os.path.dirname(HERE), "network.py")
@@ -34,17 +34,20 @@ def guarded(thing):
     return guarded_difference(thing) if thing.__name__ == "numerical_gradient" else of_arrays(thing)
 
 
-def without_guards(traceback):
-    """The traceback without the lines of this folder, and without gradient and loss, which call it."""
-    if traceback is None:
-        return None
-    rest = without_guards(traceback.tb_next)
-    file = traceback.tb_frame.f_code.co_filename
-    if file.startswith(HERE) or file == PAGE and rest and rest.tb_frame.f_code.co_filename == PAGE:
-        return rest
-    return types.TracebackType(rest, *(
-        getattr(traceback, name) for name in ("tb_frame", "tb_lasti", "tb_lineno")
-    ))  # fmt: skip
+def shown(error):
+    """The error, with a traceback without the lines of this folder.
+
+    Where gradient calls loss, and loss predict, only the last of them is left.
+    """
+    steps, rest = [], error.__traceback__
+    while rest:
+        steps, rest = [rest, *steps], rest.tb_next
+    for step in steps:
+        file = step.tb_frame.f_code.co_filename
+        is_again = file == PAGE and rest and rest.tb_frame.f_code.co_filename == PAGE
+        if not (file.startswith(HERE) or is_again):
+            rest = types.TracebackType(rest, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    return error.with_traceback(rest)
 
 
 # Functions
@@ -60,7 +63,7 @@ def of_arrays(function):
             with np.errstate(all="ignore"):
                 out = function(x, *more, **options)
         except Exception as error:
-            raise error.with_traceback(without_guards(error.__traceback__))
+            raise shown(error)
         if not is_finite(out) and np.isnan(out).any():
             raise wrong(ValueError, "finite numbers in x", first_not_finite(x, "x"))
         return out if type(out) is np.ndarray else float(out)
@@ -80,7 +83,7 @@ def guarded_difference(numerical_gradient):
             nonlocal calls
             i, calls = calls // 2, calls + 1  # two calls for each entry
             value = x.item(i)
-            result = number_of(f(x), "f(x)", lambda: f" where x{place_of(i, x)} is {value}")
+            result = number_of(f(x), lambda: f" where x{place_of(i, x)} is {value}")
             if x.item(i) != value:
                 raise f_writes()
             return result
@@ -92,7 +95,7 @@ def guarded_difference(numerical_gradient):
             grad = numerical_gradient(checked, x)
         except BaseException as error:
             x[...] = before
-            raise error.with_traceback(without_guards(error.__traceback__))
+            raise shown(error)
         if not np.array_equal(x, before):
             x[...] = before
             raise f_writes()
@@ -185,35 +188,41 @@ NO_LOOK = contextlib.nullcontext()
 
 
 class Noted(set):
-    """What NumPy would warn of during a call: overflow, divide by zero, invalid value."""
+    """What NumPy would warn of during a call: "overflow", "divide by zero", "invalid value"."""
+
+    def __init__(self, network):
+        self.network, self.dtype = network, network.dtype
 
     def __call__(self, name, flag):
         self.add(name)
+
+    def taken(self):
+        return np.errstate(all="call", under="ignore", call=self)
 
 
 def guarded_method(method):
     """Converts x, names the layer that an error came from, and looks at the result.
 
-    How it does so stands in Chain: network.before_loss(x), network.after_loss(x, result, noted).
+    How it does so stands in Chain: before, after and explained.
     """
-    before, after = f"before_{method.__name__}", f"after_{method.__name__}"
+    name = method.__name__
 
     @functools.wraps(method)
     def wrapper(self, x, *t, **options):
-        noted = np.geterrcall()  # in a call of another guarded method
         try:
-            x = getattr(self, before)(x)
-            if type(noted) is Noted:
+            noted = np.geterrcall()
+            if type(noted) is Noted and noted.network is self:  # in another guarded method
+                x = self.before(name, x, noted.dtype)
+                return self.after(name, x, method(self, x, *t, **options), noted)
+            noted = Noted(self)
+            x = self.before(name, x, noted.dtype)
+            look = self.untouched() if name == "numerical_gradient" else NO_LOOK
+            with look, noted.taken():
                 result = method(self, x, *t, **options)
-            else:
-                noted = Noted()
-                look = self.untouched() if method.__name__ == "numerical_gradient" else NO_LOOK
-                with look, np.errstate(all="call", under="ignore", call=noted):
-                    result = method(self, x, *t, **options)
-            return getattr(self, after)(x, result, noted)
+            return self.after(name, x, result, noted)
         except Exception as error:
-            error = self.explained(error, x, t)
+            error = self.explained(error, x, *t)
             error.__suppress_context__ = True
-            raise error.with_traceback(without_guards(error.__traceback__))
+            raise shown(error)
 
     return wrapper

@@ -148,7 +148,8 @@ def of_words(t):
     if all(numbers):
         return f"words such as {short(t.item(0))}", "t.astype(float) makes numbers of them"
     if not numbers[0] and all(numbers[1:]) and len(numbers) > 1:
-        return f"{short(t.item(0))} and then numbers", "if it is the header of a table, leave it out"
+        hint = "if it is the header of a table, leave it out"
+        return f"{short(t.item(0))} and then numbers", hint
     return "words", "names become numbers by np.unique(t, return_inverse=True)[1]"
 
 
@@ -305,14 +306,15 @@ def check_differentiable(x, name, hint=""):
         raise wrong(ValueError, f"numbers below 1e10 in {name}, or h is lost", lost[0])
 
 
-def number_of(result, what, where=""):
-    """What f returned, as a finite float."""
+def number_of(result, where):
+    """What f returned, as a finite float. where() says for which x."""
     if not isinstance(result, float):  # np.float64 is one too
-        value = as_numbers(result, f"{what} to be one number in float64")
+        expected = "f(x) to be one number in float64"
+        value = as_numbers(result, expected)
         if value.ndim or value.dtype.kind == "b" or value.dtype.itemsize < 8:
             came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else value.dtype
-            raise wrong(TypeError, f"{what} to be one number in float64", came)
+            raise wrong(TypeError, expected, came)
         result = float(value)
     if not math.isfinite(result):
-        raise wrong(ValueError, f"{what} to be finite", f"{result}{where and where()}")
+        raise wrong(ValueError, "f(x) to be finite", f"{result}{where()}")
     return result

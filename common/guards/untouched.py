@@ -10,7 +10,16 @@ import numpy as np
 
 from common.files import ctrl_c_later
 
-__all__ = ["SEVERAL", "in_class", "is_foreign", "is_ours", "kept_by", "members", "same", "untouched"]
+__all__ = [
+    "SEVERAL",
+    "in_class",
+    "is_foreign",
+    "is_ours",
+    "kept_by",
+    "members",
+    "same",
+    "untouched",
+]
 
 SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
 RANDOM = (np.random.Generator, np.random.RandomState)
@@ -97,7 +106,9 @@ def members(thing):
     elif isinstance(thing, SEVERAL) or isinstance(thing, np.ndarray) and thing.dtype == object:
         items = thing.ravel() if isinstance(thing, np.ndarray) else thing
         held |= {f"[{i}]": value for i, value in enumerate(items)}
-    return held | {f".{name}": value for name, value in in_class(type(thing)) if f".{name}" not in held}
+    return held | {
+        f".{name}": value for name, value in in_class(type(thing)) if f".{name}" not in held
+    }
 
 
 def kept_by(thing):
