@@ -51,13 +51,18 @@ def sessions():
     """
     found = {page: blocks(page, "python") for page in PAGES if page not in GUIDES}
     found["README.md"] = [FIRST]
-    alone = {FIRST: None}
+    alone = {bare(FIRST), bare(WRONG_LAYER)}
     for page in GUIDES:
         for k, block in enumerate(blocks(page, "python"), start=1):
-            bare = re.sub(r' *#.*|""".*"""', "", block)
-            if alone.setdefault(bare, block) is block:
+            if bare(block) not in alone:
                 found[f"{page}, block {k}"] = [block]
+            alone.add(bare(block))
     return {name: each for name, each in found.items() if each}
+
+
+def bare(block):
+    """Without the words that differ from language to language."""
+    return re.sub(r' *#.*|""".*"""', "", block)
 
 
 class Python(code.InteractiveConsole):
