@@ -132,23 +132,21 @@ def look_where_moved(compare, report):
     """Parameters that are all equal, such as 0 or 1, hide mistakes: look again where they aren't.
 
     One difference along a direction of chance is enough for each array. Where that differs from
-    backprop, its entries are compared. If one is wrong, that goes into the report.
+    backprop, its entries are compared. If one is wrong, that goes into the report, and the arrays
+    stay moved, for the search for the layer.
     """
     before = {name: array.copy() for name, array in compare.arrays.items()}
     equal = [name for name, array in before.items() if name != "x" and is_constant(array)]
-    try:
-        for name in equal:
-            compare.arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, before[name].shape)
-        there = copy.copy(compare)
-        there.samples, there.noise = min(compare.samples or 50, 50), None
-        with contextlib.suppress(Exception):  # such numbers may not be possible
-            there.gradients = copy.deepcopy(there.backprop()) if equal else {}
-            for name in there.gradients if equal else ():
-                if name in before and not there.agrees_along_a_line(name):
-                    if not (check := there.check(name)).ok:
-                        report[name] = check
-                        report.moved = equal
-    finally:
+    there = copy.copy(compare)
+    there.samples, there.noise = min(compare.samples or 50, 50), None
+    for name in equal:
+        compare.arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, before[name].shape)
+    with contextlib.suppress(Exception):  # such numbers may not be possible
+        there.gradients = copy.deepcopy(there.backprop())
+        for name in before if equal else ():
+            if not there.agrees_along_a_line(name) and not (check := there.check(name)).ok:
+                report[name], report.moved = check, equal
+    if not report.moved:
         for name, array in before.items():
             compare.arrays[name][...] = array
 
