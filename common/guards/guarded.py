@@ -83,13 +83,13 @@ def guarded_difference(numerical_gradient):
             nonlocal calls
             i, calls = calls // 2, calls + 1  # two calls for each entry
             value = x.item(i)
-            result = number_of(f(x), lambda: f" where x{place_of(i, x)} is {value}")
+            result = number_of(f(x), where=lambda: f" where x{place_of(i, x)} is {value}")
             if x.item(i) != value:
                 raise f_writes()
             return result
 
         try:
-            if x.size and number_of(f(x), "f(x)") != number_of(f(x), "f(x)"):
+            if x.size and number_of(f(x)) != number_of(f(x)):
                 hint = "if it draws random numbers, draw the same each time"
                 raise wrong(ValueError, "the same f(x) for the same x", "another", hint)
             grad = numerical_gradient(checked, x)

@@ -306,15 +306,15 @@ def check_differentiable(x, name, hint=""):
         raise wrong(ValueError, f"numbers below 1e10 in {name}, or h is lost", lost[0])
 
 
-def number_of(result, where):
+def number_of(result, what="f(x)", where=str):
     """What f returned, as a finite float. where() says for which x."""
     if not isinstance(result, float):  # np.float64 is one too
-        expected = "f(x) to be one number in float64"
+        expected = f"{what} to be one number in float64"
         value = as_numbers(result, expected)
         if value.ndim or value.dtype.kind == "b" or value.dtype.itemsize < 8:
             came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else value.dtype
             raise wrong(TypeError, expected, came)
         result = float(value)
     if not math.isfinite(result):
-        raise wrong(ValueError, "f(x) to be finite", f"{result}{where()}")
+        raise wrong(ValueError, f"{what} to be finite", f"{result}{where()}")
     return result
