@@ -4,7 +4,7 @@ x : scores, shape (N, C): N samples in rows, C classes in columns
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), probabilities (N, C)
 
-@guarded is no mathematics: it turns x into an array of floats, and answers mistakes. You can skip it.
+@guarded is no mathematics: it makes x an array of floats, and answers mistakes. You can skip it.
 """
 
 import numpy as np

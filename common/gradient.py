@@ -25,8 +25,8 @@ def numerical_gradient(f, x):
     wrong by about h^2 = 1e-8, if f''' is about 1. And f is rounded: it is wrong by about
     eps = 1e-16 of its size. The division by h makes eps / h = 1e-12 of it.
 
-    A kink is a point where the slope jumps, as that of Relu does at x = 0, from 0 to 1. If h reaches
-    across a kink, the result is a mix of both slopes: Relu at x = 5e-5 gives
+    A kink is a point where the slope jumps, as that of Relu does at x = 0, from 0 to 1. If h
+    reaches across a kink, the result is a mix of both slopes: Relu at x = 5e-5 gives
     (1.5e-4 - 0) / 2e-4 = 0.75, though its slope there is 1.
 
     TypeError if x isn't float64, or f doesn't return one number in float64. ValueError if x is

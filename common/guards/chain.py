@@ -14,10 +14,16 @@ import numpy as np
 
 from common import files
 from common.guards.guarded import Noted
-from common.guards.learnt import find, find_parameters, passing
+from common.guards.learnt import find, find_parameters, passing, set_train_flg
 from common.guards.mistakes import (
-    as_finite, as_floats, as_numbers, check_differentiable, is_finite, kind, wrong,
-)  # fmt: skip
+    as_finite,
+    as_floats,
+    as_numbers,
+    check_differentiable,
+    is_finite,
+    kind,
+    wrong,
+)
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
 from common.guards.untouched import is_ours, kept_by, untouched
 
@@ -97,9 +103,7 @@ class Chain:
         if len(x) == 0:
             raise wrong(ValueError, "at least one sample", "an empty batch")
         with self.untouched():
-            for each in find(self.layers):
-                if hasattr(each.layer, "train_flg"):
-                    each.layer.train_flg = False
+            set_train_flg(self.layers, False)
             first = next(iter(self.layers.values()))
             batches = [x[i : i + size] for i in range(0, len(x), size)]
             if not is_ours(first):  # it may write into x
@@ -208,7 +212,7 @@ class Chain:
         vars(self)["_mixed"], name = True, "network"
         if self.is_plain():
             x, alone = as_floats(x.copy(), self.dtype), as_floats(alone, self.dtype)
-            for name, layer in self.layers.items():
+            for name, layer in self.layers.items():  # noqa: B007
                 x, alone = layer.forward(x), layer.forward(alone)
                 if differ(x[: len(alone)], alone):
                     break
@@ -248,7 +252,9 @@ class Chain:
 
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
-        return {name: value for name, value in vars(self).items() if name != "_params"}
+        return {
+            name: value for name, value in vars(self).items() if name not in ("_params", "_noted")
+        }
 
 
 def backward_without_dx(layer, dout):
@@ -319,7 +325,7 @@ def check_outputs(network, x, scores, rows=False):
         for name, layer in network.layers.items() if network.is_plain() else ():
             noted = Noted(network)
             try:
-                with noted.taken():
+                with noted:
                     out = layer.forward(x)
             except FloatingPointError as error:
                 raise not_finite(name, layer, noted) from error
@@ -357,7 +363,7 @@ def why_gradient_not_finite(network):
     with network.untouched(), contextlib.suppress(Exception):  # a second time may fail
         for name, layer in order:
             noted = Noted(network)
-            with noted.taken():
+            with noted:
                 dout = layer.backward(dout)
             own = [each.gradient for each in parameters if each.place == name]
             if not all(map(is_finite, [*own, 0 if dout is None else dout])):

@@ -15,9 +15,19 @@ import types
 import numpy as np
 
 from common.guards.mistakes import (
-    as_floats, as_parameters, check_function, did_you_mean, first_not_finite, is_finite, kind,
-    like, number_of, why_not_rows, wrong,
-)  # fmt: skip
+    as_floats,
+    as_parameters,
+    check_function,
+    did_you_mean,
+    first_not_finite,
+    is_finite,
+    kind,
+    like,
+    number_of,
+    place_of,
+    why_not_rows,
+    wrong,
+)
 
 __all__ = ["Noted", "guarded"]
 
@@ -33,15 +43,15 @@ def guarded(thing):
     return guarded_difference(thing) if thing.__name__ == "numerical_gradient" else of_arrays(thing)
 
 
-def shown(error):
-    """The error, with a traceback that leaves out the lines of this folder."""
-    steps, rest = [], error.__traceback__
-    while rest:
-        steps, rest = [rest, *steps], rest.tb_next
+def without_guards(traceback):
+    """The traceback without the lines of this folder."""
+    steps, rest = [], None
+    while traceback:
+        steps, traceback = [traceback, *steps], traceback.tb_next
     for step in steps:
         if not step.tb_frame.f_code.co_filename.startswith(HERE):
             rest = types.TracebackType(rest, step.tb_frame, step.tb_lasti, step.tb_lineno)
-    return error.with_traceback(rest)
+    return rest
 
 
 # Functions
@@ -57,7 +67,7 @@ def of_arrays(function):
             with np.errstate(all="ignore"):
                 out = function(x, *more, **options)
         except Exception as error:
-            raise shown(error)
+            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
         if not is_finite(out) and np.isnan(out).any():
             raise wrong(ValueError, "finite numbers in x", first_not_finite(x, "x"))
         return out if type(out) is np.ndarray else float(out)
@@ -89,7 +99,7 @@ def guarded_difference(numerical_gradient):
             grad = numerical_gradient(checked, x)
         except BaseException as error:
             x[...] = before
-            raise shown(error)
+            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
         if not np.array_equal(x, before):
             x[...] = before
             raise f_writes()
@@ -102,30 +112,19 @@ def f_writes():
     return wrong(ValueError, "f to leave x as it is", "a write into it; compute on x.copy()")
 
 
-def place_of(i, x):
-    return [int(at) for at in np.unravel_index(i, x.shape)]
-
-
 # Layers
 
 
 def guarded_layer(cls):
-    """A class of layers of ours: guards around its methods, a short repr, words for what it lacks."""
+    """A class of layers: guards around its methods, a short repr, words for what it lacks."""
     cls.forward, cls.backward = guarded_forward(cls.forward), guarded_backward(cls.backward)
     if "__init__" in vars(cls):
-        cls.__init__ = guarded_init(cls.__init__)
+        init = cls.__init__
+        cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
     if "__repr__" not in vars(cls):
         cls.__repr__ = lambda self: f"{kind(self)}()"
     cls.__getattr__ = missing
     return cls
-
-
-def guarded_init(init):
-    @functools.wraps(init)
-    def __init__(self, W, b):
-        init(self, *as_parameters(W, b))
-
-    return __init__
 
 
 def guarded_forward(method):
@@ -185,13 +184,19 @@ class Noted(set):
     """What NumPy would warn of during a call: "overflow", "divide by zero", "invalid value"."""
 
     def __init__(self, network):
-        self.network, self.dtype = network, network.dtype
+        self.kept, self.dtype = vars(network), network.dtype
 
     def __call__(self, name, flag):
         self.add(name)
 
-    def taken(self):
-        return np.errstate(all="call", under="ignore", call=self)
+    def __enter__(self):
+        self.kept["_noted"] = self  # the methods that are called within know of it
+        self.errstate = np.errstate(all="call", under="ignore", call=self)
+        self.errstate.__enter__()
+
+    def __exit__(self, *error):
+        self.kept.pop("_noted", None)
+        self.errstate.__exit__(*error)
 
 
 def guarded_method(method):
@@ -204,19 +209,19 @@ def guarded_method(method):
     @functools.wraps(method)
     def wrapper(self, x, *t, **options):
         try:
-            noted = np.geterrcall()
-            if type(noted) is Noted and noted.network is self:  # in another guarded method
+            noted = vars(self).get("_noted")
+            if noted is not None:  # in another guarded method
                 x = self.before(name, x, noted.dtype)
                 return self.after(name, x, method(self, x, *t, **options), noted)
             noted = Noted(self)
             x = self.before(name, x, noted.dtype)
             look = self.untouched() if name == "numerical_gradient" else NO_LOOK
-            with look, noted.taken():
+            with look, noted:
                 result = method(self, x, *t, **options)
             return self.after(name, x, result, noted)
         except Exception as error:
             error = self.explained(error, x, *t)
             error.__suppress_context__ = True
-            raise shown(error)
+            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
 
     return wrapper

@@ -24,24 +24,35 @@ class Params(dict):
     numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = "_layers", "_seen", "_found", "_parameters", "_arrays", "_last", "_is_decided"
+    __slots__ = (  # fmt: skip
+        "_layers",
+        "_seen",
+        "_only_ours",
+        "_found",
+        "_parameters",
+        "_arrays",
+        "_last",
+        "_is_decided",
+    )
 
     def __init__(self):
-        self._layers, self._seen = {}, []  # the layers, and what they were at the last look
+        self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
+        self._only_ours = False  # have we written them all? Then they hold no others
         self._found, self._parameters, self._is_decided = [], {}, False
         self._arrays, self._last = [], {}  # parameters as checked, and gradients as given out
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
-        now = [*layers, *layers.values()]
-        if not same(now, self._seen) or not all(map(is_ours, layers.values())):
+        if not (self._only_ours and same(layers, self._seen)):
             found = find(layers)
             check_same_names(found, self._found)
+            self._only_ours = all(map(is_ours, layers.values()))
             if [each[1:] for each in found] != [each[1:] for each in self._found]:
-                self._is_decided = all(map(is_ours, layers.values()))
+                self._is_decided = self._only_ours
             self._found, self._parameters = found, with_keys(found)
+            self._seen = dict(layers)
             dict.clear(self)
-        self._layers, self._seen = layers, now
+        self._layers = layers
         for key, (_, layer, name) in self._parameters.items():
             dict.__setitem__(self, key, getattr(layer, name))
         return self
@@ -67,7 +78,7 @@ class Params(dict):
             gradients[key] = gradient = getattr(layer, "d" + name)
             if getattr(gradient, "shape", None) != array.shape or gradient.dtype.kind != "f":
                 check_gradient_shape(place, name, gradient, array.shape)
-            if not is_ours(layer):  # ours make a new array each time
+            if not self._only_ours:  # ours make a new array each time
                 is_view = type(gradient) is not np.ndarray or gradient.base is not None
                 if is_view or last.get(key) is gradient or key not in last:
                     gradients[key] = np.array(gradient)
@@ -79,7 +90,7 @@ class Params(dict):
             self.update({key: values})  # a copy takes its place
         else:  # params[key] -= step has changed it already
             place, layer, name = self._parameters[key]
-            is_there = same([*self._layers, *self._layers.values()], self._seen)
+            is_there = self._layers.get(place) is self._seen[place]
             if not is_there or getattr(layer, name, None) is not values:
                 came = "an older one; read network.params again"
                 expected = "the array that its layer has now"

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import operator
 import sys
 import types
 from collections import deque
@@ -86,14 +87,14 @@ def copy_of(thing):
 def same(items, others):
     if isinstance(items, dict):
         return list(items) == list(others) and same([*items.values()], [*others.values()])
-    return len(items) == len(others) and all(a is b for a, b in zip(items, others))
+    return len(items) == len(others) and all(map(operator.is_, items, others))
 
 
 # What an object holds
 
 
 def is_ours(thing):
-    """Is it a layer of common/layers.py? These are known: they keep W, b and what backward needs."""
+    """Is it a layer of common/layers.py? These keep W, b and what backward needs."""
     return type(thing).__module__ == "common.layers"
 
 
