@@ -60,9 +60,8 @@ def remember(thing, kept):
         held = members(thing)
         if is_ours(thing):  # of what our layers keep, only the parameters are ever written into
             held = {name: held[name] for name in (".W", ".b") if name in held}
-        else:
-            state = np.random.get_state()
-            kept.setdefault("np.random", functools.partial(np.random.set_state, state))
+        elif "np.random" not in kept:
+            kept["np.random"] = functools.partial(np.random.set_state, np.random.get_state())
         for each in held.values():
             remember(each, kept)
 
@@ -120,14 +119,13 @@ def kept_by(thing):
 @functools.lru_cache(maxsize=1000)
 def in_class(cls):
     """(name, value) of the arrays, lists and layers in the body of a class, or of one before it."""
-    return [
-        (name, value)
-        for each in cls.__mro__
-        if not is_library(each)
-        for name, value in vars(each).items()
-        if isinstance(value, (np.ndarray, *SEVERAL)) and not name.startswith("__")
-        or hasattr(value, "backward") and not isinstance(value, (type, property))
-    ]  # fmt: skip
+    found = []
+    for each in cls.__mro__:
+        for name, value in vars(each).items() if not is_library(each) else ():
+            is_layer = hasattr(value, "backward") and not isinstance(value, (type, property))
+            if is_layer or isinstance(value, (np.ndarray, *SEVERAL)) and name[:2] != "__":
+                found.append((name, value))
+    return found
 
 
 SIMPLE = (type(None), bool, int, float, complex, str, bytes, np.generic)
