@@ -142,9 +142,8 @@ class Chain:
                 raise why_gradient_not_finite(self)
         elif method == "loss":
             if type(result) is not float and (result is None or np.ndim(result) != 0):
-                came = (
-                    "None; no return?" if result is None else f"{np.shape(result)}; return its mean"
-                )
+                shape = np.shape(result)
+                came = "None; no return?" if result is None else f"{shape}; return its mean"
                 raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
             if not math.isfinite(result):
                 came = f"{result} from finite scores{seen(noted)}"
@@ -252,9 +251,8 @@ class Chain:
 
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
-        return {
-            name: value for name, value in vars(self).items() if name not in ("_params", "_noted")
-        }
+        own = ("_params", "_noted")
+        return {name: value for name, value in vars(self).items() if name not in own}
 
 
 def backward_without_dx(layer, dout):
@@ -262,11 +260,9 @@ def backward_without_dx(layer, dout):
 
     An Affine whose backward is one's own is called as ever.
     """
-    backward = getattr(layer.backward, "__func__", None)
-    if getattr(backward, "leaves_out_dx", None) is backward is not None:
-        layer.backward(dout, need_dx=False)
-    else:
-        layer.backward(dout)
+    backward = getattr(layer.backward, "__func__", layer)
+    leaves_out = getattr(backward, "leaves_out_dx", None) is backward
+    layer.backward(dout, **({"need_dx": False} if leaves_out else {}))
 
 
 # Which layer was it?
@@ -290,9 +286,9 @@ def found_in(traceback, layers):
 
 def lacking(layer):
     """The name of an attribute that is None, and that the layer should have learnt; or ""."""
-    kept = kept_by(layer)
-    names = [name for name, value in kept.items() if value is None and f"d{name}" in kept]
-    return next((name for name in names if name not in passing(layer)), "")
+    kept, made = kept_by(layer), passing(layer)
+    names = (name for name, value in kept.items() if value is None and f"d{name}" in kept)
+    return next((name for name in names if name not in made), "")
 
 
 def named(error, name, before):
@@ -334,13 +330,11 @@ def check_outputs(network, x, scores, rows=False):
                 first = first or not_finite(name, layer, noted)
                 if noted:
                     raise first
-            count, expected = np.shape(out)[:1], samples[:1]
-            if count != expected and (rows or count > expected or not count):
-                if count != (math.prod(samples),):
-                    came = f"{count[0]} rows" if count else "one number"
-                    raise wrong(
-                        ValueError, f"a row for each of {samples[0]} samples", came, at=name
-                    )
+            count, right = np.shape(out)[:1], (samples[:1], (math.prod(samples),))
+            if count not in right and (rows or count > right[0] or not count):
+                came = f"{count[0]} rows" if count else "one number"
+                expected = f"a row for each of {samples[0]} samples"
+                raise wrong(ValueError, expected, came, at=name)
             x = out
     if scores is not None and not is_finite(scores):
         raise first or wrong(FloatingPointError, "finite scores", "nan or inf", at="network")

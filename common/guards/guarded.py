@@ -9,6 +9,7 @@ a guarded one may override what it likes: its own methods aren't guarded.
 import contextlib
 import functools
 import inspect
+import itertools
 import os
 import types
 
@@ -81,15 +82,13 @@ def guarded_difference(numerical_gradient):
     @functools.wraps(numerical_gradient)
     def wrapper(f, x):
         check_function(f, x)
-        before, calls = x.copy(), 0
+        before, calls = x.copy(), itertools.count()
 
         def checked(x):
-            nonlocal calls
-            i, calls = calls // 2, calls + 1  # two calls for each entry
+            i = next(calls) // 2  # two calls for each entry
             value = x.item(i)
             result = number_of(f(x), lambda: f" where x{place_of(i, x)} is {value}")
-            if x.item(i) != value:
-                raise f_writes()
+            check_left(x.item(i) == value)
             return result
 
         try:
@@ -97,19 +96,20 @@ def guarded_difference(numerical_gradient):
                 hint = "if it draws random numbers, draw the same each time"
                 raise wrong(ValueError, "the same f(x) for the same x", "another", hint)
             grad = numerical_gradient(checked, x)
+            check_left(np.array_equal(x, before))
+            return grad
         except BaseException as error:
-            x[...] = before
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
-        if not np.array_equal(x, before):
+        finally:
             x[...] = before
-            raise f_writes()
-        return grad
 
     return wrapper
 
 
-def f_writes():
-    return wrong(ValueError, "f to leave x as it is", "a write into it; compute on x.copy()")
+def check_left(is_as_before):
+    if not is_as_before:
+        came = "a write into it; compute on x.copy()"
+        raise wrong(ValueError, "f to leave x as it is", came)
 
 
 # Layers
