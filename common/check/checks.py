@@ -13,9 +13,9 @@ from common.check.causes import likely_causes
 from common.check.comparison import Comparison
 from common.check.in_place import judge_layers
 from common.check.report import GradientReport
-from common.check.unseen import move, unseen, what_changes
+from common.check.unseen import unseen, what_changes
 from common.guards.chain import check_is_layer, check_returned
-from common.guards.learnt import decide, find, find_parameters
+from common.guards.learnt import decide, find_parameters, set_train_flg
 from common.guards.mistakes import as_finite, as_numbers, check_differentiable, kind, number_of, wrong
 from common.guards.params import check_seen_before
 from common.guards.untouched import untouched
@@ -48,8 +48,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
     layers = layers_of(network)
     with untouched(network), threads_for(dict(network.params), len(x)):
-        set_flags(layers)
-        other = _try_other_batch(network, x, t, rng)
+        set_train_flg(layers, True)
+        other = try_other_batch(network, x, t, rng)
         params = check_network(network)  # anew, as a layer may build its own only now
 
         def f():
@@ -82,21 +82,21 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     check_is_layer("", layer, ["forward"])
     layers, x = {name: layer}, as_finite(x, np.float64).copy()
     with untouched(layer):
-        set_flags(layers)
+        set_train_flg(layers, True)
         decide(layers, x)
-        found = _parameters(layer)
+        found = parameters_of(layer)
         arrays = {key: each.array for key, each in found.items()} | {"x": x}
         for each, array in arrays.items():
             check_differentiable(array, f"{name}'s {each}")
         # First another batch, so that a backward which goes on using it shows.
-        others = arrays | {"x": _shuffled(x, rng)}
+        others = arrays | {"x": shuffled(x, rng)}
         with unwritten(name, others):
             out = as_output(name, layer.forward(others["x"]))
         check_is_layer("", layer, ["backward"])  # after forward, whose own error comes first
         others["dout"] = rng.standard_normal(out.shape)
         with unwritten(name, others):
             layer.backward(others["dout"])
-        for key, each in _parameters(layer).items():
+        for key, each in parameters_of(layer).items():
             if key not in arrays:
                 check_seen_before(name, each.name)
             if each.layer is not layer and each.gradient is None:  # another one's, to which it refers
@@ -135,41 +135,33 @@ def look_where_moved(compare, report):
     backprop, its entries are compared. If one is wrong, that goes into the report, and the arrays
     stay moved, for the search for the layer.
     """
-    before = {name: array.copy() for name, array in compare.arrays.items()}
-    equal = [name for name, array in before.items() if name != "x" and is_constant(array)]
+    arrays = compare.arrays
+    before = {name: array.copy() for name, array in arrays.items()}
+    equal = [name for name in arrays if name != "x" and is_constant(arrays[name])]
     there = copy.copy(compare)
     there.samples, there.noise = min(compare.samples or 50, 50), None
     for name in equal:
-        compare.arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, before[name].shape)
+        arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, arrays[name].shape)
     with contextlib.suppress(Exception):  # such numbers may not be possible
-        there.gradients = copy.deepcopy(there.backprop())
-        for name in before if equal else ():
+        there.gradients = copy.deepcopy(there.backprop()) if equal else {}
+        for name in arrays if equal else ():
             if not there.agrees_along_a_line(name) and not (check := there.check(name)).ok:
                 report[name], report.moved = check, equal
     if not report.moved:
         for name, array in before.items():
-            compare.arrays[name][...] = array
+            arrays[name][...] = array
 
 
 def is_constant(array):
-    return (
-        array.size
-        and (array == array.flat[0]).all()
-        and (array.size > 1 or array.flat[0] in (0, 1))
-    )
+    if array.size == 1:
+        return array.item() in (0, 1)
+    return array.size and (array == array.flat[0]).all()
 
 
 def layers_of(network):
     """{name: layer} of a network that has them and lastLayer, or {}."""
     layers = getattr(network, "layers", None)
     return dict(layers) if hasattr(layers, "items") and hasattr(network, "lastLayer") else {}
-
-
-def set_flags(layers):
-    """A check looks at layers as they train."""
-    for each in find(layers) if layers else ():
-        if hasattr(each.layer, "train_flg"):
-            each.layer.train_flg = True
 
 
 def gradient_of(network, x, t):
@@ -184,7 +176,7 @@ def gradient_of(network, x, t):
         return {key: parameter.gradient for key, parameter in found.items()}
 
 
-def _parameters(layer):
+def parameters_of(layer):
     """{name: Parameter} of a layer: "W" of a plain one, "W1" and so on of one that holds others."""
     found = find_parameters({kind(layer): layer})
     if all(each.layer is layer for each in found.values()):
@@ -195,24 +187,21 @@ def _parameters(layer):
 # Another batch first, so that a backward which goes on using it shows
 
 
-def _shuffled(x, rng):
+def shuffled(x, rng):
     """The same numbers in other places, and smaller, so that they differ even if all are equal."""
     return 0.9 * rng.permuted(x.ravel()).reshape(x.shape)
 
 
-def _try_other_batch(network, x, t, rng):
-    others = {**network.params, "x": _shuffled(x, rng)}
-    # What fails here fails in the real check too, and is told there.
+def try_other_batch(network, x, t, rng):
+    """Returns it. What fails here fails in the real check too, and is told there."""
+    others = {**network.params, "x": shuffled(x, rng)}
     with unwritten("backprop", others), contextlib.suppress(Exception):
-        t = other_labels(t, network.predict(others["x"]).shape[1])
+        classes = network.predict(others["x"]).shape[1]
+        t = (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1)
     others["t"] = t.copy()
     with unwritten("backprop", others), contextlib.suppress(Exception):
         network.gradient(others["x"], others["t"])
     return others["x"], t
-
-
-def other_labels(t, classes):
-    return (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1)
 
 
 # What can't be checked
@@ -257,17 +246,14 @@ def as_output(name, out):
 @contextlib.contextmanager
 def unwritten(owner, arrays):
     """Within it, arrays must be left as they are. If they aren't, they are put right."""
-    given = copy.deepcopy(arrays)
+    given, written = copy.deepcopy(arrays), []
     try:
         yield
     finally:
-        written = [
-            name
-            for name, array in given.items()
-            if not np.array_equal(arrays[name], array, equal_nan=array.dtype.kind == "f")
-        ]
-        for name in written:
-            arrays[name][...] = given[name]
+        for name, array in given.items():
+            is_float = array.dtype.kind == "f"
+            if not np.array_equal(arrays[name], array, equal_nan=is_float):
+                arrays[name][...] = array
+                written.append(name)
     if written:
-        came = "a write; use a copy"
-        raise wrong(ValueError, f"{written[0]} left as given", came, at=owner)
+        raise wrong(ValueError, f"{written[0]} left as given", "a write; use a copy", at=owner)

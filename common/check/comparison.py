@@ -28,8 +28,9 @@ from tqdm import tqdm
 
 from common.check.report import ArrayCheck
 from common.gradient import STEP
-from common.guards.mistakes import check_count, kind, wrong
+from common.guards.mistakes import check_count, kind, place_of, wrong
 from common.guards.params import check_gradient_shape
+from common.guards.untouched import untouched
 
 __all__ = ["Comparison"]
 
@@ -126,8 +127,8 @@ class Comparison:
 
     def check_left(self, array, i, moved, f):
         if not np.isfinite(f).all():
-            place = [int(at) for at in np.unravel_index(i, array.shape)]
-            raise wrong(ValueError, "finite outputs", f"{np.sum(f)} where x{place} is {moved}")
+            came = f"{np.sum(f)} where x{place_of(i, array)} is {moved}"
+            raise wrong(ValueError, "finite outputs", came)
         if array.item(i) != moved:
             raise wrong(
                 ValueError, f"{self.owner} to leave what it is given", "a write; use a copy"
@@ -140,43 +141,40 @@ class Comparison:
         next to nothing. The middle one of several rows counts, as a row may cross a kink.
         """
         if self.noise is None:
-            before = {name: array.copy() for name, array in self.arrays.items()}
-            rows = []
+            before, rows = {name: array.copy() for name, array in self.arrays.items()}, []
             length = math.sqrt(sum(array.size for array in before.values()))
-            for _ in range(5):
-                ways = {k: self.rng.standard_normal(a.shape) / length for k, a in before.items()}
-                fs = []
-                for step in range(10, 17):  # not across x itself, which may lie at a kink
-                    for name, array in self.arrays.items():
-                        array[...] = before[name] + step * STEP / 4 * ways[name]
-                    fs.append(np.array(self.f(), dtype=np.float64) * self.dout)
-                fourth = np.diff(fs, 4, axis=0).reshape(3, -1).sum(axis=1)
-                rows.append(np.abs(fourth).max() / math.sqrt(70))  # 70 = 1 + 16 + 36 + 16 + 1
-            for name, array in self.arrays.items():
-                array[...] = before[name]
+            with untouched(self.arrays):
+                for _ in range(5):
+                    ways = {
+                        k: self.rng.standard_normal(a.shape) / length for k, a in before.items()
+                    }
+                    fs = []
+                    for step in range(10, 17):  # not across x itself, which may lie at a kink
+                        for name, array in self.arrays.items():
+                            array[...] = before[name] + step * STEP / 4 * ways[name]
+                        fs.append(np.array(self.f(), dtype=np.float64) * self.dout)
+                    fourth = np.diff(fs, 4, axis=0).reshape(3, -1).sum(axis=1)
+                    rows.append(np.abs(fourth).max() / math.sqrt(70))  # 70 = 1 + 16 + 36 + 16 + 1
             self.noise = 10 * float(np.median(rows))
         return max(self.noise, rounding)
 
     def agrees_along_a_line(self, name):
         """Do a and n agree, if all entries are moved together along a direction of chance?"""
-        array, gradient = self.arrays[name], self.gradients[name]
-        before, h = array.copy(), STEP / 10
-        way = self.rng.standard_normal(array.shape) / math.sqrt(max(array.size, 1))
-        try:
-            fs = []
+        array, gradient, h, fs = self.arrays[name], self.gradients[name], STEP / 10, []
+        before, root = array.copy(), math.sqrt(max(array.size, 1))
+        way = self.rng.standard_normal(array.shape) / root
+        with untouched(array):
             for step in (h, -h):
                 array[...] = before + step * way
                 fs.append(np.sum(self.f() * self.dout))
-        finally:
-            array[...] = before
         n, a = (fs[0] - fs[1]) / (2 * h), np.sum(gradient * way)
-        size = np.linalg.norm(gradient) / math.sqrt(max(array.size, 1))
-        return abs(a - n) <= 1e-3 * size + 100 * EPS * max(map(abs, fs)) / h
+        rounding = 100 * EPS * max(map(abs, fs)) / h
+        return abs(a - n) <= 1e-3 * np.linalg.norm(gradient) / root + rounding
 
     def lies_at_kink(self, name, i, a, n, rounding):
         """Steps 3 and 4: True if backprop is right after all."""
-        array, off = self.arrays[name], abs(a - n)
-        value, noise = array.item(i), self.noise_of(rounding)
+        array, off, noise = self.arrays[name], abs(a - n), self.noise_of(rounding)
+        value = array.item(i)
 
         def agree(a, h):
             n, _ = self.difference(array, i, h)
@@ -188,8 +186,10 @@ class Comparison:
 
         if agree(a, STEP / 10) or agree(a, STEP / 100):
             return True
-        if not self.slope_jumps(array, i, off, noise):
-            return False
+        right, _ = self.difference(array, i, STEP / 10, (1, 0))
+        left, _ = self.difference(array, i, STEP / 10, (0, -1))
+        if not abs(right - left) > max(off / 4, 40 * noise / STEP):
+            return False  # the slope doesn't jump by about as much as a and n differ
         try:
             return backprop_at(value) == a and any(
                 all(agree(backprop_at(moved), far / 10) for moved in (value - far, value + far))
@@ -197,12 +197,6 @@ class Comparison:
             )
         finally:
             array.flat[i] = value
-
-    def slope_jumps(self, array, i, off, noise):
-        """Do the slopes from the left and from the right differ by about as much as a and n?"""
-        right, _ = self.difference(array, i, STEP / 10, (1, 0))
-        left, _ = self.difference(array, i, STEP / 10, (0, -1))
-        return abs(right - left) > max(off / 4, 40 * noise / STEP)
 
     def choose(self, gradient):
         """The entries to check. Half of a sample lies where backprop isn't zero.

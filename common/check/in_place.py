@@ -55,7 +55,7 @@ class Judge:
         return self.network.loss(*self.batch)
 
     def forward(self):
-        """A forward of another batch comes first, so that a backward that goes on using it shows."""
+        """First a forward of another batch, so that a backward which goes on using it shows."""
         with contextlib.suppress(Exception):
             self.network.loss(*self.other)
         self.loss()
@@ -92,11 +92,11 @@ class Judge:
         """
         said, names = [], list(self.taps)
         for after, name in zip(names, names[1:]):
-            tap, following = self.taps[name], self.taps[after]
+            tap, x_after = self.taps[name], self.taps[after].add_to_x
             if np.shape(self.backward()[after][1]) == tap.out.shape:
-                if self.is_right(name, tap.add_to_out, lambda: self.backward()[name][0]):
+                if self.is_right(name, tap.add_to_out, lambda name=name: self.backward()[name][0]):
                     continue
-            if self.is_right(after, following.add_to_x, lambda: self.backward()[after][1]):
+            if self.is_right(after, x_after, lambda after=after: self.backward()[after][1]):
                 does = "does something that gradient leaves out"
                 said.append(f"Between {name} and {after} forward {does}.")
             self.true[name] = self.slopes(tap.add_to_out)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from common.gradient import STEP
-from common.guards.mistakes import wrong
+from common.guards.mistakes import place_of, wrong
 
 __all__ = ["ArrayCheck", "GradientReport"]
 
@@ -57,8 +57,8 @@ class GradientReport(dict):
         lines = [f"{name}: {self[name].disagreement()}." for name in self.failed]
         if self.moved:
             lines.append(
-                f"This shows once {', '.join(self.moved)} are moved a little. Where all entries of a "
-                "parameter are equal, such as 0 or 1, they can hide a mistake."
+                f"This shows once {', '.join(self.moved)} are moved a little. Where all entries of "
+                "a parameter are equal, such as 0 or 1, they can hide a mistake."
             )
         if kinks := sum(check.kinks for check in self.values()):
             lines.append(
@@ -133,7 +133,7 @@ class ArrayCheck:
             off = np.divide(diff, size, out=np.zeros_like(diff), where=size > 0)
         self.max_rel_error = float(off[np.isin(found, ("agrees", "wrong"))].max(initial=0))
         worst = int(diff.argmax()) if self.ok else int(np.argmax(found == "wrong"))
-        self.worst_index = tuple(int(at) for at in np.unravel_index(entries[worst], self.shape))
+        self.worst_index = tuple(place_of(entries[worst], self.gradient))
         self.backprop, self.numerical = float(a[worst]), float(n[worst])
 
     def cells(self):

@@ -28,16 +28,14 @@ def unseen(things, params, f):
                 array[...] = value
             before = f()
         moved = [(array, array.copy()) for array in arrays]
-        kept = [(name, array, array.copy()) for name, array in arrays_in(things)]
-        after = {id(array) for _, array in arrays_in(things)} - learnt
+        kept = [(*each, each[1].copy()) for each in arrays_in(things) if id(each[1]) not in learnt]
         f()
-        left = {id(array) for _, array in arrays_in(things)} & after
+        left = {id(array) for _, array in arrays_in(things)}
         return [
             name
             for name, array, numbers in kept
-            if id(array) in left
-            and np.array_equal(array, numbers)
-            and matters(array, moved, f, before)
+            if id(array) in left and np.array_equal(array, numbers)
+            if matters(array, moved, f, before)
         ]
 
 

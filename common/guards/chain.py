@@ -14,7 +14,7 @@ import numpy as np
 
 from common import files
 from common.guards.guarded import Noted
-from common.guards.learnt import find, find_parameters, passing
+from common.guards.learnt import find, find_parameters, passing, set_train_flg
 from common.guards.mistakes import (
     FLOATS, as_finite, as_floats, as_numbers, check_differentiable, is_finite, kind, wrong,
 )  # fmt: skip
@@ -97,9 +97,7 @@ class Chain:
         if len(x) == 0:
             raise wrong(ValueError, "at least one sample", "an empty batch")
         with self.untouched():
-            for each in find(self.layers):
-                if hasattr(each.layer, "train_flg"):
-                    each.layer.train_flg = False
+            set_train_flg(self.layers, False)
             first = next(iter(self.layers.values()))
             batches = [x[i : i + size] for i in range(0, len(x), size)]
             if not is_ours(first):  # it may write into x
@@ -142,9 +140,8 @@ class Chain:
                 raise why_gradient_not_finite(self)
         elif method == "loss":
             if type(result) is not float and (result is None or np.ndim(result) != 0):
-                came = (
-                    "None; no return?" if result is None else f"{np.shape(result)}; return its mean"
-                )
+                shape = np.shape(result)
+                came = "None; no return?" if result is None else f"{shape}; return its mean"
                 raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
             if not math.isfinite(result):
                 came = f"{result} from finite scores{seen(noted)}"
@@ -212,7 +209,7 @@ class Chain:
         vars(self)["_mixed"], name = True, "network"
         if self.is_plain():
             x, alone = as_floats(x.copy(), self.dtype), as_floats(alone, self.dtype)
-            for name, layer in self.layers.items():
+            for name, layer in self.layers.items():  # noqa: B007
                 x, alone = layer.forward(x), layer.forward(alone)
                 if differ(x[: len(alone)], alone):
                     break
@@ -252,7 +249,8 @@ class Chain:
 
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
-        return {name: value for name, value in vars(self).items() if name != "_params"}
+        own = ("_params", "_noted")
+        return {name: value for name, value in vars(self).items() if name not in own}
 
 
 def backward_without_dx(layer, dout):
@@ -260,11 +258,9 @@ def backward_without_dx(layer, dout):
 
     An Affine whose backward is one's own is called as ever.
     """
-    backward = getattr(layer.backward, "__func__", None)
-    if getattr(backward, "leaves_out_dx", None) is backward is not None:
-        layer.backward(dout, need_dx=False)
-    else:
-        layer.backward(dout)
+    backward = getattr(layer.backward, "__func__", layer)
+    leaves_out = getattr(backward, "leaves_out_dx", None) is backward
+    layer.backward(dout, **({"need_dx": False} if leaves_out else {}))
 
 
 # Which layer was it?
@@ -289,9 +285,9 @@ def found_in(traceback, layers):
 
 def lacking(layer):
     """The name of an attribute that is None, and that the layer should have learnt; or ""."""
-    kept = kept_by(layer)
-    names = [name for name, value in kept.items() if value is None and f"d{name}" in kept]
-    return next((name for name in names if name not in passing(layer)), "")
+    kept, made = kept_by(layer), passing(layer)
+    names = (name for name, value in kept.items() if value is None and f"d{name}" in kept)
+    return next((name for name in names if name not in made), "")
 
 
 def named(error, name, before):
@@ -324,7 +320,7 @@ def check_outputs(network, x, scores, rows=False):
         for name, layer in network.layers.items() if network.is_plain() else ():
             noted = Noted(network)
             try:
-                with noted.taken():
+                with noted:
                     out = layer.forward(x)
             except FloatingPointError as error:
                 raise not_finite(name, layer, noted) from error
@@ -333,13 +329,11 @@ def check_outputs(network, x, scores, rows=False):
                 first = first or not_finite(name, layer, noted)
                 if noted:
                     raise first
-            count, expected = np.shape(out)[:1], samples[:1]
-            if count != expected and (rows or count > expected or not count):
-                if count != (math.prod(samples),):
-                    came = f"{count[0]} rows" if count else "one number"
-                    raise wrong(
-                        ValueError, f"a row for each of {samples[0]} samples", came, at=name
-                    )
+            count, right = np.shape(out)[:1], (samples[:1], (math.prod(samples),))
+            if count not in right and (rows or count > right[0] or not count):
+                came = f"{count[0]} rows" if count else "one number"
+                expected = f"a row for each of {samples[0]} samples"
+                raise wrong(ValueError, expected, came, at=name)
             x = out
     if scores is not None and not is_finite(scores):
         raise first or wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
@@ -363,7 +357,7 @@ def why_gradient_not_finite(network):
     with network.untouched(), contextlib.suppress(Exception):  # a second time may fail
         for name, layer in order:
             noted = Noted(network)
-            with noted.taken():
+            with noted:
                 dout = layer.backward(dout)
             own = [each.gradient for each in parameters if each.place == name]
             if not all(map(is_finite, [*own, 0 if dout is None else dout])):

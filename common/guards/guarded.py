@@ -9,15 +9,26 @@ a guarded one may override what it likes: its own methods aren't guarded.
 import contextlib
 import functools
 import inspect
+import itertools
 import os
 import types
 
 import numpy as np
 
 from common.guards.mistakes import (
-    as_floats, as_parameters, check_function, did_you_mean, first_not_finite, is_finite, kind,
-    like, number_of, why_not_rows, wrong,
-)  # fmt: skip
+    as_floats,
+    as_parameters,
+    check_function,
+    did_you_mean,
+    first_not_finite,
+    is_finite,
+    kind,
+    like,
+    number_of,
+    place_of,
+    why_not_rows,
+    wrong,
+)
 
 __all__ = ["Noted", "guarded"]
 
@@ -34,20 +45,20 @@ def guarded(thing):
     return guarded_difference(thing) if thing.__name__ == "numerical_gradient" else of_arrays(thing)
 
 
-def shown(error):
-    """The error, with a traceback without the lines of this folder.
+def without_guards(traceback):
+    """The traceback without the lines of this folder.
 
     Where gradient calls loss, and loss predict, only the last of them is left.
     """
-    steps, rest = [], error.__traceback__
-    while rest:
-        steps, rest = [rest, *steps], rest.tb_next
+    steps, rest = [], None
+    while traceback:
+        steps, traceback = [traceback, *steps], traceback.tb_next
     for step in steps:
         file = step.tb_frame.f_code.co_filename
         is_again = file == PAGE and rest and rest.tb_frame.f_code.co_filename == PAGE
         if not (file.startswith(HERE) or is_again):
             rest = types.TracebackType(rest, step.tb_frame, step.tb_lasti, step.tb_lineno)
-    return error.with_traceback(rest)
+    return rest
 
 
 # Functions
@@ -63,7 +74,7 @@ def of_arrays(function):
             with np.errstate(all="ignore"):
                 out = function(x, *more, **options)
         except Exception as error:
-            raise shown(error)
+            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
         if not is_finite(out) and np.isnan(out).any():
             raise wrong(ValueError, "finite numbers in x", first_not_finite(x, "x"))
         return out if type(out) is np.ndarray else float(out)
@@ -77,15 +88,13 @@ def guarded_difference(numerical_gradient):
     @functools.wraps(numerical_gradient)
     def wrapper(f, x):
         check_function(f, x)
-        before, calls = x.copy(), 0
+        before, calls = x.copy(), itertools.count()
 
         def checked(x):
-            nonlocal calls
-            i, calls = calls // 2, calls + 1  # two calls for each entry
+            i = next(calls) // 2  # two calls for each entry
             value = x.item(i)
             result = number_of(f(x), where=lambda: f" where x{place_of(i, x)} is {value}")
-            if x.item(i) != value:
-                raise f_writes()
+            check_left(x.item(i) == value)
             return result
 
         try:
@@ -93,45 +102,35 @@ def guarded_difference(numerical_gradient):
                 hint = "if it draws random numbers, draw the same each time"
                 raise wrong(ValueError, "the same f(x) for the same x", "another", hint)
             grad = numerical_gradient(checked, x)
+            check_left(np.array_equal(x, before))
+            return grad
         except BaseException as error:
+            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
+        finally:
             x[...] = before
-            raise shown(error)
-        if not np.array_equal(x, before):
-            x[...] = before
-            raise f_writes()
-        return grad
 
     return wrapper
 
 
-def f_writes():
-    return wrong(ValueError, "f to leave x as it is", "a write into it; compute on x.copy()")
-
-
-def place_of(i, x):
-    return [int(at) for at in np.unravel_index(i, x.shape)]
+def check_left(is_as_before):
+    if not is_as_before:
+        came = "a write into it; compute on x.copy()"
+        raise wrong(ValueError, "f to leave x as it is", came)
 
 
 # Layers
 
 
 def guarded_layer(cls):
-    """A class of layers of ours: guards around its methods, a short repr, words for what it lacks."""
+    """A class of layers: guards around its methods, a short repr, words for what it lacks."""
     cls.forward, cls.backward = guarded_forward(cls.forward), guarded_backward(cls.backward)
     if "__init__" in vars(cls):
-        cls.__init__ = guarded_init(cls.__init__)
+        init = cls.__init__
+        cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
     if "__repr__" not in vars(cls):
         cls.__repr__ = lambda self: f"{kind(self)}()"
     cls.__getattr__ = missing
     return cls
-
-
-def guarded_init(init):
-    @functools.wraps(init)
-    def __init__(self, W, b):
-        init(self, *as_parameters(W, b))
-
-    return __init__
 
 
 def guarded_forward(method):
@@ -191,13 +190,19 @@ class Noted(set):
     """What NumPy would warn of during a call: "overflow", "divide by zero", "invalid value"."""
 
     def __init__(self, network):
-        self.network, self.dtype = network, network.dtype
+        self.kept, self.dtype = vars(network), network.dtype
 
     def __call__(self, name, flag):
         self.add(name)
 
-    def taken(self):
-        return np.errstate(all="call", under="ignore", call=self)
+    def __enter__(self):
+        self.kept["_noted"] = self  # the methods that are called within know of it
+        self.errstate = np.errstate(all="call", under="ignore", call=self)
+        self.errstate.__enter__()
+
+    def __exit__(self, *error):
+        self.kept.pop("_noted", None)
+        self.errstate.__exit__(*error)
 
 
 def guarded_method(method):
@@ -210,19 +215,19 @@ def guarded_method(method):
     @functools.wraps(method)
     def wrapper(self, x, *t, **options):
         try:
-            noted = np.geterrcall()
-            if type(noted) is Noted and noted.network is self:  # in another guarded method
+            noted = vars(self).get("_noted")
+            if noted is not None:  # in another guarded method
                 x = self.before(name, x, noted.dtype)
                 return self.after(name, x, method(self, x, *t, **options), noted)
             noted = Noted(self)
             x = self.before(name, x, noted.dtype)
             look = self.untouched() if name == "numerical_gradient" else NO_LOOK
-            with look, noted.taken():
+            with look, noted:
                 result = method(self, x, *t, **options)
             return self.after(name, x, result, noted)
         except Exception as error:
             error = self.explained(error, x, *t)
             error.__suppress_context__ = True
-            raise shown(error)
+            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
 
     return wrapper

@@ -9,7 +9,6 @@ that learn: W1, b1, W2, b2, ...
 What looks as if it were learnt, and can't be, is refused here by its name.
 """
 
-import contextlib
 import dis
 import functools
 import inspect
@@ -19,10 +18,17 @@ import numpy as np
 
 from common.guards.mistakes import kind, wrong
 from common.guards.untouched import (
-    SEVERAL, in_class, is_foreign, is_ours, kept_by, members, same, untouched,
-)  # fmt: skip
+    SEVERAL,
+    in_class,
+    is_foreign,
+    is_ours,
+    kept_by,
+    members,
+    same,
+    untouched,
+)
 
-__all__ = ["Found", "Parameter", "decide", "find", "find_parameters", "is_float_array", "walk"]
+__all__ = ["decide", "find", "find_parameters", "is_float_array", "set_train_flg", "walk"]
 
 NUMBERS = (np.ndarray, np.floating, float, int)
 QUICK = (type(None), bool, int, float, str, np.float64, np.float32)
@@ -120,17 +126,24 @@ def find(layers, known=()):
 
     def add(place, layer, path, holders):
         found.append(Found(place, layer, learnt(layer, place)))
-        for path, thing, each in () if is_ours(layer) else layers_in(layer, path):
-            here = path, holders, id(thing)
+        for here, thing, each in () if is_ours(layer) else layers_in(layer, path):
+            place_here = here, holders, id(thing)
             if id(each) in first:
-                check_one_place(first[id(each)], here)
+                check_one_place(first[id(each)], place_here)
             else:
-                first[id(each)] = here
-                add(place, each, path, [*holders, id(each)])
+                first[id(each)] = place_here
+                add(place, each, here, [*holders, id(each)])
 
     for place, layer in layers.items():
         add(place, layer, place, [id(layer)])
     return found
+
+
+def set_train_flg(layers, value):
+    """Of all layers that have a train_flg, since they work differently in training."""
+    for _, layer, _ in find(layers) if layers else ():
+        if hasattr(layer, "train_flg"):
+            layer.train_flg = value
 
 
 def check_one_place(first, here):

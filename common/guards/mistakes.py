@@ -127,38 +127,32 @@ def as_finite(x, dtype=None):
 
 
 def as_labels(t):
-    array = t if type(t) is np.ndarray else as_array(t)
+    try:
+        array = np.asarray(t)
+    except ValueError:
+        return as_numbers(t, "labels t as one array")  # says why not
     if array.dtype.kind in "iuf":  # whole numbers or floats: the usual case, quickly
         return array
     if array.dtype.kind in "UST" or any(isinstance(each, str) for each in array.ravel()[:2]):
-        raise wrong(TypeError, "labels t as numbers", *of_words(array))
+        raise wrong(TypeError, "labels t as numbers", *of_words(array.ravel().tolist()))
     return as_numbers(t, "labels t as numbers")
 
 
-def as_array(t):
-    try:
-        return np.asarray(t)
-    except ValueError:
-        return as_numbers(t, "labels t as one array")  # says why not
-
-
-def of_words(t):
+def of_words(words):
     """What came, and a hint, for labels that are words."""
-    numbers = [is_number(word) for word in t.ravel().tolist()]
-    if all(numbers):
-        return f"words such as {short(t.item(0))}", "t.astype(float) makes numbers of them"
-    if not numbers[0] and all(numbers[1:]) and len(numbers) > 1:
-        hint = "if it is the header of a table, leave it out"
-        return f"{short(t.item(0))} and then numbers", hint
+    first, others = short(str(words[0])), words[1:]
+    if are_numbers(words):
+        return f"words such as {first}", "t.astype(float) makes numbers of them"
+    if others and are_numbers(others):
+        return f"{first} and then numbers", "if it is the header of a table, leave it out"
     return "words", "names become numbers by np.unique(t, return_inverse=True)[1]"
 
 
-def is_number(word):
+def are_numbers(words):
     try:
-        float(word)
+        return [float(word) for word in words]
     except (TypeError, ValueError):
-        return False
-    return True
+        return []
 
 
 def label_rows(t, y):
@@ -189,9 +183,9 @@ def label_rows(t, y):
     raise about_t(expected, came, hint)
 
 
-def about_t(expected, came, hint):
+def about_t(*words):
     """The error for labels that are no classes of these scores."""
-    error = wrong(ValueError, expected, came, hint)
+    error = wrong(ValueError, *words)
     error.is_about_t = True
     return error
 
@@ -211,14 +205,12 @@ def probability_rows(y, t):
 
 def like(dout, shape, dtype):
     """dout in this dtype, or an error if its shape isn't that of out."""
-    came = np.shape(dout)
-    if dout is None or came != shape:
-        hint = ""
-        if shape[1:] == (1,) and came == (shape[0], shape[0]):  # of (N, 1) and (N,)
-            hint = f"for scores of shape {shape} pass t.reshape(-1, 1)"
-        came = "None" if dout is None else shape_of(dout)
-        raise wrong(ValueError, f"dout of shape {shape}, as out has", came, hint)
-    return as_floats(dout, dtype) if shape else float(dout)
+    if dout is not None and np.shape(dout) == shape:
+        return as_floats(dout, dtype) if shape else float(dout)
+    hint, came = "", "None" if dout is None else shape_of(dout)
+    if shape[1:] == (1,) and np.shape(dout) == shape[:1] * 2:  # of (N, 1) and (N,)
+        hint = f"for scores of shape {shape} pass t.reshape(-1, 1)"
+    raise wrong(ValueError, f"dout of shape {shape}, as out has", came, hint)
 
 
 def as_parameters(W, b):
@@ -260,25 +252,23 @@ def check_start(input_size, output_size, std, dtype):
 
 
 def why_not_rows(x, W, error):
-    """The error for an x that NumPy couldn't make rows (N, D) of; or the error, if that isn't it."""
-    D = len(W)
+    """The error for an x that can't be made rows (N, D); or the error, if that isn't it."""
+    D, hint = len(W), ""
     if x.ndim and len(x) and math.prod(x.shape[1:]) == D:
         return error
     if x.shape[:1] == (0,):
         return wrong_x("at least one sample", "an empty batch")
-    hint = ""
     if x.size == D:
         hint = "for a single sample pass x.reshape(1, -1)"
         if x.shape == (28, 28):
             hint += ", or from_photo(x) of dataset/photo.py for dark ink on white"
-    elif x.ndim < 2:
-        hint = "are x and t swapped?" if x.ndim else ""
-    elif len(x) == D and x.ndim == 2:
+    elif x.ndim == 1:
+        hint = "are x and t swapped?"
+    elif x.ndim == 2 and len(x) == D:
         hint = "samples are rows: pass x.T"
-    elif D == 784:
+    elif D == 784 and x.ndim > 1:
         coloured = x.ndim > 2 and x.shape[-1] <= 4
-        sides = x.shape[-3:-1] if coloured else x.shape[-2:]
-        if min(sides) >= 28:
+        if min(x.shape[-3:-1] if coloured else x.shape[-2:]) >= 28:
             hint = "if x is a picture, pass from_photo(x) of dataset/photo.py"
             if x.ndim > 2 + coloured:
                 hint = "if x holds pictures: np.concatenate([from_photo(each) for each in x])"
@@ -301,9 +291,13 @@ def check_differentiable(x, name, hint=""):
         raise wrong(TypeError, f"{name} as an array with dtype=np.float64", came, hint)
     if not x.flags.writeable:
         raise wrong(ValueError, f"{name} in an array that can be written", "a read-only one")
-    lost = x[~(np.abs(x) < 1e10)]
-    if lost.size:
+    if (lost := x[~(np.abs(x) < 1e10)]).size:
         raise wrong(ValueError, f"numbers below 1e10 in {name}, or h is lost", lost[0])
+
+
+def place_of(i, array):
+    """The place of entry i, as in array[0, 1]."""
+    return [int(at) for at in np.unravel_index(i, array.shape)]
 
 
 def number_of(result, what="f(x)", where=str):

@@ -24,25 +24,27 @@ class Params(dict):
     numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = "_layers", "_seen", "_found", "_parameters", "_arrays", "_is_decided"
+    __slots__ = "_layers _seen _only_ours _found _parameters _arrays _is_decided".split()
 
     def __init__(self):
-        self._layers, self._seen = {}, []  # the layers, and what they were at the last look
+        self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
+        self._only_ours = False  # have we written them all? Then they hold no others
         self._found, self._parameters, self._is_decided = [], {}, False
         self._arrays = []  # the parameters that have been checked
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
-        now = [*layers, *layers.values()]
-        if not same(now, self._seen) or not all(map(is_ours, layers.values())):
+        if not (self._only_ours and same(layers, self._seen)):
             found = find(layers)
             if self._is_decided:
                 check_same_names(found, self._found)
+            self._only_ours = all(map(is_ours, layers.values()))
             if [each[1:] for each in found] != [each[1:] for each in self._found]:
-                self._is_decided = all(map(is_ours, layers.values()))
+                self._is_decided = self._only_ours
             self._found, self._parameters = found, with_keys(found)
+            self._seen = dict(layers)
             dict.clear(self)
-        self._layers, self._seen = layers, now
+        self._layers = layers
         for key, (_, layer, name) in self._parameters.items():
             dict.__setitem__(self, key, getattr(layer, name))
         return self
@@ -68,7 +70,7 @@ class Params(dict):
             gradient = getattr(layer, "d" + name)
             if getattr(gradient, "shape", None) != array.shape or gradient.dtype.kind != "f":
                 check_gradient_shape(place, name, gradient, array.shape)
-            gradients[key] = gradient if is_ours(layer) else np.array(gradient)
+            gradients[key] = gradient if self._only_ours else np.array(gradient)
         return gradients
 
     def __setitem__(self, key, values):
@@ -76,7 +78,7 @@ class Params(dict):
             self.update({key: values})  # a copy takes its place
         else:  # params[key] -= step has changed it already
             place, layer, name = self._parameters[key]
-            is_there = same([*self._layers, *self._layers.values()], self._seen)
+            is_there = self._layers.get(place) is self._seen[place]
             if not is_there or getattr(layer, name, None) is not values:
                 came = "an older one; read network.params again"
                 expected = "the array that its layer has now"
@@ -163,39 +165,38 @@ def check_parameters(parameters):
     """Parameters that can't be changed in place, of two dtypes, or two in one array?"""
     dtype, by_base = None, {}
     for place, layer, name in parameters.values():
-        array = getattr(layer, name)
-        if type(array) is np.ndarray and array.dtype is dtype:
-            pass  # like the one before it
-        elif not isinstance(array, np.ndarray) or array.dtype not in FLOATS:
-            came = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else kind(array)
+        array, what = getattr(layer, name), f"parameter {name} in"
+        is_array = isinstance(array, np.ndarray)
+        if not is_array or array.dtype not in FLOATS:
+            came = f"dtype {array.dtype}" if is_array else kind(array)
             hint = f"if it isn't learnt, give d{name} another name"
-            expected = f"parameter {name} in a NumPy array of floats"
-            raise wrong(TypeError, expected, came, hint, at=place)
-        elif array.dtype != (dtype or array.dtype):
-            expected = f"parameter {name} in {dtype} like those before it"
-            raise wrong(TypeError, expected, array.dtype, at=place)
+            raise wrong(TypeError, f"{what} a NumPy array of floats", came, hint, at=place)
         dtype = dtype or array.dtype
+        if array.dtype != dtype:
+            raise wrong(TypeError, f"{what} {dtype} like those before it", array.dtype, at=place)
         if not array.flags.writeable:
-            expected = f"parameter {name} in an array that can be written"
-            raise wrong(ValueError, expected, "a read-only one", at=place)
+            came = "a read-only one"
+            raise wrong(ValueError, f"{what} an array that can be written", came, at=place)
         arrays = by_base.setdefault(id(array if array.base is None else array.base), [])
-        if arrays and any(np.shares_memory(array, other) for other in arrays):
-            expected = f"parameter {name} in an array of its own"
-            raise wrong(ValueError, expected, "one in use; pass a copy", at=place)
+        if any(np.shares_memory(array, other) for other in arrays):
+            came = "one in use; pass a copy"
+            raise wrong(ValueError, f"{what} an array of its own", came, at=place)
         arrays.append(array)
 
 
 def check_gradient_shape(place, name, gradient, shape):
-    array = np.asarray(gradient)
+    array, hint = np.asarray(gradient), ""
     if array.shape == shape and array.dtype.kind in "biuf":
         return
     came = f"dtype {array.dtype}" if array.shape == shape else array.shape
-    came = f"{came}, the transpose" if came == shape[::-1] else came
-    came, hint = ("nothing" if gradient is None else came), ""
-    if gradient is None and name == "x":
-        hint = "a layer without dx can only stand first in a network, where check_gradient sees it"
-    expected = f"backward to compute d{name} of shape {shape}"
-    raise wrong(ValueError, expected, came, hint, at=place)
+    if gradient is None:
+        came = "nothing"
+        if name == "x":
+            hint = "a layer without dx can only stand first in a network, "
+            hint += "where check_gradient sees it"
+    elif came == shape[::-1]:
+        came = f"{came}, the transpose"
+    raise wrong(ValueError, f"backward to compute d{name} of shape {shape}", came, hint, at=place)
 
 
 def as_values(key, values, array):

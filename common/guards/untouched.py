@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import operator
 import sys
 import types
 from collections import deque
@@ -59,9 +60,8 @@ def remember(thing, kept):
         held = members(thing)
         if is_ours(thing):  # of what our layers keep, only the parameters are ever written into
             held = {name: held[name] for name in (".W", ".b") if name in held}
-        else:
-            state = np.random.get_state()
-            kept.setdefault("np.random", functools.partial(np.random.set_state, state))
+        elif "np.random" not in kept:
+            kept["np.random"] = functools.partial(np.random.set_state, np.random.get_state())
         for each in held.values():
             remember(each, kept)
 
@@ -87,14 +87,14 @@ def copy_of(thing):
 def same(items, others):
     if isinstance(items, dict):
         return list(items) == list(others) and same([*items.values()], [*others.values()])
-    return len(items) == len(others) and all(a is b for a, b in zip(items, others))
+    return len(items) == len(others) and all(map(operator.is_, items, others))
 
 
 # What an object holds
 
 
 def is_ours(thing):
-    """Is it a layer of common/layers.py? These are known: they keep W, b and what backward needs."""
+    """Is it a layer of common/layers.py? These keep W, b and what backward needs."""
     return type(thing).__module__ == "common.layers"
 
 
@@ -120,14 +120,13 @@ def kept_by(thing):
 @functools.lru_cache(maxsize=1000)
 def in_class(cls):
     """(name, value) of the arrays, lists and layers in the body of a class, or of one before it."""
-    return [
-        (name, value)
-        for each in cls.__mro__
-        if not is_library(each)
-        for name, value in vars(each).items()
-        if isinstance(value, (np.ndarray, *SEVERAL)) and not name.startswith("__")
-        or hasattr(value, "backward") and not isinstance(value, (type, property))
-    ]  # fmt: skip
+    found = []
+    for each in cls.__mro__:
+        for name, value in vars(each).items() if not is_library(each) else ():
+            is_layer = hasattr(value, "backward") and not isinstance(value, (type, property))
+            if is_layer or isinstance(value, (np.ndarray, *SEVERAL)) and name[:2] != "__":
+                found.append((name, value))
+    return found
 
 
 SIMPLE = (type(None), bool, int, float, complex, str, bytes, np.generic)
