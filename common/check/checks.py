@@ -60,6 +60,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         check_repeatable(f, layers or {kind(network): network})
         report = report_of(compare, len(x))
         if layers:
+            move_a_little(params, report.moved, rng)  # there the layers are judged, too
             judge_layers(report, network, (x, t), other, tolerance, rng)
         things = layers | {"lastLayer": network.lastLayer} if layers else {kind(network): network}
         given = x.copy(), t.copy()  # layers may keep x itself
@@ -137,8 +138,7 @@ def look_where_moved(compare, report):
     before = {name: array.copy() for name, array in compare.arrays.items()}
     equal = [name for name, array in before.items() if name != "x" and is_constant(array)]
     try:
-        for name in equal:
-            compare.arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, before[name].shape)
+        move_a_little(compare.arrays, equal, compare.rng)
         there = copy.copy(compare)
         there.samples, there.noise = min(compare.samples or 50, 50), None
         with contextlib.suppress(Exception):  # such numbers may not be possible
@@ -151,6 +151,11 @@ def look_where_moved(compare, report):
     finally:
         for name, array in before.items():
             compare.arrays[name][...] = array
+
+
+def move_a_little(arrays, names, rng):
+    for name in names:
+        arrays[name] += 0.1 * rng.uniform(0.5, 1.5, arrays[name].shape)
 
 
 def is_constant(array):

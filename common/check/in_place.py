@@ -160,12 +160,11 @@ def last_layer(chain, dout):
 
 
 def look_for_suspects(report, chain):
-    faults, said, first = {}, [], list(chain.taps)[-1]
+    faults, said, first, between = {}, [], list(chain.taps)[-1], []
     if "lastLayer" in report:
         faults["lastLayer"] = ["dx"]
     with contextlib.suppress(ArithmeticError):
-        for name, after in chain.find_true_douts():
-            said.append(f"Between {name} and {after} forward does something that gradient leaves out.")
+        between = chain.find_true_douts()
     for name, tap in chain.taps.items():
         wrong = faults.get(name, [])
         if name not in ("lastLayer", first):
@@ -180,6 +179,14 @@ def look_for_suspects(report, chain):
             said.append(f"{name} writes into what it is given, which the layer before it may keep.")
         if wrong or tap.writes:
             faults[name] = wrong
+    names = list(chain.network.layers)
+    for name, after in between:  # if nothing else explains what is wrong before it
+        before = names[: names.index(name) + 1]
+        if any(
+            each.place in before and f"d{key}" not in faults.get(each.place, ())
+            for key, each in find_parameters(chain.network.layers).items() if key in report.failed
+        ):  # fmt: skip
+            said.insert(0, f"Between {name} and {after} forward does something that gradient leaves out.")
     report.suspects += [name for name in [*chain.network.layers, "lastLayer"] if name in faults]
     for name in report.suspects:
         if faults[name]:

@@ -187,13 +187,13 @@ class Chain:
                 check_is_layer(name, layer, last=name == "lastLayer")
             return self.why_no_accuracy(error, x, t) if hasattr(error, "is_about_t") else error
         (name, layer), is_plain = order[place], self.is_plain()
-        if isinstance(error, TypeError) and "NoneType" in str(error) and (lacks := lacking(layer)):
+        if is_about_none(error) and (lacks := lacking(layer)):
             return wrong(TypeError, f"{lacks} as an array", "None", at=name)
         neighbour = place + (1 if method == "backward" else -1)
         before = order[neighbour][0] if is_plain and 0 <= neighbour < len(order) else ""
         if before and given is None:
             check_returned(before, None, method)
-        if is_plain and isinstance(error, FloatingPointError) or is_about_rows(error, x, t):
+        if is_plain and is_about_finite(error) or is_about_rows(error, x, t):
             check_outputs(self, x, None, rows=isinstance(error, ValueError))
         return named(error, name, before)
 
@@ -336,6 +336,15 @@ def named(error, name, before):
     return error
 
 
+def is_about_finite(error):
+    return isinstance(error, FloatingPointError) or "expected finite numbers in x" in str(error)
+
+
+def is_about_none(error):
+    words = "NoneType", "does not have enough dimensions"  # of np.dot, and of @
+    return isinstance(error, (TypeError, ValueError)) and any(each in str(error) for each in words)
+
+
 def is_about_rows(error, x, t):
     """May the last layer have failed since a layer made another number of rows than samples?"""
     return isinstance(error, ValueError) and np.ndim(x) and np.ndim(t) and len(t) == len(x)
@@ -356,6 +365,8 @@ def check_outputs(network, x, scores, rows=False):
                 try:
                     out = layer.forward(x)
                 except FloatingPointError as error:
+                    if not str(error).startswith("expected finite"):
+                        raise named(error, name, "") from None  # the reader's own
                     raise not_finite(name, layer, "nan or inf", noted) from error
             check_returned(name, out)
             if not is_finite(out):

@@ -266,7 +266,7 @@ def decide(layers, x):
     if not any(name.startswith("d") for _, layer, _ in found for name in kept_by(layer)):
         return
     try:
-        with untouched(*things):
+        with untouched(*things), np.errstate(all="ignore"):
             forward(layers, x)  # it may build what it keeps
             doubtful = [
                 (place, layer, name, now)
@@ -300,7 +300,7 @@ def trial(layers, x, out, place, layer, name, now):
     was = kept_by(layer).get(name)
     moved = now + 0.01 * (1 + np.abs(now))
     numbers = moved.copy()
-    with untouched(*layers.values()):
+    with untouched(*layers.values()), np.errstate(all="ignore"):
         forward(layers, x)
         setattr(layer, name, moved)
         other = forward(layers, x)
