@@ -4,9 +4,11 @@ That networks of all kinds agree with autograd stands in test_laws.py, the words
 test_mistakes.py: here are numbers from paper, the kind of an error, and the layer that it names.
 """
 
+import contextlib
 import copy
 import functools
 import inspect
+import itertools
 import pickle
 import traceback
 import types
@@ -708,6 +710,78 @@ def test_accuracy_sets_train_flg_to_false_and_puts_it_back(forward, flag):
     with pytest.raises(ValueError):
         network.accuracy(np.zeros((2, 5)), [0, 0])
     assert switched.seen == [not flag] and inner.train_flg is flag
+
+
+# A look leaves no trace
+
+FOUR = np.random.default_rng(1).standard_normal((3, 4))
+
+
+class Restless:
+    """In forward it changes all that it keeps; out is x, or x is written into, and out the same."""
+
+    writes = False
+
+    def __init__(self, call=0, error=None):
+        self.mean, self.sum, self.train_flg = np.zeros(4), np.zeros(4), False
+        self.count, self.log, self.by_size = 0, [], {3: []}
+        self.recent, self.rng, self.inner = deque([1], 2), np.random.default_rng(0), [Mine(n=0)]
+        calls = itertools.count(1)
+        self.fail = lambda: error and next(calls) == call
+
+    def forward(self, x):
+        self.mean = 0.9 * self.mean + x.mean(axis=0)
+        self.sum += x.sum(axis=0)
+        self.new, self.count, self.train_flg = x, self.count + 1, not self.train_flg
+        self.log.append(len(x))
+        self.by_size[len(x)] = self.log
+        self.recent.append(self.rng.random() + np.random.random())
+        self.inner[0].n += 1
+        if self.fail():
+            raise self.error
+        return np.subtract(x, 1, out=x) if self.writes else x + 0.0
+
+    def backward(self, dout):
+        self.sum -= 1
+        return dout
+
+
+def state_of(thing):
+    """All that a network keeps, in words and numbers that can be compared."""
+    if isinstance(thing, np.random.Generator):
+        return str(thing.bit_generator.state)
+    if isinstance(thing, (list, tuple, deque)):
+        return [state_of(each) for each in thing]
+    if isinstance(thing, dict):
+        return {key: state_of(each) for key, each in thing.items() if key not in KNOWN}
+    return state_of(vars(thing)) if hasattr(thing, "forward") else copy.deepcopy(thing)
+
+
+KNOWN = "_learnt", "_out", "fail"  # what is known of a layer is no trace
+LOOKS = {
+    "check_gradient": lambda network, x: check_gradient(network, x, [0, 1, 2]),
+    "check_layer": lambda network, x: check_layer(network.layers["Restless"], x),
+    "numerical_gradient": lambda network, x: network.numerical_gradient(x, [0, 1, 2]),
+    "accuracy": lambda network, x: network.accuracy(x, [0, 1, 2]),
+}
+
+
+@parametrize("look", LOOKS)
+@parametrize("call, error", [(0, 0), (1, ValueError), (2, KeyError), (5, KeyboardInterrupt)])
+@parametrize("writes", [False, True])
+def test_a_look_leaves_no_trace(look, call, error, writes):
+    layer = Restless(call, error)
+    layer.error, layer.writes = error, writes
+    network = chain(Restless=layer, Affine1=affine(4, 4), Relu1=Relu(), Affine2=affine(4, 3))
+    x = FOUR.copy()
+    np.random.seed(0)
+    before = state_of([layer, network.params.copy(), [*np.random.get_state()]])
+    with contextlib.suppress(ValueError, KeyError, KeyboardInterrupt):
+        LOOKS[look](network, x)
+    np.testing.assert_equal(
+        state_of([layer, network.params.copy(), [*np.random.get_state()]]), before
+    )
+    same(x, FOUR)
 
 
 # Numbers
