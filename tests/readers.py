@@ -5,7 +5,8 @@ from collections import OrderedDict
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from common.layers import SoftmaxWithLoss
+from ch05.two_layer_net import TwoLayerNet
+from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network
 
 
@@ -93,3 +94,244 @@ class Convolution:
         for i, j in np.ndindex(dout.shape[2:]):
             dx[:, :, i : i + K, j : j + K] += np.tensordot(dout[:, :, i, j], self.W, 1)
         return dx
+
+
+class Softmax:
+    """Its outputs sum to 1, so for a dout of ones dx is 0, and a wrong dx could be 0 too."""
+
+    def forward(self, x):
+        e = np.exp(x)
+        self.out = e / e.sum(axis=1, keepdims=True)
+        return self.out
+
+    def backward(self, dout):
+        return self.out * (dout - self.right_sum(dout))
+
+    def right_sum(self, dout):
+        return (self.out * dout).sum(axis=1, keepdims=True)
+
+
+def function(f, df):
+    """out = f(x) for each entry; backprop says dout times df(x), which may be wrong."""
+
+    def forward(self, x):
+        self.x = x
+        return self.f(x)
+
+    return Mine(forward, lambda self, dout: dout * self.df(self.x), f=f, df=df)
+
+
+def standardised():
+    """Each row less its mean, divided by its standard deviation."""
+
+    def mean(array):
+        return array.mean(axis=1, keepdims=True)
+
+    def forward(self, x):
+        self.std = x.std(axis=1, keepdims=True)
+        self.out = (x - mean(x)) / self.std
+        return self.out
+
+    def backward(self, dout):
+        return (dout - mean(dout) - self.out * mean(dout * self.out)) / self.std
+
+    return Mine(forward, backward)
+
+
+def embedding(W):
+    """Row number x of W. It has no dx: nothing comes before it."""
+
+    def forward(self, x):
+        self.x = x.astype(int)[:, 0]
+        return self.W[self.x]
+
+    def backward(self, dout):
+        self.dW = np.zeros_like(self.W)
+        np.add.at(self.dW, self.x, dout)
+
+    return Mine(forward, backward, W=W, dW=None)
+
+
+class InPlace(Affine):
+    """Writes its dW anew into the same array at each backward."""
+
+    def backward(self, dout):
+        kept, dx = self.dW, super().backward(dout)
+        if kept is not None:
+            kept[...] = self.dW
+            self.dW = kept
+        return dx
+
+
+def lazy():
+    """Builds its layer in the first forward."""
+
+    def forward(self, x):
+        self.inner = self.inner or Affine.random(x.shape[1], 4, 1, rng=0)
+        return self.inner.forward(x)
+
+    return Mine(forward, lambda self, dout: self.inner.backward(dout), inner=None)
+
+
+def tanh():
+    return function(np.tanh, lambda x: 1 - np.tanh(x) ** 2)
+
+
+class Scale:
+    """out = gamma * x + beta, at first 1 and 0."""
+
+    def __init__(self):
+        self.gamma, self.beta = np.ones(4), np.zeros(4)
+        self.dgamma = self.dbeta = None
+
+    def forward(self, x):
+        self.x, self.out = x, self.gamma * x + self.beta
+        return self.out
+
+    def backward(self, dout):
+        self.dgamma, self.dbeta = (dout * self.x).sum(axis=0), dout.sum(axis=0)
+        return dout * self.gamma
+
+
+# Layers that work together, and a loss or predict that is more than the chain
+
+
+class Split:
+    """A skip begins here: its x goes on to Join, too."""
+
+    def forward(self, x):
+        self.kept = x
+        return x
+
+    def backward(self, dout):
+        return dout + self.part
+
+
+class Join:
+    """out = x + kept + factor * x * kept."""
+
+    def __init__(self, split, factor=0):
+        self.split, self.factor = split, factor
+
+    def forward(self, x):
+        self.x = x
+        return x + self.split.kept + self.factor * x * self.split.kept
+
+    def backward(self, dout):
+        self.split.part = dout * (1 + self.factor * self.x)
+        return dout * (1 + self.factor * self.split.kept)
+
+
+def encoder():
+    """out = x W, where a decoder adds its part to dW."""
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout + self.part
+        return dout @ self.W.T
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    return Mine(forward, backward, W=Affine.random(4, 4, 1, rng=3).W, dW=None)
+
+
+def decoder(encoder):
+    """out = x W^T, with the W of the encoder."""
+
+    def backward(self, dout):
+        self.encoder.part = dout.T @ self.x
+        return dout @ self.encoder.W
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.encoder.W.T
+
+    return Mine(forward, backward, encoder=encoder)
+
+
+class Penalised(TwoLayerNet):
+    """The loss has more, strength * the sum of W^2 over some parameters; gradient adds `added`."""
+
+    inside, outside, added = 1, 1, {"W1": 1, "W2": 1}
+
+    def predict(self, x):
+        return self.outside * super().predict(self.inside * x)
+
+    def loss(self, x, t):
+        W1, W2 = self.params["W1"], self.params["W2"]
+        return super().loss(x, t) + 0.05 * (np.sum(W1**2) + np.sum(W2**2))
+
+    def gradient(self, x, t):
+        gradients = super().gradient(x, t)
+        return {
+            key: each + 0.1 * self.added.get(key, 0) * self.params[key]
+            for key, each in gradients.items()
+        }
+
+
+class Bypassed(TwoLayerNet):
+    """predict has a skip around the Relu, and gradient may know it."""
+
+    knows = True
+
+    def predict(self, x):
+        h = self.layers["Affine1"].forward(x)
+        return self.layers["Affine2"].forward(self.layers["Relu1"].forward(h) + h)
+
+    def gradient(self, x, t):
+        if not self.knows:
+            return super().gradient(x, t)
+        self.loss(x, t)
+        dout = self.layers["Affine2"].backward(self.lastLayer.backward(1))
+        self.layers["Affine1"].backward(self.layers["Relu1"].backward(dout) + dout)
+        return self.gradients()
+
+
+# A student's own networks, with no base class
+
+
+class OwnRegression:
+    """y = tanh(x W1 + b1) W2, and the mean of (y - t)^2 over the batch. No layers at all."""
+
+    def __init__(self, spoil=lambda grad: grad):
+        rng = np.random.default_rng(0)
+        shapes = {"W1": (4, 5), "b1": (5,), "W2": (5, 2)}
+        self.params = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
+        self.spoil = spoil
+
+    def loss(self, x, t):
+        z = np.tanh(x @ self.params["W1"] + self.params["b1"])
+        return np.sum((z @ self.params["W2"] - t) ** 2) / len(x)
+
+    def gradient(self, x, t):
+        z = np.tanh(x @ self.params["W1"] + self.params["b1"])
+        dy = 2 * (z @ self.params["W2"] - t) / len(x)
+        da = dy @ self.params["W2"].T * (1 - z**2)
+        return self.spoil({"W1": x.T @ da, "b1": da.sum(axis=0), "W2": z.T @ dy})
+
+
+class OwnChain:
+    """Plain dicts: params, layers and lastLayer as the chapter names them, and its own loops."""
+
+    def __init__(self):
+        affines = [Affine.random(*size, 1, rng=seed) for seed, size in enumerate([(4, 5), (5, 2)])]
+        self.layers = {"first": affines[0], "bend": Relu(), "second": affines[1]}
+        self.lastLayer = SoftmaxWithLoss()
+        self.params = {"Wa": affines[0].W, "ba": affines[0].b, "Wz": affines[1].W}
+
+    def predict(self, x):
+        for layer in self.layers.values():
+            x = layer.forward(x)
+        return x
+
+    def loss(self, x, t):
+        return self.lastLayer.forward(self.predict(x), t)
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        dout = self.lastLayer.backward()
+        for layer in reversed(self.layers.values()):
+            dout = layer.backward(dout)
+        first, second = self.layers["first"], self.layers["second"]
+        return {"Wa": first.dW, "ba": first.db, "Wz": second.dW}

@@ -14,7 +14,29 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-from readers import BatchNormalization, Convolution, LeakyRelu, Mine, chain
+from readers import (
+    BatchNormalization,
+    Bypassed,
+    Convolution,
+    InPlace,
+    Join,
+    LeakyRelu,
+    Mine,
+    OwnChain,
+    OwnRegression,
+    Penalised,
+    Scale,
+    Softmax,
+    Split,
+    chain,
+    decoder,
+    embedding,
+    encoder,
+    function,
+    lazy,
+    standardised,
+    tanh,
+)
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
@@ -254,21 +276,6 @@ def test_a_planted_bug_is_found_and_blamed_on_its_layer(place, bug, failed, word
         assert_as_before(network, before)
 
 
-class Softmax:
-    """Its outputs sum to 1, so for a dout of ones dx is 0, and a wrong dx could be 0 too."""
-
-    def forward(self, x):
-        e = np.exp(x)
-        self.out = e / e.sum(axis=1, keepdims=True)
-        return self.out
-
-    def backward(self, dout):
-        return self.out * (dout - self.right_sum(dout))
-
-    def right_sum(self, dout):
-        return (self.out * dout).sum(axis=1, keepdims=True)
-
-
 def keeps_x_in_half(right):
     def forward(self, x):
         out = right.forward(self, x)
@@ -420,26 +427,6 @@ def test_a_backward_that_is_wrong_only_once_is_found(factor):
 # A student's own class. It needs params, loss and gradient, and no base class.
 
 
-class OwnRegression:
-    """y = tanh(x W1 + b1) W2, and the mean of (y - t)^2 over the batch. No layers at all."""
-
-    def __init__(self, spoil=lambda grad: grad):
-        rng = np.random.default_rng(0)
-        shapes = {"W1": (4, 5), "b1": (5,), "W2": (5, 2)}
-        self.params = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
-        self.spoil = spoil
-
-    def loss(self, x, t):
-        z = np.tanh(x @ self.params["W1"] + self.params["b1"])
-        return np.sum((z @ self.params["W2"] - t) ** 2) / len(x)
-
-    def gradient(self, x, t):
-        z = np.tanh(x @ self.params["W1"] + self.params["b1"])
-        dy = 2 * (z @ self.params["W2"] - t) / len(x)
-        da = dy @ self.params["W2"].T * (1 - z**2)
-        return self.spoil({"W1": x.T @ da, "b1": da.sum(axis=0), "W2": z.T @ dy})
-
-
 STALE = {}
 
 
@@ -468,32 +455,6 @@ def test_a_students_own_class_is_checked(spoil, failed):
     assert_as_before(network, before)
 
 
-class OwnChain:
-    """Plain dicts: params, layers and lastLayer as the chapter names them, and its own loops."""
-
-    def __init__(self):
-        affines = [Affine.random(*size, 1, rng=seed) for seed, size in enumerate([(4, 5), (5, 2)])]
-        self.layers = {"first": affines[0], "bend": Relu(), "second": affines[1]}
-        self.lastLayer = SoftmaxWithLoss()
-        self.params = {"Wa": affines[0].W, "ba": affines[0].b, "Wz": affines[1].W}
-
-    def predict(self, x):
-        for layer in self.layers.values():
-            x = layer.forward(x)
-        return x
-
-    def loss(self, x, t):
-        return self.lastLayer.forward(self.predict(x), t)
-
-    def gradient(self, x, t):
-        self.loss(x, t)
-        dout = self.lastLayer.backward()
-        for layer in reversed(self.layers.values()):
-            dout = layer.backward(dout)
-        first, second = self.layers["first"], self.layers["second"]
-        return {"Wa": first.dW, "ba": first.db, "Wz": second.dW}
-
-
 @FULL_AND_SAMPLED
 @parametrize("place, bug, failed", [
     ("second", dW(lambda L, *_: -L.dW), "Wz"),
@@ -508,6 +469,117 @@ def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed, samp
     plant(bug, network, place)
     report = check_gradient(network, OWN_X, t, samples=samples)
     assert not report and report.failed == failed.split() and report.suspects == [place], report
+
+
+# Layers that work together, and a loss that is more than the chain
+
+
+def pairs_of_bugs():
+    """One pair of bugs in two layers in so many."""
+    pairs = [(a, b) for a, b in itertools.combinations(BUGS, 2) if a[1] != b[1]]
+    return pairs[::60]
+
+
+@parametrize("one, two", pairs_of_bugs(), ids=lambda bug: bug[0])
+def test_two_bugs_at_once_are_both_named_and_nobody_else(one, two):
+    network, x, t = network_and_batch(1)
+    for _, place, bug, *_ in (one, two):
+        plant(bug, network, place)
+    assert sorted(check_gradient(network, x, t).suspects) == sorted([one[1], two[1]])
+
+
+def skipping(factor=0):
+    split = Split()
+    return [affine(4, 4), split, affine(4, 4), tanh(), Join(split, factor=factor), affine(4)]
+
+
+def crossing():
+    one, two = Split(), Split()
+    return [one, tanh(), two, affine(4, 4), tanh(), Join(one), affine(4, 4), Join(two), affine(4)]
+
+
+def tied():
+    first = encoder()
+    return [first, tanh(), decoder(first), affine(4)]
+
+
+def forgets(L, *_):
+    return L.dW - L.part
+
+
+@parametrize("make, bugs, suspects", [
+    *[(make, [], []) for make in (skipping, lambda: skipping(2), crossing, tied)],
+    (skipping, [(3, TWICE)], [3]),
+    (skipping, [(0, dW(lambda L, *_: 2 * L.dW))], [0]),
+    (skipping, [(5, TWICE)], [5]),
+    (skipping, [(2, TWICE), (3, TWICE)], [2, 3]),
+    (skipping, [(1, dx(lambda L, dout, _: dout))], [1]),  # Split leaves the skip out
+    (lambda: skipping(2), [(3, TWICE)], [3]),
+    (crossing, [(4, TWICE)], [4]),
+    (crossing, [(1, TWICE), (6, db(lambda L, *_: 2 * L.db))], [1, 6]),
+    (tied, [(1, TWICE)], [1]),
+    (tied, [(2, TWICE)], [2]),
+    (tied, [(0, forgets)], []),  # its own part is right; the sentence says that W is used elsewhere
+])  # fmt: skip
+def test_layers_that_work_together_are_judged_in_their_places(make, bugs, suspects):
+    network = chain(**{f"L{i}": layer for i, layer in enumerate(make())})
+    for place, bug in bugs:
+        plant(dW(bug) if bug is forgets else bug, network, f"L{place}")
+    report = check_gradient(network, OWN_X, T3)
+    assert report.ok == (not bugs) and report.suspects == [f"L{i}" for i in suspects], report
+    assert suspects or not bugs or "W1 elsewhere" in report.causes[-1]
+
+
+BOTH = "W1 W2"
+
+
+@parametrize("kind, changes, place, bug, failed, suspects, words", [
+    (Penalised, {}, 0, 0, "", "", ""),
+    (Penalised, {"added": {}}, 0, 0, BOTH, "", "elsewhere"),
+    (Penalised, {"added": {"W1": 2, "W2": 2}}, 0, 0, BOTH, "", "elsewhere"),
+    (Penalised, {"added": {"W1": 1}}, 0, 0, "W2", "", "W2 elsewhere"),
+    # On the biases too, which are 0 everywhere.
+    (Penalised, {"added": dict(W1=1, b1=1, W2=1, b2=1)}, 0, 0, "b1 b2", "", "returns another"),
+    (Penalised, {"added": {}}, "Affine2", dW(lambda L, *_: 2 * L.dW), BOTH, "Affine2", "W1 elsew"),
+    (Penalised, {"inside": 2}, 0, 0, "", "", ""),
+    (Penalised, {"outside": 2}, 0, 0, "W1 b1 W2 b2", "", "Between Affine2 and lastLayer"),
+    (Bypassed, {}, 0, 0, "", "", ""),
+    (Bypassed, {}, "Relu1", dx(lambda L, dout, _: dout), "W1 b1", "Relu1", "wrong dx"),
+    (Bypassed, {}, "Affine2", dW(lambda L, *_: -L.dW), "W2", "Affine2", "wrong dW2"),
+    (Bypassed, {"knows": False}, 0, 0, "W1 b1", "", "Between Affine1 and Relu1"),
+])  # fmt: skip
+def test_a_loss_or_predict_of_ones_own_is_what_is_followed(
+    kind, changes, place, bug, failed, suspects, words
+):
+    network = kind(4, 5, 3, 0.5, rng=0)
+    vars(network).update(changes)
+    if place:
+        plant(bug, network, place)
+    report = check_gradient(network, OWN_X, T3)
+    assert report.failed == failed.split() and report.suspects == suspects.split(), report
+    assert report.ok or words in " ".join(report.causes), report
+    assert ("Between" in str(report)) == ("Between" in words)  # only where gradient leaves it out
+
+
+@parametrize("name, spoil", [
+    ("dgamma", lambda L, dout, _: (dout * L.out).sum(axis=0)),
+    ("dbeta", lambda L, *_: L.dbeta + 0.1 * L.beta),
+    ("dbeta", lambda L, *_: L.dbeta * L.gamma),
+    ("dx", lambda L, dout, _: dout),
+    ("dx", lambda L, dout, _: dout * L.gamma**2),
+    ("dx", lambda L, _, dx: dx + L.beta),
+    ("", None),
+])  # fmt: skip
+def test_parameters_that_are_all_equal_hide_no_mistake(name, spoil):
+    layer = spoiled(name or "dx", spoil or (lambda L, _, dx: dx))(Scale)()
+    report = check_layer(layer, OWN_X)
+    assert report.failed == [name[1:]] * bool(name)
+    network = chain(Affine1=affine(4, 4), Scale=layer, Affine2=affine(4))
+    before = network.params.copy()
+    report = check_gradient(network, OWN_X, T3)
+    assert report.suspects == ["Scale"] * bool(name) and report.ok == (not name), report
+    assert not name or "gamma2" in report.verdict()
+    assert_as_before(network, before)
 
 
 # Table 2: right things, which must not be accused
@@ -548,75 +620,9 @@ def test_a_right_network_raises_no_alarm(first):
         assert_as_before(network, before[1])
 
 
-def function(f, df):
-    """out = f(x) for each entry; backprop says dout times df(x), which may be wrong."""
-
-    def forward(self, x):
-        self.x = x
-        return self.f(x)
-
-    return Mine(forward, lambda self, dout: dout * self.df(self.x), f=f, df=df)
-
-
-def standardised():
-    """Each row less its mean, divided by its standard deviation."""
-
-    def mean(array):
-        return array.mean(axis=1, keepdims=True)
-
-    def forward(self, x):
-        self.std = x.std(axis=1, keepdims=True)
-        self.out = (x - mean(x)) / self.std
-        return self.out
-
-    def backward(self, dout):
-        return (dout - mean(dout) - self.out * mean(dout * self.out)) / self.std
-
-    return Mine(forward, backward)
-
-
 def largest(x):
     """The largest of each row, as a pooling layer takes it: a kink where two are equal."""
     return x.max(axis=1, keepdims=True)
-
-
-def embedding(W):
-    """Row number x of W. It has no dx: nothing comes before it."""
-
-    def forward(self, x):
-        self.x = x.astype(int)[:, 0]
-        return self.W[self.x]
-
-    def backward(self, dout):
-        self.dW = np.zeros_like(self.W)
-        np.add.at(self.dW, self.x, dout)
-
-    return Mine(forward, backward, W=W, dW=None)
-
-
-class InPlace(Affine):
-    """Writes its dW anew into the same array at each backward."""
-
-    def backward(self, dout):
-        kept, dx = self.dW, super().backward(dout)
-        if kept is not None:
-            kept[...] = self.dW
-            self.dW = kept
-        return dx
-
-
-def lazy():
-    """Builds its layer in the first forward."""
-
-    def forward(self, x):
-        self.inner = self.inner or Affine.random(x.shape[1], 4, 1, rng=0)
-        return self.inner.forward(x)
-
-    return Mine(forward, lambda self, dout: self.inner.backward(dout), inner=None)
-
-
-def tanh():
-    return function(np.tanh, lambda x: 1 - np.tanh(x) ** 2)
 
 
 @parametrize("make, names", [
@@ -687,6 +693,25 @@ def test_rounding_of_large_numbers_inside_is_no_bug(offset):
     assert_right(check_gradient(network, x, [0, 1, 2, 1, 0]))
     plant(TWICE, network, "Norm")
     assert check_layer(norm, x + offset).failed == ["x"]
+
+
+@parametrize("offset", [1e6, 1.6e9, 1e12])
+def test_a_large_number_on_the_way_hides_no_bug_and_accuses_nobody(offset):
+    """A column of times, made small by the first layer; or -offset where a score is masked."""
+    x = OWN_X.copy()
+    x[:, 0] = offset * (1 + x[:, 0] / 100)
+    mean, std, keep = x.mean(axis=0), x.std(axis=0), np.tril(np.ones((4, 4)))[1:]
+    small = Mine(lambda self, x: (x - mean) / std, lambda self, dout: dout / std)
+    masked = lambda self, x: np.where(keep > 0, x, -offset)  # noqa: E731
+    mask = Mine(masked, lambda self, dout: self.factor * dout * keep, factor=1)
+    for layers, x_in in [([small, affine(4, 4)], x), ([affine(4, 4), mask, Softmax()], OWN_X)]:
+        middle = tanh()
+        network = chain(**{f"L{i}": each for i, each in enumerate([*layers, middle, affine(4)])})
+        assert_right(check_gradient(network, x_in, T3))
+        plant(TWICE, network, f"L{len(layers)}")
+        assert check_gradient(network, x_in, T3).suspects == [f"L{len(layers)}"]
+    mask.factor = 2
+    assert check_layer(mask, OWN_X).failed == ["x"]
 
 
 def only_probabilities(x):
@@ -784,6 +809,14 @@ ROWS_THAT_BEND = np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])
     # Right on one side only: -1 on one side of 0, or 0 up to 0, where the slope is 1.
     *[(function(lambda x: x + 1, df), [0.0, side * 0.3, side * 0.4], ["x"], 0) for side in (-1, 1)
       for df in (lambda x, s=side: np.sign(s * x), lambda x, s=side: s * x > 0)],
+    # No kink at 0, and backprop says 0 at this point alone.
+    *[(function(f, lambda x, df=df: df(x) * (x != 0)), [0.0, 0.3], ["x"], 0) for f, df in [
+        (lambda x: 2 * x, lambda x: 2), (lambda x: x**3 + x, lambda x: 3 * x**2 + 1),
+        (np.expm1, np.exp)]],
+    # At a kink the slope may be that of either side, or between.
+    *[(function(lambda x: np.abs(x) + x, lambda x, at0=at0: np.where(x == 0, at0, 2 * (x > 0))),
+       [0.0, 0.3], [], 1) for at0 in (0, 2)],
+    (function(lambda x: np.clip(x, -1, 1), lambda x: np.abs(x) <= 1), [-1.0, 0, 1], [], 2),
     # Curvature: 1.5e-4 is too much for the step; 6.7e-7 isn't, and neither hides 1e-4.
     (wave(300), [0.0], [], None), (wave(20), [0.0], [], 0), (wave(300, 1.0001), [0.0], ["x"], 0),
     # By a step of 1e-6 rounding may do 1e-8; a slope of 1e-9 that is doubled is off by less.

@@ -4,9 +4,11 @@ That networks of all kinds agree with autograd stands in test_laws.py, the words
 test_mistakes.py: here are numbers from paper, the kind of an error, and the layer that it names.
 """
 
+import contextlib
 import copy
 import functools
 import inspect
+import itertools
 import pickle
 import traceback
 import types
@@ -503,6 +505,204 @@ def test_what_a_layer_keeps_is_learnt_if_its_gradient_stands_beside_it(kept, key
         assert list(gradient) == list(network.params) == [*keys, f"W{number}", f"b{number}"]
 
 
+class Dense:
+    """out = tanh(x W). It keeps x W in Z for backward, with its gradient dZ beside it."""
+
+    start = None
+
+    def __init__(self):
+        self.W, self.dW = np.array([[1.0, 2], [-1, 0.5]]), None
+        self.Z, self.dZ = (copy.copy(self.start) for _ in "12")
+
+    def forward(self, x):
+        self.x, self.Z = x, x @ self.W
+        return np.tanh(self.Z)
+
+    def backward(self, dout):
+        self.dZ = dout * (1 - np.tanh(self.Z) ** 2)
+        self.dW = self.x.T @ self.dZ
+        return self.dZ @ self.W.T
+
+
+class Helped(Dense):
+    """A method of its own makes Z."""
+
+    def forward(self, x):
+        self.multiply(x)
+        return np.tanh(self.Z)
+
+    def multiply(self, x):
+        self.x, self.Z = x, x @ self.W
+
+
+class Buffered(Dense):
+    """Z is written anew into the same array, as long as the batch has the same size."""
+
+    def forward(self, x):
+        if np.shape(self.Z) != (len(x), 2):
+            self.Z = np.empty((len(x), 2))
+        self.x = x
+        return np.tanh(np.dot(x, self.W, out=self.Z))
+
+
+class Dropping(Dense):
+    """What it multiplies by is drawn anew each time, and has a gradient too."""
+
+    def forward(self, x):
+        self.mask = np.random.random(x.shape) > 0.5
+        return super().forward(x * self.mask)
+
+
+def used(layer):
+    layer.backward(layer.forward(X))
+    return layer
+
+
+@parametrize("kind", [Dense, Helped, Buffered, Dropping])
+@parametrize("start", [None, np.zeros(2), np.zeros((2, 2))], ids=["None", "row", "array"])
+@parametrize("prepare", [
+    lambda layer: layer, used, lambda layer: copy.deepcopy(used(layer)), lambda layer: held([layer])
+], ids=["new", "used", "copy", "inside"])  # fmt: skip
+def test_what_forward_makes_anew_is_no_parameter(kind, start, prepare, tmp_path):
+    layer = prepare(type("Mine", (kind,), {"start": start})())
+    network, fresh = chain(Mine=layer), chain(Mine=prepare(kind()))
+    network.predict(X)
+    for _ in range(2):
+        assert list(network.gradient(X, [0, 1])) == list(network.params) == ["W1"]
+    assert list(copy.deepcopy(network).params) == ["W1"] and ": 4 parameters" in repr(network)
+    network.save(tmp_path / "w.npz")
+    fresh.gradient(X, [0, 1])
+    fresh.load(tmp_path / "w.npz")
+    if kind is not Dropping:
+        report = check_gradient(chain(Mine=prepare(kind())), X, [0, 1])
+        assert report and list(report) == ["W1"] and report.unseen == []
+
+
+def built(self, x):
+    self.W = np.ones((2, 2)) if self.W is None else self.W
+    return x @ self.W
+
+
+def masked(self, x):
+    self.W = self.W * [1, 0]
+    return x @ self.W
+
+
+@parametrize("forward, W", [(built, None), (masked, np.eye(2))])
+def test_a_parameter_that_forward_builds_or_makes_anew_is_not_left_unlearnt_in_silence(forward, W):
+    with pytest.raises(TypeError, match="Odd.* W "):
+        chain(Odd=Mine(forward, W=W, dW=None)).gradient(X, [0, 1])
+
+
+def test_a_state_that_is_carried_on_trains_and_is_no_parameter():
+    def forward(self, x):
+        self.mean = 0.9 * self.mean + 0.1 * x.mean(axis=0)
+        return x - self.mean
+
+    network = chain(Odd=Mine(forward, mean=np.zeros(2)), Affine1=affine())
+    assert list(network.gradient(X, [0, 1])) == ["W1", "b1"]
+    # The mean of x is 1/2 3/2. A look has no part in it: it is a tenth of this after one forward.
+    close(network.layers["Odd"].mean, [0.05, 0.15], rtol=1e-15)
+
+
+# What the caller gets is the caller's
+
+
+def afresh(self, dW):
+    self.dW = dW
+
+
+def filled(self, dW):
+    self.kept = vars(self).get("kept", np.empty(dW.shape))
+    self.kept[...] = dW
+    self.dW = self.kept
+
+
+def in_turn(self, dW):
+    """Two arrays, one after the other."""
+    self.two = vars(self).get("two", [np.empty(dW.shape), np.empty(dW.shape)])[::-1]
+    self.two[0][...] = dW
+    self.dW = self.two[0]
+
+
+def viewed(self, dW):
+    """Part of a longer array."""
+    self.long = vars(self).get("long", np.empty(9))
+    self.long[:4] = dW.ravel()
+    self.dW = self.long[:4].reshape(2, 2)
+
+
+@parametrize("write", [afresh, filled, in_turn, viewed])
+def test_no_later_call_changes_a_gradient(write):
+    class Writes(Dense):
+        def backward(self, dout):
+            dx = super().backward(dout)
+            write(self, self.dW)
+            return dx
+
+    samples = [(X[:1], [0]), (X[1:], [1]), (X[1:], [0]), (X[:1], [1])]
+    network, right = chain(Mine=Writes()), chain(Mine=Dense())
+    gradients = [network.gradient(*sample)["W1"] for sample in samples]
+    check_gradient(network, X, [0, 1])
+    network.layers["Mine"].backward(np.ones((1, 2)))
+    for gradient, sample in zip(gradients, samples):
+        same(gradient, right.gradient(*sample)["W1"])
+
+
+def test_a_gradient_of_one_number_is_an_array_that_can_be_clipped_in_place():
+    gradient = chain(Leak1=LeakyRelu(0.25)).gradient([[2, -4]], [0])
+    for each in gradient.values():
+        each *= 0.5
+    close(gradient["a1"], -2 / (1 + np.e**3), rtol=1e-14)
+
+
+@parametrize("restore", [
+    lambda network, best: setattr(network, "params", best),
+    lambda network, best: network.params.update(best),
+    lambda network, best: network.params.__ior__(best),
+    lambda network, best: network.params.update(b1=best["b1"]),
+])  # fmt: skip
+def test_arrays_that_were_not_kept_cannot_be_brought_back(restore):
+    network = network_3_4_2()
+    with pytest.raises(ValueError, match="copy"):
+        restore(network, dict(network.params))
+
+
+# One layer in two places
+
+
+def two_blocks(shared):
+    return dict(a=held([affine(), shared]), b=held([affine(), shared]))
+
+
+@parametrize("layers, names", [
+    (lambda one: dict(a=one, b=one), "a b"),
+    (lambda one: dict(a=Mine(first=one, second=one)), "a.first a.second"),
+    (lambda one: dict(a=Mine(kept=(one, one))), "a.kept[0] a.kept[1]"),
+    (lambda one: dict(a=Mine(kept=np.array([one, one], object))), "a.kept[0] a.kept[1]"),
+    (lambda one: dict(a=Mine(kept={"x": one, "y": one})), "a.kept['x'] a.kept['y']"),
+    (two_blocks, "a.kept[1] b.kept[1]"),
+    (lambda one: dict(a=held([held([one])]), b=Mine(inner=one)), "a.kept[0].kept[0] b.inner"),
+])  # fmt: skip
+@parametrize("one", [Relu, affine, Dense])
+def test_one_layer_in_two_places_is_refused_by_both_names(layers, names, one):
+    with pytest.raises(ValueError) as caught:
+        chain(**layers(one()))
+    first, again = names.split()
+    assert str(caught.value).startswith(f"{again}: ") and f"{first} again" in str(caught.value)
+
+
+def test_a_layer_of_the_chain_may_be_referred_to_and_a_list_may_name_it_twice():
+    one, inner = affine(), affine()
+    both = Mine(inner=inner, layers=[inner])
+    for layers in (
+        {"a": one, "b": Mine(encoder=one)},
+        {"b": Mine(encoder=one), "a": one},
+        {"a": both},
+    ):
+        assert list(chain(**layers).params) == ["W1", "b1"]
+
+
 def test_a_gradient_that_appears_only_in_backward_or_turns_into_a_number_is_an_error():
     def count(self, dout):
         self.dg = 1
@@ -708,6 +908,78 @@ def test_accuracy_sets_train_flg_to_false_and_puts_it_back(forward, flag):
     with pytest.raises(ValueError):
         network.accuracy(np.zeros((2, 5)), [0, 0])
     assert switched.seen == [not flag] and inner.train_flg is flag
+
+
+# A look leaves no trace
+
+FOUR = np.random.default_rng(1).standard_normal((3, 4))
+
+
+class Restless:
+    """In forward it changes all that it keeps; out is x, or x is written into, and out the same."""
+
+    writes = False
+
+    def __init__(self, call=0, error=None):
+        self.mean, self.sum, self.train_flg = np.zeros(4), np.zeros(4), False
+        self.count, self.log, self.by_size = 0, [], {3: []}
+        self.recent, self.rng, self.inner = deque([1], 2), np.random.default_rng(0), [Mine(n=0)]
+        calls = itertools.count(1)
+        self.fail = lambda: error and next(calls) == call
+
+    def forward(self, x):
+        self.mean = 0.9 * self.mean + x.mean(axis=0)
+        self.sum += x.sum(axis=0)
+        self.new, self.count, self.train_flg = x, self.count + 1, not self.train_flg
+        self.log.append(len(x))
+        self.by_size[len(x)] = self.log
+        self.recent.append(self.rng.random() + np.random.random())
+        self.inner[0].n += 1
+        if self.fail():
+            raise self.error
+        return np.subtract(x, 1, out=x) if self.writes else x + 0.0
+
+    def backward(self, dout):
+        self.sum -= 1
+        return dout
+
+
+def state_of(thing):
+    """All that a network keeps, in words and numbers that can be compared."""
+    if isinstance(thing, np.random.Generator):
+        return str(thing.bit_generator.state)
+    if isinstance(thing, (list, tuple, deque)):
+        return [state_of(each) for each in thing]
+    if isinstance(thing, dict):
+        return {key: state_of(each) for key, each in thing.items() if key not in KNOWN}
+    return state_of(vars(thing)) if hasattr(thing, "forward") else copy.deepcopy(thing)
+
+
+KNOWN = "_learnt", "_out", "fail"  # what is known of a layer is no trace
+LOOKS = {
+    "check_gradient": lambda network, x: check_gradient(network, x, [0, 1, 2]),
+    "check_layer": lambda network, x: check_layer(network.layers["Restless"], x),
+    "numerical_gradient": lambda network, x: network.numerical_gradient(x, [0, 1, 2]),
+    "accuracy": lambda network, x: network.accuracy(x, [0, 1, 2]),
+}
+
+
+@parametrize("look", LOOKS)
+@parametrize("call, error", [(0, 0), (1, ValueError), (2, KeyError), (5, KeyboardInterrupt)])
+@parametrize("writes", [False, True])
+def test_a_look_leaves_no_trace(look, call, error, writes):
+    layer = Restless(call, error)
+    layer.error, layer.writes = error, writes
+    network = chain(Restless=layer, Affine1=affine(4, 4), Relu1=Relu(), Affine2=affine(4, 3))
+    x = FOUR.copy()
+    np.random.seed(0)
+    before = state_of([layer, network.params.copy(), [*np.random.get_state()]])
+    with contextlib.suppress(ValueError, KeyError, KeyboardInterrupt):
+        LOOKS[look](network, x)
+    np.testing.assert_equal(
+        state_of([layer, network.params.copy(), [*np.random.get_state()]]), before
+    )
+    same(x, FOUR)
 
 
 # Numbers

@@ -14,7 +14,7 @@ from common.check.comparison import Comparison
 from common.check.in_place import judge_layers
 from common.check.report import GradientReport
 from common.check.unseen import unseen, what_changes
-from common.guards.chain import check_is_layer, check_returned
+from common.guards.chain import Chain, check_is_layer, check_returned
 from common.guards.learnt import decide, find_parameters, set_train_flg
 from common.guards.mistakes import as_finite, as_numbers, check_differentiable, kind, number_of, wrong
 from common.guards.params import check_seen_before
@@ -42,8 +42,10 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     for what can't be checked: float32, random numbers in the chain, a gradient with another shape,
     a write into x, t or a parameter.
     """
-    check_network(network)
     x, t = as_finite(x, np.float64).copy(), as_numbers(t, "labels t as numbers").copy()
+    if isinstance(network, Chain):
+        network.before_gradient(x)  # what it learns is found out
+    check_network(network)
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
     layers = layers_of(network)

@@ -88,7 +88,7 @@ class Judge:
     def find_true_douts(self):
         """Give each layer the true dout: that of the layer after it if this is right.
 
-        Returns a sentence for each place where it isn't, though the layer after it is right.
+        Returns (name, sentence) where it isn't, though the layer after it is right.
         """
         said, names = [], list(self.taps)
         for after, name in zip(names, names[1:]):
@@ -98,7 +98,7 @@ class Judge:
                     continue
             if self.is_right(after, x_after, lambda after=after: self.backward()[after][1]):
                 does = "does something that gradient leaves out"
-                said.append(f"Between {name} and {after} forward {does}.")
+                said.append((name, f"Between {name} and {after} forward {does}."))
             self.true[name] = self.slopes(tap.add_to_out)
         return said
 
@@ -173,8 +173,9 @@ def judge_layers(report, network, batch, other, options):
 def look_for_suspects(report, judge):
     layers, said, faults, true_dout = judge.network.layers, [], {}, True
     parameters = find_parameters(layers)
+    between = []
     with contextlib.suppress(ArithmeticError):
-        said += judge.find_true_douts()
+        between = judge.find_true_douts()
     for name, tap in judge.taps.items():
         wrong = ["dx"] if name == "lastLayer" and name in report else []
         if name not in ("lastLayer", next(iter(layers))):
@@ -196,6 +197,12 @@ def look_for_suspects(report, judge):
             said.append(f"{name} writes into what it is given, which the layer before it may keep.")
         if wrong or tap.writes:
             faults[name] = wrong
+    # What lies between two layers is told where nothing else explains what is wrong before it.
+    wrong = [(key, each) for key, each in parameters.items() if key in report.failed]
+    for name, sentence in between:
+        before = [*layers][: [*layers].index(name) + 1]
+        if any(f"d{key}" not in faults.get(p.place, ()) for key, p in wrong if p.place in before):
+            said.insert(0, sentence)
     for name in [*layers, "lastLayer"]:
         if name in faults:
             report.suspects.append(name)

@@ -167,17 +167,17 @@ class Chain:
                 check_is_layer(name, layer, last=name == "lastLayer")
             return self.why_no_accuracy(error, x, t) if hasattr(error, "is_about_t") else error
         (name, layer), is_plain = order[place], self.is_plain()
-        if isinstance(error, TypeError) and "NoneType" in str(error) and (lacks := lacking(layer)):
+        if is_about_none(error) and (lacks := lacking(layer)):
             return wrong(TypeError, f"{lacks} as an array", "None", at=name)
         neighbour = place + (1 if method == "backward" else -1)
         before = order[neighbour][0] if is_plain and 0 <= neighbour < len(order) else ""
         if before and given is None:
             check_returned(before, None, method)
         has_rows = hasattr(x, "__len__") and hasattr(t, "__len__") and len(t) == len(x)
-        if isinstance(error, ValueError) and has_rows:
-            check_outputs(self, x, None, rows=True)
-        elif isinstance(error, FloatingPointError):
+        if is_plain and is_about_finite(error):
             check_outputs(self, x, None)
+        elif isinstance(error, ValueError) and has_rows:
+            check_outputs(self, x, None, rows=True)
         return named(error, name, before)
 
     def why_no_accuracy(self, error, x, t):
@@ -308,6 +308,15 @@ def named(error, name, before):
     return error
 
 
+def is_about_finite(error):
+    return isinstance(error, FloatingPointError) or "expected finite numbers in x" in str(error)
+
+
+def is_about_none(error):
+    words = "NoneType", "does not have enough dimensions"  # of np.dot, and of @
+    return isinstance(error, (TypeError, ValueError)) and any(each in str(error) for each in words)
+
+
 def check_outputs(network, x, scores, rows=False):
     """Call the layers once more, and raise an error for the first whose output can't be right.
 
@@ -323,6 +332,8 @@ def check_outputs(network, x, scores, rows=False):
                 with noted:
                     out = layer.forward(x)
             except FloatingPointError as error:
+                if not str(error).startswith("expected finite"):
+                    raise named(error, name, "") from None  # the reader's own
                 raise not_finite(name, layer, noted) from error
             check_returned(name, out)
             if not is_finite(out):

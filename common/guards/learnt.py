@@ -270,7 +270,7 @@ def decide(layers, x):
     if not any(name.startswith("d") for name in set().union(*names)):
         return
     try:
-        with untouched(*layers.values()):
+        with untouched(*layers.values()), np.errstate(all="ignore"):
             forward(layers, x)  # it may build what it keeps
             doubtful = undecided(found)
             once = held_in(found)
@@ -304,7 +304,7 @@ def trial(layers, x, out, place, layer, name, now):
     moved, was = now + 0.01 * (1 + np.abs(now)), kept_by(layer).get(name)
     numbers = moved.copy()
     try:
-        with untouched(*layers.values()):
+        with untouched(*layers.values()), np.errstate(all="ignore"):
             forward(layers, x)
             setattr(layer, name, moved)
             same_output = np.array_equal(forward(layers, x), out)
