@@ -1,4 +1,4 @@
-"""Right solutions of ch05/classroom/exercises.py in four styles, for test_classroom.py."""
+"""Right solutions of ch05/classroom/exercises.py in three styles, for test_classroom.py."""
 
 HEAD = "from collections import OrderedDict\nimport numpy as np\n"
 
@@ -86,82 +86,6 @@ def update(params, grad, learning_rate):
 """,
 }
 
-LOOPS = SHORT | {  # entry by entry, as on paper
-    "Affine": """
-class Affine:
-    def __init__(self, W, b): self.W = W; self.b = b
-    def forward(self, x):
-        self.given = x
-        N, (D, M) = len(x), self.W.shape
-        rows = x.reshape(N, D)
-        out = np.zeros((N, M), self.W.dtype)
-        for n in range(N):
-            for m in range(M):
-                out[n, m] = self.b[m]
-                for d in range(D):
-                    out[n, m] += rows[n, d] * self.W[d, m]
-        return out
-    def backward(self, dout):
-        rows = self.given.reshape(len(self.given), -1)
-        self.dW, self.db, dx = 0 * self.W, 0 * self.b, 0 * rows
-        for n, row in enumerate(dout):
-            for m, each in enumerate(row):
-                self.db[m] += each
-                for d in range(len(self.W)):
-                    self.dW[d, m] += each * rows[n, d]
-                    dx[n, d] += each * self.W[d, m]
-        return dx.reshape(self.given.shape)
-""",
-    "SoftmaxWithLoss": """
-class SoftmaxWithLoss:
-    def forward(self, x, t):
-        self.dx = np.zeros(x.shape)
-        total = 0.0
-        for n in range(len(x)):
-            row = t[n] if np.ndim(t) == 2 else [float(k == t[n]) for k in range(x.shape[1])]
-            m = max(x[n])
-            S = m + np.log(sum(np.exp(each - m) for each in x[n]))
-            for k in range(x.shape[1]):
-                total += row[k] * (S - x[n, k])
-                self.dx[n, k] = (np.exp(x[n, k] - S) - row[k]) / len(x)
-        return total / len(x)
-    def backward(self, dout=1): return self.dx * dout
-""",
-    "numerical_gradient": """
-def numerical_gradient(f, x):
-    h = 0.0001
-    grad = np.zeros(x.shape)
-    for i in np.ndindex(x.shape):
-        tmp = x[i]
-        x[i] = tmp + h; fxh1 = f(x)
-        x[i] = tmp - h; fxh2 = f(x)
-        x[i] = tmp
-        grad[i] = (fxh1 - fxh2) / 2 / h
-    return grad
-""",
-    "TwoLayerNet": """
-class TwoLayerNet:
-    def __init__(self, input_size, hidden_size, output_size, weight_init_std=0.01):
-        W1 = weight_init_std * np.random.randn(input_size, hidden_size)
-        W2 = weight_init_std * np.random.randn(hidden_size, output_size)
-        self.first = Affine(W1, np.zeros(hidden_size)); self.bend = Relu()
-        self.second = Affine(W2, np.zeros(output_size)); self.last = SoftmaxWithLoss()
-        self.params = dict(W1=W1, b1=self.first.b, W2=W2, b2=self.second.b)
-    def predict(self, x): return self.second.forward(self.bend.forward(self.first.forward(x)))
-    def gradient(self, x, t):
-        self.last.forward(self.predict(x), t)
-        self.first.backward(self.bend.backward(self.second.backward(self.last.backward(1))))
-        return dict(W1=self.first.dW, b1=self.first.db, W2=self.second.dW, b2=self.second.db)
-""",
-    "update": """
-class SGD:
-    def __init__(self, lr=0.01): self.lr = lr
-    def update(self, params, grads):
-        for key in params.keys():
-            params[key][...] = params[key] - self.lr * grads[key]
-""",
-}
-
 # Base classes, functions beside the layers, einsum, annotations, names in other letters.
 OBJECTS = {
     "Relu": """
@@ -228,39 +152,26 @@ def numericalGradient(f, x, h=1e-5):
     return grad
 """,
     "TwoLayerNet": """
-class Chain:
+class TwoLayerNet:
     def __init__(self, *sizes, weight_init_std=0.01):
-        self.layers = OrderedDict()
-        for i, (D, M) in enumerate(zip(sizes, sizes[1:]), 1):
-            self.layers[f"Affine{i}"] = Affine(weight_init_std * np.random.randn(D, M), np.zeros(M))
-            self.layers[f"ReLU{i}"] = ReLU()
-        self.layers.popitem()
-        self.last_layer = SoftmaxWithLoss()
-    @property
-    def affines(self):
-        return [layer for name, layer in self.layers.items() if name.startswith("Affine")]
+        self.affines, self.layers = [], []
+        for D, M in zip(sizes, sizes[1:]):
+            self.affines.append(Affine(weight_init_std * np.random.randn(D, M), np.zeros(M)))
+            self.layers += [self.affines[-1], ReLU()]
+        self.layers.pop(); self.last_layer = SoftmaxWithLoss()
+    def by_name(self, arrays):
+        return {f"{k}{i}": each for i, pair in enumerate(arrays, 1) for k, each in zip("Wb", pair)}
     @property
     def params(self):
-        arrays = {}
-        for i, layer in enumerate(self.affines, 1):
-            arrays[f"W{i}"], arrays[f"b{i}"] = getattr(layer, "params", None) or (layer.W, layer.b)
-        return arrays
+        return self.by_name(getattr(a, "params", None) or (a.W, a.b) for a in self.affines)
     def predict(self, x):
         from functools import reduce
-        return reduce(lambda x, layer: layer.forward(x), self.layers.values(), x)
+        return reduce(lambda x, layer: layer.forward(x), self.layers, x)
     def loss(self, x, t): return self.last_layer.forward(self.predict(x), t)
-class TwoLayerNet(Chain):
     def gradient(self, x, t):
-        self.loss(x, t)
-        dout = self.last_layer.backward(1)
-        layers = list(self.layers.values())
-        layers.reverse()
-        for layer in layers:
-            dout = layer.backward(dout)
-        grads = OrderedDict()
-        for i, layer in enumerate(self.affines, 1):
-            grads["W" + str(i)], grads["b" + str(i)] = layer.dW, layer.db
-        return grads
+        self.loss(x, t); dout = self.last_layer.backward(1)
+        for layer in self.layers[::-1]: dout = layer.backward(dout)
+        return self.by_name((a.dW, a.db) for a in self.affines)
 """,
     "update": """
 def update(params, grad, learning_rate=0.1):
@@ -270,7 +181,8 @@ def update(params, grad, learning_rate=0.1):
 """,
 }
 
-BOOK = {  # in the chapter's way, in words of our own; see its 5.5 to 5.7
+# In the chapter's way, in words of our own (see its 5.5 to 5.7), or entry by entry, as on paper.
+BOOK = {
     "Relu": """
 class Relu:
     def __init__(self): self.mask = None
@@ -278,7 +190,31 @@ class Relu:
     def backward(self, dout): dout[self.mask] = 0; return dout
 """,
     "Sigmoid": SHORT["Sigmoid"],
-    "Affine": SHORT["Affine"],
+    "Affine": """
+class Affine:
+    def __init__(self, W, b): self.W = W; self.b = b
+    def forward(self, x):
+        self.given = x
+        N, (D, M) = len(x), self.W.shape
+        rows = x.reshape(N, D)
+        out = np.zeros((N, M), self.W.dtype)
+        for n in range(N):
+            for m in range(M):
+                out[n, m] = self.b[m]
+                for d in range(D):
+                    out[n, m] += rows[n, d] * self.W[d, m]
+        return out
+    def backward(self, dout):
+        rows = self.given.reshape(len(self.given), -1)
+        self.dW, self.db, dx = 0 * self.W, 0 * self.b, 0 * rows
+        for n, row in enumerate(dout):
+            for m, each in enumerate(row):
+                self.db[m] += each
+                for d in range(len(self.W)):
+                    self.dW[d, m] += each * rows[n, d]
+                    dx[n, d] += each * self.W[d, m]
+        return dx.reshape(self.given.shape)
+""",
     "SoftmaxWithLoss": """
 class SoftmaxWithLoss:
     def forward(self, x, t):
@@ -286,8 +222,38 @@ class SoftmaxWithLoss:
         return -np.sum(self.t * np.log(self.y + 1e-07)) / self.y.shape[0]
     def backward(self, dout=1): return (self.y - self.t) / self.t.shape[0]
 """,
-    "numerical_gradient": LOOPS["numerical_gradient"],
-    "TwoLayerNet": SHORT["TwoLayerNet"],
-    "update": SHORT["update"],
+    "numerical_gradient": """
+def numerical_gradient(f, x):
+    h = 0.0001
+    grad = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        tmp = x[i]
+        x[i] = tmp + h; fxh1 = f(x)
+        x[i] = tmp - h; fxh2 = f(x)
+        x[i] = tmp
+        grad[i] = (fxh1 - fxh2) / 2 / h
+    return grad
+""",
+    "TwoLayerNet": """
+class TwoLayerNet:
+    def __init__(self, input_size, hidden_size, output_size, weight_init_std=0.01):
+        W1 = weight_init_std * np.random.randn(input_size, hidden_size)
+        W2 = weight_init_std * np.random.randn(hidden_size, output_size)
+        self.first = Affine(W1, np.zeros(hidden_size)); self.bend = Relu()
+        self.second = Affine(W2, np.zeros(output_size)); self.last = SoftmaxWithLoss()
+        self.params = dict(W1=W1, b1=self.first.b, W2=W2, b2=self.second.b)
+    def predict(self, x): return self.second.forward(self.bend.forward(self.first.forward(x)))
+    def gradient(self, x, t):
+        self.last.forward(self.predict(x), t)
+        self.first.backward(self.bend.backward(self.second.backward(self.last.backward(1))))
+        return dict(W1=self.first.dW, b1=self.first.db, W2=self.second.dW, b2=self.second.db)
+""",
+    "update": """
+class SGD:
+    def __init__(self, lr=0.01): self.lr = lr
+    def update(self, params, grads):
+        for key in params.keys():
+            params[key][...] = params[key] - self.lr * grads[key]
+""",
 }
-STYLES = {"short": SHORT, "loops": LOOPS, "objects": OBJECTS, "book": BOOK}
+STYLES = {"short": SHORT, "objects": OBJECTS, "book": BOOK}

@@ -10,6 +10,10 @@ import numpy as np
 KEYS = ["W1", "b1", "W2", "b2"]
 
 
+def value(expression, env):
+    return eval(expression, globals(), env)  # noqa: S307 (only what stands in this file)
+
+
 def rows(x):
     return x.reshape(len(x), -1)
 
@@ -135,14 +139,12 @@ CAUSES = {
             ("that is dout W: W should be transposed", "(dout @ W).reshape(x.shape)"),
             ("dout is missing", "(np.ones_like(dout) @ W.T).reshape(x.shape)"),
             ("dx should have the shape of x", "dout @ W.T"),
-            ("that is dW", "rows(x).T @ dout"),
         ],
         "dW": [
             ("that is the transpose of x^T dout", "dout.T @ rows(x)"),
             ("dout is missing", "rows(x).T @ np.ones_like(dout)"),
             ("x is missing", "np.ones_like(rows(x)).T @ dout"),
             ("that is divided by the batch size N; add up over the batch", "right / len(x)"),
-            ("that is W itself", "W"),
         ],
         "db": [
             ("add up the rows of dout: axis=0", "dout.sum(axis=1)"),
@@ -156,7 +158,6 @@ CAUSES = {
             ("b is added to every row, so add up the rows of dout: axis=0", "dout"),
             ("that is one row of dout; add up all rows", "dout[0]"),
             ("dout is missing", "np.full(len(b), len(dout))"),
-            ("that is b itself", "b"),
         ],
     },
     "SoftmaxWithLoss": {
@@ -189,7 +190,6 @@ CAUSES = {
             ),
             ("are x and t swapped?", "-np.sum(x * np.log(softmax(t))) / len(x)"),
             ("softmax is applied twice", "entropy(softmax(softmax(x)), t)"),
-            ("that is a logarithm to base 10", "right / np.log(10)"),
             ("that is a logarithm to base 2", "right / np.log(2)"),
             (
                 "that is binary cross entropy; add up t * log(y) only, without 1 - t",
@@ -283,12 +283,10 @@ CAUSES = {
             ("it is unchanged", "before[key]"),
             ("the sign is wrong: subtract", "before[key] + rate * grad[key]"),
             ("learning_rate is missing", "before[key] - grad[key]"),
-            ("it is divided by learning_rate", "before[key] - grad[key] / rate"),
             ("the gradient takes its place; subtract", "grad[key]"),
             ("the step takes its place; subtract it", "rate * grad[key]"),
             ("the step takes its place; subtract it", "-rate * grad[key]"),
             ("learning_rate is squared", "before[key] - rate**2 * grad[key]"),
-            ("that step is taken twice", "before[key] - 2 * rate * grad[key]"),
             (
                 "the first update counts again: keep nothing between two updates",
                 "right - earlier * grad[key]",

@@ -25,7 +25,7 @@ from ch05.classroom import words
 from ch05.classroom.handed_in import NotGraded, grade
 from ch05.classroom.judges import PARTS
 from ch05.classroom.reading import HandIn
-from ch05.classroom.results import Results
+from ch05.classroom.results import Results, points_of
 from ch05.classroom.words import say
 
 ENDINGS = (".py", ".ipynb")
@@ -82,14 +82,8 @@ def report(path, verdicts, notes, weights=None):
         lines.append(f"  {part:20}{say(status)}")
         for sentence in sentences:
             lines += wrapped(f"      {sentence}")
-    points, of = points_of(verdicts, weights)
+    points, of = points_of({part: verdict.status for part, verdict in verdicts.items()}, weights)
     return "\n".join([*lines, "  " + say("{points:g} of {of:g} points", points=points, of=of), ""])
-
-
-def points_of(verdicts, weights=None):
-    weights = dict.fromkeys(verdicts, 1) | (weights or {})
-    right = [part for part in verdicts if verdicts[part].status == "right"]
-    return sum(weights[part] for part in right), sum(weights[part] for part in verdicts)
 
 
 def wrapped(text):

@@ -1,6 +1,6 @@
 """Grades one file in processes of its own. That is no sandbox.
 
-What was handed in may hang, exit, print without end, or start other processes. So grade_file starts
+What was handed in may hang, exit, print without end, or start other processes. So grade starts
 a process for it, in an empty folder that is removed afterwards, without input, its output thrown
 away. The process gets the source through a pipe, runs it, judges one part after the other, and
 writes each verdict into another pipe as a line of JSON.
@@ -24,10 +24,10 @@ from pathlib import Path
 
 from ch05.classroom import words
 from ch05.classroom.judges import PARTS, Verdict, judge
-from ch05.classroom.reading import HandIn, Skip, Unreadable, limited, run, run_file, still_running
+from ch05.classroom.reading import HandIn, Skip, Unreadable, limited, run, still_running
 from ch05.classroom.words import say
 
-__all__ = ["NotGraded", "grade", "grade_file", "run_file"]
+__all__ = ["NotGraded", "grade"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START = 60  # seconds for Python and NumPy to start, on a slow disk
@@ -43,13 +43,8 @@ class NotGraded(Exception):
 # The process that started it all
 
 
-def grade_file(path, seconds=10):
-    """({part: Verdict}, notes) for one file. notes say what went wrong while the file was run."""
-    return grade(HandIn.of(path), seconds)
-
-
 def grade(hand_in, seconds=10, parts=PARTS, lang="en"):
-    """The same for a file that has been read, and for these parts of it."""
+    """({part: Verdict}, notes). notes say what went wrong while the file was run."""
     verdicts, notes, deadly, skip = {}, [], [], None
     source = base64.b64encode(hand_in.source).decode()
     job = {"name": hand_in.name, "source": source, "seconds": seconds, "lang": lang}

@@ -11,7 +11,7 @@ import functools
 
 import numpy as np
 
-from ch05.classroom import answers
+from ch05.classroom.answers import RIGHT, value
 from ch05.classroom.words import say
 
 __all__ = ["LAYERS", "called_wrongly", "stand_ins"]
@@ -141,22 +141,18 @@ def forward(layer, self, env, args, kwargs):
     env["x"] = kwargs.get("x", given[0])
     if layer == LAST:
         env["t"] = kwargs.get("t", given[-1])
-    return right_value(layer, "loss" if layer == LAST else "out", env)
+    return value(RIGHT[layer]["loss" if layer == LAST else "out"], env)
 
 
 def backward(layer, self, env, args, kwargs):
     env["dout"] = [*args, *kwargs.values(), 1][0]
     if layer == "Affine":
-        grads = [right_value(layer, f"d{key}", env).reshape(env[key].shape) for key in "Wb"]
+        grads = [value(RIGHT[layer][f"d{key}"], env).reshape(env[key].shape) for key in "Wb"]
         with contextlib.suppress(Exception):
             self.dW, self.db = grads
         with contextlib.suppress(Exception):  # some keep them in a list, too
             self.grads[:] = grads
-    return right_value(layer, "dx", env)
-
-
-def right_value(layer, key, env):
-    return eval(answers.RIGHT[layer][key], vars(answers), env)  # noqa: S307 (see answers.py)
+    return value(RIGHT[layer]["dx"], env)
 
 
 def called_wrongly(log, method, stopped=False):

@@ -22,7 +22,7 @@ from ch05.classroom.calling import MODULE, raised, wanted
 from ch05.classroom.judges import PARTS
 from ch05.classroom.words import say
 
-__all__ = ["HandIn", "Skip", "Unreadable", "limited", "run", "run_file"]
+__all__ = ["HandIn", "Skip", "Unreadable", "limited", "run"]
 
 NOTES = 20  # more of them tell nobody anything
 FOREIGN = "bash sh cmd script html javascript js latex markdown svg perl ruby cython R".split()
@@ -50,17 +50,11 @@ class Unreadable(Exception):
     """What was handed in isn't Python, or isn't a notebook."""
 
 
-def run_file(path, seconds=10):
-    """(global names, notes) of a .py file or a notebook, run as a module named exercises.
-
-    Unreadable if Python can't read the file. In a notebook that concerns one cell only.
-    """
-    return run(HandIn.of(path), seconds)
-
-
 def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
-    """(global names, notes). starts(number) is called before each statement.
+    """(global names, notes) of what was handed in, run as a module named exercises.
 
+    Unreadable if Python can't read it. In a notebook that concerns one cell only.
+    starts(number) is called before each statement.
     Each statement at the top level runs for itself: one that fails is noted, and hides nothing that
     comes later. When the time is over, or after skip, only what defines something still runs.
     """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ch05.classroom.words import say
 
-__all__ = ["Results"]
+__all__ = ["Results", "points_of"]
 
 
 class Results:
@@ -26,13 +26,13 @@ class Results:
         self.names = dict(zip(args.files, names))
 
     def add(self, path, verdicts, notes, text):
-        weights = dict.fromkeys(verdicts, 1) | self.args.weights
         parts = {part: verdict.status for part, verdict in verdicts.items()}
+        points, of = points_of(parts, self.args.weights)
         grade = {
             "file": str(path),
             "parts": parts,
-            "points": sum(weights[part] for part, status in parts.items() if status == "right"),
-            "of": sum(weights[part] for part in parts),
+            "points": points,
+            "of": of,
             "sentences": {part: verdict.sentences for part, verdict in verdicts.items()},
         }
         self.grades.append(grade | ({"notes": notes} if notes else {}))
@@ -42,7 +42,7 @@ class Results:
         if args.json:
             self.write(args.json, as_json(self.grades))
         if args.gradescope:
-            self.write(args.gradescope, as_json(for_gradescope(grade, weights)))
+            self.write(args.gradescope, as_json(for_gradescope(grade, args.weights)))
         if args.feedback:
             name = self.names[path]
             data = f"{text}\n".encode(errors="backslashreplace")
@@ -92,13 +92,19 @@ def as_json(value):
     return (json.dumps(value, indent=2) + "\n").encode()
 
 
+def points_of(parts, weights=None):
+    """What {part: status} is worth, and what it could be."""
+    worth = {part: (weights or {}).get(part, 1) for part in parts}
+    return sum(worth[part] for part in parts if parts[part] == "right"), sum(worth.values())
+
+
 def for_gradescope(grade, weights):
     return {
         "tests": [
             {
                 "name": part,
-                "score": weights[part] * (status == "right"),
-                "max_score": weights[part],
+                "score": weights.get(part, 1) * (status == "right"),
+                "max_score": weights.get(part, 1),
                 "output": "\n".join([status, *grade["sentences"][part]]),
             }
             for part, status in grade["parts"].items()

@@ -165,12 +165,10 @@ CHINESE = {
     "that is x * W, entry by entry; use np.dot": "这是逐元素的 x * W；请用 np.dot",
     "that is dout W: W should be transposed": "这是 dout W：W 应当转置",
     "dx should have the shape of x": "dx 的形状应当与 x 相同",
-    "that is dW": "这是 dW",
     "that is the transpose of x^T dout": "这是 x^T dout 的转置",
     "x is missing": "没有乘 x",
     "that is divided by the batch size N; add up over the batch":
         "多除了一次批大小 N；应当把批里各个样本的加起来",
-    "that is W itself": "这是 W 本身",
     "add up the rows of dout: axis=0": "应当把 dout 的各行加起来：axis=0",
     "that is the sum of all of dout; add up its rows only: axis=0":
         "这是整个 dout 的和；只把各行加起来：axis=0",
@@ -181,7 +179,6 @@ CHINESE = {
     "b is added to every row, so add up the rows of dout: axis=0":
         "b 加到了每一行上，所以应当把 dout 的各行加起来：axis=0",
     "that is one row of dout; add up all rows": "这只是 dout 的一行；应当把各行加起来",
-    "that is b itself": "这是 b 本身",
     # SoftmaxWithLoss
     "divide by the batch size N": "没有除以批大小 N",
     "it is divided by the batch size N twice": "除了两次批大小 N",
@@ -198,7 +195,6 @@ CHINESE = {
         "softmax 对整个批求了和；y 的每一行之和应当是 1",
     "are x and t swapped?": "x 和 t 是不是写反了？",
     "softmax is applied twice": "做了两次 softmax",
-    "that is a logarithm to base 10": "这是以 10 为底的对数",
     "that is a logarithm to base 2": "这是以 2 为底的对数",
     "that is binary cross entropy; add up t * log(y) only, without 1 - t":
         "这是二元交叉熵；只对 t * log(y) 求和，不要 1 - t 的部分",
@@ -285,11 +281,9 @@ CHINESE = {
     "it is unchanged": "它没有变",
     "the sign is wrong: subtract": "符号反了：应当减",
     "learning_rate is missing": "没有乘 learning_rate",
-    "it is divided by learning_rate": "除以了 learning_rate，应当乘",
     "the gradient takes its place; subtract": "被换成了梯度；应当减去",
     "the step takes its place; subtract it": "被换成了这一步的改变量；应当减去它",
     "learning_rate is squared": "learning_rate 乘了两次",
-    "that step is taken twice": "更新了两次",
     "the first update counts again: keep nothing between two updates":
         "第一次更新又算了一遍：两次更新之间不要保存任何东西",
     "grad has its keys in another order than params: take grad[key]":
