@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.text import Annotation, Text
 from PIL import Image
-from readers import LeakyRelu
+from readers import Block, LeakyRelu
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.playground import Playground, play, script
@@ -738,23 +738,6 @@ class Halves:
 
     def backward(self, dout):
         return dout * 0.5
-
-
-class Block:
-    """Layers in a layer."""
-
-    def __init__(self, *layers):
-        self.layers = layers
-
-    def forward(self, x):
-        for layer in self.layers:
-            x = layer.forward(x)
-        return x
-
-    def backward(self, dout):
-        for layer in reversed(self.layers):
-            dout = layer.backward(dout)
-        return dout
 
 
 class Broken(Relu):
