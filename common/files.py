@@ -80,9 +80,9 @@ def save_arrays(path, arrays):
 @contextlib.contextmanager
 def ctrl_c_later():
     """Ctrl-C waits for the end of a with statement. (Only the main thread ever gets it.)"""
-    pressed, main = [], threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    waits = main and callable(before)  # it isn't where Ctrl-C is ignored, or ends the process
+    pressed, before = [], signal.getsignal(signal.SIGINT)
+    # It isn't callable where Ctrl-C is ignored, or ends the process.
+    waits = threading.current_thread() is threading.main_thread() and callable(before)
     if waits:
         signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     try:
@@ -116,10 +116,9 @@ def load_arrays(path, expected):
         words = f"{path}: expected a .npz file of weights, as save writes it, got {came}"
         raise ValueError(printable(words)) from None
     if differences:
-        more = f"; and {len(differences) - 4} more" if len(differences) > 4 else ""
-        came = "; ".join(differences[:4]) + more
-        words = f"{path}: expected the weights of this network, got others: {came}"
-        raise ValueError(printable(words))
+        more = f"; and {len(differences) - 4} more" * (len(differences) > 4)
+        words = f"{path}: expected the weights of this network, got others: "
+        raise ValueError(printable(words + "; ".join(differences[:4]) + more))
     return arrays
 
 
@@ -128,6 +127,8 @@ def _read_arrays(path, expected):
     arrays, differences = {}, []
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        if len(names) > len(set(names)):
+            raise ValueError("two arrays of one name")
         for info in archive.infolist():
             key = info.filename.removesuffix(".npy")
             with archive.open(info) as file:
@@ -138,8 +139,6 @@ def _read_arrays(path, expected):
                 differences.append(f"{key} has shape {shape}, not {expected[key].shape}")
             elif dtype not in (np.float32, np.float64):
                 differences.append(f"{key} has dtype {dtype}, not float32 or float64")
-            elif key in arrays:
-                raise ValueError("two arrays of one name")
             else:
                 with archive.open(info) as file:
                     arrays[key] = np.lib.format.read_array(file, allow_pickle=False)
@@ -164,14 +163,13 @@ def _read_head(info, file):
     return shape, dtype
 
 
+TRUST = "if it holds a dict of parameters, and you trust it: network.params = {}"
 OTHER_FILES = {
     b"version https://git-lfs": "a pointer of Git LFS; run: git lfs pull",
     b"\x1f\x8b": "a gzipped file; unpack it",
     b"<": "a web page (HTML); download the file itself",
-    b"\x93NUMPY": "a .npy file; if it holds a dict of parameters, and you trust it: "
-    "network.params = np.load(name, allow_pickle=True).item()",
-    b"\x80": "a pickle; if it holds a dict of parameters, and you trust it: "
-    'network.params = pickle.load(open(name, "rb"))',
+    b"\x93NUMPY": "a .npy file; " + TRUST.format("np.load(name, allow_pickle=True).item()"),
+    b"\x80": "a pickle; " + TRUST.format('pickle.load(open(name, "rb"))'),
 }
 
 

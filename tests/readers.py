@@ -27,6 +27,23 @@ class Mine:
         vars(self).update(kept)
 
 
+class Block:
+    """A layer that holds layers."""
+
+    def __init__(self, *layers):
+        self.layers = layers
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dout):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+
+
 class LeakyRelu:
     """A reader's own layer: x where x > 0, a x elsewhere. a is one number, and learnt."""
 
@@ -335,3 +352,25 @@ class OwnChain:
             dout = layer.backward(dout)
         first, second = self.layers["first"], self.layers["second"]
         return {"Wa": first.dW, "ba": first.db, "Wz": second.dW}
+
+
+# A backend of matplotlib that stands for a screen: it prints how many axes each window has when
+# the program waits for it, and then somebody closes them. That a figure needs a screen, it says
+# itself: of the class, matplotlib would ask for a real one.
+WINDOW = """
+import matplotlib.pyplot as plt
+from matplotlib.backend_bases import FigureManagerBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+class FigureManager(FigureManagerBase):
+    @classmethod
+    def pyplot_show(cls, *, block=None):
+        print("windows:", *[len(plt.figure(k).axes) for k in plt.get_fignums()])
+        plt.close("all")
+
+class FigureCanvas(FigureCanvasAgg):
+    manager_class = FigureManager
+    def __init__(self, figure=None):
+        super().__init__(figure)
+        self.required_interactive_framework = "a screen"
+"""

@@ -19,6 +19,7 @@ import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -166,14 +167,20 @@ def test_the_folder_may_be_a_string_and_lie_anywhere(folder, monkeypatch):
     assert len(load_mnist(normalize=False)[1][1]) == 10000  # by default not where one is
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_large_file_and_a_single_sample_are_read_to_their_end(folder, pack):
-    images = np.random.default_rng(0).integers(256, size=(2000, 28, 28), dtype=np.uint8)
-    for N in (1, 2000):
-        (folder / IMAGES).write_bytes(pack(idx(images[:N])))
-        (folder / LABELS).write_bytes(pack(idx(np.arange(N) % 10)))
-        np.testing.assert_array_equal(read(folder)[IMAGES], images[:N])
+# 6250 images are 49 times 100,000 bytes, and 4096 are 49 times 2 ** 16: whole pieces.
+@pytest.mark.parametrize("N", [1, 2000, 4096, 6250])
+def test_data_are_read_to_their_end(folder, N):
+    images = np.random.default_rng(0).integers(256, size=(N, 28, 28), dtype=np.uint8)
+    (folder / LABELS).write_bytes(idx(np.arange(N) % 10))
+    whole = idx(images)
+    packed = gzip.compress(whole, 1)
+    for content in (whole, packed):
+        (folder / IMAGES).write_bytes(content)
+        np.testing.assert_array_equal(read(folder)[IMAGES], images)
         np.testing.assert_array_equal(read(folder)[LABELS], np.arange(N) % 10)
+    for content in (whole + b"\0", packed[:-8] + bytes(4) + packed[-4:]):  # 4 bytes of checksum
+        (folder / IMAGES).write_bytes(content)
+        error_of(ValueError, lambda: read(folder), IMAGES)
 
 
 # The same files in other clothes
@@ -249,15 +256,8 @@ def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
         def seek(self, *_):
             raise OSError(5, "Input/output error")
 
-    def broken_open(path, *_):
-        return Broken(CONTENT[IMAGES])
-
-    def no_access(path, *_):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    for substitute, name in ((no_access, IMAGES), (broken_open, LABELS)):
-        monkeypatch.setattr("builtins.open", substitute)
-        error_of(OSError, lambda: load_mnist(data_dir=folder), folder / name)
+    monkeypatch.setattr("builtins.open", lambda path, *_: Broken(CONTENT[IMAGES]))
+    error_of(OSError, lambda: load_mnist(data_dir=folder), folder / LABELS)
 
 
 # Files that aren't what they say
@@ -265,23 +265,19 @@ def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
 WRONG = {
     "a few bytes": (LABELS, b"\0\0\x08"),
     "header cut": (TEST_IMAGES, CONTENT[TEST_IMAGES][:8]),
-    "no data": (IMAGES, CONTENT[IMAGES][:16]),
     "truncated": (TEST_IMAGES, CONTENT[TEST_IMAGES][:-1]),
     "a byte too many": (TEST_LABELS, CONTENT[TEST_LABELS] + b"\0"),
     "images for labels": (LABELS, CONTENT[IMAGES]),
-    "labels for images": (TEST_IMAGES, CONTENT[LABELS]),
     "floats": (IMAGES, idx(PIXELS, magic=0xD03)),
     "other byte order": (LABELS, struct.pack("<2I", 2049, 3) + b"\1\2\3"),
     "32 x 32 pixels": (IMAGES, idx(np.zeros((3, 32, 32)))),
     "28 x 32 pixels": (IMAGES, idx(np.zeros((3, 28, 32)))),
     "no image": (TEST_IMAGES, idx(PIXELS[:0])),
     "no label": (LABELS, idx([])),
-    "pickle": (LABELS, pickle.dumps([9, 0, 4])),
     "gzipped once more": (IMAGES, gzip.compress(gzip.compress(CONTENT[IMAGES]))),
     "too few labels": (LABELS, idx([9, 0])),
     "too many labels": (TEST_LABELS, idx([9, 0, 1])),
     "a label of 10": (LABELS, idx([9, 10, 4])),
-    "a label of 255": (TEST_LABELS, idx([255, 0])),
 }
 
 
@@ -305,7 +301,6 @@ ALLOWED = {
 DAMAGED = {
     "only the first two bytes": GZIP[:2],
     "last byte": GZIP[:-1],
-    "checksum": GZIP[:-8] + bytes(4) + GZIP[-4:],
     "damaged": GZIP[:12] + b"\xff\xff" + GZIP[14:],
     "garbage": GZIP + b"\x1f\x8b",
     "twice": GZIP + GZIP,
@@ -324,18 +319,6 @@ def test_all_that_gzip_allows_is_read(folder, content):
 def test_a_damaged_gzip_file_is_named(folder, content):
     (folder / IMAGES).write_bytes(content)
     error_of(ValueError, lambda: load_mnist(data_dir=folder), folder / IMAGES)
-
-
-@pytest.mark.parametrize("N", [6250, 4096])  # 49 times 100,000 bytes, and 49 times 2 ** 16
-def test_data_that_fill_whole_pieces_are_read_to_their_end_too(folder, N):
-    (folder / LABELS).write_bytes(idx(np.zeros(N)))
-    whole = idx(np.zeros((N, 28, 28)))
-    packed = gzip.compress(whole, 1)
-    (folder / IMAGES).write_bytes(packed)
-    assert read(folder)[IMAGES].shape == (N, 28, 28)
-    for content in (whole + b"\0", packed[:-8] + b"\1" + packed[-7:]):  # 4 bytes of checksum
-        (folder / IMAGES).write_bytes(content)
-        error_of(ValueError, lambda: read(folder), IMAGES)
 
 
 def memory_for(call, *names):
@@ -389,34 +372,6 @@ def seeds(ordinary, campaign):
     """Seeds to try, few in the ordinary run and many in the campaign, none of them in both."""
     more = pytest.param(range(ordinary, campaign), marks=pytest.mark.campaign, id="campaign")
     return pytest.mark.parametrize("seeds", [pytest.param(range(ordinary), id="ordinary"), more])
-
-
-def said_by(content, name):
-    """The array that an IDX file of that name holds by the format's rules; None if it's none."""
-    magic, tail = (2051, struct.pack(">2I", 28, 28)) if name == IMAGES else (2049, b"")
-    head = 8 + len(tail)
-    if content[:4] != struct.pack(">I", magic) or content[8:head] != tail or len(content) <= head:
-        return None
-    count = int.from_bytes(content[4:8], "big")
-    if len(content) != head + count * (784 if tail else 1) or not tail and max(content[head:]) > 9:
-        return None
-    return np.frombuffer(content, np.uint8, offset=head).reshape(count, *([28, 28] if tail else []))
-
-
-@seeds(ordinary=100, campaign=4000)
-@pytest.mark.parametrize("pack", [bytes, lambda content: gzip.compress(content, 1)])
-@pytest.mark.parametrize("name", [IMAGES, LABELS])
-def test_digits_are_refused_or_are_what_stands_in_the_file(folder, name, pack, seeds):
-    # Nothing in a plain file tells a damaged pixel from a right one. A gzipped file could tell,
-    # but here the damage was done before it was gzipped, checksum and all.
-    for seed in seeds:
-        content = damaged(CONTENT[name], seed)
-        (folder / name).write_bytes(pack(content))
-        want = said_by(content, name)
-        if want is None or len(want) != 3:  # 3 are in the file beside it
-            error_of(ValueError, lambda: read(folder), folder / name)
-        else:
-            np.testing.assert_array_equal(read(folder)[name], want, err_msg=f"seed {seed}")
 
 
 @seeds(ordinary=100, campaign=2000)
@@ -513,16 +468,12 @@ def test_numbers_at_the_edge_of_the_format_come_back(tmp_path):
         ({"W2": None}, ["W2"]),
         ({"W3": np.zeros(2)}, ["W3"]),
         ({"W1": np.zeros((4, 3))}, ["W1"]),
-        ({"b1": np.zeros((1, 4))}, ["b1"]),
         ({"b2": np.array(1.0)}, ["b2"]),
         ({"b1": np.zeros(4, int)}, ["b1"]),
-        ({"b1": np.zeros(4, bool)}, ["b1"]),
         ({"b1": np.zeros(4, np.float16)}, ["b1"]),
-        ({"b2": np.array(["1", "2"])}, ["b2"]),
         ({"b2": np.array([0.0, np.nan])}, ["b2"]),
         ({"W2": np.full((4, 2), -np.inf)}, ["W2"]),
         ({"W2": None, "b2": np.zeros(3)}, ["W2", "b2"]),
-        ({"W1": None, "W2": None}, ["W1", "W2"]),
         (dict.fromkeys(SHAPES), SHAPES),
     ],
 )
@@ -630,20 +581,6 @@ def test_damaged_weights_are_refused_or_come_back_to_the_bit(load_damaged, compr
     assert sum(refused) > len(seeds) / 2
 
 
-def test_a_large_array_is_checked_to_its_end_whatever_its_head_says(tmp_path):
-    # One damaged byte makes <f4 of <f8. Half of the bytes are then enough for the shape; these
-    # are finite numbers too, and a checksum that is looked at after the last byte is never met.
-    net = TwoLayerNet(100, 60, 10, rng=0)
-    for param in net.params.values():
-        param[...] = np.arange(param.size).reshape(param.shape) / 8
-    net.save(tmp_path / "w.npz")
-    whole, before = (tmp_path / "w.npz").read_bytes(), bits(net)
-    at = whole.index(b"'<f8'") + 3
-    (tmp_path / "w.npz").write_bytes(whole[:at] + b"4" + whole[at + 1 :])
-    error_of(ValueError, lambda: net.load(tmp_path / "w.npz"), tmp_path / "w.npz")
-    assert bits(net) == before
-
-
 B2 = npy(np.ones(2))
 HUGE = np.lib.format.magic(1, 0) + struct.pack("<H", 118)
 HUGE += b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 2), }".ljust(117) + b"\n"
@@ -655,16 +592,12 @@ OTHERS = {
     "one archive in another": archive([("w.npz", archive(entries()))]),
     "PyTorch's": archive([("archive/data.pkl", b"\x80\x02}q"), ("archive/data/0", bytes(96))]),
     "a text beside the arrays": archive([*entries(), ("b3.txt", b"hello")]),
-    "an array in a folder": archive([*entries(), ("more/b2.npy", B2)]),
     "all arrays in a folder": archive([(f"a/{name}", data) for name, data in entries()]),
     "half of an array": archive(entries(b2=B2[:-8])),
-    "only the head of an array": archive(entries(b2=B2[:-16])),
     "a version of npy that is none": archive(entries(b2=B2[:6] + b"\x09" + B2[7:])),
     "a head that is code": archive(entries(b2=B2.replace(b"'<f8'", b"f(1) "))),
     "a head of a dtype that is none": archive(entries(b2=B2.replace(b"<f8", b"<q8"))),
     "a head of objects": archive(entries(b2=B2.replace(b"<f8", b"|O "))),
-    "a head of a shape below 0": archive(entries(b2=B2.replace(b"(2,), ", b"(-2,),"))),
-    "text in place of an array": archive(entries(b2=b"hello")),
     "nothing in place of an array": archive(entries(b2=b"")),
     "two arrays of one name": archive([*entries(), ("W1.npy", npy(np.ones((3, 4))))]),
 }
@@ -711,12 +644,11 @@ def assert_old(path, old):
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_save_that_fails_leaves_the_old_weights_and_no_litter(tmp_path, monkeypatch, error):
-    def fail(descriptor):
-        raise error
-
     network().save(tmp_path / "w.npz")
     old = (tmp_path / "w.npz").read_bytes()
-    monkeypatch.setattr(os, "fsync", fail)  # where a full disk may show itself, too
+    monkeypatch.setattr(
+        os, "fsync", Mock(side_effect=error)
+    )  # where a full disk may show itself, too
     with pytest.raises(type(error)):
         network(seed=1).save(tmp_path / "w.npz")
     assert_old(tmp_path / "w.npz", old)
@@ -829,15 +761,10 @@ for line in range(1000):
 
 @pytest.mark.unix
 def test_kill_9_before_any_line_of_saving_leaves_old_or_new(tmp_path):
-    process = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", DIE_AT_EVERY_LINE],
-        cwd=tmp_path,
-        # One thread, as fork asks for.
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    command = [sys.executable, "-W", "ignore", "-c", DIE_AT_EVERY_LINE]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}  # as fork asks for
+    how = {"cwd": tmp_path, "env": env, "capture_output": True, "text": True, "timeout": 120}
+    process = subprocess.run(command, **how)
     assert (process.returncode, process.stderr) == (0, "")
     found = process.stdout.split()
     before, after = found.count("old"), found.count("new")

@@ -1055,8 +1055,8 @@ def test_seed_0_gives_the_books_draws(dtype):
 
 @parametrize("std, factors", [
     (0.3, [0.3, 0.3, 0.3]),
-    ("he", [(2 / 3) ** 0.5, (2 / 4) ** 0.5, (2 / 5) ** 0.5]),
-    ("xavier", [(1 / 3) ** 0.5, (1 / 4) ** 0.5, (1 / 5) ** 0.5]),
+    *[(name, [(2 / 3) ** 0.5, (2 / 4) ** 0.5, (2 / 5) ** 0.5]) for name in ("he", "relu")],
+    *[(name, [(1 / 3) ** 0.5, (1 / 4) ** 0.5, (1 / 5) ** 0.5]) for name in ("xavier", "sigmoid")],
 ])  # fmt: skip
 def test_a_seed_gives_one_stream_and_every_layer_the_std_of_its_inputs(std, factors):
     draws, shapes = np.random.default_rng(5), [(3, 4), (4, 5), (5, 2)]

@@ -21,6 +21,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from nbclient import NotebookClient
+from readers import WINDOW, Block, LeakyRelu, Mine
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.pictures import draw_digits, draw_history, draw_network
@@ -33,44 +34,16 @@ ROOT = Path(__file__).resolve().parent.parent
 BACKWARD = to_rgba(ORANGE)
 PNG = b"\x89PNG\r\n\x1a\n"
 
-
-class SumLoss:
-    """L is the sum of the scores, so that numbers are easy on paper."""
-
-    def forward(self, x, t):
-        self.shape = x.shape
-        return float(x.sum())
-
-    def backward(self, dout):
-        return dout * np.ones(self.shape)
-
-
-class Scale:
-    """A reader's own layer, with one number to learn; it takes any shape."""
-
-    def __init__(self, a):
-        self.a, self.da = np.array(a), None
-
-    def forward(self, x):
-        self.x = x
-        return self.a * x
-
-    def backward(self, dout):
-        self.da = np.sum(dout * self.x)
-        return self.a * dout
-
-
-class ReluInPlace(Relu):
-    """Writes the zeros into the dout it was given, as the book's Relu does."""
-
-    def backward(self, dout):
-        dout[self.out <= 0] = 0
-        return dout
-
-
-class NoDx(Affine):
-    def backward(self, dout):
-        super().backward(dout)
+# L is the sum of the scores, so that numbers are easy on paper.
+SUM = Mine(
+    lambda self, x, t: vars(self).update(ones=np.ones_like(x)) or float(x.sum()),
+    lambda self, dout: dout * self.ones,
+)
+# It writes the zeros into the dout it was given, as the book's Relu does.
+IN_PLACE = Mine(
+    lambda self, x: vars(self).update(out=np.maximum(x, 0)) or self.out,
+    lambda self, dout: np.multiply(dout, self.out > 0, out=dout),
+)
 
 
 def chain(*layers, last=None):
@@ -89,9 +62,12 @@ CHAINS = {  # name: (network, shape of x)
     "one layer": (chain(affine(3, 10)), (4, 3)),
     "11 layers": (MultiLayerNet(9, [8, 7, 6, 5, 4], 10, rng=0, dtype=np.float32), (12, 9)),
     "deep": (MultiLayerNet(20, [20] * 7, 10, "sigmoid", 0.1, rng=0), (30, 20)),
-    "a reader's own": (chain(affine(6, 4), Scale(0.25), Scale(-3.0), affine(4, 10)), (7, 6)),
-    "4 axes": (chain(Scale(2.0), Relu(), affine(40, 10)), (6, 2, 4, 5)),
-    "writes into dout": (chain(affine(6, 9), ReluInPlace(), affine(9, 10)), (7, 6)),
+    "a reader's own": (
+        chain(affine(6, 4), LeakyRelu(0.25), LeakyRelu(-3.0), affine(4, 10)),
+        (7, 6),
+    ),
+    "4 axes": (chain(LeakyRelu(2.0), Relu(), affine(40, 10)), (6, 2, 4, 5)),
+    "writes into dout": (chain(affine(6, 9), IN_PLACE, affine(9, 10)), (7, 6)),
 }
 
 
@@ -167,7 +143,7 @@ def test_a_network_is_drawn_with_its_numbers(name):
 def test_on_paper():
     # x = (1, 2), W = diag(3, -5): out = (3, -10), Relu gives (3, 0), their sum is L = 3.
     # Back: (1, 1); Relu leaves (1, 0); dx = (1, 0) W^T = (3, 0); dW = x^T (1, 0) = (1, 0; 2, 0).
-    network = chain(Affine(np.diag([3.0, -5.0]), np.zeros(2)), Relu(), last=SumLoss())
+    network = chain(Affine(np.diag([3.0, -5.0]), np.zeros(2)), Relu(), last=SUM)
     figure = draw_network(network, [[1, 2]], [0])
     assert "L = 3.000" in texts(figure)
     shape = "(1, 2)"
@@ -180,6 +156,10 @@ def test_on_paper():
 
 
 def test_a_first_layer_may_return_no_dx():
+    class NoDx(Affine):
+        def backward(self, dout):
+            super().backward(dout)
+
     network = chain(NoDx(np.ones((3, 4)), np.zeros(4)), affine(4, 10))
     figure = draw_network(network, np.ones((2, 3)), [0, 1])
     assert said(figure, "dx") == [] and said(figure, "dout") != []
@@ -200,23 +180,6 @@ def test_where_a_relu_stops_everything_and_a_parameter_is_empty():
 def test_a_batch_that_does_not_fit_is_refused_by_the_layer():
     with pytest.raises(ValueError, match="Affine1"):
         draw_network(TwoLayerNet(784, 5, 10, rng=0), np.ones((3, 100)), [0, 1, 2])
-
-
-class Block:
-    """A layer that holds layers."""
-
-    def __init__(self, *layers):
-        self.layers = layers
-
-    def forward(self, x):
-        for layer in self.layers:
-            x = layer.forward(x)
-        return x
-
-    def backward(self, dout):
-        for layer in reversed(self.layers):
-            dout = layer.backward(dout)
-        return dout
 
 
 def test_a_layer_that_holds_layers_is_one_box_with_all_its_parameters():
@@ -664,26 +627,6 @@ def test_a_window_needs_a_screen(backend, first):
     assert line.startswith("RuntimeError: expected ") and "figure.savefig(" in line
 
 
-WINDOW = """
-class Window:
-    \"\"\"Stands for a screen: says what is in a window when the program waits for it.\"\"\"
-
-import matplotlib
-from matplotlib.backend_bases import FigureManagerBase, _Backend
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-class Manager(FigureManagerBase):
-    @classmethod
-    def pyplot_show(cls, *, block=None):
-        import matplotlib.pyplot as plt
-        print("windows:", *[len(plt.figure(k).axes) for k in plt.get_fignums()])
-        plt.close("all")  # somebody closes them
-
-class FigureCanvas(FigureCanvasAgg):
-    manager_class = Manager
-"""
-
-
 @pytest.mark.parametrize(
     "code, windows",
     [
@@ -696,8 +639,7 @@ class FigureCanvas(FigureCanvasAgg):
 )
 def test_windows(code, windows, tmp_path):
     (tmp_path / "window.py").write_text(WINDOW)
-    path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    shown = run(code, MPLBACKEND="module://window", PYTHONPATH=path)
+    shown = run(code, MPLBACKEND="module://window", PYTHONPATH=str(tmp_path))
     assert shown == [f"windows: {each}" for each in windows]
 
 

@@ -24,7 +24,9 @@ def parse_training(argv, prog="train_neuralnet.py"):
     """The options of a training, and what they ask for: args.network and so on."""
     parser = OneLineParser(prog, "Train a network on handwritten digits.")
     updates = parser.add_mutually_exclusive_group()
-    updates.add_argument("--iters", type=whole, metavar="N", help="how many updates (10000)")
+    updates.add_argument(
+        "--iters", type=whole, default=10000, metavar="N", help="how many updates (10000)"
+    )
     updates.add_argument("--epochs", type=whole, metavar="N", help="or how many epochs: in one, "
         "as many images are drawn as there are")  # fmt: skip
     add = parser.add_argument
@@ -53,8 +55,8 @@ def parse_training(argv, prog="train_neuralnet.py"):
         args.train_set, args.test_set = load_mnist(data_dir=args.data)
     if args.plot and args.plot.exists():
         say(f"{args.plot} will be replaced; --plot FILE writes another one")
-    epoch = max(len(args.train_set[0]) // args.batch_size, 1)
-    args.iters = args.epochs * epoch if args.epochs else args.iters or 10000
+    if args.epochs:
+        args.iters = args.epochs * max(len(args.train_set[0]) // args.batch_size, 1)
     return args
 
 
@@ -114,10 +116,8 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def usual_name(argument):
-    if not argument.startswith("--"):
-        return argument
     name, equals, value = argument.partition("=")
-    name = name.replace("_", "-")
+    name = name.replace("_", "-") if name.startswith("--") else name
     return {"--lr": "--learning-rate"}.get(name, name) + equals + value
 
 

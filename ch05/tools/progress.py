@@ -11,8 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ch05.tools.screen import warn, width
-from ch05.tools.train_flags import train_flags
 from common.files import ctrl_c_later
+from common.guards.learnt import find
 from common.threads import threads_for
 
 __all__ = ["Bar", "running", "wants_to_stop"]
@@ -25,7 +25,7 @@ def running(history, network, iters_num, batch_size, draws):
     Ctrl-C ends the loop. A FloatingPointError in it says in which update it came.
     """
     start = time.perf_counter()
-    with threads_for(network.params, batch_size), train_flags(network, True):
+    with threads_for(network.params, batch_size), training_flags(network):
         with ctrl_c_later():
             bar = new_bar(iters_num)
         try:
@@ -41,6 +41,24 @@ def running(history, network, iters_num, batch_size, draws):
             raise FloatingPointError(f"update {history.update}: {error}") from None
 
 
+@contextlib.contextmanager
+def training_flags(network):
+    """Layers that work differently in training, such as Dropout, have train_flg set to True."""
+    layers = getattr(network, "layers", None)
+    found = [each.layer for each in find(layers)] if hasattr(layers, "items") else []
+    others = [layer for layer in found if not getattr(layer, "train_flg", True)]
+    before = [(layer, layer.train_flg, "train_flg" in vars(layer)) for layer in others]
+    try:
+        for layer in others:
+            layer.train_flg = True
+        yield
+    finally:
+        for layer, flag, own in before:
+            layer.train_flg = flag
+            if not own:  # so that the class's counts again
+                vars(layer).pop("train_flg", None)
+
+
 def updates(history, iters_num, bar, start, draws):
     states, warned = [], False
     for i in range(iters_num):
@@ -50,10 +68,9 @@ def updates(history, iters_num, bar, start, draws):
         yield i
         history.seconds = time.perf_counter() - start
         if not bar.disable:
+            loss = f"loss {history.train_loss_list[-1]:.3f}"
             test = [f"test {accuracy:.4f}" for accuracy in history.test_acc_list[-1:]]
-            bar.set_postfix_str(
-                ", ".join([f"loss {history.train_loss_list[-1]:.3f}", *test]), False
-            )
+            bar.set_postfix_str(", ".join([loss, *test]), refresh=False)
         bar.update()
 
 

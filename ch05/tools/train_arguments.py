@@ -9,7 +9,6 @@ import numbers
 import numpy as np
 
 from ch05.tools.screen import warn
-from ch05.tools.train_flags import layers_with_train_flg
 from common.guards.mistakes import (
     as_numbers,
     check_count,
@@ -33,14 +32,11 @@ def check_training(network, train_set, test_set, iters_num, batch_size, learning
         raise wrong(ValueError, "learning_rate as a number above 0", short(learning_rate))
     x_train, t_train = as_set("train", train_set)
     x_test, t_test = as_set("test", test_set)
-    are_classes = [
-        have_classes(network, "train_set", x_train, t_train),
-        have_classes(network, "test_set", x_test, t_test),
-    ]
+    sets = ("train_set", x_train, t_train), ("test_set", x_test, t_test)
+    are_classes = [have_classes(network, *each) for each in sets]
     if not warn_of_scale(network, "x_train", x_train):
         warn_of_scale(network, "x_test", x_test)
     warn_of_large_batch(batch_size, len(x_train))
-    warn_of_flags(network)
     return (x_train, t_train), (x_test, t_test), all(are_classes)
 
 
@@ -81,6 +77,7 @@ def check_no_words(name, array):
     if words.dtype.kind not in "OU" or not words.size or not isinstance(words.flat[0], str):
         return
     expected, first = f"{name} as {'class ' * (name[0] == 't')}numbers", repr(str(words.flat[0]))
+    hint = ""
     if all(map(is_number, words.flat)):
         whole = all(str(word).strip().isdecimal() for word in words.flat)
         hint = f"pass {name}.astype({'int' if whole else 'float'})"
@@ -88,8 +85,6 @@ def check_no_words(name, array):
         hint = "the first row looks like a header: leave it out of x and t"
     elif name[0] == "t":
         hint = "pass np.unique(t, return_inverse=True)[1], with t the labels of both sets"
-    else:
-        hint = ""
     raise wrong(TypeError, expected, f"words such as {first}", hint)
 
 
@@ -113,15 +108,14 @@ def have_classes(network, name, x, t):
 
     With SoftmaxWithLoss such a t is an error, which comes here, before the first update.
     """
-    scores = None
+    labels = None
     try:
-        scores = scores_of(network, x[:3])
-        label_rows(t, np.empty((len(t), *scores.shape[1:])))
+        labels = np.empty((len(t), *scores_of(network, x[:3]).shape[1:]))
+        return label_rows(t, labels) is not None
     except ValueError as error:
-        if scores is None or isinstance(network.lastLayer, SoftmaxWithLoss):
+        if labels is None or isinstance(network.lastLayer, SoftmaxWithLoss):
             raise ValueError(f"{name}: {error}") from None
         return False
-    return True
 
 
 def scores_of(network, x):
@@ -168,7 +162,7 @@ def is_whole(x):
 def how_to_scale(network, x):
     """What to do with numbers that are too large or too small, by what they look like; or ""."""
     low, high, pixels = float(x.min()), float(x.max()), x.shape[1] == 784
-    if low >= 0 and (pixels or high == 255) and 200 <= high <= 255:
+    if low >= 0 and (high == 255 or pixels and 200 <= high < 255):
         return "divide pixels by 255, or pass normalize=True to load_mnist"
     if -128 <= low < -64 and 64 < high <= 127 and (pixels or x.dtype == np.int8) and is_whole(x):
         return "bytes read as signed? x.astype(np.int8).view(np.uint8) makes them pixels 0 to 255"
@@ -177,9 +171,8 @@ def how_to_scale(network, x):
     if is_whole(x) and not first_is_affine(network):
         return ""  # what a layer of one's own does with whole numbers isn't known
     columns = np.maximum(x.max(axis=0), -x.min(axis=0))  # the largest of each
-    largest = float(columns.max())
-    varies = np.ptp(x, axis=0) > 0
-    alike = np.mean(columns[varies] > largest / 10) > 0.8 if varies.any() else True
+    largest, varies = float(columns.max()), np.ptp(x, axis=0) > 0
+    alike = not varies.any() or np.mean(columns[varies] > largest / 10) > 0.8
     if alike and abs(x.mean(dtype=float)) < 3 * x.std(dtype=float):
         return f"divide by {largest:.4g}, the largest, in both sets"
     few = "" if varies.all() else " + 1e-8"
@@ -192,47 +185,39 @@ def warn_of_large_batch(batch_size, N):
         warn(f"expected batch_size up to {N:,}, as many as there are samples, got {came}")
 
 
-def warn_of_flags(network):
-    names = [name for name, layer in layers_with_train_flg(network) if not layer.train_flg]
-    if names:
-        came = f"False in {', '.join(names)}; it is True during this training, then as before"
-        warn(f"expected train_flg to be True in a training, got {came}")
-
-
 # The arguments of train
+
+OTHER_NAMES = {"lr": "learning_rate", "epochs": "iters_num", "iters": "iters_num", "seed": "rng"}
 
 
 def answers_wrong_arguments(train):
     """Let train(...) answer arguments that it doesn't take in one sentence."""
     signature = inspect.signature(train)
+    names = [*signature.parameters]
 
     @functools.wraps(train)
     def checked(*args, **options):
         try:
             signature.bind(*args, **options)
         except TypeError:
-            raise wrong_arguments([*signature.parameters], args, options) from None
+            raise wrong(TypeError, *what_is_wrong(names, args, options)) from None
         return train(*args, **options)
 
     return checked
 
 
-OTHER_NAMES = {"lr": "learning_rate", "epochs": "iters_num", "iters": "iters_num", "seed": "rng"}
-
-
-def wrong_arguments(names, args, options):
-    unknown = [name for name in options if name not in names]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], names, n=1)
-        mean = OTHER_NAMES.get(unknown[0], near[0] if near else "")
+def what_is_wrong(names, args, options):
+    """What was expected, what came, a hint."""
+    for name in [name for name in options if name not in names]:
+        near = difflib.get_close_matches(name, names, n=1)
+        mean = OTHER_NAMES.get(name, near[0] if near else "")
         hint = f"did you mean {mean}?{' It counts updates' * (mean == 'iters_num')}"
-        return wrong(TypeError, f"options out of {', '.join(names[3:])}", unknown[0], mean and hint)
+        return f"options out of {', '.join(names[3:])}", name, mean and hint
     if len(args) > 3:
-        expected = "train(network, (x_train, t_train), (x_test, t_test), ...)"
         hint = "put each x and its t in brackets, and name what follows: batch_size=100"
-        return wrong(TypeError, expected, f"{len(args)} arguments without a name", hint)
-    missing = [name for name in names[len(args) : 3] if name not in options]
-    if missing:
-        hint = "" if missing[0] == "network" else "a set is a pair (x, t)"
-        return wrong(TypeError, "train(network, train_set, test_set)", f"no {missing[0]}", hint)
-    return wrong(TypeError, "each argument once", "one twice")
+        came = f"{len(args)} arguments without a name"
+        return "train(network, (x_train, t_train), (x_test, t_test), ...)", came, hint
+    for name in [name for name in names[len(args) : 3] if name not in options]:
+        hint = "" if name == "network" else "a set is a pair (x, t)"
+        return "train(network, train_set, test_set)", f"no {name}", hint
+    return "each argument once", "one twice"

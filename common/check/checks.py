@@ -44,7 +44,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     """
     x, t = as_finite(x, np.float64).copy(), as_numbers(t, "labels t as numbers").copy()
     if isinstance(network, Chain):
-        network.before_gradient(x)  # what it learns is found out
+        network.params.decided(x)  # what it learns is found out
     check_network(network)
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
