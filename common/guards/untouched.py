@@ -134,9 +134,13 @@ FOREIGN = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType
 
 
 def is_foreign(thing):
-    return isinstance(thing, (*SIMPLE, *FOREIGN)) or (
-        is_library(type(thing)) and not isinstance(thing, (np.ndarray, *SEVERAL, *RANDOM))
-    )
+    return is_foreign_class(type(thing))
+
+
+@functools.lru_cache(maxsize=1000)
+def is_foreign_class(cls):
+    ours = issubclass(cls, (np.ndarray, *SEVERAL, *RANDOM))
+    return issubclass(cls, (*SIMPLE, *FOREIGN)) or is_library(cls) and not ours
 
 
 @functools.lru_cache(maxsize=1000)
