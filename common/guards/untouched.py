@@ -60,7 +60,6 @@ def remember(thing, kept):
 
 def put_back(thing, items, attributes):
     kept = kept_by(thing)
-    attributes |= {name: kept[name] for name in ("_learnt",) if name in kept}  # known, not kept
     if items is not None and not same(items, copy_of(thing)):
         if isinstance(thing, list):
             thing[:] = items
