@@ -73,6 +73,8 @@ deep = MultiLayerNet(3, [3] * 20, 3, rng=0)
 reader = TwoLayerNet(784, 5, 10, rng=0)
 single = TwoLayerNet(3, 3, 3, dtype=np.float32, rng=0)
 late = Mine(backward=lambda self, dout: vars(self).update(dW=dout) or dout, W=np.eye(3))
+def math_fails():
+    raise FloatingPointError("my own words")
 def once(train_set, test_set, network=net):
     "A training that only looks at its data."
     return train(network, train_set, test_set, iters_num=1, learning_rate=1e-12)
@@ -116,9 +118,30 @@ net.loss(x, None) | TypeError | lastLayer: expected labels t as numbers, got Non
 two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
     ValueError | lastLayer: expected an output for each class, two or more, got a network with 1
     output; for targets that are no classes write a last layer of your own
+line.accuracy(x, t > 1) |
+    ValueError | accuracy: expected class numbers or one-hot rows t, got others: those of
+    SquaredError; if a score above 0 means yes, it is np.mean((network.predict(x) > 0) ==
+    t.reshape(-1, 1))
+net.lastLayer = SquaredError(); net.accuracy(x, np.ones((len(x), 3), int)) |
+    ValueError | accuracy: … it is np.mean((network.predict(x) > 0) == t)
+net.lastLayer = SquaredError(); net.accuracy(x, 2 * rows - 1) |
+    ValueError | accuracy: … it is np.mean((network.predict(x) > 0) == (t > 0))
+line.accuracy(x, t + 0.5) |
+    ValueError | accuracy: … for targets that are no classes look at network.loss(x, t)
+check_gradient(net, x, (t, rows)) |
+    ValueError | expected labels t as numbers, got a tuple of arrays of shapes (4,) and (4, 3); put
+    them beside each other, as np.column_stack does
+net.accuracy(x, (t, rows)) | ValueError | expected labels t as one array, got a tuple of arrays …
 # Samples
 net.predict(x[0]) | ValueError | … (N, 3), got (3,); for a single sample pass x.reshape(1, -1)
 net.predict(x[:, :2]) | ValueError | Affine1: expected x of shape (N, 3), got (4, 2)
+net.layers['Affine2'] = Affine(np.ones((len(x), 3)), np.zeros(3)); net.predict(x) |
+    ValueError | Affine2: expected x of shape (N, 4), got (4, 3) from Relu1
+net.layers['Affine2'] = Affine(np.ones((6, 3)), np.zeros(3)); net.predict(x[:2]) |
+    ValueError | Affine2: expected x of shape (N, 6), got (2, 3) from Relu1
+net.layers['Pad'] = Mine(lambda self, x: np.ones((len(x), 30, 30))); net.layers['A'] =
+    Affine(np.ones((784, 3)), np.zeros(3)); net.predict(x) |
+    ValueError | A: expected x of shape (N, 784), got (4, 30, 30) from Pad
 net.loss(t, x) | ValueError | Affine1: expected x of shape (N, 3), got (4,); are x and t swapped?
 net.loss(x[:0], t[:0]) | ValueError | Affine1: expected at least one sample, got an empty batch
 SoftmaxWithLoss().forward(x[:0], t[:0]) |
@@ -256,6 +279,43 @@ check_layer(Mine(lambda self, x: None), x) |
 check_layer(Mine(backward=lambda self, dout: None), x) |
     ValueError | Mine: expected backward to compute dx of shape (4, 3), got nothing; a layer without
     dx can only stand first in a network, where check_gradient sees it
+net.layers['Relu1'] = Mine(lambda self, x: x / x.std(axis=1)[:1] / 0); net.loss(x, t) |
+    FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf; it divides by
+    0, or takes the log of 0
+net.layers['Z'] = Mine(lambda self, x: (x - x) / (x[0] - x[0])); net.layers['S'] = Sigmoid();
+    net.gradient(x, t) |
+    FloatingPointError | Z: … got nan or inf; it computes what has no value, such as 0 / 0
+net.layers['Z'] = Mine(lambda self, x: np.exp(1000 * x)); net.layers['S'] = Sigmoid();
+    net.gradient(x, t) |
+    FloatingPointError | Z: … got nan or inf; it overflows: a number is too large for a float
+net.params['W1'] = np.eye(3) * 1e308; net.layers['S'] = Sigmoid(); net.loss(x, t) |
+    FloatingPointError | Affine1: … it overflows: a number is too large for a float; its parameters
+    are up to 1e+308: if it was trained, use a smaller learning rate
+net.layers['Relu1'] = Mine(lambda self, x: math_fails()); net.loss(x, t) |
+    FloatingPointError | Relu1: my own words
+net.lastLayer = Mine(lambda self, x, t: np.log(0 * x).mean()); net.loss(x, t) |
+    FloatingPointError | lastLayer: expected a finite loss, got -inf from finite scores; it divides
+    by 0, or takes the log of 0
+net.layers['Relu1'] = Mine(lambda self, x: x.reshape(-1, 2 * x.shape[1])); net.layers['Affine2'] =
+    Affine(np.ones((6, 3)), np.zeros(3)); net.loss(x, t) |
+    ValueError | Relu1: expected a row for each of 4 samples, got 2 rows
+net.layers['Z'] = Mine(lambda self, x: x + np.zeros((900, 3))); net.predict(x[:1]) |
+    ValueError | Z: expected a row for each of 1 samples, got 900 rows
+net.layers['Z'] = Mine(lambda self, x: x[1:]); net.accuracy(x, t) |
+    ValueError | Z: expected a row for each of 4 samples, got 3 rows
+net.layers['Z'] = Mine(lambda self, x: x.sum()); net.loss(x, t) |
+    ValueError | Z: expected a row for each of 4 samples, got one number
+net.layers['Z'] = Mine(lambda self, x: (x, x)); net.loss(x, t) |
+    TypeError | Z: expected forward to return an array, got a tuple
+net.layers['Z'] = Mine(lambda self, x: x @ self.W, W=None, dW=None); net.loss(x, t) |
+    TypeError | Z: expected W as an array, got None
+net.layers['Z'] = Mine(lambda self, x: vars(self).update(W=self.W / 2) or x @ self.W, W=np.eye(3),
+    dW=None); net.gradient(x, t) |
+    TypeError | Z: expected forward to leave W in place, got another one made from it; if W isn't
+    learnt, call its gradient grad_W
+net.layers['Z'] = Mine(lambda self, x: x @ vars(self).setdefault('W', np.eye(3)), dW=None);
+    net.gradient(x, t) |
+    TypeError | Z: expected W from the start, got it only in forward; build it in __init__
 net.layers['Relu1'] = Mine(backward=lambda self, dout: dout / 0); net.gradient(x, t) |
     FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf; it divides
     by 0, or takes the log of 0
@@ -284,6 +344,14 @@ Network({}, SoftmaxWithLoss()).loss(x, t) |
 net.layers = OrderedDict(); net.params['W1'] |
     ValueError | expected at least one layer in network.layers, got none; set network.layers first,
     or keep params = network.params before you empty it
+net.layers['relu1'] = Relu(); net.gradient(x, t) |
+    ValueError | expected another name than 'Relu1', got 'relu1' beside it; did you mean 'Relu1'?
+net.layers['A'] = Mine(train_flg=True); net.train_flg = False |
+    AttributeError | expected the train_flg of a layer, got one of the network; accuracy sets it to
+    False for you; to predict, set that of the layer
+best = dict(net.params); net.params = best |
+    ValueError | params['W1']: expected numbers that were kept, got the network's own array, which
+    training changes; keep network.params.copy()
 net.layers['Again'] = Affine1; net.gradient(x, t) |
     ValueError | Again: expected a layer of its own, got that of Affine1 again; make a second one
 book = Network.__new__(Network); book.params = {} |
@@ -350,6 +418,17 @@ check_layer(Mine(lambda self, x: x + np.inf), x) |
     ValueError | expected finite outputs, got a sum of …; pass other numbers
 check_layer(Mine(lambda self, x: x + np.random.rand()), x) |
     ValueError | expected the same output for the same x, got another; if it draws random numbers,
+    draw the same each time
+net.layers['Z'] = Mine(lambda self, x: vars(self).update(h=self.h + x) or self.h, h=np.zeros(3));
+    check_gradient(net, x, t) |
+    ValueError | expected the same output for the same x, got another, since Z.h changes in forward
+check_layer(Mine(lambda self, x: vars(self).update(tau=self.tau * 0.9) or x * self.tau, tau=1), x) |
+    ValueError | … got another, since Mine.tau changes in forward
+net.layers['Z'] = Mine(lambda self, x: x * self.rng.random(), rng=np.random.default_rng(0));
+    check_gradient(net, x, t) |
+    ValueError | … since Z.rng changes in forward
+net.layers['Z'] = Mine(lambda self, x: x * np.random.rand()); net.numerical_gradient(x, t) |
+    ValueError | expected the same f(x) for the same x, got another; if it draws random numbers,
     draw the same each time
 check_layer(Mine(lambda self, x: x.astype('f4')), x) |
     TypeError | Mine: expected forward to return float64 for float64, got float32, whose rounding

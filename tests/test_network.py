@@ -566,6 +566,7 @@ def used(layer):
 def test_what_forward_makes_anew_is_no_parameter(kind, start, prepare, tmp_path):
     layer = prepare(type("Mine", (kind,), {"start": start})())
     network, fresh = chain(Mine=layer), chain(Mine=prepare(kind()))
+    assert "W1" in network.params  # before forward, what Z is can't be known yet
     network.predict(X)
     for _ in range(2):
         assert list(network.gradient(X, [0, 1])) == list(network.params) == ["W1"]

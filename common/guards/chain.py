@@ -204,7 +204,9 @@ class Chain:
     def warn_if_mixed(self, x, scores):
         """Warn if the first samples alone get other scores than among others; name the layer."""
         alone = x[: 2 if len(x) > 2 else 1].copy()
-        if not differ(scores[: len(alone)], self.predict(alone)) or "_mixed" in vars(self):
+        if "_mixed" in vars(self) or len(scores) != len(x):
+            return
+        if not differ(scores[: len(alone)], self.predict(alone)):
             return
         vars(self)["_mixed"], name = True, "network"
         if self.is_plain():

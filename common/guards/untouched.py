@@ -67,14 +67,13 @@ def remember(thing, kept):
 
 
 def put_back(thing, items, attributes):
-    known = {name: value for name, value in kept_by(thing).items() if name == "_learnt"}
     if items is not None and not same(items, copy_of(thing)):
         thing.clear()
         (thing.update if isinstance(thing, dict) else thing.extend)(items)
     kept = kept_by(thing)
-    for name in kept.keys() - attributes.keys() - known.keys():
+    for name in kept.keys() - attributes.keys():
         del kept[name]
-    kept.update(attributes | known)  # what was found out about a layer stays
+    kept.update(attributes)
 
 
 def copy_of(thing):
