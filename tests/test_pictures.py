@@ -466,29 +466,23 @@ def test_the_end_is_the_last_point_of_the_accuracies():
     assert -0.1 < low <= 0 and 1 <= high < 1.1
 
 
-@pytest.mark.parametrize(
-    "loss, scale",
-    [
-        (np.linspace(2, -3, 50), "linear"),
-        ([2.3, 2.2, 2.1], "linear"),
-        ([2.3, 0.4, 0.0], "linear"),  # on a log axis 0 has no place
-        ([2.3, 0.5, 0.05], "log"),
-        ([1e-7, 1e3], "log"),
-        (1e6 + np.arange(9.0), "linear"),
-    ],
-)
-def test_a_loss_of_any_kind_has_plain_numbers_at_its_axis(loss, scale):
+LINEAR = [2.3, 2.2, 2.1], [2.3, 0.4, 0.0], np.linspace(2, -3, 50), 1e6 + np.arange(9.0)
+LOG = [2.3, 0.5, 0.05], [1e-7, 1e3]
+
+
+@pytest.mark.parametrize("loss", [*LINEAR, *LOG])
+def test_a_loss_of_any_kind_has_plain_numbers_at_its_axis(loss):
     figure = draw_history(history(list(loss)))
     [ax] = figure.axes  # there are no accuracies
-    assert ax.get_yscale() == scale
+    assert ax.get_yscale() == ("log" if any(loss is each for each in LOG) else "linear")
     figure.draw_without_rendering()
-    ticks = [tick for tick in ax.yaxis.get_major_ticks() if tick.label1.get_text()]
     low, high = ax.get_ylim()
-    inside = [tick for tick in ticks if low <= tick.get_loc() <= high]
-    assert len(inside) >= 2
-    for tick in inside:
-        text = tick.label1.get_text().replace("\N{MINUS SIGN}", "-")
-        assert float(text) == pytest.approx(tick.get_loc(), rel=1e-9, abs=1e-12)
+    ticks = [tick for tick in ax.yaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    shown = [(tick.get_loc(), tick.label1.get_text()) for tick in ticks]
+    shown = [(place, text.replace("\N{MINUS SIGN}", "-")) for place, text in shown if text]
+    assert len(shown) >= 2
+    for place, text in shown:
+        assert float(text) == pytest.approx(place, rel=1e-9, abs=1e-12)
     assert ax.yaxis.get_offset_text().get_text() == ""
     assert low <= min(loss) and max(loss) <= high
 
@@ -561,15 +555,26 @@ NEEDS_SCREEN = pytest.mark.skipif(sys.platform != "linux", reason="there is alwa
 BACKENDS = ["agg", pytest.param("tkagg", marks=NEEDS_SCREEN)]
 
 
-def test_no_picture_needs_pyplot():
-    code = """
-import sys
-from ch05.pictures import draw_network
-from ch05.two_layer_net import TwoLayerNet
-draw_network(TwoLayerNet(4, 3, 2), [[1, 2, 3, 4]], [0])._repr_png_()
-print("matplotlib.pyplot" in sys.modules)
+IN_A_THREAD = """
+import threading
+import matplotlib.pyplot as plt
+from ch05.pictures import draw_digits
+thread = threading.Thread(target=draw_digits, args=([0.0] * 64,))
+thread.start()
+thread.join()
+print(plt.get_fignums())
 """
-    assert run(code) == ["False"]
+
+
+@pytest.mark.parametrize(
+    "code, shown",
+    [
+        (DIGIT + "import sys; print('matplotlib.pyplot' in sys.modules)", "False"),
+        (IN_A_THREAD, "[]"),
+    ],
+)
+def test_no_picture_needs_pyplot_and_in_other_threads_it_is_left_alone(code, shown):
+    assert run(code, MPLBACKEND="agg") == [shown]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -592,19 +597,6 @@ if {backend == "agg"}:
 print(len(here.getvalue()) > 1000)
 """
     assert run(code, MPLBACKEND=backend) == ["True"]
-
-
-def test_pyplot_is_left_alone_in_other_threads():
-    code = """
-import threading
-import matplotlib.pyplot as plt
-from ch05.pictures import draw_digits
-thread = threading.Thread(target=draw_digits, args=([0.0] * 64,))
-thread.start()
-thread.join()
-print(plt.get_fignums())
-"""
-    assert run(code, MPLBACKEND="agg") == ["[]"]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

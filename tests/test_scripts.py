@@ -22,7 +22,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from readers import WINDOW
+from readers import WINDOW, Mine
 
 from ch05 import gradient_check, train_neuralnet
 from ch05.tools import options, progress
@@ -426,37 +426,24 @@ def test_of_having_learnt_nothing_is_warned_not_too_early_nor_after_learning_a_l
     assert history.end_accuracies == (29 / 30, 29 / 30)
 
 
-class Flagged:
-    """A layer that counts its forwards in training, as BatchNormalization counts its means."""
-
-    train_flg = True
-
-    def __init__(self, lookup=None):
-        self.lookup, self.trained = lookup, 0
-
-    def forward(self, x):
-        self.trained += self.train_flg
-        return x if self.lookup is None else self.lookup[x.astype(int)].reshape(len(x), -1)
-
-    def backward(self, dout):
-        return dout
-
-
 def test_layers_train_whatever_their_flag_was_and_what_is_measured_leaves_no_trace():
-    network, layer = TwoLayerNet(4, 5, 3, rng=0), Flagged()
+    # It counts its forwards in training, as BatchNormalization counts its means.
+    layer = Mine(lambda self, x: vars(self).update(n=self.n + self.train_flg) or x, n=0)
+    network, type(layer).train_flg = TwoLayerNet(4, 5, 3, rng=0), True
     network.layers["Relu1"] = layer
     train(network, small(), small(), iters_num=120, rng=0)
-    assert layer.trained == 240  # two forwards an update, and none beside them
+    assert layer.n == 240  # two forwards an update, and none beside them
     assert "train_flg" not in vars(layer)  # that of the class still counts
     layer.train_flg = False
     train(network, small(), small(), iters_num=3)
-    assert layer.trained == 246 and layer.train_flg is False
+    assert layer.n == 246 and layer.train_flg is False
 
 
 @pytest.mark.parametrize("lookup", [np.eye(27), np.random.default_rng(0).normal(size=(27, 4))])
 def test_numbers_that_are_looked_up_are_not_warned_of(lookup):
     network, x = TwoLayerNet(3 * lookup.shape[1], 5, 3), np.arange(30).reshape(10, 3) % 27
-    network.layers = OrderedDict([("Lookup", Flagged(lookup)), *network.layers.items()])
+    layer = Mine(lambda self, x: lookup[x.astype(int)].reshape(len(x), -1))
+    network.layers = OrderedDict(Lookup=layer, **network.layers)
     t = np.arange(10) % 3
     train(network, (x, t), (x, t), iters_num=3)  # a warning would be an error
 
