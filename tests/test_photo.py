@@ -323,7 +323,8 @@ def test_digits_are_read_on_any_paper_in_any_light_and_size(trained, digits, sit
     answers = [read(trained, change(on_paper(digit, rng, size, paper), rng)) for digit in x]
     right = sum(answer == number for answer, number in zip(answers, t))
     wrong = N - right - answers.count(None)
-    assert right >= 0.9 * N and wrong <= 0.03 * N, (right, wrong)
+    least = 0.95 if situation in SIZES else 0.9
+    assert right >= least * N and wrong <= 0.03 * N, (right, wrong)
 
 
 def test_a_network_reads_printed_digits(trained):
