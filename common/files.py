@@ -99,9 +99,6 @@ def ctrl_c_later():
 
 def load_arrays(path, expected):
     """{key: array} from a .npz file; ValueError unless keys and shapes are those of `expected`."""
-    if not isinstance(path, (str, os.PathLike)):
-        came = type(path).__name__
-        raise TypeError(f"expected the name of a .npz file, got {came}; load opens it itself")
     path = Path(os.path.expanduser(path))
     try:
         if path.exists() and not path.is_file():

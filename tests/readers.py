@@ -1,13 +1,23 @@
-"""Layers as readers write them, for the tests: no base class, no list of what they learn."""
+"""What two files of tests need: layers as readers write them, an error looked at, a screen."""
 
 from collections import OrderedDict
 
 import numpy as np
+import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ch05.two_layer_net import TwoLayerNet
 from common.layers import Affine, Relu, SoftmaxWithLoss
 from common.network import Network
+
+
+def error_of(kind, call, *names):
+    """The error that call() raises, which is of that kind, in one line, and holds the names."""
+    with pytest.raises(kind) as error:
+        call()
+    text = str(error.value)
+    assert "\n" not in text and all(str(name) in text for name in names), text
+    return text
 
 
 def chain(**layers):

@@ -33,11 +33,9 @@ needs_mpi = pytest.mark.skipif(
 def start(ranks, *command, cwd, **variables):
     # One thread each, as in the process of the tests, to round as it does.
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | variables
-    command = [MPIEXEC, "-n", ranks, sys.executable, *command]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(
-        list(map(str, command)), cwd=cwd, env=environment, start_new_session=True, **pipes
-    )
+    command = list(map(str, [MPIEXEC, "-n", ranks, sys.executable, *command]))
+    return subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **pipes)
 
 
 def finish(process):
@@ -50,8 +48,12 @@ def finish(process):
     return process.returncode, out, err
 
 
-def run(ranks, *command, cwd, **variables):
-    return finish(start(ranks, *command, cwd=cwd, **variables))
+def run(*command, **how):
+    return finish(start(*command, **how))
+
+
+def options(data, words):
+    return f"--data {data} --no-plot {words}".split()
 
 
 @needs_mpi
@@ -62,8 +64,8 @@ def test_any_number_of_processes_learns_the_same(ranks, batch_size, tmp_path, da
     single = TwoLayerNet(784, 50, 10, rng=rng)
     digits = load_mnist(data_dir=data)
     history = train(single, *digits, iters_num=41, batch_size=batch_size, rng=rng)
-    options = f"--data {data} --iters 41 --batch-size {batch_size} --dtype float64 --save w.npz"
-    status, out, err = run(ranks, TRAIN, *options.split(), "--no-plot", cwd=tmp_path)
+    same = options(data, f"--iters 41 --batch-size {batch_size} --dtype float64 --save w.npz")
+    status, out, err = run(ranks, TRAIN, *same, cwd=tmp_path)
     assert status == 0, err
     network = TwoLayerNet(784, 50, 10)
     network.load(tmp_path / "w.npz")
@@ -96,9 +98,12 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run_patched(ranks, code, *options, cwd, **variables):
+LONG = "--batch-size 20 --iters 1000000 --save w.npz"
+
+
+def run_patched(ranks, code, *options, **how):
     """The script, after the code has changed something in it."""
-    return run(ranks, "-c", PATCHED.format(code=code), TRAIN, *options, cwd=cwd, **variables)
+    return run(ranks, "-c", PATCHED.format(code=code), TRAIN, *options, **how)
 
 
 @needs_mpi
@@ -113,8 +118,7 @@ def parse(argv, prog):
     print("a hint", file=sys.stderr)
     return right(argv, prog)
 options.parse_training = parse"""
-    options = f"--data {data} --iters 3 --no-plot".split()
-    status, out, err = run_patched(2, code, *options, cwd=tmp_path)
+    status, out, err = run_patched(2, code, *options(data, "--iters 3"), cwd=tmp_path)
     assert err.count(says) == 1, err
     assert (status, out.count("\n")) == ((0, 3) if refuses == "False" else (2, 0))
 
@@ -139,8 +143,7 @@ def fail(self, x, t):
         {failure}
     return gradient(self, x, t)
 DataParallel.gradient = fail"""
-    options = f"--data {data} --batch-size 20 --iters 1000000 --save w.npz --no-plot".split()
-    status, out, err = run_patched(2, code, *options, cwd=tmp_path)
+    status, out, err = run_patched(2, code, *options(data, LONG), cwd=tmp_path)
     assert status != 0
     # After kill, mpiexec may lose a line, and prints some of its own.
     assert "KILL" in failure or re.fullmatch(r"([\d. ]+\n){4}", out)
@@ -153,8 +156,7 @@ DataParallel.gradient = fail"""
 @needs_mpi
 @pytest.mark.unix
 def test_ctrl_c_ends_them_all(tmp_path, data):
-    options = f"--data {data} --batch-size 20 --iters 1000000 --save w.npz --no-plot".split()
-    process = start(2, TRAIN, *options, cwd=tmp_path)
+    process = start(2, TRAIN, *options(data, LONG), cwd=tmp_path)
     assert process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it, to the ranks too
     status, _, err = finish(process)
@@ -183,9 +185,11 @@ def show(self, x, t):
     return gradient(self, x, t)
 DataParallel.gradient = show"""
     # A large network, for which all threads of a rank are used: 784 x 700 x 100 is 55 million.
-    options = f"--data {data} --hidden 700 --iters 1 --no-plot".split()
-    variables = {"OPENBLAS_NUM_THREADS": set_by_user}
-    status, _, err = run_patched(2, code, *options, cwd=tmp_path, **variables)
+    large, variables = (
+        options(data, "--hidden 700 --iters 1"),
+        {"OPENBLAS_NUM_THREADS": set_by_user},
+    )
+    status, _, err = run_patched(2, code, *large, cwd=tmp_path, **variables)
     assert status == 0, err
     assert err.count(f"threads {{{threads}}}") == 2
 
@@ -231,7 +235,6 @@ def test_without_a_seed_all_start_and_stay_equal(tmp_path):
 
 @needs_mpi
 def test_a_single_process_trains_too(tmp_path, data):
-    arguments = ["--data", data, "--iters", "3", "--no-plot"]
-    command = [sys.executable, TRAIN, *arguments]
+    command = [sys.executable, TRAIN, *options(data, "--iters 3")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.count("\n")) == (0, 3), done.stderr

@@ -23,6 +23,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from readers import error_of
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
@@ -39,15 +40,6 @@ SHA_256 = {
     TEST_IMAGES: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     TEST_LABELS: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-
-
-def error_of(kind, call, *names):
-    """The error that call() raises, which is of that kind, in one line, and holds the names."""
-    with pytest.raises(kind) as error:
-        call()
-    text = str(error.value)
-    assert "\n" not in text and all(str(name) in text for name in names), text
-    return text
 
 
 # MNIST itself

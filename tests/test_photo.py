@@ -1,5 +1,6 @@
 """A digit of one's own: from a photo or a pad to x, or a refusal, never a silent guess."""
 
+import contextlib
 import io
 import subprocess
 import sys
@@ -10,21 +11,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
+from readers import error_of
 
 from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
 from dataset.photo import centred, from_photo
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def error_of(kind, call):
-    """The error that call() raises, which is of that kind, in one line."""
-    with pytest.raises(kind) as error:
-        call()
-    text = str(error.value)
-    assert "\n" not in text and text.startswith("expected "), text
-    return text
 
 
 # Where a digit goes
@@ -140,14 +133,11 @@ PICTURES = {
     "nearly black on black": np.uint8(PICTURE),
     "a list": PICTURE.tolist(),
     "16 bits": np.uint16(65535 * PICTURE),
-    "16 bits, in colours": np.uint16(257 * in_colours([200, 9, 9], [255, 255, 240])),
     "16 bits and opacity": np.uint16(65535 * in_colours([0, 0, 0, 0.9], [1.0, 1, 1, 0])),
     "below 0": PICTURE - 0.5,
     "red on white": in_colours([1.0, 0, 0], [1.0, 1, 1]),
     "opaque": in_colours([0, 0, 0, 255], [255, 255, 255, 255]).astype(np.uint8),
     "black on nothing": in_colours([0, 0, 0, 255], [0, 0, 0, 0]).astype(np.uint8),
-    "half transparent": in_colours([0, 0, 0, 0.5], [1.0, 1, 1, 0]),
-    "a PIL image": Image.fromarray(INK),
     "colours in a table": Image.fromarray(255 - INK).convert("RGB").quantize(5),
     "grey and opacity": Image.fromarray(255 - INK).convert("LA"),
     "white on nothing": np.uint8(255 * in_colours([1, 1, 1, 1], [0, 0, 0, 0])),
@@ -234,19 +224,17 @@ def trained(digits):
     rng = np.random.default_rng(0)
     for _ in range(1500):
         batch = rng.integers(len(x), size=100)
-        gradients = net.gradient(x[batch], t[batch])
-        params = net.params
-        for key in params:
-            params[key] -= 0.1 * gradients[key]
+        for key, gradient in net.gradient(x[batch], t[batch]).items():
+            net.params[key] -= 0.1 * gradient
     return net
 
 
-def on_paper(digit, rng, size=180, paper=(300, 360), contrast=0.7):
+def on_paper(digit, rng, size, paper):
     """Light from 0 to 1 on paper with a digit of MNIST somewhere; its 28 pixels become size."""
     ink = Image.fromarray(np.uint8(255 * digit.reshape(28, 28))).resize((size, size))
     top, left = (rng.integers(side // 12, side - size - side // 12) for side in paper)
     light = np.ones(paper)
-    light[top : top + size, left : left + size] -= contrast * np.asarray(ink) / 255
+    light[top : top + size, left : left + size] -= 0.7 * np.asarray(ink) / 255
     return 0.9 * light
 
 
@@ -259,9 +247,8 @@ def noisy(photo, rng, noise=0.08):
     return photo + noise * rng.standard_normal(photo.shape)
 
 
-def compressed(photo, rng):
-    image = Image.fromarray(np.uint8(255 * noisy(photo, rng, 0.02).clip(0, 1)))
-    return through_file(image, "JPEG", quality=20)
+def as_jpeg(photo):
+    return through_file(Image.fromarray(np.uint8(255 * photo.clip(0, 1))), "JPEG", quality=20)
 
 
 def half_in_shadow(photo, rng):
@@ -296,18 +283,23 @@ def dusty(photo, rng):
 
 SITUATIONS = {
     "noisy": noisy,
-    "compressed": compressed,
     "from the side": lambda photo, rng: photo * (0.65 - 0.6 * grid(photo)[rng.integers(2)]),
     "with a lamp": lambda photo, rng: photo * (1 - 0.9 * (grid(photo) ** 2).sum(axis=0)),
     "half in shadow": half_in_shadow,
     "below a head": below_a_head,
     "framed": lambda photo, rng: np.pad(photo, 1),
+    "compressed": lambda photo, rng: as_jpeg(noisy(photo, rng, 0.02)),
     "on a desk": on_a_desk,
     "ruled": lambda photo, rng: ruled(photo),
     "checked": lambda photo, rng: ruled(ruled(photo).T).T,
     "dusty": dusty,
     "chalk": lambda photo, rng: noisy(half_in_shadow(1.1 - photo, rng), rng, 0.02),
 }
+
+
+SIZES = {"small": (28, (50, 60), 100), "far away": (56, (400, 400), 100)}
+SIZES["large"] = 1400, (2000, 2500), 20
+SITUATIONS |= dict.fromkeys(SIZES, lambda photo, rng: photo)
 
 
 def known(trained, digits, number):
@@ -317,33 +309,22 @@ def known(trained, digits, number):
     return x[right], t[right]
 
 
-def read(trained, pictures, t):
-    """How many are read right, read wrong, refused."""
-    right = wrong = 0
-    for picture, number in zip(pictures, t):
-        try:
-            answer = trained.predict(from_photo(picture)).argmax()
-        except ValueError:
-            continue
-        right, wrong = right + (answer == number), wrong + (answer != number)
-    return right, wrong, len(t) - right - wrong
+def read(trained, picture):
+    """The digit, or None where it is refused."""
+    with contextlib.suppress(ValueError):
+        return trained.predict(from_photo(picture)).argmax()
 
 
-@pytest.mark.parametrize("situation", SITUATIONS.values(), ids=SITUATIONS)
-def test_digits_are_read_on_any_paper_in_any_light(trained, digits, situation):
-    x, t = known(trained, digits, 100)
-    rng = np.random.default_rng(1)
-    photos = [situation(on_paper(digit, rng), rng) for digit in x]
-    right, wrong, refused = read(trained, photos, t)
-    assert right >= 90 and wrong <= 3, (right, wrong, refused)
-
-
-@pytest.mark.parametrize("size, paper", [(28, (50, 60)), (56, (400, 400)), (1400, (2000, 2500))])
-def test_digits_are_read_in_any_size(trained, digits, size, paper):
-    x, t = known(trained, digits, 100 if size < 1000 else 20)
-    rng = np.random.default_rng(1)
-    right, wrong, _ = read(trained, [on_paper(digit, rng, size, paper) for digit in x], t)
-    assert right >= 0.95 * len(t) and wrong <= 0.05 * len(t), (right, wrong)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_digits_are_read_on_any_paper_in_any_light_and_size(trained, digits, situation):
+    size, paper, N = SIZES.get(situation, (180, (300, 360), 100))
+    x, t = known(trained, digits, N)
+    rng, change = np.random.default_rng(1), SITUATIONS[situation]
+    answers = [read(trained, change(on_paper(digit, rng, size, paper), rng)) for digit in x]
+    right = sum(answer == number for answer, number in zip(answers, t))
+    wrong = N - right - answers.count(None)
+    least = 0.95 if situation in SIZES else 0.9
+    assert right >= least * N and wrong <= 0.03 * N, (right, wrong)
 
 
 def test_a_network_reads_printed_digits(trained):
@@ -402,12 +383,7 @@ REFUSED = {
     "cut off on the right": (strokes((90, 100, 110, 200)), "rim"),
     "a line through it": (strokes(BAR, (100, 104, 0, 200)), "rim"),
     "lines beside it": (strokes(BAR, (0, 200, 104, 108)), "rim"),
-    "a frame": (
-        strokes(
-            BAR, (20, 23, 20, 180), (177, 180, 20, 180), (20, 180, 20, 23), (20, 180, 177, 180)
-        ),
-        "frame",
-    ),
+    "a frame": (np.pad(np.pad(strokes(BAR), 9), 9, constant_values=1), "frame"),
     "a full square": (strokes((80, 120, 80, 120)), "filled"),
     "a speck": (strokes((80, 83, 80, 83)), "specks"),
     "noise": (0.8 + 0.02 * NOISE, "dark as bright"),
@@ -448,7 +424,6 @@ EACH = "np.concatenate([{}(each) for each in pictures])"
 WHITE = np.stack([np.ones((200, 200)), 0.2 + 0.6 * Y], axis=2)  # in grey and opacity
 WRONG = [
     (from_photo, np.ones((28, 28)), "one colour"),
-    (from_photo, np.zeros((28, 28, 3), np.uint8), "one colour"),
     (from_photo, np.zeros((28, 28, 4), np.uint8), "nothing that is opaque"),
     (from_photo, WHITE, "one colour"),
     (from_photo, np.eye(28) * 1j, "complex"),
@@ -460,7 +435,6 @@ WRONG = [
     (centred, np.eye(28) - 1, "less than 0"),
     (centred, 255 - 255 * PAD, "paper"),
     (centred, PAD == 0, "paper"),
-    (centred, 240 - 220 * PAD, "paper"),
     (centred, 80 + 175 * PAD, "paper"),
     (centred, np.pad(1 - PAD, 3), "paper"),
 ]
@@ -478,10 +452,3 @@ for reader in (from_photo, centred):
 def test_what_is_no_picture_of_a_digit_is_refused(reader, picture, words):
     kind = TypeError if words in ("complex", "PIL.Image.open", "object") else ValueError
     assert words in error_of(kind, lambda: reader(picture))
-
-
-def test_several_pictures_are_read_as_the_sentence_says():
-    pictures = [PICTURE, np.uint8(255 * PICTURE), 1 - PICTURE]
-    for reader, several in ((from_photo, pictures), (centred, pictures[:2])):
-        x = np.concatenate([reader(each) for each in several])
-        np.testing.assert_allclose(x, np.repeat(L, len(several), axis=0), atol=1e-6)

@@ -18,10 +18,11 @@ import time
 import types
 from collections import OrderedDict
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from readers import WINDOW
+from readers import WINDOW, Mine
 
 from ch05 import gradient_check, train_neuralnet
 from ch05.tools import options, progress
@@ -149,12 +150,8 @@ def test_train_is_the_textbooks_loop(rng):
 @pytest.mark.filterwarnings("ignore:expected batch_size up to 100")
 @pytest.mark.parametrize("batch_size, epoch", [(50, 2), (64, 1), (100, 1), (1000, 1)])
 def test_an_epoch_is_a_whole_number_of_updates(batch_size, epoch):
-    seen = []
-
-    def on_epoch(history):
-        seen.append((len(history.train_loss_list), len(history.test_acc_list)))
-
-    how = {"iters_num": 2 * epoch + 1, "batch_size": batch_size, "on_epoch": on_epoch}
+    seen, how = [], {"iters_num": 2 * epoch + 1, "batch_size": batch_size}
+    how["on_epoch"] = lambda h: seen.append((len(h.train_loss_list), len(h.test_acc_list)))
     train(TwoLayerNet(4, 5, 3), small(), small(), **how)
     assert seen == [(1, 1), (epoch + 1, 2), (2 * epoch + 1, 3)]
 
@@ -195,8 +192,6 @@ def test_samples_of_ordinary_size_are_not_warned_of(scale):
 
 
 def test_a_network_that_diverges_names_the_update():
-    with pytest.raises(FloatingPointError, match=r"update 0\b"):
-        train(TwoLayerNet(4, 5, 3, 1), small(), small(), learning_rate=1e300)
     network = TwoLayerNet(4, 5, 3, 1)
 
     def spoil(history):  # after updates 0, 1 and 2
@@ -324,13 +319,7 @@ def test_the_options_reach_the_training(tmp_path, data, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "hidden, sizes",
-    [
-        ([], [50]),
-        (["30"], [30]),
-        (["50,40"], [50, 40]),
-        (["50,", "40"], [50, 40]),
-        (["60", "50", "40"], [60, 50, 40]),
-    ],
+    [([], [50]), (["50,40"], [50, 40]), (["60,", "50", "40"], [60, 50, 40])],
 )
 @pytest.mark.parametrize("parse", [options.parse_training, options.parse_check])
 def test_hidden_layers_are_given_in_either_form(hidden, sizes, parse):
@@ -437,37 +426,24 @@ def test_of_having_learnt_nothing_is_warned_not_too_early_nor_after_learning_a_l
     assert history.end_accuracies == (29 / 30, 29 / 30)
 
 
-class Flagged:
-    """A layer that counts its forwards in training, as BatchNormalization counts its means."""
-
-    train_flg = True
-
-    def __init__(self, lookup=None):
-        self.lookup, self.trained = lookup, 0
-
-    def forward(self, x):
-        self.trained += self.train_flg
-        return x if self.lookup is None else self.lookup[x.astype(int)].reshape(len(x), -1)
-
-    def backward(self, dout):
-        return dout
-
-
 def test_layers_train_whatever_their_flag_was_and_what_is_measured_leaves_no_trace():
-    network, layer = TwoLayerNet(4, 5, 3, rng=0), Flagged()
+    # It counts its forwards in training, as BatchNormalization counts its means.
+    layer = Mine(lambda self, x: vars(self).update(n=self.n + self.train_flg) or x, n=0)
+    network, type(layer).train_flg = TwoLayerNet(4, 5, 3, rng=0), True
     network.layers["Relu1"] = layer
     train(network, small(), small(), iters_num=120, rng=0)
-    assert layer.trained == 240  # two forwards an update, and none beside them
+    assert layer.n == 240  # two forwards an update, and none beside them
     assert "train_flg" not in vars(layer)  # that of the class still counts
     layer.train_flg = False
     train(network, small(), small(), iters_num=3)
-    assert layer.trained == 246 and layer.train_flg is False
+    assert layer.n == 246 and layer.train_flg is False
 
 
 @pytest.mark.parametrize("lookup", [np.eye(27), np.random.default_rng(0).normal(size=(27, 4))])
 def test_numbers_that_are_looked_up_are_not_warned_of(lookup):
     network, x = TwoLayerNet(3 * lookup.shape[1], 5, 3), np.arange(30).reshape(10, 3) % 27
-    network.layers = OrderedDict([("Lookup", Flagged(lookup)), *network.layers.items()])
+    layer = Mine(lambda self, x: lookup[x.astype(int)].reshape(len(x), -1))
+    network.layers = OrderedDict(Lookup=layer, **network.layers)
     t = np.arange(10) % 3
     train(network, (x, t), (x, t), iters_num=3)  # a warning would be an error
 
@@ -634,9 +610,7 @@ def test_ctrl_c_in_a_notebook_returns_the_history(method, updates):
     def press(*args):
         calls.append(args)
         # loss is called twice an update, by gradient and after it; accuracy twice an epoch.
-        if len(calls) == 5:
-            signal.raise_signal(signal.SIGINT)
-        return right(*args)
+        return signal.raise_signal(signal.SIGINT) if len(calls) == 5 else right(*args)
 
     setattr(network, method, press)
     history = train(network, small(), small(), batch_size=100)
@@ -647,17 +621,9 @@ def test_ctrl_c_in_a_notebook_returns_the_history(method, updates):
     assert (history.interrupted, finished.interrupted) == (True, False)
 
 
-def ends(value):
-    raise value
-
-
-@pytest.mark.parametrize(
-    "end", [lambda: ends(KeyboardInterrupt), lambda: ends(StopIteration), lambda: np.True_]
-)
+@pytest.mark.parametrize("end", [KeyboardInterrupt, StopIteration, np.True_])
 def test_on_epoch_may_end_a_training(end):
-    def on_epoch(history):
-        return end() if len(history.train_acc_list) == 3 else len(history.train_acc_list)
-
+    on_epoch = Mock(side_effect=[1, 2, end])  # a number that it returns ends nothing
     history = train(TwoLayerNet(4, 5, 3), small(), small(), batch_size=50, on_epoch=on_epoch)
     assert len(history.train_loss_list) == 5 and history.interrupted
     assert history.end_accuracies == (history.train_acc_list[-1], history.test_acc_list[-1])
@@ -731,16 +697,9 @@ def test_a_session_is_as_before(tmp_path, data, session, options):
 
 @pytest.mark.parametrize("fails", [1, 2, 4])
 def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path, data, monkeypatch, capsys, fails):
-    right, calls = os.fsync, []
-
-    def fsync(file):
-        calls.append(file)
-        if len(calls) <= fails:
-            raise OSError(28, "No space left on device")
-        right(file)
-
+    full = OSError(28, "No space left on device")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=[full] * fails + [None] * 4))
     # Three savings after epochs, and one at the end.
     status = train_neuralnet.main([*each_update(data, iters=3), "--no-plot"])
     said = capsys.readouterr().err.count("No space left")

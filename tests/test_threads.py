@@ -73,14 +73,10 @@ def test_a_number_that_the_user_has_set_stays(cores, name):
 
 
 @pytest.mark.parametrize(
-    "code",
-    [
-        "train(Shown(4, 5, 3), (x, t), (x, t), iters_num=2)",
-        "check_gradient(Shown(4, 5, 3), x, t, samples=1)",
-    ],
+    "call", ["train(net, (x, t), (x, t), iters_num=2)", "check_gradient(net, x, t)"]
 )
-def test_training_and_checks_of_small_networks_run_on_one_thread(cores, code):
-    *during, after = shown(f"\n{code}\ncount()")
+def test_training_and_checks_of_small_networks_run_on_one_thread(cores, call):
+    *during, after = shown(f"net = Shown(4, 5, 3)\n{call}\ncount()")
     assert len(during) > 2 and after == cores
     assert set(during[1:]) == {1}  # a first loss, to see whether there is one, may come before
 

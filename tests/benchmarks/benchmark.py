@@ -31,6 +31,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import peers
@@ -184,7 +185,7 @@ def layers_of_100(depth):
 def steps_table(title, found, sizes, batch, rounds):
     largest = max(D * M for D, M in zip(sizes, sizes[1:]))
     threads = 1 if batch * largest < LARGE else os.cpu_count()  # as `train` chooses
-    found = [peer for peer in found if peer is not peers.Copied]
+    found = [peer for peer in found if peer is not peers.Book]
     table(f"{title}, {threads} thread(s)", steps(found, sizes, batch, rounds, threads))
 
 
@@ -207,7 +208,7 @@ def gradient_check(rounds):
     (x_train, t_train), _ = load_mnist()
     x, t, one_hot = x_train[:3], t_train[:3], np.eye(10)[t_train[:3]]
     weights = peers.start_weights((784, 50, 10))
-    network, book = TwoLayerNet(784, 50, 10, rng=0), peers.Book(weights)
+    network, book = TwoLayerNet(784, 50, 10, rng=0), peers.Book((784, 50, 10), weights)
     for i, (W, b) in enumerate(weights, start=1):
         network.params[f"W{i}"][...], network.params[f"b{i}"][...] = W, b
     assert abs(network.loss(x, t) - book.loss(x, one_hot)) < 1e-5
@@ -230,23 +231,17 @@ def busy_machine(rounds):
     train_set, test_set = load_mnist()
     small = (test_set[0][:100], test_set[1][:100])  # hardly any evaluation
 
-    def updates():
-        network = TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0)
-        return lambda: train(network, train_set, small, iters_num=599, rng=0)
-
-    def updates_on_all():
+    def updates(**variables):
         network = TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0)
 
         def run():
-            os.environ["OPENBLAS_NUM_THREADS"] = "0"  # a number that a user has set: stays as it is
-            try:
+            with mock.patch.dict(os.environ, variables):
                 train(network, train_set, small, iters_num=599, rng=0)
-            finally:
-                del os.environ["OPENBLAS_NUM_THREADS"]
 
         return run
 
-    makers = {"threads as chosen": updates, "all threads": updates_on_all}
+    set_by_user = {"OPENBLAS_NUM_THREADS": "0"}  # such a number stays as it is: here that of all
+    makers = {"threads as chosen": updates, "all threads": lambda: updates(**set_by_user)}
     quiet = in_turn(makers, rounds)
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     try:

@@ -58,11 +58,6 @@ class LayerByLayer:
             self.params[key] -= rate * grad[key]
 
 
-class LayerByLayer64(LayerByLayer):
-    name = "layer-by-layer float64"
-    dtype = np.float64
-
-
 class ByHand:
     """The same mathematics for this one chain, written out in NumPy: no layers, no checks.
 
@@ -111,56 +106,6 @@ class ByHand:
 
     def accuracy(self, x, t):
         return (self.scores(x).argmax(axis=1) == t).mean()
-
-
-class Copied(LayerByLayer):
-    """The chapter's program as it is usually copied: float64 weights, float32 data, dx of all."""
-
-    name = "the usual copy"
-    dtype = np.float64
-
-    def __init__(self, sizes, weights):
-        self.W = [W.copy() for W, _ in weights]
-        self.b = [b.copy() for _, b in weights]
-
-    def data(self, x, t):
-        return x, np.eye(10)[t]
-
-    def draw(self, n, N):
-        return np.random.choice(n, N)
-
-    def forward(self, x):
-        self.xs, self.masks = [], []
-        for W, b in zip(self.W, self.b):
-            if self.xs:
-                self.masks.append(x <= 0)
-                x = x.copy()
-                x[self.masks[-1]] = 0
-            self.xs.append(x)
-            x = np.dot(x, W) + b
-        return x
-
-    def loss(self, x, t):
-        x = self.forward(x).T
-        x = x - np.max(x, axis=0)
-        self.y = (np.exp(x) / np.sum(np.exp(x), axis=0)).T
-        return -np.sum(np.log(self.y[np.arange(len(t)), t.argmax(axis=1)] + 1e-7)) / len(t)
-
-    def update(self, x, t, rate):
-        self.loss(x, t)
-        dout, dW, db = (self.y - t) / len(t), [], []
-        for i in reversed(range(len(self.W))):
-            dW.insert(0, np.dot(self.xs[i].T, dout))
-            db.insert(0, np.sum(dout, axis=0))
-            dout = np.dot(dout, self.W[i].T)
-            if i:
-                dout[self.masks[i - 1]] = 0
-        for i in range(len(self.W)):
-            self.W[i] -= rate * dW[i]
-            self.b[i] -= rate * db[i]
-
-    def accuracy(self, x, t):
-        return np.sum(self.forward(x).argmax(axis=1) == t.argmax(axis=1)) / float(len(x))
 
 
 class ScikitLearn:
@@ -283,6 +228,10 @@ class BookAffine:
         self.x = x.reshape(x.shape[0], -1)
         return np.dot(self.x, self.W) + self.b
 
+    def backward(self, dout):
+        self.dW, self.db = np.dot(self.x.T, dout), np.sum(dout, axis=0)
+        return np.dot(dout, self.W.T).reshape(*self.original_x_shape)
+
 
 class BookRelu:
     def forward(self, x):
@@ -291,38 +240,56 @@ class BookRelu:
         out[self.mask] = 0
         return out
 
-
-class BookLast:
-    def forward(self, x, t):
-        x = x.T
-        x = x - np.max(x, axis=0)
-        self.y, self.t = (np.exp(x) / np.sum(np.exp(x), axis=0)).T, t
-        numbers = t.argmax(axis=1)
-        self.loss = -np.sum(np.log(self.y[np.arange(len(t)), numbers] + 1e-7)) / len(t)
-        return self.loss
+    def backward(self, dout):
+        dout[self.mask] = 0
+        return dout
 
 
-class Book:
-    """A loss and a numerical gradient in the book's way: layers, one-hot labels, + 1e-7, nditer."""
+class Book(LayerByLayer):
+    """The chapter's program: layers, one-hot labels, + 1e-7, dx of all, nditer.
 
-    def __init__(self, weights):
-        (W1, b1), (W2, b2) = ((W.copy(), b.copy()) for W, b in weights)
-        self.params = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
-        self.layers = OrderedDict(
-            Affine1=BookAffine(W1, b1), Relu1=BookRelu(), Affine2=BookAffine(W2, b2)
-        )
-        self.lastLayer = BookLast()
+    As it is usually copied, it has float64 weights and float32 data.
+    """
+
+    name = "the usual copy"
+
+    def __init__(self, sizes, weights):
+        self.affines = [BookAffine(W.copy(), b.copy()) for W, b in weights]
+        self.layers = [each for affine in self.affines for each in (affine, BookRelu())][:-1]
+
+    def data(self, x, t):
+        return x, np.eye(10)[t]
+
+    def draw(self, n, N):
+        return np.random.choice(n, N)
+
+    def predict(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
 
     def loss(self, x, t):
-        for layer in self.layers.values():
-            x = layer.forward(x)
-        return self.lastLayer.forward(x, t)
+        x = self.predict(x).T
+        x = x - np.max(x, axis=0)
+        self.y = (np.exp(x) / np.sum(np.exp(x), axis=0)).T
+        return -np.sum(np.log(self.y[np.arange(len(t)), t.argmax(axis=1)] + 1e-7)) / len(t)
+
+    def update(self, x, t, rate):
+        self.loss(x, t)
+        dout = (self.y - t) / len(t)
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        for affine in self.affines:
+            affine.W -= rate * affine.dW
+            affine.b -= rate * affine.db
+
+    def accuracy(self, x, t):
+        return np.sum(self.predict(x).argmax(axis=1) == t.argmax(axis=1)) / float(len(x))
 
     def numerical_gradient(self, x, t):
-        return {
-            key: book_gradient(lambda _: self.loss(x, t), param)
-            for key, param in self.params.items()
-        }
+        for affine in self.affines:
+            for param in (affine.W, affine.b):
+                book_gradient(lambda _: self.loss(x, t), param)
 
 
 def book_gradient(f, x):
@@ -341,7 +308,7 @@ def book_gradient(f, x):
     return grad
 
 
-PEERS = [LayerByLayer, LayerByLayer64, ByHand, Copied, ScikitLearn, Torch, Floor]
+PEERS = [LayerByLayer, ByHand, Book, ScikitLearn, Torch, Floor]
 
 
 def step(peer, x_train, t_train, N, rate):
