@@ -216,7 +216,7 @@ def test_it_starts_at_the_root_too_where_a_mistake_is_answered_in_sight(project,
     for name, code in mistakes.items():
         [error] = got[name]
         lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
-        assert len(lines) <= 20 and error.evalue in lines[-1], code
+        assert len(lines) <= 24 and error.evalue in lines[-1], code
         assert sum(bool(re.match(r"File .*\.py", line)) for line in lines) <= 1, code
 
 
