@@ -31,10 +31,10 @@ def numerical_gradient(f, x):
     Second, a float has about 16 digits. So f is wrong by about 1e-16 * |f|. The division by
     h = 1e-4 makes about 1e-12 * |f| of it.
 
-    A kink is a point where the slope jumps. Relu has one at x = 0: the slope is 0 on the left, and 1
-    on the right. If x - h and x + h are on different sides, the result is a mix of both slopes. Relu
-    at x = 5e-5: x - h = -5e-5 gives 0, x + h = 1.5e-4 gives 1.5e-4, and (1.5e-4 - 0) / 2e-4 = 0.75.
-    The slope there is 1.
+    A kink is a point where the slope jumps. Relu has one at x = 0: the slope is 0 on the left, and
+    1 on the right. If x - h and x + h are on different sides, the result is a mix of both slopes.
+    Relu at x = 5e-5: x - h = -5e-5 gives 0, x + h = 1.5e-4 gives 1.5e-4, and
+    (1.5e-4 - 0) / 2e-4 = 0.75. The slope there is 1.
 
     TypeError if x isn't float64, or f doesn't return one number in float64. ValueError if x is
     read-only or has nan, inf, or numbers of 1e10 and more (rounding would spoil the small step); if

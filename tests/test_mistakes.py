@@ -473,7 +473,8 @@ train(net, digits, (t, x)) | ValueError | expected test_set as N … got (4,) an
 train(net, (x[:0], t[:0]), digits) | ValueError | expected train_set as N … got (0, 3) and (0,)
 train(net, (x[:, 0], t), digits) |
     ValueError | … got (4,) and (4,); if a sample is one number, pass x.reshape(-1, 1)
-train(net, (x.astype(str), t), digits) | TypeError | expected x_train as numbers, got words such as '3.0'; pass x_train.astype(float)
+train(net, (x.astype(str), t), digits) |
+    TypeError | expected x_train as numbers, got words such as '3.0'; pass x_train.astype(float)
 train(net, (np.where(x > 0, np.nan, x), t), digits) |
     ValueError | expected finite numbers in x_train, got nan at x_train[0, 0]; leave that sample
     out, or fill in a number

@@ -39,14 +39,23 @@ def _likeness(name, report, N, dout):
     if not a.any():
         yield "every gradient checked is zero; does backward compute it?"
         return
+    if name == "x" and np.shape(dout) == check.shape:
+        entries = np.ravel(dout)[check.entries]
+        if _alike(a, entries):
+            yield "backward returns dout as it is; is the derivative missing?"
+        elif _alike(a * entries, n):
+            yield "it would be right times dout; is dout missing?"
     large = np.abs(n) > 1e-3 * np.abs(n).max()  # rounding leaves little of the others
     factor = float(np.median(a[large] / n[large]))
     if large.sum() > 1 and _alike(a, factor * n):
         known = [
             (-1, "Is a sign wrong?"),
             (2, "Is something added twice?"),
-            (N, f"The batch size is {N}: is a division by it missing?"),
-            (1 / N, f"The batch size is {N}: is it divided by twice?"),
+            (
+                N,
+                f"The batch size is {N}: is a division by it missing, or does forward do it twice?",
+            ),
+            (1 / N, f"The batch size is {N}: is it divided by twice, or not at all in forward?"),
         ]
         if dout is not None and dout.ndim == 0:
             known.append((1 / dout, f"dout was {dout:.6g}: is it ignored?"))

@@ -16,7 +16,14 @@ from common.check.report import GradientReport
 from common.check.unseen import unseen, what_changes
 from common.guards.chain import Chain, check_is_layer, check_returned
 from common.guards.learnt import decide, find_parameters, set_train_flg
-from common.guards.mistakes import as_finite, as_numbers, check_differentiable, kind, number_of, wrong
+from common.guards.mistakes import (
+    as_finite,
+    as_numbers,
+    check_differentiable,
+    kind,
+    number_of,
+    wrong,
+)
 from common.guards.params import check_seen_before
 from common.guards.untouched import untouched
 from common.threads import threads_for
@@ -101,7 +108,9 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         for key, each in parameters_of(layer).items():
             if key not in arrays:
                 check_seen_before(name, each.name)
-            if each.layer is not layer and each.gradient is None:  # another one's, to which it refers
+            if (
+                each.layer is not layer and each.gradient is None
+            ):  # another one's, to which it refers
                 del found[key], arrays[key]
         dout = np.asarray(rng.standard_normal(out.shape))
 

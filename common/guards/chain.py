@@ -16,7 +16,15 @@ from common import files
 from common.guards.guarded import Noted
 from common.guards.learnt import find, find_parameters, passing, set_train_flg
 from common.guards.mistakes import (
-    FLOATS, as_finite, as_floats, as_numbers, check_differentiable, is_finite, kind, wrong,
+    FLOATS,
+    as_finite,
+    as_floats,
+    as_numbers,
+    check_differentiable,
+    hide_our_frames,
+    is_finite,
+    kind,
+    wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
 from common.guards.untouched import is_ours, kept_by, untouched
@@ -152,6 +160,7 @@ class Chain:
         """The error that is to be raised: with the name of its layer, or what was really wrong."""
         if hasattr(error, "is_explained"):
             return error
+        hide_our_frames()
         try:
             error = self.what_was_wrong(error, x, t)
         except Exception as other:  # what was really wrong, if it is one of our sentences
@@ -216,9 +225,9 @@ class Chain:
                 if differ(x[: len(alone)], alone):
                     break
         warnings.warn(
-            f"{name}: expected the same output for a sample alone as in a batch, got another; if it "
-            "works differently in training, let forward look at self.train_flg, which accuracy sets "
-            "to False; or does a reshape mix samples?",
+            f"{name}: expected the same output for a sample alone as in a batch, got another; if "
+            "it works differently in training, let forward look at self.train_flg, which accuracy "
+            "sets to False; or does a reshape mix samples?",
             stacklevel=5,
         )
 

@@ -175,7 +175,11 @@ def guarded_backward(method):
 def missing(self, name):  # Python calls it only for an attribute that isn't there
     kept = [each for each in vars(self) if not each.startswith("_")]
     hint = did_you_mean(name, kept) or f"it has {', '.join([*kept, 'forward'])}"
-    if "_out" not in vars(self) and name in ("_out", "x", "x_shape", "out", "y", "t", "loss"):
+    if (
+        hasattr(type(self).forward, "__wrapped__")
+        and "_out" not in vars(self)
+        and name in ("_out", "x", "x_shape", "out", "y", "t", "loss")
+    ):
         name, hint = name.replace("_out", "out"), "forward keeps it, so call forward first"
     raise AttributeError(f"{kind(self)} has no {name}; {hint}")
 

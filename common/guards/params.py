@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.guards.learnt import decide, find, is_gradient, with_keys, undecided
+from common.guards.learnt import decide, find, is_gradient, undecided, with_keys
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 from common.guards.untouched import is_ours, same
 
@@ -59,8 +59,8 @@ class Params(dict):
     def gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers.
 
-        A layer of one's own may write into the same array again. So the caller gets a copy, which no
-        later call changes.
+        A layer of one's own may write into the same array again. So the caller gets a copy, which
+        no later call changes.
         """
         if not same([*self.values()], self._arrays):
             check_parameters(self._parameters)
