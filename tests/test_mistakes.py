@@ -612,7 +612,7 @@ train(net, digits, digits, iters_num=2, batch_size=401, learning_rate=1e-12) |
     drawn several times into a batch
 new = TwoLayerNet(3, 3, 3, rng=0); train(new, digits, digits, iters_num=100, learning_rate=1e-12) |
     UserWarning | expected a loss below 1.040, as mere guessing has, got …: the network has learnt
-    next to nothing; try a smaller learning rate, or more updates
+    next to nothing; …
 # Scores that depend on more than their sample
 net.layers['Relu1'] = Mine(lambda self, x: x - x.mean(axis=0)); net.accuracy(x, t) |
     UserWarning | Relu1: expected the same output for a sample alone as in a batch, got another; if

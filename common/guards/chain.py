@@ -303,6 +303,7 @@ def lacking(layer):
 
 def named(error, name, before):
     """The error, with the layer's name before its message."""
+    error.is_ours = True
     text, hint = str(error), ""
     if before and hasattr(error, "without_hint"):  # x comes from another layer, not from the caller
         error.args = text, *_ = (f"{error.without_hint} from {before}",)
@@ -368,7 +369,8 @@ def not_finite(name, layer, noted):
     if not np.isfinite(largest):
         hint = "; its parameters hold nan or inf"
     elif largest > 1e3:
-        hint += f"; its parameters are up to {largest:.3g}; if it was trained, try a smaller rate"
+        hint += f"; its parameters are up to {largest:.3g}: if it was trained, "
+        hint += "use a smaller learning rate"
     return wrong(FloatingPointError, "finite numbers from forward", f"nan or inf{hint}", at=name)
 
 
