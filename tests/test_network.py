@@ -1067,9 +1067,8 @@ def test_a_seed_gives_one_stream_and_every_layer_the_std_of_its_inputs(std, fact
         network = MultiLayerNet(3, [4, 5], 2, weight_init_std=std, rng=rng)
         for i, W in enumerate(want, start=1):
             close(network.params[f"W{i}"], W, rtol=1e-15)
-    if std not in ("relu", "sigmoid"):  # names of MultiLayerNet alone
-        two = TwoLayerNet(3, 4, 5, std, rng=5)
-        close(two.params["W2"], want[1], rtol=1e-15)
+    if std not in ("relu", "sigmoid"):  # which the book has for MultiLayerNet only
+        close(TwoLayerNet(3, 4, 5, std, rng=5).params["W2"], want[1], rtol=1e-15)
     if std == "he":  # which is the default of networks with Relu
         close(MultiLayerNet(3, [4, 5], 2, rng=5).params["W3"], want[2], rtol=1e-15)
     # The global state is where it was: at seed 0's first draw.

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ch05.tools.screen import warn, width
 from common.files import ctrl_c_later
 from common.guards.learnt import find
+from common.guards.untouched import kept_by
 from common.threads import threads_for
 
 __all__ = ["Bar", "running", "wants_to_stop"]
@@ -47,7 +48,7 @@ def training_flags(network):
     layers = getattr(network, "layers", None)
     found = [each.layer for each in find(layers)] if hasattr(layers, "items") else []
     others = [layer for layer in found if not getattr(layer, "train_flg", True)]
-    before = [(layer, layer.train_flg, "train_flg" in vars(layer)) for layer in others]
+    before = [(layer, layer.train_flg, "train_flg" in kept_by(layer)) for layer in others]
     try:
         for layer in others:
             layer.train_flg = True
@@ -56,7 +57,7 @@ def training_flags(network):
         for layer, flag, own in before:
             layer.train_flg = flag
             if not own:  # so that the class's counts again
-                vars(layer).pop("train_flg", None)
+                kept_by(layer).pop("train_flg", None)
 
 
 def updates(history, iters_num, bar, start, draws):
