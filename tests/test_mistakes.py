@@ -453,6 +453,8 @@ net.save(None) | TypeError | expected str, bytes or os.PathLike object, not None
 Affine1.W = x[:3] * np.nan; net.save('w.npz') |
     ValueError | expected finite parameters, got nan or inf in W1; not saved
 net.load('none.npz') | FileNotFoundError | none.npz: expected a file of weights, got none
+net.load('folder') |
+    ValueError | folder: expected a .npz file of weights, as save writes it, got a folder
 np.savez('best', **net.params); net.load('best') |
     FileNotFoundError | best: expected a file of weights, got none; did you mean best.npz?
 net.load('text') |
@@ -475,6 +477,16 @@ train(net, (x[:, 0], t), digits) |
     ValueError | … got (4,) and (4,); if a sample is one number, pass x.reshape(-1, 1)
 train(net, (x.astype(str), t), digits) |
     TypeError | expected x_train as numbers, got words such as '3.0'; pass x_train.astype(float)
+train(net, (x, [' 0', '1.0', '2 ', '0'] * times), digits) |
+    TypeError | expected t_train as class numbers, got words such as ' 0'; pass
+    t_train.astype(float)
+train(net, digits, (x, ['label', *t[1:].tolist()])) |
+    TypeError | expected t_test as class numbers, got words such as 'label'; the first row looks
+    like a header: leave it out of x and t
+train(net, ([['a', 'b', 'c'], *x[1:].tolist()], t), digits) |
+    TypeError | expected x_train as numbers, got words such as 'a'; the first row looks like a …
+train(net, ([['a', 'b', 'c']] * len(x), t), digits) |
+    TypeError | expected x_train as numbers, got words such as 'a'
 train(net, (np.where(x > 0, np.nan, x), t), digits) |
     ValueError | expected finite numbers in x_train, got nan at x_train[0, 0]; leave that sample
     out, or fill in a number
@@ -610,9 +622,25 @@ once((x * 1000 - 1500, t), digits) | UserWarning | … up to 1500; divide by 150
 train(net, digits, digits, iters_num=2, batch_size=401, learning_rate=1e-12) |
     UserWarning | expected batch_size up to 4, as many as there are samples, got 401: samples are
     drawn several times into a batch
+signed = np.uint8(x * 85).view(np.int8) * np.int8(1); signed[0, 0], signed[1, 1] = 127, -90;
+    once((signed, t), digits) |
+    UserWarning | … bytes read as signed? x.astype(np.int8).view(np.uint8) makes them pixels 0 to
+    255
 new = TwoLayerNet(3, 3, 3, rng=0); train(new, digits, digits, iters_num=100, learning_rate=1e-12) |
     UserWarning | expected a loss below 1.040, as mere guessing has, got …: the network has learnt
-    next to nothing; …
+    next to nothing; is the learning rate too large or too small, are the updates too few, or do x
+    and t not belong together?
+big, labels = np.tile(np.eye(4), (40, 1)), np.tile(t, 40); train(TwoLayerNet(4, 9, 3, 1, rng=0),
+    (big, labels), (big, np.roll(labels, 2)), iters_num=400, rng=0) |
+    UserWarning | expected a test accuracy well above 0.500, as mere guessing has, got 0.500, where
+    training has 1.000; do x_test and t_test belong together?
+many = np.tile(x, (3, 1)); train(net, (many, many[:, 0] * 0), digits, iters_num=3) |
+    UserWarning | expected labels of two classes or more in t_train, got 0 only: an accuracy says
+    nothing then
+net.layers['Relu1'] = Mine(lambda self, x: np.random.seed(0) or x); train(net, digits, digits,
+    iters_num=9, learning_rate=1e-12) |
+    UserWarning | expected other samples in each batch, got a batch again: something sets the random
+    numbers back, as np.random.seed in a forward does; keep a generator there, self.rng = …
 # Scores that depend on more than their sample
 net.layers['Relu1'] = Mine(lambda self, x: x - x.mean(axis=0)); net.accuracy(x, t) |
     UserWarning | Relu1: expected the same output for a sample alone as in a batch, got another; if
