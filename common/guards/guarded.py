@@ -71,11 +71,14 @@ def of_arrays(function):
     def wrapper(x, *more, **options):
         x = as_floats(x)
         try:
+            if is_finite(x) and not more and not options:  # then what comes out is finite, too
+                out = function(x)
+                return out if type(out) is np.ndarray else float(out)
             with np.errstate(all="ignore"):
                 out = function(x, *more, **options)
         except Exception as error:
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
-        if not is_finite(out) and np.isnan(out).any():
+        if np.isnan(out).any():
             raise wrong(ValueError, "finite numbers in x", first_not_finite(x, "x"))
         return out if type(out) is np.ndarray else float(out)
 
