@@ -289,7 +289,7 @@ net.layers['Z'] = Mine(lambda self, x: np.exp(1000 * x)); net.layers['S'] = Sigm
     net.gradient(x, t) |
     FloatingPointError | Z: … got nan or inf; it overflows: a number is too large for a float
 net.params['W1'] = np.eye(3) * 1e308; net.layers['S'] = Sigmoid(); net.loss(x, t) |
-    FloatingPointError | Affine1: … it overflows: a number is too large for a float; its parameters
+    FloatingPointError | Affine1: … its parameters
     are up to 1e+308: if it was trained, use a smaller learning rate
 net.layers['Relu1'] = Mine(lambda self, x: math_fails()); net.loss(x, t) |
     FloatingPointError | Relu1: my own words
