@@ -159,7 +159,7 @@ class Comparison:
                     fourth = np.diff(fs, 4, axis=0).reshape(3, -1).sum(axis=1)
                     rows.append(np.abs(fourth).max() / math.sqrt(70))  # 70 = 1 + 16 + 36 + 16 + 1
             self.noise = 10 * float(np.median(rows))
-        return max(self.noise, rounding)
+        return max(self.noise, 10 * rounding, 100 * EPS)
 
     def agrees_along_a_line(self, name):
         """Do a and n agree, if all entries are moved together along a direction of chance?"""
@@ -189,10 +189,10 @@ class Comparison:
 
         if agree(a, STEP / 10) or agree(a, STEP / 100):
             return True
-        right, _ = self.difference(array, i, STEP / 10, (1, 0))
-        left, _ = self.difference(array, i, STEP / 10, (0, -1))
-        if not abs(right - left) > max(off / 4, 40 * noise / STEP):
-            return False  # the slope doesn't jump by about as much as a and n differ
+        slopes = [n, *(self.difference(array, i, STEP / 10, on)[0] for on in ((1, 0), (0, -1)))]
+        apart = max(slopes) - min(slopes)  # across, from the right, from the left
+        if not apart > min(off / 4, max(*map(abs, slopes), 100 * noise / STEP) / 10):
+            return False  # those of a curve are the same
         try:
             return backprop_at(value) == a and any(
                 all(agree(backprop_at(moved), far / 10) for moved in (value - far, value + far))
