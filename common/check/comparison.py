@@ -123,8 +123,8 @@ class Comparison:
             array.flat[i] = value
         change, sizes = (fs[0] - fs[1]) * self.dout, abs(fs[0] * self.dout)
         moved = fs[0] != fs[1]
-        if type(change) is float:  # the loss: the same, quickly
-            return change / (xs[0] - xs[1]), EPS * (4 * sizes if moved else max(sizes, 1))
+        if type(change) is float:  # the loss, on whose way there are numbers of about 1
+            return change / (xs[0] - xs[1]), EPS * max(4 * sizes, 10)
         size = 4 * np.sum(sizes, where=moved) if np.any(moved) else np.max(sizes, initial=1)
         return np.sum(change) / (xs[0] - xs[1]), EPS * size
 
@@ -159,7 +159,7 @@ class Comparison:
                     fourth = np.diff(fs, 4, axis=0).reshape(3, -1).sum(axis=1)
                     rows.append(np.abs(fourth).max() / math.sqrt(70))  # 70 = 1 + 16 + 36 + 16 + 1
             self.noise = 10 * float(np.median(rows))
-        return max(self.noise, 10 * rounding, 100 * EPS)
+        return max(self.noise, 10 * rounding)
 
     def agrees_along_a_line(self, name):
         """Do a and n agree, if all entries are moved together along a direction of chance?"""
