@@ -1105,3 +1105,18 @@ def test_train_leaves_the_gradients_as_they_are():
     for grad, before in zip(kept[::2], kept[1::2], strict=True):
         for key in KEYS:
             same(grad[key], before[key])
+
+
+def test_a_copy_that_is_made_during_a_call_looks_at_its_own_calls():
+    """As one thread copies a network that another one trains."""
+    copies = []
+    network = chain(
+        Affine1=affine(),
+        Spy=Mine(lambda self, x: copies.append(copy.deepcopy(network)) or x),
+    )
+    network.predict(X)
+    made = copies[0]
+    made.layers["Spy"] = Mine(lambda self, x: np.exp(x + 1000))
+    made.layers["Sigmoid1"] = Sigmoid()  # hides the inf
+    with pytest.raises(FloatingPointError, match="Spy"):
+        made.predict(X)
