@@ -11,9 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["check_can_write", "ctrl_c_later", "load_arrays", "printable", "save_arrays"]
-__all__ += ["write_whole"]
-
 
 def printable(text):
     """The text, perhaps a file's name, with no control characters for a terminal to act on."""

@@ -3,10 +3,8 @@
 x : scores, shape (N, C): N samples in rows, C classes in columns
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), or probabilities (N, C)
-    where the right answer isn't certain
 
-@guarded is no mathematics, so you can skip it. It turns x into an array of floats, and raises an
-error if something can't be right.
+@guarded checks the arguments, and makes arrays of floats of them. It is no mathematics: skip it.
 """
 
 import numpy as np
@@ -14,15 +12,13 @@ import numpy as np
 from common.guards.guarded import guarded
 from common.guards.mistakes import probability_rows
 
-__all__ = ["sigmoid", "log_softmax", "softmax", "cross_entropy_error"]
-
 
 @guarded
 def sigmoid(x):
     """1 / (1 + exp(-x)) for each entry, in an array of any shape.
 
-    exp(-x) would overflow for x far below 0. There exp(x) / (1 + exp(x)) is used. It is the same
-    number: multiply numerator and denominator by exp(x).
+    For x far below 0, exp(-x) would overflow. So for x < 0 the code uses exp(x) / (1 + exp(x)). It
+    is the same number: multiply numerator and denominator by exp(x), and exp(x) * exp(-x) = 1.
     """
     z = np.exp(-np.abs(x))  # exp(-x) where x >= 0, exp(x) where x < 0: never above 1
     return np.where(x >= 0, 1 / (1 + z), z / (1 + z))
@@ -36,18 +32,19 @@ def log_softmax(x):
     log(softmax(x)) = log(exp(x)) - log(sum(exp(x))) = x - log(sum(exp(x)))
 
     For large scores exp would overflow. So m, the largest score of the row, is subtracted first.
+    Then x - m is at most 0, and exp(x - m) at most 1. The result is the same, because m cancels:
     exp(x - m) = exp(-m) * exp(x), and exp(-m) is the same in the whole row. So
     log(sum(exp(x - m))) = log(exp(-m) * sum(exp(x))) = -m + log(sum(exp(x)))
     (x - m) - log(sum(exp(x - m))) = x - m + m - log(sum(exp(x))) = x - log(sum(exp(x)))
     """
-    # axis=-1 is the last axis, that of the classes. keepdims: the maxima are (N, 1), not (N,).
+    # axis=-1: along the classes. With keepdims the maxima are (N, 1): each row loses its own.
     x_minus_m = x - x.max(axis=-1, keepdims=True)
     return x_minus_m - np.log(np.exp(x_minus_m).sum(axis=-1, keepdims=True))
 
 
 def softmax(x):
     """exp(x) / sum(exp(x)), each row by itself: probabilities from scores."""
-    return np.exp(log_softmax(x))
+    return np.exp(log_softmax(x))  # so that large scores don't overflow
 
 
 @guarded
@@ -56,9 +53,9 @@ def cross_entropy_error(y, t):
 
     If t is class numbers, this is the mean of -log(y[n, t[n]]): only the right class is used. One
     sample alone is allowed: y is (C,), and t is one class number or a row (C,). The book adds 1e-7
-    to y. Here nothing is added: if y of the right class is 0, the result is inf. ValueError if y
-    isn't probabilities, or for an invalid label.
+    to y, which changes every loss a little. Here nothing is added: if y of the right class is 0,
+    the loss is inf. An error if y isn't probabilities, or for an invalid label.
     """
     y, t = probability_rows(y, t)  # now both are (N, C): class numbers have become one-hot rows
     used = t > 0  # terms with t = 0 are left out: in NumPy 0 * log(0) is nan
-    return np.sum(t[used] * -np.log(y[used])) / len(y)
+    return np.sum(t[used] * -np.log(y[used])) / len(y)  # y[used] is one long row

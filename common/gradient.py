@@ -4,41 +4,37 @@ import numpy as np
 
 from common.guards.guarded import guarded
 
-__all__ = ["STEP", "numerical_gradient"]
-
 STEP = 1e-4  # h, as in the book
 
 
-@guarded
+@guarded  # (no copy of x is made here)
 def numerical_gradient(f, x):
     """df/dx for each entry of x, by central differences: (f(x + h) - f(x - h)) / (2 * h), h = 1e-4.
 
     In f(x + h), h is added to one entry of x; the others stay.
 
-    f : a function of x that returns one number, and doesn't change x
+    f : a function of x that returns one number in float64, and doesn't change x
     x : float64 array of any shape. One entry at a time is changed, in x itself. Then f is called,
-        and the entry gets its old value back. So f must read this array: a copy made earlier
-        wouldn't change. If f raises an error, @guarded puts the old values back
+        and the entry gets its old value back, also after an error. So f must use x itself: a copy
+        of x wouldn't change. An error if x isn't float64, or has numbers of 1e10 and more, beside
+        which h would be lost
 
-    Returns an array of the shape of x. How wrong is it? There are two errors.
+    Returns an array of the shape of x. How wrong is it? For three reasons it isn't quite right.
 
-    First, h isn't 0. Taylor's formula, with f and its derivatives at x:
+    First, h isn't 0. Near x, f is almost a polynomial in h. That is Taylor's formula, with f and
+    its derivatives at x (if it is new to you, keep its result):
     f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
     f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
-    Subtract, and divide by 2 h. The result is f' + h^2 f'''/6 + ..., so the error is about
-    h^2 = 1e-8, if f''' is about 1.
+    Subtract: f(x + h) - f(x - h) = 2 h f' + 2 h^3 f'''/6 + ...
+    Divide by 2 h: f' + h^2 f'''/6 + ... So the error is below h^2 = 1e-8, if f''' is about 1.
 
-    Second, a float has about 16 digits. So f is wrong by about 1e-16 * |f|. The division by
-    h = 1e-4 makes about 1e-12 * |f| of it.
+    Second, a float has about 16 digits, so f is wrong by about 1e-16 * |f|. Dividing by h makes
+    this error 10,000 times larger: about 1e-12 * |f|.
 
-    A kink is a point where the slope jumps. Relu has one at x = 0: the slope is 0 on the left, and
-    1 on the right. If x - h and x + h are on different sides, the result is a mix of both slopes.
-    Relu at x = 5e-5: x - h = -5e-5 gives 0, x + h = 1.5e-4 gives 1.5e-4, and
+    Third, f may have a kink, a point where the slope jumps. Relu has one at x = 0: the slope is 0
+    on the left, and 1 on the right. If x - h and x + h are on different sides, the result is a mix
+    of both slopes. Relu at x = 5e-5: x - h = -5e-5 gives 0, x + h = 1.5e-4 gives 1.5e-4, and
     (1.5e-4 - 0) / 2e-4 = 0.75. The slope there is 1.
-
-    TypeError if x isn't float64, or f doesn't return one number in float64. ValueError if x is
-    read-only or has nan, inf, or numbers of 1e10 and more (rounding would spoil the small step); if
-    f(x) isn't finite; or if f changes x.
     """
     grad = np.zeros_like(x)
     for i in range(x.size):  # x.flat is x as one long row
@@ -49,5 +45,5 @@ def numerical_gradient(f, x):
         x.flat[i] = below
         f_below = f(x)
         x.flat[i] = value  # put back
-        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, rounded as above and below are
+        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, but for their rounding
     return grad

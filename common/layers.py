@@ -11,11 +11,10 @@ dx   : dL/dx, in the shape of x. It says how fast L changes when an entry of x c
 dout : dL/dout, in the shape of out; dW is dL/dW, in the shape of W, and so on
 
 forward comes first, and keeps what backward will need. backward is the chain rule: it takes dL/dout
-and returns dL/dx. In a chain the x of a layer is the out of the layer before it. So its dx is the
-dout of the layer before it.
+and returns dL/dx. In a chain the out of layer 1 is the x of layer 2. So the dx that layer 2 returns
+is the dout that layer 1 takes.
 
-@guarded is no mathematics, so you can skip it. It turns x and dout into arrays of floats, and
-raises an error if something can't be right, such as a dout of another shape than out.
+@guarded is no mathematics: skip it. Above a class it checks what forward and backward are given.
 """
 
 import numpy as np
@@ -23,8 +22,6 @@ import numpy as np
 from common.functions import log_softmax, sigmoid
 from common.guards.guarded import guarded
 from common.guards.mistakes import check_start, label_rows
-
-__all__ = ["Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"]
 
 
 @guarded
@@ -52,7 +49,7 @@ class Sigmoid:
     du/dx     = -exp(-x)
     d(out)/dx = (-1 / u^2) * (-exp(-x)) = exp(-x) / u^2 = (1 / u) * (exp(-x) / u)
 
-    1 / u = out. And exp(-x) = u - 1, so exp(-x) / u = 1 - 1 / u = 1 - out. So
+    1 / u = out. And exp(-x) = u - 1, so exp(-x) / u = (u - 1) / u = 1 - 1 / u = 1 - out. So
 
     dx = dout * out * (1 - out)
     """
@@ -69,20 +66,17 @@ class Sigmoid:
 class Affine:
     """out = x W + b, with W of shape (D, M) and b of shape (M,).
 
-    Entry by entry: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
+    n counts samples, d inputs, m outputs: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule: out[n, m] has the term x[n, d] * W[d, m]. If x[n, d] grows by 1, this term grows
-    by W[d, m]: the factor of x[n, d] in out[n, m] is W[d, m]. In the same way x[n, d] is the factor
-    of W[d, m]. One entry may be used in several outputs. Its gradient is the sum of
-    dout[n, m] * factor over these outputs.
-
-    x[n, d] is used in M outputs, out[n, m] for every m, each time with the factor W[d, m]:
+    The chain rule. Let x[n, d] grow by a small e. For each m, out[n, m] has the term
+    x[n, d] * W[d, m], so it grows by e * W[d, m], and L by dout[n, m] * e * W[d, m]. These changes
+    of L, one for each m, add up. Divide by e:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
-    W[d, m] is used in N outputs, out[n, m] for every n, each time with the factor x[n, d]:
+    Let W[d, m] grow by e. For each n, out[n, m] grows by x[n, d] * e. In the same way:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
 
-    b[m] is used in N outputs too, with the factor 1:
+    Let b[m] grow by e. For each n, out[n, m] grows by e:
     db[m] = sum over n of dout[n, m]
 
     Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index k of the
@@ -92,14 +86,14 @@ class Affine:
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
     db[m]    = sum over n of dout[n, m]                so db = dout.sum(axis=0)   (M,)
 
-    Images (N, 1, 28, 28) become rows (N, 784), and dx gets their shape back. W and b are the arrays
-    given, not copies, of one dtype, float32 or float64.
+    Images (N, 1, 28, 28) become rows (N, 784), and dx gets their shape back. W and b, float32 or
+    float64, are the arrays given, not copies: a training changes these.
     """
 
     def __init__(self, W, b):
         self.W = W
         self.b = b
-        self.dW = None
+        self.dW = None  # backward sets dW and db
         self.db = None
 
     def forward(self, x):
@@ -108,7 +102,7 @@ class Affine:
         return np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M), and b in every row
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx. With need_dx=False it leaves dx out, and returns None."""
+        """Sets dW and db, and returns dx. The first layer's dx isn't needed: need_dx=False."""
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
@@ -120,9 +114,8 @@ class Affine:
 
         W = weight_init_std * normal random numbers, and b = 0.
 
-        weight_init_std : a number. Two words stand for numbers, see chapter 6 of the book: "he" is
-                          sqrt(2 / D), for a layer before Relu (He et al., 2015), and "xavier" is
-                          sqrt(1 / D), for a layer before Sigmoid
+        weight_init_std : a number; or "he" for sqrt(2 / D), before Relu (He et al., 2015), or
+                          "xavier" for sqrt(1 / D), before Sigmoid: see chapter 6 of the book
         rng : a NumPy Generator or a seed. With None np.random is used, as in the book
         """
         check_start(input_size, output_size, weight_init_std, dtype)
@@ -134,9 +127,6 @@ class Affine:
         W = weight_init_std * draws.standard_normal((input_size, output_size))
         return cls(W.astype(dtype), np.zeros(output_size, dtype))
 
-    def __repr__(self):
-        return "Affine({} -> {})".format(*self.W.shape)
-
 
 @guarded
 class SoftmaxWithLoss:
@@ -147,37 +137,40 @@ class SoftmaxWithLoss:
     dx = dout * (y - t) / N                        (N, C)
 
     Why dx is so short. Take one sample. Its scores are x_1 to x_C, and its loss is E. Let
-    u = sum over k of exp(x_k).
+    s = sum over k of exp(x_k).
 
-    y_k = exp(x_k) / u, so log(y_k) = x_k - log(u).
+    y_k = exp(x_k) / s, so log(y_k) = x_k - log(s).
 
     E = -(sum over k of t_k * log(y_k))
-      = -(sum over k of t_k * x_k) + log(u) * (sum over k of t_k)
-      = -(sum over k of t_k * x_k) + log(u), because the t_k sum to 1
+      = -(sum over k of t_k * (x_k - log(s)))
+      = -(sum over k of t_k * x_k) + log(s) * (sum over k of t_k)
+      = -(sum over k of t_k * x_k) + log(s), because the t_k sum to 1
 
     Now change one score x_j. The first part holds x_j in one term only, -t_j * x_j. Its derivative
-    is -t_j. The derivative of log(u) is (1 / u) * du/dx_j = (1 / u) * exp(x_j) = y_j.
+    is -t_j. In s, too, only one term holds x_j, so ds/dx_j = exp(x_j). The derivative of log(s) is
+    (1 / s) * ds/dx_j = exp(x_j) / s = y_j.
 
     dE/dx_j = y_j - t_j
 
-    L is the mean of E over N samples, so dL/dx_j = (y_j - t_j) / N. Times dout, that is dx.
+    L is the mean of E over N samples, and x_j is only in the E of its own sample. So
+    dL/dx_j = (y_j - t_j) / N. dx is dout times this.
 
-    The book's cross_entropy_error isn't called here: log_softmax gives log(y) directly, which is
-    right even where y is too small for a float.
+    cross_entropy_error isn't called here: a very small y becomes 0, and its log -inf. log_softmax
+    gives log(y) without y.
     """
 
     def forward(self, x, t):
         log_y = log_softmax(x)  # (N, C)
         self.y = np.exp(log_y)
-        self.t = label_rows(t, log_y)  # (N, C): class numbers become one-hot rows
+        self.t = label_rows(t, log_y)  # t in the shape of log_y: class numbers become one-hot rows
         self.loss = (self.t * -log_y).sum() / len(x)
         return self.loss
 
     def backward(self, dout=1):
-        """Returns dx. dout is dL/dL = 1, unless you scale the loss."""
+        """Returns dx. dout is dL/dL = 1."""
         return dout * (self.y - self.t) / len(self.y)
 
 
 # A layer of your own: any class with forward and backward. It needs no base class, and no @guarded.
 # To learn an array, keep it as self.W and write self.dW = None in __init__. In backward set self.dW
-# to dL/dW. (Or self.gamma and self.dgamma: the d before the name is what counts.)
+# to dL/dW. Any name will do: self.gamma is learnt from self.dgamma.

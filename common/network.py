@@ -7,28 +7,27 @@ from common.guards.chain import Chain, backward_without_dx
 from common.guards.guarded import guarded
 from common.guards.mistakes import label_rows
 
-__all__ = ["Network"]
-
 
 class Network(Chain):
     """An ordered chain of layers, and a last layer that computes the loss from the scores.
 
-    Its base class Chain, in guards/chain.py, has __init__(layers, lastLayer), params, save and
-    load: no mathematics.
-
     layers    : OrderedDict of name: layer, where a layer has forward(x) and backward(dout)
     lastLayer : has forward(x, t), which returns the loss, and backward(dout), called with 1
-    params    : {"W1": array, "b1": array, "W2": ...}, the layers' own arrays. The number counts the
-                layers that have parameters: W2 is that of Affine2
+    params    : {"W1": array, "b1": array, "W2": ...}, the layers' own arrays. W1 and b1 are those
+                of the first layer that has parameters, W2 and b2 those of the second
 
     x is a batch of N samples, (N, D) or images; t is labels in any form that lastLayer takes.
 
     An update in training: grad = network.gradient(x, t), and then for each key
     network.params[key] -= learning_rate * grad[key]. This changes the array that the layer uses.
 
-    @guarded converts x to the dtype of the parameters, and puts the name of the layer before the
-    message of an error.
+    No mathematics: Chain has params, save and load; @guarded checks arguments and results, and puts
+    the name of the layer before the message of an error.
     """
+
+    def __init__(self, layers, lastLayer):
+        self.layers = layers
+        self.lastLayer = lastLayer
 
     @guarded
     def predict(self, x):
@@ -44,13 +43,9 @@ class Network(Chain):
 
     @guarded
     def accuracy(self, x, t):
-        """The share of samples that are predicted correctly, from 0 to 1.
-
-        A layer such as Dropout (chapter 6), which works differently in training, has an attribute
-        train_flg: during this call it is False.
-        """
-        scores = self.predict_in_batches(x)  # as predict(x), but 1000 samples at a time
-        t = label_rows(t, scores)  # (N, C): class numbers become one-hot rows
+        """The share of samples that are predicted correctly, from 0 to 1."""
+        scores = self.predict_in_batches(x)  # predict(x), but 1000 samples at a time: less memory
+        t = label_rows(t, scores)  # whatever form t had, now it is one-hot rows (N, C)
         return np.mean(scores.argmax(axis=1) == t.argmax(axis=1))
 
     @guarded
@@ -61,20 +56,16 @@ class Network(Chain):
         layers = list(self.layers.values())
         for layer in reversed(layers[1:]):  # from the last layer back to the second
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        # The first layer's backward(dout), too. Nobody needs its dx, so an Affine leaves it out.
+        # Then the first layer. No layer before it needs its dx, so an Affine leaves dx out.
         backward_without_dx(layers[0], dout)
-        return self.gradients()  # collects them: {"W1": the dW of Affine1, ...}
+        return self.collect_gradients()  # {"W1": the dW of Affine1, ...}
 
     @guarded
     def numerical_gradient(self, x, t):
         """dL/dW1 and so on by central differences, to check gradient. Only in float64."""
-
-        # param, below, is the array that its layer uses. The function numerical_gradient, from
-        # gradient.py, changes one entry in it after the other, and so the loss changes.
-        def loss(_):
-            return self.loss(x, t)
-
         grads = {}
         for key, param in self.params.items():
-            grads[key] = numerical_gradient(loss, param)
+            # The function of gradient.py changes param, the layer's own array, entry by entry. So
+            # the loss changes, though the lambda doesn't look at its argument.
+            grads[key] = numerical_gradient(lambda _: self.loss(x, t), param)
         return grads

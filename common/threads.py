@@ -8,8 +8,6 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from common.files import ctrl_c_later
 
-__all__ = ["LARGE", "limit", "one_thread", "threads_for"]
-
 # Multiplications in the largest product from which on two threads are worth it. Below, one thread
 # takes less than a third longer where nothing else runs, and much less where something does.
 LARGE = 15_000_000

@@ -312,7 +312,7 @@ class Bypassed(TwoLayerNet):
         self.loss(x, t)
         dout = self.layers["Affine2"].backward(self.lastLayer.backward(1))
         self.layers["Affine1"].backward(self.layers["Relu1"].backward(dout) + dout)
-        return self.gradients()
+        return self.collect_gradients()
 
 
 # A student's own networks, with no base class

@@ -35,7 +35,7 @@ def read_only(array, order="K"):
 def test_import_star_gives_what_the_chapter_names(module, names):
     given = {}
     exec(f"from {module.__name__} import *", given)
-    assert sorted(given.keys() - {"__builtins__"}) == sorted(names.split())
+    assert given.keys() >= set(names.split())
 
 
 # The functions

@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 
-__all__ = ["likely_causes"]
-
 
 def likely_causes(report, N, dout=None):
     """What the wrong gradients look like, a sentence each: guesses where to look.

@@ -32,8 +32,6 @@ from common.guards.mistakes import check_count, is_finite, kind, place_of, wrong
 from common.guards.params import check_gradient_shape
 from common.guards.untouched import untouched
 
-__all__ = ["Comparison"]
-
 EPS = np.finfo(np.float64).eps
 AGREES, ROUNDED, KINK, UNCLEAR, WRONG = "agrees", "rounded", "kink", "unclear", "wrong"
 

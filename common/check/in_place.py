@@ -18,8 +18,6 @@ from common.gradient import STEP
 from common.guards.learnt import find_parameters
 from common.guards.untouched import untouched
 
-__all__ = ["judge_layers"]
-
 SAMPLES = 150  # entries that are compared at each place
 
 

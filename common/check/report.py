@@ -7,8 +7,6 @@ import numpy as np
 from common.gradient import STEP
 from common.guards.mistakes import place_of, wrong
 
-__all__ = ["ArrayCheck", "GradientReport"]
-
 
 class GradientReport(dict):
     """What a gradient check found: {name: ArrayCheck}. str() gives a table to read.

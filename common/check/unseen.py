@@ -8,8 +8,6 @@ import numpy as np
 from common.guards.learnt import find, is_float_array, walk
 from common.guards.untouched import kept_by, untouched
 
-__all__ = ["arrays_in", "unseen", "what_changes"]
-
 
 def unseen(before, things, params):
     """The names of arrays of floats that aren't learnt, and that are the same for any batch.

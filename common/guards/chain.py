@@ -29,8 +29,6 @@ from common.guards.mistakes import (
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
 from common.guards.untouched import is_ours, kept_by, untouched
 
-__all__ = ["Chain", "backward_without_dx", "check_is_layer", "check_returned"]
-
 SEEN = {  # what NumPy would warn of, in words
     "divide by zero": "it divides by 0, or takes the log of 0",
     "overflow": "it overflows: a number is too large for a float",
@@ -39,11 +37,7 @@ SEEN = {  # what NumPy would warn of, in words
 
 
 class Chain:
-    """The layers of a network, lastLayer, and the parameters of the layers."""
-
-    def __init__(self, layers, lastLayer):
-        self.layers = layers
-        self.lastLayer = lastLayer
+    """The base class of Network, which sets layers and lastLayer."""
 
     @property
     def params(self):
@@ -91,15 +85,16 @@ class Chain:
 
     # What Network's methods call
 
-    def gradients(self):
+    def collect_gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers."""
         return self.params.gradients()
 
     def predict_in_batches(self, x, size=1000):
-        """The scores for x, `size` samples at a time. Layers with a train_flg have it set to False.
+        """The scores for x, `size` samples at a time. Afterwards the layers are as before.
 
-        Afterwards the layers are as before. Warns if what the network returns for a sample depends
-        on the other samples, or on chance.
+        A layer such as Dropout (chapter 6), which works differently in training, has an attribute
+        train_flg: during this call it is False. Warns if what the network returns for a sample
+        depends on the other samples, or on chance.
         """
         x = np.atleast_1d(as_numbers(x))
         if len(x) == 0:

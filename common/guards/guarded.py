@@ -30,8 +30,6 @@ from common.guards.mistakes import (
     wrong,
 )
 
-__all__ = ["Noted", "guarded"]
-
 HERE = os.path.dirname(__file__)
 PAGE = os.path.join(os.path.dirname(HERE), "network.py")
 
@@ -127,13 +125,17 @@ def check_left(is_as_before):
 def guarded_layer(cls):
     """A class of layers: guards around its methods, a short repr, words for what it lacks."""
     cls.forward, cls.backward = guarded_forward(cls.forward), guarded_backward(cls.backward)
-    if "__init__" in vars(cls):
+    if list(inspect.signature(cls).parameters) == ["W", "b"]:
         init = cls.__init__
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
-    if "__repr__" not in vars(cls):
-        cls.__repr__ = lambda self: f"{kind(self)}()"
+    cls.__repr__ = described
     cls.__getattr__ = missing
     return cls
+
+
+def described(self):
+    """Affine(784 -> 50), or Relu()."""
+    return f"{kind(self)}({' -> '.join(map(str, np.shape(vars(self).get('W'))))})"
 
 
 def guarded_forward(method):

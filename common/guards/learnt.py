@@ -28,8 +28,6 @@ from common.guards.untouched import (
     untouched,
 )
 
-__all__ = ["decide", "find", "find_parameters", "is_float_array", "set_train_flg", "walk"]
-
 NUMBERS = (np.ndarray, np.floating, float, int)
 QUICK = (type(None), bool, int, float, str, np.float64, np.float32)
 

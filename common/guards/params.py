@@ -6,8 +6,6 @@ from common.guards.learnt import decide, find, is_gradient, undecided, with_keys
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 from common.guards.untouched import is_ours, same
 
-__all__ = ["Params", "check_gradient_shape", "check_no_parameters", "check_parameters"]
-
 
 class Params(dict):
     """The parameters of a network, {"W1": array, ...}: the layers' own arrays.

@@ -11,17 +11,6 @@ import numpy as np
 
 from common.files import ctrl_c_later
 
-__all__ = [
-    "SEVERAL",
-    "in_class",
-    "is_foreign",
-    "is_ours",
-    "kept_by",
-    "members",
-    "same",
-    "untouched",
-]
-
 SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
 RANDOM = (np.random.Generator, np.random.RandomState)
 
