@@ -40,33 +40,26 @@ def let_others_set():
 
 
 # Trainings may overlap, in several threads. The last one that ends brings the number back.
-lock, inside, before = threading.Lock(), [], None
+lock, inside, before = threading.Lock(), set(), None
 
 
 @contextlib.contextmanager
 def one_thread():
-    global before
-    me = threading.get_ident()
+    me = object()
     try:
-        with ctrl_c_later(), lock:
-            inside.append(me)
-            before = before or limit(1)
+        set_number(inside.add, me)
         yield
     finally:
-        with ctrl_c_later(), lock:
-            if me in inside:  # not if Ctrl-C came before
-                inside.remove(me)
-            if before and not inside:
-                before.restore_original_limits()
-                let_others_set()
-                before = None
+        set_number(inside.discard, me)
 
 
-def after_fork():
-    """In the new process no other thread trains, or would open the lock."""
-    global lock
-    lock, inside[:] = threading.Lock(), [each for each in inside if each == threading.get_ident()]
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=after_fork)
+def set_number(change, who):
+    global before
+    with ctrl_c_later(), lock:
+        change(who)
+        if inside and not before:
+            before = limit(1)
+        elif before and not inside:
+            before.restore_original_limits()
+            let_others_set()
+            before = None

@@ -149,31 +149,3 @@ for line in range(1, 1000, 7):
 def test_ctrl_c_at_any_line_leaves_the_number_as_it_was(cores):
     numbers = shown(CTRL_C)
     assert len(numbers) > 10 and {*numbers} == {cores}
-
-
-@pytest.mark.unix
-def test_a_process_forked_while_a_thread_trains_can_train(cores):
-    forked = """
-import os, threading
-from common import threads
-inside, go_on = threading.Event(), threading.Event()
-def work():
-    with one_thread():
-        with threads.lock:
-            inside.set()
-            go_on.wait(60)
-
-other = threading.Thread(target=work)
-other.start()
-inside.wait(60)
-child = os.fork()
-if child == 0:
-    train(TwoLayerNet(4, 5, 3), (x, t), (x, t), iters_num=3)
-    count()
-    os._exit(0)
-go_on.set()
-other.join()
-assert os.waitpid(child, 0)[1] == 0
-count()
-"""
-    assert shown(forked) == [cores, cores]

@@ -190,15 +190,8 @@ class Chain:
             check_outputs(self, x, None, rows=True)
         if is_ours(self.lastLayer):
             return error
-        t, answers = np.asarray(t), "t"
         came = f"others: those of {kind(self.lastLayer)}"
         hint = "for targets that are no classes look at network.loss(x, t)"
-        if np.isin(t, (-1, 0, 1)).all():
-            if t.ndim == 1 and np.shape(self.predict(x[:1]))[1:] == (1,):
-                answers = "t.reshape(-1, 1)"
-            answers = f"({answers} > 0)" if (t < 0).any() else answers
-            hint = "if a score above 0 means yes, it is np.mean((network.predict(x) > 0) == "
-            hint += f"{answers})"
         return wrong(ValueError, "class numbers or one-hot rows t", came, hint, at="accuracy")
 
     def is_plain(self):

@@ -24,7 +24,6 @@ from common.guards.untouched import (
     is_ours,
     kept_by,
     members,
-    same,
     untouched,
 )
 
@@ -270,14 +269,9 @@ def decide(layers, x):
     try:
         with untouched(*layers.values()), np.errstate(all="ignore"):
             forward(layers, x)  # it may build what it keeps
-            doubtful = undecided(found)
-            once = held_in(found)
-            out, twice = forward(layers, x), held_in(found)
+            doubtful, out = undecided(found), forward(layers, x)
     except Exception:
         return  # the call that follows will fail too, and say why
-    for (layer, name, held), (_, _, again) in zip(once, twice):
-        if not same(held, again):  # forward makes these layers anew
-            write_down(layer, name, False)
     for each in doubtful:
         trial(layers, x, out, *each)
 
@@ -285,16 +279,13 @@ def decide(layers, x):
 def undecided(found):
     """[(place, layer, name, array), ...] of arrays beside a gradient of which nothing is known."""
     return [
-        (place, layer, name, array)
+        (place, layer, name, value)
         for place, layer, _ in found
         if not is_ours(layer)
-        for name, array in arrays_of(layer).items()
-        if f"d{name}" in kept_by(layer) and name not in kept_by(layer).get("_learnt", ())
+        for name, value in kept_by(layer).items()
+        if is_float_array(value) and f"d{name}" in kept_by(layer)
+        if name not in kept_by(layer).get("_learnt", ())
     ]
-
-
-def write_down(layer, name, is_learnt):
-    vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: is_learnt}
 
 
 def trial(layers, x, out, place, layer, name, now):
@@ -317,7 +308,7 @@ def trial(layers, x, out, place, layer, name, now):
     if not stays and is_float_array(was) and not same_output:
         came = f"another one made from it; if {name} isn't learnt, call its gradient grad_{name}"
         raise wrong(TypeError, f"forward to leave {name} in place", came, at=place)
-    write_down(layer, name, stays)
+    vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: stays}
 
 
 def forward(layers, x):
@@ -325,17 +316,3 @@ def forward(layers, x):
     for layer in layers.values():
         x = layer.forward(x)
     return x
-
-
-def arrays_of(layer):
-    """{name: array} of the arrays of floats that a layer keeps."""
-    return {name: each for name, each in kept_by(layer).items() if is_float_array(each)}
-
-
-def held_in(found):
-    """[(layer, name, the layers in this attribute), ...]."""
-    return [
-        (layer, name, [each for _, _, each in layers_in([value])])
-        for _, layer, _ in found
-        for name, value in kept_by(layer).items()
-    ]
