@@ -120,7 +120,10 @@ two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
     output; for targets that are no classes write a last layer of your own
 line.accuracy(x, t > 1) |
     ValueError | accuracy: expected class numbers or one-hot rows t, got others: those of
-    SquaredError; for targets that are no classes look at network.loss(x, t)
+    SquaredError; if a score above 0 means yes, it is np.mean((network.predict(x) > 0) == (t >
+    0).reshape(len(x), -1))
+line.accuracy(x, t + 0.5) |
+    ValueError | accuracy: … for targets that are no classes look at network.loss(x, t)
 check_gradient(net, x, (t, rows)) |
     ValueError | expected labels t as numbers, got a tuple of arrays of shapes (4,) and (4, 3); put
     them beside each other, as np.column_stack does

@@ -192,6 +192,9 @@ class Chain:
             return error
         came = f"others: those of {kind(self.lastLayer)}"
         hint = "for targets that are no classes look at network.loss(x, t)"
+        if np.isin(t, (-1, 0, 1)).all():
+            hint = "if a score above 0 means yes, it is np.mean((network.predict(x) > 0) == "
+            hint += "(t > 0).reshape(len(x), -1))"
         return wrong(ValueError, "class numbers or one-hot rows t", came, hint, at="accuracy")
 
     def is_plain(self):
