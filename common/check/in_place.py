@@ -165,7 +165,7 @@ def judge_layers(report, network, batch, other, options):
             sizes = {name: np.abs(tap.x).max(initial=0) for name, tap in judge.taps.items()}
             name = max(sizes, key=sizes.get)
             if sizes[name] > 1e5:
-                report.reasons.append(f"{name} gets numbers up to {sizes[name]:.0e}.")
+                report.causes.append(f"{name} gets numbers up to {sizes[name]:.0e}.")
 
 
 def look_for_suspects(report, judge):

@@ -14,15 +14,14 @@ class GradientReport(dict):
     ok       : True if backprop is wrong nowhere
     failed   : names of the gradients that are wrong: parameters, "x" of a layer, "lastLayer"
     suspects : names of the layers that turn a right dout into a wrong dx or dW
-    causes   : what the wrong numbers look like, a sentence each: where to look first
+    causes   : what wrong or unclear numbers look like, a sentence each: where to look first
     unseen   : names of arrays that have no gradient, and aren't made from x: they weren't checked
-    reasons  : why entries are unclear, a sentence each
     moved    : names of parameters that were moved a little to see what is wrong
     """
 
     def __init__(self, checks):
         super().__init__(checks)
-        self.suspects, self.causes, self.unseen, self.reasons, self.moved = [], [], [], [], []
+        self.suspects, self.causes, self.unseen, self.moved = [], [], [], []
 
     @property
     def failed(self):
@@ -66,30 +65,21 @@ class GradientReport(dict):
             )
         unclear = [name for name, check in self.items() if check.unclear]
         if unclear:
+            noise = max(self[name].noise for name in unclear)
             lines.append(
-                f"Neither right nor wrong: {', '.join(unclear)}. {self.why_unclear(unclear)}"
+                f"Neither right nor wrong: {', '.join(unclear)}. Rounding hides differences of up "
+                f"to {noise:.0e} there, or all entries lie at a kink. Other numbers may show more."
             )
         lines += [f"Not checked: {name} {why_unseen(name)}." for name in self.unseen]
         if self.ok:
             where = " wherever that can tell" if unclear else ""
             where += " in what was checked" if self.unseen else ""
-            agree = "Backprop agrees with the numerical gradient"
-            if len(unclear) == len(self):
-                agree = "Nothing could be told of backprop"
-            lines.append(f"{agree}{where}." if agree.startswith("B") else f"{agree}.")
+            agree = f"Backprop agrees with the numerical gradient{where}."
+            lines.append(agree if self else "Nothing could be told of backprop.")
         else:
-            lines.append(
-                f"Backprop DISAGREES with the numerical gradient: {', '.join(self.failed)}."
-            )
-            lines += [f"- {cause}" for cause in self.causes]
-        return "\n".join(lines)
-
-    def why_unclear(self, names):
-        noise = max(self[name].noise for name in names)
-        words = (
-            f"Rounding hides differences of up to {noise:.0e} there, or all entries lie at a kink."
-        )
-        return " ".join([words, *self.reasons, "Other numbers may show more."])
+            names = ", ".join(self.failed)
+            lines.append(f"Backprop DISAGREES with the numerical gradient: {names}.")
+        return "\n".join([*lines, *(f"- {cause}" for cause in self.causes)])
 
 
 def why_unseen(name):
