@@ -107,14 +107,14 @@ net.loss(x, np.random.rand(*x.shape)) |
     ValueError | lastLayer: expected rows of t to be one-hot or probabilities, got other numbers; if
     they are frequencies, pass t / t.sum(axis=1, keepdims=True)
 net.loss(x, t.astype(str)) |
-    TypeError | lastLayer: expected labels t as numbers, got words such as '0'; t.astype(float)
-    makes numbers of them
+    TypeError | lastLayer: expected t as real numbers, got words such as '0'; t.astype(float) makes
+    numbers of them
 net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) |
-    TypeError | expected labels t as numbers, got words; names become numbers by np.unique(t,
-    return_inverse=True)[1]
+    TypeError | expected t as real numbers, got words such as 'a'; np.unique(t,
+    return_inverse=True)[1] numbers them, with all labels in t
 net.accuracy(x, [None] + t.tolist()[1:]) |
-    TypeError | expected labels t as numbers, got dtype object; convert it with np.array(..., float)
-net.loss(x, None) | TypeError | lastLayer: expected labels t as numbers, got NoneType
+    TypeError | expected t as real numbers, got dtype object; convert it with np.array(..., float)
+net.loss(x, None) | TypeError | lastLayer: expected t as real numbers, got NoneType
 two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
     ValueError | lastLayer: expected an output for each class, two or more, got a network with 1
     output; for targets that are no classes write a last layer of your own
@@ -125,9 +125,8 @@ line.accuracy(x, t > 1) |
 line.accuracy(x, t + 0.5) |
     ValueError | accuracy: … for targets that are no classes look at network.loss(x, t)
 check_gradient(net, x, (t, rows)) |
-    ValueError | expected labels t as numbers, got a tuple of arrays of shapes (4,) and (4, 3); put
+    ValueError | expected t as real numbers, got a tuple of arrays of shapes (4,) and (4, 3); put
     them beside each other, as np.column_stack does
-net.accuracy(x, (t, rows)) | ValueError | expected labels t as one array, got a tuple of arrays …
 # Samples
 net.predict(x[0]) | ValueError | … (N, 3), got (3,); for a single sample pass x.reshape(1, -1)
 net.predict(x[:, :2]) | ValueError | Affine1: expected x of shape (N, 3), got (4, 2)
@@ -145,8 +144,7 @@ SoftmaxWithLoss().forward(x[:0], t[:0]) |
 net.accuracy([], []) | ValueError | expected at least one sample, got an empty batch
 big = np.ones((1500, 3)); big[1200, 1] = -np.inf; net.accuracy(big, np.zeros(1500)) |
     ValueError | expected finite numbers in x, got -inf at x[1200, 1]
-net.predict(x.astype(object)) | TypeError | expected an array of real numbers, got dtype object; …
-net.accuracy(x.astype(str), t) | TypeError | expected an array of real numbers, got dtype <U32; …
+net.predict(x.astype(object)) | TypeError | expected x as real numbers, got dtype object; …
 # A picture of one's own
 reader.predict(np.zeros((28, 28))) |
     ValueError | Affine1: expected x of shape (N, 784), got (28, 28); for a single sample pass
@@ -183,7 +181,7 @@ net.params['W1'] = 0 | ValueError | params['W1']: expected shape (3, 3), got ()
 wide = TwoLayerNet(3, 5, 2); wide.params['W1'] = np.ones((5, 3)) |
     ValueError | params['W1']: expected shape (3, 5), got (5, 3); pass its .T
 net.params.update(W1=x[:3], b2=[1, 2]) | ValueError | params['b2']: expected shape (3,), got (2,)
-net.params['W1'] = 'W1' | TypeError | expected params['W1'] as an array of real numbers, got str
+net.params['W1'] = 'W1' | TypeError | expected params['W1'] as real numbers, got str
 single.params['b1'] = [1e300, 0, 0] |
     ValueError | params['b1']: expected finite numbers, got nan or inf; in training, try a smaller
     learning rate
@@ -368,7 +366,7 @@ TwoLayerNet(3, 3, 3, -1) | ValueError | expected weight_init_std … got -1
 TwoLayerNet(3, 3, 3, dtype=int) | TypeError | expected dtype float32 or float64, got int…
 # Functions and differences
 log_softmax([1, np.nan]) | ValueError | expected finite numbers in x, got nan at x[1]
-sigmoid('1') | TypeError | expected an array of real numbers, got str
+sigmoid('1') | TypeError | expected x as real numbers, got str
 cross_entropy_error(x, t) |
     ValueError | expected y as rows of probabilities, got other numbers; if they are scores, use
     softmax(scores)
@@ -409,7 +407,7 @@ check_gradient(own(gradient=lambda x, t: None), x, t) |
     params
 check_gradient(own(loss=lambda x, t: None), x, t) |
     TypeError | expected the loss to be one … got NoneType
-check_layer(Relu(), x + 0j) | TypeError | expected an array of real numbers, got dtype complex128; …
+check_layer(Relu(), x + 0j) | TypeError | expected x as real numbers, got complex128
 check_layer(Mine(lambda self, x: x + np.inf), x) |
     ValueError | expected finite outputs, got a sum of …; pass other numbers
 check_layer(Mine(lambda self, x: x + np.random.rand()), x) |
@@ -472,27 +470,24 @@ train(net, (x[:0], t[:0]), digits) | ValueError | expected train_set as N … go
 train(net, (x[:, 0], t), digits) |
     ValueError | … got (4,) and (4,); if a sample is one number, pass x.reshape(-1, 1)
 train(net, (x.astype(str), t), digits) |
-    TypeError | expected x_train as numbers, got words such as '3.0'; pass x_train.astype(float)
+    TypeError | … got words such as '3.0'; x_train.astype(float) makes numbers of them
 train(net, (x, [' 0', '1.0', '2 ', '0'] * times), digits) |
-    TypeError | expected t_train as class numbers, got words such as ' 0'; pass
-    t_train.astype(float)
+    TypeError | … got words such as ' 0'; t_train.astype(float) makes numbers of them
 train(net, digits, (x, ['label', *t[1:].tolist()])) |
-    TypeError | expected t_test as class numbers, got words such as 'label'; the first row looks
-    like a header: leave it out of x and t
+    TypeError | … got words such as 'label'; if the first is a table's header, leave it out
 train(net, ([['a', 'b', 'c'], *x[1:].tolist()], t), digits) |
-    TypeError | expected x_train as numbers, got words such as 'a'; the first row looks like a …
+    TypeError | … got words such as 'a'; if the first …
 train(net, ([['a', 'b', 'c']] * len(x), t), digits) |
-    TypeError | expected x_train as numbers, got words such as 'a'
+    TypeError | expected x_train as real numbers, got words such as 'a'
 train(net, (np.where(x > 0, np.nan, x), t), digits) |
     ValueError | expected finite numbers in x_train, got nan at x_train[0, 0]; leave that sample
     out, or fill in a number
 train(net, (x * 85, t), (x * np.nan, t)) | ValueError | expected finite numbers in x_test, …
 train(net, (x, np.where(t == 2, np.nan, t)), digits) | ValueError | … nan at t_train[2]; …
 train(net, (x, np.array(['cat', 'dog', 'owl'])[t]), digits) |
-    TypeError | expected t_train as class numbers, got words such as 'cat'; pass np.unique(t,
-    return_inverse=True)[1], with t the labels of both sets
+    TypeError | expected t_train as real numbers, got words such as 'cat'; np.unique(t, …
 train(net, (x, t.astype(str).astype(object)), digits) |
-    TypeError | expected t_train as class numbers, got words such as '0'; pass t_train.astype(int)
+    TypeError | … got words such as '0'; t_train.astype(float) makes numbers of them
 train(net, (x, t + 1), digits) | ValueError | train_set: expected class numbers 0 to 2, got 3; …
 train(net, digits, (x, t + 1)) | ValueError | test_set: expected class numbers 0 to 2, got 3; …
 # Training: the rest
@@ -515,7 +510,7 @@ train(net, digits, digits, batchsize=3) | TypeError | … got batchsize; did you
 train(net, digits, digits, train_set=digits) |
     TypeError | expected each argument once, got one twice
 train(net, digits, digits, learning_rate='0.1') |
-    ValueError | expected learning_rate as a number above 0, got '0.1'
+    TypeError | expected learning_rate as a number above 0, got '0.1'
 train(net, digits, digits, learning_rate=0) | ValueError | … above 0, got 0
 train(net, digits, digits, learning_rate=np.inf) | ValueError | … above 0, got inf
 train(net, digits, digits, iters_num=1e4) | ValueError | expected iters_num as a … got 10000.0

@@ -12,6 +12,7 @@ from ch05.tools.screen import warn
 from common.guards.mistakes import (
     as_numbers,
     check_count,
+    first_not_finite,
     is_finite,
     kind,
     label_rows,
@@ -28,8 +29,10 @@ def check_training(network, train_set, test_set, iters_num, batch_size, learning
     check_learns(network)
     check_count("iters_num", iters_num)
     check_count("batch_size", batch_size)
-    if not isinstance(learning_rate, numbers.Real) or not 0 < learning_rate < math.inf:
-        raise wrong(ValueError, "learning_rate as a number above 0", short(learning_rate))
+    is_number = isinstance(learning_rate, numbers.Real)
+    if not is_number or not 0 < learning_rate < math.inf:
+        error = ValueError if is_number else TypeError
+        raise wrong(error, "learning_rate as a number above 0", short(learning_rate))
     x_train, t_train = as_set("train", train_set)
     x_test, t_test = as_set("test", test_set)
     sets = ("train_set", x_train, t_train), ("test_set", x_test, t_test)
@@ -55,9 +58,7 @@ def as_set(name, pair):
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise wrong(TypeError, f"{name}_set as a pair (x, t)", kind(pair))
     x, t = pair
-    check_no_words(f"x_{name}", x)
-    check_no_words(f"t_{name}", t)
-    x, t = (as_numbers(each, f"{name}_set as arrays of real numbers") for each in (x, t))
+    x, t = as_numbers(x, f"x_{name}"), as_numbers(t, f"t_{name}")
     if x.ndim < 2 or x.shape[:1] != t.shape[:1] or x.size == 0:
         came, hint = f"{x.shape} and {t.shape}", ""
         if x.ndim == 1 and x.size == t.size > 1:
@@ -68,39 +69,10 @@ def as_set(name, pair):
     return x, t
 
 
-def check_no_words(name, array):
-    """Words among labels, numbers that are written as words, the header of a table."""
-    try:
-        words = np.asarray(array)
-    except ValueError:  # as_numbers answers it
-        return
-    if words.dtype.kind not in "OU" or not words.size or not isinstance(words.flat[0], str):
-        return
-    expected, first = f"{name} as {'class ' * (name[0] == 't')}numbers", repr(str(words.flat[0]))
-    hint = ""
-    if all(map(is_number, words.flat)):
-        whole = all(str(word).strip().isdecimal() for word in words.flat)
-        hint = f"pass {name}.astype({'int' if whole else 'float'})"
-    elif len(words) > 1 and all(map(is_number, words[1:].flat)):
-        hint = "the first row looks like a header: leave it out of x and t"
-    elif name[0] == "t":
-        hint = "pass np.unique(t, return_inverse=True)[1], with t the labels of both sets"
-    raise wrong(TypeError, expected, f"words such as {first}", hint)
-
-
-def is_number(word):
-    try:
-        return float(word) is not None
-    except (TypeError, ValueError):
-        return False
-
-
 def check_finite(name, array):
     if array.dtype.kind == "f" and not is_finite(array):
-        place = np.argwhere(~np.isfinite(array))[0].tolist()
-        came = f"{array[tuple(place)]} at {name}{place}"
         hint = "leave that sample out, or fill in a number"
-        raise wrong(ValueError, f"finite numbers in {name}", came, hint)
+        raise wrong(ValueError, f"finite numbers in {name}", first_not_finite(array, name), hint)
 
 
 def have_classes(network, name, x, t):

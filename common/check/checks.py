@@ -47,7 +47,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     for what can't be checked: float32, random numbers in the chain, a gradient with another shape,
     a write into x, t or a parameter.
     """
-    x, t = as_finite(x, np.float64).copy(), as_numbers(t, "labels t as numbers").copy()
+    x, t = as_finite(x, np.float64).copy(), as_numbers(t, "t").copy()
     if isinstance(network, Chain):
         network.params.decided(x)  # what it learns is found out
     check_network(network)

@@ -70,16 +70,38 @@ def did_you_mean(name, names):
 # Numbers and labels
 
 
-def as_numbers(x, what="an array of real numbers"):
-    """x as an array of real numbers, whatever holds them: a list, an array, a table's column."""
+def as_numbers(array, name="x"):
+    """An array of real numbers, whatever holds them: a list, an array, a table's column."""
     try:
-        array = np.asarray(x)
+        numbers = np.asarray(array)
     except ValueError:  # lists of several lengths, pictures of several sizes
-        raise wrong(ValueError, what, *of_several_shapes(x)) from None
-    if array.dtype.kind not in "biuf":  # truth values, integers, unsigned integers, floats
-        came = f"dtype {array.dtype}; convert it with np.array(..., float)"
-        raise wrong(TypeError, what, came if array.ndim else kind(x))
-    return array
+        raise wrong(ValueError, f"{name} as real numbers", *of_several_shapes(array)) from None
+    if numbers.dtype.kind not in "biuf":  # truth values, integers, unsigned integers, floats
+        raise wrong(TypeError, f"{name} as real numbers", *of_no_numbers(numbers, name, array))
+    return numbers
+
+
+def of_no_numbers(array, name, given):
+    """What came, and a hint: for a table's header, numbers written as words, names as labels."""
+    if not array.ndim or array.dtype.kind == "c":
+        return array.dtype if array.ndim else kind(given), ""
+    if not array.size or not isinstance(array.flat[0], (str, bytes)):
+        return f"dtype {array.dtype}", "convert it with np.array(..., float)"
+    hint = ""
+    if are_numbers(array):
+        hint = f"{name}.astype(float) makes numbers of them"
+    elif are_numbers(array[1:]):
+        hint = "if the first is a table's header, leave it out"
+    elif name[0] == "t":
+        hint = "np.unique(t, return_inverse=True)[1] numbers them, with all labels in t"
+    return f"words such as {short(str(array.flat[0]))}", hint
+
+
+def are_numbers(words):
+    try:
+        return words.astype(float).size > 0
+    except (TypeError, ValueError):
+        return False
 
 
 def of_several_shapes(x):
@@ -126,38 +148,9 @@ def as_finite(x, dtype=None):
     return x
 
 
-def as_labels(t):
-    try:
-        array = np.asarray(t)
-    except ValueError:
-        return as_numbers(t, "labels t as one array")  # says why not
-    if array.dtype.kind in "iuf":  # whole numbers or floats: the usual case, quickly
-        return array
-    if array.dtype.kind in "UST" or any(isinstance(each, str) for each in array.ravel()[:2]):
-        raise wrong(TypeError, "labels t as numbers", *of_words(array.ravel().tolist()))
-    return as_numbers(t, "labels t as numbers")
-
-
-def of_words(words):
-    """What came, and a hint, for labels that are words."""
-    first, others = short(str(words[0])), words[1:]
-    if are_numbers(words):
-        return f"words such as {first}", "t.astype(float) makes numbers of them"
-    if others and are_numbers(others):
-        return f"{first} and then numbers", "if it is the header of a table, leave it out"
-    return "words", "names become numbers by np.unique(t, return_inverse=True)[1]"
-
-
-def are_numbers(words):
-    try:
-        return [float(word) for word in words]
-    except (TypeError, ValueError):
-        return []
-
-
 def label_rows(t, y):
     """Labels t in any form as rows (N, C), in the shape and dtype of y."""
-    t = as_labels(t)
+    t = as_numbers(t, "t")
     if np.ndim(y) != 2 or len(y) == 0:
         raise wrong_x("scores (N, C) of one sample or more", shape_of(y))
     N, C = y.shape
@@ -304,9 +297,9 @@ def number_of(result, what="f(x)", where=str):
     """What f returned, as a finite float. where() says for which x."""
     if not isinstance(result, float):  # np.float64 is one too
         expected = f"{what} to be one number in float64"
-        value = as_numbers(result, expected)
-        if value.ndim or value.dtype.kind == "b" or value.dtype.itemsize < 8:
-            came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else value.dtype
+        value = np.asarray(result)
+        if value.ndim or value.dtype.kind not in "iuf" or value.dtype.itemsize < 8:
+            came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else kind(result)
             raise wrong(TypeError, expected, came)
         result = float(value)
     if not math.isfinite(result):

@@ -200,7 +200,7 @@ def check_gradient_shape(place, name, gradient, shape):
 def as_values(key, values, array):
     """A copy of values, to take the place of params[key] (a copy, so that W1 and W2 can swap)."""
     at = f"params[{key!r}]"
-    values = as_numbers(values, f"{at} as an array of real numbers")
+    values = as_numbers(values, at)
     with np.errstate(over="ignore"):  # what is beyond float32 becomes inf, and is refused
         new = np.array(values, array.dtype)
     if new.shape != array.shape:
