@@ -13,7 +13,6 @@ from tqdm import tqdm
 from ch05.tools.screen import warn, width
 from common.files import ctrl_c_later
 from common.guards.learnt import find
-from common.guards.untouched import kept_by
 from common.threads import threads_for
 
 __all__ = ["Bar", "running", "wants_to_stop"]
@@ -48,16 +47,13 @@ def training_flags(network):
     layers = getattr(network, "layers", None)
     found = [each.layer for each in find(layers)] if hasattr(layers, "items") else []
     others = [layer for layer in found if not getattr(layer, "train_flg", True)]
-    before = [(layer, layer.train_flg, "train_flg" in kept_by(layer)) for layer in others]
     try:
         for layer in others:
             layer.train_flg = True
         yield
     finally:
-        for layer, flag, own in before:
-            layer.train_flg = flag
-            if not own:  # so that the class's counts again
-                kept_by(layer).pop("train_flg", None)
+        for layer in others:
+            layer.train_flg = False
 
 
 def updates(history, iters_num, bar, start, draws):

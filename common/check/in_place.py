@@ -124,6 +124,17 @@ class Judge:
 
         return self.compare("lastLayer", tap.add_to_x, backprop, f, dout).check("x")
 
+    def has_wrong_dx(self, name):
+        """Nobody uses the first layer's dx. That of lastLayer is looked at by itself."""
+        if name in ("lastLayer", next(iter(self.network.layers))):
+            return False
+        return not self.is_right(name, self.taps[name].add_to_x, lambda: self.backward()[name][1])
+
+    def gets_true_dout(self, name):
+        """Is the dx of each layer after it right?"""
+        names = list(self.taps)
+        return not any(each in self.true for each in names[1 : names.index(name) + 1])
+
     def is_right_alone(self, parameter):
         """Is a layer's dW right for what this layer does with W?"""
         name, tap = parameter.place, self.taps[parameter.place]
@@ -169,42 +180,39 @@ def judge_layers(report, network, batch, other, options):
 
 
 def look_for_suspects(report, judge):
-    layers, said, faults, true_dout = judge.network.layers, [], {}, True
-    parameters = find_parameters(layers)
-    between = []
+    layers, parameters = [*judge.network.layers], find_parameters(judge.network.layers)
+    between, said = [], []
     with contextlib.suppress(ArithmeticError):
         between = judge.find_true_douts()
-    for name, tap in judge.taps.items():
-        wrong = ["dx"] if name == "lastLayer" and name in report else []
-        if name not in ("lastLayer", next(iter(layers))):
-            if not judge.is_right(name, tap.add_to_x, lambda name=name: judge.backward()[name][1]):
-                wrong.append("dx")
-        true_dout = true_dout and (name == "lastLayer" or name not in judge.true)
-        for key, parameter in parameters.items():
-            if parameter.place != name:
-                continue
-            if judge.is_right_in_place(parameter):
-                if key in report.failed and true_dout and "lastLayer" not in report:
-                    said.append(f"d{key} of {name} is right, but gradient returns another.")
-            elif not judge.is_right_alone(parameter):
-                wrong.append(f"d{key}")
-            elif key in report.failed:
-                does = f"is right for what {name} does, but the loss uses {key} elsewhere too"
-                said.append(f"d{key} {does}.")
-        if tap.writes:
-            said.append(f"{name} writes into what it is given, which the layer before it may keep.")
-        if wrong or tap.writes:
-            faults[name] = wrong
+    faults = {name: ["dx"] if judge.has_wrong_dx(name) else [] for name in judge.taps}
+    if "lastLayer" in report:
+        faults["lastLayer"] = ["dx"]
+    for key, each in parameters.items():
+        if judge.is_right_in_place(each):
+            if (
+                key in report.failed
+                and not faults["lastLayer"]
+                and judge.gets_true_dout(each.place)
+            ):
+                said.append(f"d{key} of {each.place} is right, but gradient returns another.")
+        elif not judge.is_right_alone(each):
+            faults[each.place].append(f"d{key}")
+        elif key in report.failed:
+            does = f"is right for what {each.place} does, but the loss uses {key} elsewhere too"
+            said.append(f"d{key} {does}.")
     # What lies between two layers is told where nothing else explains what is wrong before it.
-    wrong = [(key, each) for key, each in parameters.items() if key in report.failed]
+    wrong = [(key, each.place) for key, each in parameters.items() if key in report.failed]
+    unexplained = {place for key, place in wrong if f"d{key}" not in faults[place]}
     for name, sentence in between:
-        before = [*layers][: [*layers].index(name) + 1]
-        if any(f"d{key}" not in faults.get(p.place, ()) for key, p in wrong if p.place in before):
+        if unexplained.intersection(layers[: layers.index(name) + 1]):
             said.insert(0, sentence)
     for name in [*layers, "lastLayer"]:
-        if name in faults:
+        if faults[name] or judge.taps[name].writes:
             report.suspects.append(name)
-        if faults.get(name):
+        if faults[name]:
             wrong = " and ".join(faults[name])
             report.causes.append(f"{name} turns a right dout into a wrong {wrong}.")
+        if judge.taps[name].writes:
+            given = "what it is given, which the layer before it may keep"
+            said.append(f"{name} writes into {given}.")
     report.causes += said

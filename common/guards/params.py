@@ -15,7 +15,9 @@ class Params(dict):
     So both train the layer, and no assignment makes two networks share an array. To add or remove a
     key, add or remove a layer.
 
-    A network has one Params. It is brought up to date whenever you write network.params.
+    A network has one Params. It is brought up to date whenever you write network.params. With
+    layers of your own the keys are certain from the first gradient on: only then is it known what
+    forward leaves in place.
 
     copy() gives a dict of copies. pickle, copy.deepcopy and np.save keep a plain dict of arrays.
     KeyError for another key, ValueError for a wrong shape, nan or inf, TypeError for what isn't
@@ -26,8 +28,9 @@ class Params(dict):
 
     def __init__(self):
         self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
-        self._only_ours = False  # have we written them all? Then they hold no others
-        self._found, self._parameters, self._is_decided = [], {}, False
+        self._only_ours = False  # are all of them from layers.py? Then they hold no others
+        self._found, self._parameters = [], {}
+        self._is_decided = False  # has forward been looked at? Then names no longer change
         self._arrays = []  # the parameters that have been checked
 
     def up_to_date(self, layers):
@@ -51,7 +54,6 @@ class Params(dict):
         """Before the first gradient forward is called, to see what it leaves in place."""
         if not self._is_decided or undecided(self._found):
             decide(self._layers, x)
-            self._found = [] if not self._is_decided else self._found
             self.up_to_date(self._layers)._is_decided = True
 
     def gradients(self):
