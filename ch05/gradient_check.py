@@ -1,10 +1,9 @@
-"""The chapter's gradient check: backprop beside numerical gradients, on the first images.
+"""The chapter's gradient check: backpropagation compared with numerical gradients.
 
 Prints the mean absolute difference for each parameter, as the chapter does, and then a verdict.
-The exit status is 0 if they agree, 1 if not, and 2 for options that can't be used.
 """
 
-if not __package__:  # started as a file
+if not __package__:  # started as a file: lets Python find the folder common
     import project_path  # noqa: F401
 
 import numpy as np
@@ -24,27 +23,23 @@ def print_differences(network, x_batch, t_batch):
 
 
 def main(argv=None):
-    args = parse_check(argv)  # the network, 784-50-10 unless --hidden says so, and the digits
-    x_train, t_train = args.train_set
+    args = parse_check(argv)  # the options; they ask for a TwoLayerNet and for MNIST
+    network, (x_train, t_train) = args.network, args.train_set
     x_batch = x_train[: args.images]
     t_batch = t_train[: args.images]
 
     if args.samples is None:
-        print_differences(args.network, x_batch, t_batch)
-    # The same once more, entry by entry, within a tolerance. With samples, some entries only.
+        print_differences(network, x_batch, t_batch)
+
+    # Not in the book: a stricter check. Each entry by itself must agree, within a tolerance.
     report = check_gradient(
-        args.network,
-        x_batch,
-        t_batch,
-        samples=args.samples,
-        tolerance=args.tolerance,
-        rng=args.seed,
+        network, x_batch, t_batch, samples=args.samples, tolerance=args.tolerance, rng=args.seed
     )
-    if args.samples is not None:
+    if args.samples is not None:  # only so many entries of each array were checked
         for key, check in report.items():
             print(f"{key}:{check.mean_abs_diff}")
     print(f"\n{report.verdict()}")
-    return 0 if report.ok else 1
+    return 0 if report.ok else 1  # the exit status
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ class MultiLayerNet(Network):
     input_size, output_size : D, number of classes C
     hidden_size_list : number of units of each hidden layer; a number alone is one layer
     activation       : "relu" or "sigmoid"
-    weight_init_std  : the weights start as this times standard normal draws; a number, "he"
-                       for sqrt(2 / D) or "xavier" for sqrt(1 / D), with D inputs of the layer;
-                       "relu" and "sigmoid", as the book calls them, are "he" and "xavier"
+    weight_init_std  : W = weight_init_std * normal random numbers. A number, "he" for sqrt(2 / D)
+                       or "xavier" for sqrt(1 / D), with D inputs of the layer; "relu" and
+                       "sigmoid", as the book calls them, are "he" and "xavier"
     dtype, rng       : as for TwoLayerNet
 
     The layers are Affine1, Relu1 (or Sigmoid1), Affine2, ... The biases start at 0.
@@ -47,10 +47,11 @@ class MultiLayerNet(Network):
         for size in hidden_size_list:
             check_count("each of hidden_size_list", size)
         if not isinstance(activation, str) or activation not in ACTIVATIONS:
-            raise wrong(ValueError, 'activation "relu" or "sigmoid"', short(activation))
+            words = " or ".join(f'"{name}"' for name in ACTIVATIONS)
+            raise wrong(ValueError, f"activation {words}", short(activation))
         if isinstance(weight_init_std, str):
             weight_init_std = BOOKS_NAMES.get(weight_init_std, weight_init_std)
-        if rng is not None:  # a seed becomes one stream of random numbers for all layers
+        if rng is not None:  # with one seed for all layers, their numbers would be alike
             rng = np.random.default_rng(rng)
         Activation = ACTIVATIONS[activation]
         sizes = [input_size, *hidden_size_list, output_size]

@@ -3,7 +3,7 @@
 Prints the accuracies, a line an epoch, to standard output; everything else to standard error.
 """
 
-if not __package__:  # started as a file
+if not __package__:  # started as a file: lets Python find the folder common
     import project_path  # noqa: F401
 
 import numpy as np
@@ -18,7 +18,7 @@ from ch05.tools.train_output import finish, print_row
 __all__ = ["History", "train"]
 
 
-@answers_wrong_arguments  # train(net, x, t) is answered in one sentence
+@answers_wrong_arguments  # a call such as train(net, x, t) gets a short error message
 def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, learning_rate=0.1,
           rng=None, on_epoch=None):  # fmt: skip
     """Gradient descent on random batches. Changes the network, and returns a History.
@@ -28,11 +28,10 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     on_epoch : is called with the History after the first update of each epoch. If it returns True
                or raises StopIteration, the training ends
 
-    Ctrl-C ends it too, and the History of what was done is returned. Layers with a train_flg, such
-    as Dropout, have it set to True while it trains. FloatingPointError if the loss isn't finite any
-    more.
+    Ctrl-C ends it too, and the History of what was done is returned. FloatingPointError if the loss
+    isn't finite any more.
     """
-    # Checks the arguments. are_classes is False if t isn't labels: then there is no accuracy.
+    # Checks the arguments. are_classes: are t classes, so that there is an accuracy?
     train_set, test_set, are_classes = check_training(
         network, train_set, test_set, iters_num, batch_size, learning_rate
     )
@@ -43,7 +42,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     draws = np.random if rng is None else np.random.default_rng(rng)
     params = network.params  # the layers' own arrays
 
-    # updates is range(iters_num), with a bar. Ctrl-C leaves the with statement, and no more.
+    # updates is range(iters_num), and a progress bar. After Ctrl-C it goes on below this block.
     with running(history, network, iters_num, batch_size, draws) as updates:
         for i in updates:
             batch_mask = draws.choice(train_size, batch_size)
@@ -67,12 +66,12 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
                     break
 
     if are_classes:
-        measure_end(history, network, train_set, test_set, batch_size)
+        measure_end(history, network, train_set, test_set, batch_size)  # both accuracies once more
     return history
 
 
 def main(argv=None):
-    args = parse_training(argv)
+    args = parse_training(argv)  # the options; they ask for a TwoLayerNet and for MNIST
     history = train(
         args.network,
         args.train_set,

@@ -1,6 +1,6 @@
 """The chapter's network: Affine, Relu, Affine, and a softmax with loss at the end."""
 
-if not __package__:  # started as a file, or imported from inside ch05/
+if not __package__:  # started as a file, or from inside ch05/: lets Python find the folder common
     import project_path  # noqa: F401
 
 from collections import OrderedDict
@@ -18,10 +18,10 @@ class TwoLayerNet(Network):
     """A network with one hidden layer.
 
     input_size, hidden_size, output_size : D, number of hidden units, number of classes C
-    weight_init_std : the weights start as this times standard normal draws, or "he" or "xavier" as
-                      in Affine.random; the biases start at 0
+    weight_init_std : W = weight_init_std * normal random numbers, and b = 0; or "he" or "xavier",
+                      as in Affine.random
     dtype : float64 (as gradient checks need it), or float32 (faster to train)
-    rng   : a numpy Generator or a seed; None draws from numpy's global state
+    rng   : a NumPy Generator or a seed. With None np.random is used, as in the book
 
     predict, loss, accuracy, gradient, numerical_gradient and params are those of Network.
     """
@@ -37,7 +37,7 @@ class TwoLayerNet(Network):
         rng=None,
     ):
         check_count("hidden_size", hidden_size)
-        if rng is not None:  # a seed becomes one stream of random numbers for both layers
+        if rng is not None:  # with one seed for both layers, their numbers would be alike
             rng = np.random.default_rng(rng)
         layers = OrderedDict()
         layers["Affine1"] = Affine.random(

@@ -189,11 +189,8 @@ def look_for_suspects(report, judge):
         faults["lastLayer"] = ["dx"]
     for key, each in parameters.items():
         if judge.is_right_in_place(each):
-            if (
-                key in report.failed
-                and not faults["lastLayer"]
-                and judge.gets_true_dout(each.place)
-            ):
+            is_given_right = not faults["lastLayer"] and judge.gets_true_dout(each.place)
+            if key in report.failed and is_given_right:
                 said.append(f"d{key} of {each.place} is right, but gradient returns another.")
         elif not judge.is_right_alone(each):
             faults[each.place].append(f"d{key}")
