@@ -14,12 +14,14 @@ from common.check.comparison import Comparison
 from common.check.in_place import judge_layers
 from common.check.report import GradientReport
 from common.check.unseen import arrays_in, unseen, what_changes
-from common.guards.chain import Chain, check_is_layer, check_returned
+from common.guards.chain import Chain
 from common.guards.learnt import decide, find_parameters, set_train_flg
 from common.guards.mistakes import (
     as_finite,
     as_numbers,
     check_differentiable,
+    check_is_layer,
+    check_returned,
     kind,
     number_of,
     wrong,

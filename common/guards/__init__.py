@@ -2,7 +2,8 @@
 
 guarded.py   @guarded: what is looked at before and after a function, a layer or a network's method
 mistakes.py  the words: arguments converted or refused, each in one sentence
-chain.py     the base class of Network, and which layer an error came from
+chain.py     the base class of Network: params, save, load, what can't work
+explained.py what went wrong in a method of a network, and in which layer
 learnt.py    the search for what a chain learns
 params.py    network.params
 untouched.py what lets a look leave no trace

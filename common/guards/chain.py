@@ -1,39 +1,29 @@
 """What stands around the calls of the layers, so that network.py can be the chain alone.
 
-Chain is the base class of Network: it holds the layers and their parameters, answers what can't
-work, and says which layer an error came from.
+Chain is the base class of Network: it holds the layers and their parameters, and answers what
+can't work. Which layer an error came from is found in explained.py.
 """
 
-import contextlib
-import difflib
-import inspect
 import math
 import warnings
 
 import numpy as np
 
 from common import files
-from common.guards.guarded import Noted
-from common.guards.learnt import find, find_parameters, passing, set_train_flg
+from common.guards.explained import check_outputs, why_gradient_not_finite
+from common.guards.learnt import find, find_parameters, set_train_flg
 from common.guards.mistakes import (
     FLOATS,
     as_finite,
     as_floats,
     as_numbers,
     check_differentiable,
-    hide_our_frames,
+    check_is_layer,
     is_finite,
-    kind,
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
-from common.guards.untouched import is_ours, kept_by, untouched
-
-SEEN = {  # what NumPy would warn of, in words
-    "divide by zero": "it divides by 0, or takes the log of 0",
-    "overflow": "it overflows: a number is too large for a float",
-    "invalid value": "it computes what has no value, such as 0 / 0",
-}
+from common.guards.untouched import is_ours, untouched
 
 
 class Chain:
@@ -117,7 +107,7 @@ class Chain:
         """In a with statement: a look that leaves no trace in the layers."""
         return untouched(*self.layers.values(), self.lastLayer)
 
-    # @guarded calls these before and after a method, and after an error
+    # @guarded calls these before and after a method
 
     def before(self, method, x, dtype):
         """x as this method of the network takes it."""
@@ -147,55 +137,9 @@ class Chain:
                 came = "None; no return?" if result is None else f"{shape}; return its mean"
                 raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
             if not math.isfinite(result):
-                came = f"{result} from finite scores{seen(noted)}"
+                came = f"{result} from finite scores{noted.in_words()}"
                 raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
         return float(result) if method in ("loss", "accuracy") else result
-
-    def explained(self, error, x, t=None):
-        """The error that is to be raised: with the name of its layer, or what was really wrong."""
-        if hasattr(error, "is_explained"):
-            return error
-        hide_our_frames()
-        try:
-            error = self.what_was_wrong(error, x, t)
-        except Exception as other:  # what was really wrong, if it is one of our sentences
-            error = other if hasattr(other, "is_ours") else error
-        error.is_explained = True
-        return error
-
-    def what_was_wrong(self, error, x, t):
-        order = [*self.layers.items(), ("lastLayer", self.lastLayer)]
-        place, method, given = found_in(error.__traceback__, [layer for _, layer in order])
-        if place is None:
-            for name, layer in order:  # perhaps the call itself failed
-                check_is_layer(name, layer, last=name == "lastLayer")
-            return self.why_no_accuracy(error, x, t) if hasattr(error, "is_about_t") else error
-        (name, layer), is_plain = order[place], self.is_plain()
-        if is_about_none(error) and (lacks := lacking(layer)):
-            return wrong(TypeError, f"{lacks} as an array", "None", at=name)
-        neighbour = place + (1 if method == "backward" else -1)
-        before = order[neighbour][0] if is_plain and 0 <= neighbour < len(order) else ""
-        if before and given is None:
-            check_returned(before, None, method)
-        has_rows = hasattr(x, "__len__") and hasattr(t, "__len__") and len(t) == len(x)
-        if is_plain and is_about_finite(error):
-            check_outputs(self, x, None)
-        elif isinstance(error, ValueError) and has_rows:
-            check_outputs(self, x, None, rows=True)
-        return named(error, name, before)
-
-    def why_no_accuracy(self, error, x, t):
-        """The error for labels that accuracy can't use."""
-        if len(x) == np.size(t):
-            check_outputs(self, x, None, rows=True)
-        if is_ours(self.lastLayer):
-            return error
-        came = f"others: those of {kind(self.lastLayer)}"
-        hint = "for targets that are no classes look at network.loss(x, t)"
-        if np.isin(t, (-1, 0, 1)).all():
-            hint = "if a score above 0 means yes, it is np.mean((network.predict(x) > 0) == "
-            hint += "(t > 0).reshape(len(x), -1))"
-        return wrong(ValueError, "class numbers or one-hot rows t", came, hint, at="accuracy")
 
     def is_plain(self):
         """Is predict that of Network, along the chain?"""
@@ -263,156 +207,6 @@ def backward_without_dx(layer, dout):
     backward = getattr(layer.backward, "__func__", layer)
     leaves_out = getattr(backward, "leaves_out_dx", None) is backward
     layer.backward(dout, **({"need_dx": False} if leaves_out else {}))
-
-
-# Which layer was it?
-
-
-def found_in(traceback, layers):
-    """(its place among layers, forward or backward, what it was given) of the call that failed.
-
-    It is the outermost call whose first argument is one of the layers; None if there is none.
-    """
-    places = {id(layer): place for place, layer in enumerate(layers)}
-    while traceback:
-        frame, traceback = traceback.tb_frame, traceback.tb_next
-        names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
-        is_call = names and frame.f_globals.get("__name__") != "common.guards.learnt"  # the search
-        place = places.get(id(frame.f_locals.get(names[0]))) if is_call else None
-        if place is not None:
-            method = "backward" if "backward" in frame.f_code.co_name else "forward"
-            return place, method, frame.f_locals.get(names[1], True) if names[1:] else True
-    return None, "", True
-
-
-def lacking(layer):
-    """The name of an attribute that is None, and that the layer should have learnt; or ""."""
-    kept, made = kept_by(layer), passing(layer)
-    names = (name for name, value in kept.items() if value is None and f"d{name}" in kept)
-    return next((name for name in names if name not in made), "")
-
-
-def named(error, name, before):
-    """The error, with the layer's name before its message."""
-    error.is_ours = True
-    text, hint = str(error), ""
-    if before and hasattr(error, "without_hint"):  # x comes from another layer, not from the caller
-        error.args = text, *_ = (f"{error.without_hint} from {before}",)
-    elif isinstance(error, IndexError) and "integer" in text:
-        hint = "; x arrives as floats, so write x.astype(int)"
-    elif isinstance(error, ValueError) and before and not text.startswith("expected"):
-        name = f"{name}, after {before}"
-    if not error.args:
-        error.args = (f"{name}: {kind(error)}",)
-    elif text == error.args[0]:
-        error.args = (f"{name}: {text}{hint}", *error.args[1:])
-    elif hasattr(error, "add_note"):  # from Python 3.11 on
-        error.add_note(f"in {name}")
-    return error
-
-
-def is_about_finite(error):
-    return isinstance(error, FloatingPointError) or "expected finite numbers in x" in str(error)
-
-
-def is_about_none(error):
-    words = "NoneType", "does not have enough dimensions"  # of np.dot, and of @
-    return isinstance(error, (TypeError, ValueError)) and any(each in str(error) for each in words)
-
-
-def check_outputs(network, x, scores, rows=False):
-    """Call the layers once more, and raise an error for the first whose output can't be right.
-
-    That is one with nan or inf, if NumPy would warn of it or it comes out at the end; or one with
-    more rows than samples, or with rows=True fewer. (N, T) may become N * T rows.
-    """
-    samples, first = np.shape(x)[:2], None
-    with network.untouched():
-        x = np.array(x)
-        for name, layer in network.layers.items() if network.is_plain() else ():
-            noted = Noted(network)
-            try:
-                with noted:
-                    out = layer.forward(x)
-            except FloatingPointError as error:
-                if not str(error).startswith("expected finite"):
-                    raise named(error, name, "") from None  # the reader's own
-                raise not_finite(name, layer, noted) from error
-            check_returned(name, out)
-            if not is_finite(out):
-                first = first or not_finite(name, layer, noted)
-                if noted:
-                    raise first
-            count, right = np.shape(out)[:1], (samples[:1], (math.prod(samples),))
-            if count not in right and (rows or count > right[0] or not count):
-                came = f"{count[0]} rows" if count else "one number"
-                expected = f"a row for each of {samples[0]} samples"
-                raise wrong(ValueError, expected, came, at=name)
-            x = out
-    if scores is not None and not is_finite(scores):
-        raise first or wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
-
-
-def not_finite(name, layer, noted):
-    """The error for a layer that made nan or inf of finite numbers."""
-    hint, parameters = seen(noted), find_parameters({name: layer}).values()
-    largest = max((np.abs(each.array).max() for each in parameters), default=0)
-    if not np.isfinite(largest):
-        hint = "; its parameters hold nan or inf"
-    elif largest > 1e3:
-        hint += f"; its parameters are up to {largest:.3g}: if it was trained, "
-        hint += "use a smaller learning rate"
-    return wrong(FloatingPointError, "finite numbers from forward", f"nan or inf{hint}", at=name)
-
-
-def why_gradient_not_finite(network):
-    """The error for a backward that made nan or inf: it names the first layer that did."""
-    parameters, dout = find_parameters(network.layers).values(), 1
-    order = [("lastLayer", network.lastLayer), *reversed(network.layers.items())]
-    with network.untouched(), contextlib.suppress(Exception):  # a second time may fail
-        for name, layer in order:
-            noted = Noted(network)
-            with noted:
-                dout = layer.backward(dout)
-            own = [each.gradient for each in parameters if each.place == name]
-            if not all(map(is_finite, [*own, 0 if dout is None else dout])):
-                break
-    came = f"nan or inf{seen(noted)}"
-    return wrong(FloatingPointError, "finite gradients from backward", came, at=name)
-
-
-def seen(noted):
-    """What NumPy would have warned of, as the end of a sentence."""
-    return next((f"; {words}" for name, words in SEEN.items() if name in noted), "")
-
-
-def check_returned(name, out, method="forward"):
-    if out is None or isinstance(out, (tuple, list)):
-        came = "None; no return?" if out is None else f"a {kind(out)}"
-        raise wrong(TypeError, f"{method} to return an array", came, at=name) from None
-
-
-def check_is_layer(name, layer, methods=("forward", "backward"), last=False):
-    """TypeError unless layer has these methods, and they take what the network passes."""
-    for method in methods:
-        takes = (["x", "t"] if last else ["x"]) if method == "forward" else ["dout"]
-        function, came = getattr(layer, method, None), kind(layer)
-        if callable(function) and not isinstance(layer, type):
-            try:
-                signature = inspect.signature(function)
-                signature.bind(*takes)
-                continue
-            except ValueError:  # a function written in C may have no signature
-                continue
-            except TypeError:
-                whole = inspect.signature(getattr(function, "__func__", function))
-                first = next(iter(whole.parameters), None)
-                hint = "; is self missing?" if first in takes and not signature.parameters else ""
-                came = f"{method}{signature}{hint}"
-        elif near := difflib.get_close_matches(method, set(dir(layer)) - {method}, n=1):
-            came += f" with {near[0]}; did you mean {method}?"
-        expected = f"a layer with {method}({', '.join(takes)})"
-        raise wrong(TypeError, expected, came, at=name) from None
 
 
 def differ(scores, alone):

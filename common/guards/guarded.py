@@ -15,6 +15,7 @@ import types
 
 import numpy as np
 
+from common.guards.explained import Noted, explained
 from common.guards.mistakes import (
     as_floats,
     as_parameters,
@@ -195,29 +196,10 @@ def missing(self, name):  # Python calls it only for an attribute that isn't the
 NO_LOOK = contextlib.nullcontext()
 
 
-class Noted(set):
-    """What NumPy would warn of during a call: "overflow", "divide by zero", "invalid value"."""
-
-    def __init__(self, network):
-        self.kept, self.dtype = vars(network), network.dtype
-
-    def __call__(self, name, flag):
-        self.add(name)
-
-    def __enter__(self):
-        self.kept["_noted"] = self  # the methods that are called within know of it
-        self.errstate = np.errstate(all="call", under="ignore", call=self)
-        self.errstate.__enter__()
-
-    def __exit__(self, *error):
-        self.kept.pop("_noted", None)
-        self.errstate.__exit__(*error)
-
-
 def guarded_method(method):
     """Converts x, names the layer that an error came from, and looks at the result.
 
-    How it does so stands in Chain: before, after and explained.
+    How it does so stands in Chain.before, Chain.after, and explained.py.
     """
     name = method.__name__
 
@@ -235,7 +217,7 @@ def guarded_method(method):
                 result = method(self, x, *t, **options)
             return self.after(name, x, result, noted)
         except Exception as error:
-            error = self.explained(error, x, *t)
+            error = explained(self, error, x, *t)
             error.__suppress_context__ = True
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
 

@@ -6,6 +6,7 @@ floats a FloatingPointError.
 """
 
 import difflib
+import inspect
 import math
 import numbers
 import os
@@ -225,6 +226,35 @@ def as_parameters(W, b):
         came = f"{W.shape} and {b.shape}"
         raise wrong(ValueError, "W of shape (D, M) and b of shape (M,)", came, hint)
     return W, b
+
+
+def check_returned(name, out, method="forward"):
+    if out is None or isinstance(out, (tuple, list)):
+        came = "None; no return?" if out is None else f"a {kind(out)}"
+        raise wrong(TypeError, f"{method} to return an array", came, at=name) from None
+
+
+def check_is_layer(name, layer, methods=("forward", "backward"), last=False):
+    """TypeError unless layer has these methods, and they take what the network passes."""
+    for method in methods:
+        takes = (["x", "t"] if last else ["x"]) if method == "forward" else ["dout"]
+        function, came = getattr(layer, method, None), kind(layer)
+        if callable(function) and not isinstance(layer, type):
+            try:
+                signature = inspect.signature(function)
+                signature.bind(*takes)
+                continue
+            except ValueError:  # a function written in C may have no signature
+                continue
+            except TypeError:
+                whole = inspect.signature(getattr(function, "__func__", function))
+                first = next(iter(whole.parameters), None)
+                hint = "; is self missing?" if first in takes and not signature.parameters else ""
+                came = f"{method}{signature}{hint}"
+        elif near := difflib.get_close_matches(method, set(dir(layer)) - {method}, n=1):
+            came += f" with {near[0]}; did you mean {method}?"
+        expected = f"a layer with {method}({', '.join(takes)})"
+        raise wrong(TypeError, expected, came, at=name) from None
 
 
 def check_count(name, n):
