@@ -1075,7 +1075,7 @@ def test_a_write_is_refused_and_put_right(what, when, times, fails, by):
     network, x, t = network_and_batch(0)
     W, b, x_before = network.params["W1"].copy(), network.params["b1"].copy(), x.copy()
     checks = [lambda layer: check_layer(layer, x), lambda layer: check_gradient(network, x, t)]
-    for check in checks[: 1 if what == "dout" else 2]:  # in a network, dout is nobody else's
+    for check in checks[: 1 if what in ("x", "dout") else 2]:  # a network passes copies of them
         layer = network.layers["Affine1"] = Writes(W.copy(), b.copy())
         with pytest.raises(ValueError, match=rf"\b{what}"):
             check(layer)

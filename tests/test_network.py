@@ -983,6 +983,17 @@ def test_a_look_leaves_no_trace(look, call, error, writes):
     same(x, FOUR)
 
 
+@parametrize("call", ["predict", "loss", "gradient"])
+def test_a_callers_x_and_what_came_out_stay_as_they_are(call):
+    first = Mine(lambda self, x: np.subtract(x, 1, out=x))
+    last = Mine(lambda self, x: np.add(x, 1, out=self.out), out=np.empty((3, 4)))
+    network, x = chain(First=first, Last=last), FOUR.copy()
+    scores = network.predict(x)
+    getattr(network, call)(2 * x, *[[0, 1, 2]] * (call != "predict"))
+    np.testing.assert_allclose(scores, FOUR)  # x - 1 + 1
+    same(x, FOUR)
+
+
 # Numbers
 
 

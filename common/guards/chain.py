@@ -91,12 +91,8 @@ class Chain:
             raise wrong(ValueError, "at least one sample", "an empty batch")
         with self.untouched():
             set_train_flg(self.layers, False)
-            first = next(iter(self.layers.values()))
-            batches = [x[i : i + size] for i in range(0, len(x), size)]
-            if not is_ours(first):  # it may write into x
-                batches = [batch.copy() for batch in batches]
             try:
-                scores = [np.array(self.predict(each)) for each in batches]  # out may be used again
+                scores = [self.predict(x[i : i + size]) for i in range(0, len(x), size)]
             except ValueError:
                 as_finite(x, self.dtype)  # names the place in all of x
                 raise
@@ -114,6 +110,8 @@ class Chain:
         if method == "accuracy":
             return x
         x = as_finite(x, dtype) if method == "predict" else as_floats(x, dtype)
+        if method == "predict" and not is_ours(next(iter(self.layers.values()))):
+            x = x.copy()  # a layer of one's own may write into it
         if method == "numerical_gradient":
             for key, array in self.params.items():
                 check_differentiable(array, f"params[{key!r}]")
@@ -128,6 +126,8 @@ class Chain:
             is_array = type(result) is np.ndarray
             if not is_array or noted or len(result) != len(x) or not is_finite(result):
                 check_outputs(self, x, result)
+            if not is_ours(next(reversed(self.layers.values()))):
+                result = result.copy()  # a layer of one's own may use this array again
         elif method == "gradient":
             if not all(map(is_finite, result.values())):
                 raise why_gradient_not_finite(self)
