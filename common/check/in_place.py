@@ -36,6 +36,9 @@ class Tap:
         self.writes = not np.array_equal(given, self.x + self.add_to_x)
         return self.out + self.add_to_out
 
+    def largest(self):
+        return max(np.abs(each).max(initial=0) for each in (self.x, self.out))
+
 
 class Judge:
     """The layers of a network from the last to the first, with a tap on each."""
@@ -173,10 +176,11 @@ def judge_layers(report, network, batch, other, options):
         if not report.ok:
             look_for_suspects(report, judge)
         if any(check.unclear for check in report.values()):
-            sizes = {name: np.abs(tap.x).max(initial=0) for name, tap in judge.taps.items()}
+            sizes = {name: tap.largest() for name, tap in judge.taps.items()}
+            sizes["loss"] = abs(judge.loss())
             name = max(sizes, key=sizes.get)
             if sizes[name] > 1e5:
-                report.causes.append(f"{name} gets numbers up to {sizes[name]:.0e}.")
+                report.causes.append(f"{name} works with numbers up to {sizes[name]:.0e}.")
 
 
 def look_for_suspects(report, judge):

@@ -119,7 +119,8 @@ class ArrayCheck:
         self.mean_abs_diff = float(diff[~kinks].mean())
         with np.errstate(invalid="ignore"):  # should backprop say inf
             off = np.divide(diff, size, out=np.zeros_like(diff), where=size > 0)
-        self.max_rel_error = float(off[np.isin(found, ("agrees", "wrong"))].max(initial=0))
+        if not self.unclear:
+            self.max_rel_error = float(off[np.isin(found, ("agrees", "wrong"))].max(initial=0))
         worst = int(diff.argmax()) if self.ok else int(np.argmax(found == "wrong"))
         self.worst_index = tuple(place_of(entries[worst], self.gradient))
         self.backprop, self.numerical = float(a[worst]), float(n[worst])
