@@ -15,7 +15,7 @@ from common.check.in_place import judge_layers
 from common.check.report import GradientReport
 from common.check.unseen import arrays_in, unseen, what_changes
 from common.guards.chain import Chain
-from common.guards.learnt import decide, find_parameters, set_train_flg
+from common.guards.learnt import find_parameters, set_train_flg
 from common.guards.mistakes import (
     as_finite,
     as_numbers,
@@ -27,6 +27,7 @@ from common.guards.mistakes import (
     wrong,
 )
 from common.guards.params import check_seen_before
+from common.guards.trial import decide
 from common.guards.untouched import untouched
 from common.threads import threads_for
 

@@ -27,6 +27,9 @@ SEEN = {  # what NumPy would warn of, in words
 }
 
 
+SEARCH = "common.guards.learnt", "common.guards.trial"  # their functions take a layer first, too
+
+
 class Noted(set):
     """What NumPy would warn of during a call: "overflow", "divide by zero", "invalid value"."""
 
@@ -111,7 +114,7 @@ def found_in(traceback, layers):
     while traceback:
         frame, traceback = traceback.tb_frame, traceback.tb_next
         names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
-        is_call = names and frame.f_globals.get("__name__") != "common.guards.learnt"  # the search
+        is_call = names and frame.f_globals.get("__name__") not in SEARCH
         place = places.get(id(frame.f_locals.get(names[0]))) if is_call else None
         if place is not None:
             method = "backward" if "backward" in frame.f_code.co_name else "forward"

@@ -24,7 +24,6 @@ from common.guards.untouched import (
     is_ours,
     kept_by,
     members,
-    untouched,
 )
 
 NUMBERS = (np.ndarray, np.floating, float, int)
@@ -225,8 +224,8 @@ def check_chain(layers):
 def passing(thing):
     """The names of attributes that forward makes anew, as far as is known.
 
-    decide has written it down in thing._learnt. If it hasn't looked yet, they are those that
-    forward writes before it reads them.
+    They are those that forward writes before it reads them. Where a trial has shown it (trial.py),
+    that counts: it stands in thing._learnt.
     """
     written = written_first(type(thing)) if is_layer(thing) else ()
     if decided := kept_by(thing).get("_learnt"):
@@ -253,66 +252,3 @@ def steps(cls, method, seen):
                 if inspect.isfunction(getattr(cls, step.argval, None)) and step.argval not in seen:
                     yield from steps(cls, step.argval, seen)
                 yield step
-
-
-def decide(layers, x):
-    """Call forward with x, to see what it leaves in place. Afterwards all is as before.
-
-    For each array with a gradient beside it: another array, a little moved, takes the place of the
-    old one. If forward leaves it there, it is learnt. If not, and the output is the same, it
-    is made anew from x. Else it is made from the old one, which is refused.
-    """
-    found = find(layers)
-    names = [{*kept_by(layer), *written_first(type(layer))} for _, layer, _ in found]
-    if not any(name.startswith("d") for name in set().union(*names)):
-        return
-    try:
-        with untouched(*layers.values()), np.errstate(all="ignore"):
-            forward(layers, x)  # it may build what it keeps
-            doubtful, out = undecided(found), forward(layers, x)
-    except Exception:
-        return  # the call that follows will fail too, and say why
-    for each in doubtful:
-        trial(layers, x, out, *each)
-
-
-def undecided(found):
-    """[(place, layer, name, array), ...] of arrays beside a gradient of which nothing is known."""
-    return [
-        (place, layer, name, value)
-        for place, layer, _ in found
-        if not is_ours(layer)
-        for name, value in kept_by(layer).items()
-        if is_float_array(value) and f"d{name}" in kept_by(layer)
-        if name not in kept_by(layer).get("_learnt", ())
-    ]
-
-
-def trial(layers, x, out, place, layer, name, now):
-    """Write down whether this array is learnt, or raise an error."""
-    moved, was = now + 0.01 * (1 + np.abs(now)), kept_by(layer).get(name)
-    numbers = moved.copy()
-    try:
-        with untouched(*layers.values()), np.errstate(all="ignore"):
-            forward(layers, x)
-            setattr(layer, name, moved)
-            same_output = np.array_equal(forward(layers, x), out)
-            stays = getattr(layer, name) is moved
-    except Exception:
-        return
-    if same_output and not np.array_equal(moved, numbers):  # forward writes into it
-        stays = False
-    if stays and not is_float_array(was):
-        came = "it only in forward; build it in __init__"
-        raise wrong(TypeError, f"{name} from the start", came, at=place)
-    if not stays and is_float_array(was) and not same_output:
-        came = f"another one made from it; if {name} isn't learnt, call its gradient grad_{name}"
-        raise wrong(TypeError, f"forward to leave {name} in place", came, at=place)
-    vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: stays}
-
-
-def forward(layers, x):
-    x = x.copy()
-    for layer in layers.values():
-        x = layer.forward(x)
-    return x

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from common.guards.learnt import decide, find, is_gradient, undecided, with_keys
+from common.guards.learnt import find, is_gradient, with_keys
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
+from common.guards.trial import decide, undecided
 from common.guards.untouched import is_ours, same
 
 

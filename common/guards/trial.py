@@ -1,0 +1,69 @@
+"""What is learnt, where the code of forward doesn't tell: an array is moved, and forward called.
+
+This concerns arrays with a gradient beside them, in layers of one's own. A little moved, a copy
+takes the place of such an array. If forward leaves it there, it is learnt. If not, and the output
+is the same, it is made anew from x: a cache. Else it is made from the old one, which is refused.
+"""
+
+import numpy as np
+
+from common.guards.learnt import find, is_float_array, written_first
+from common.guards.mistakes import wrong
+from common.guards.untouched import is_ours, kept_by, untouched
+
+
+def decide(layers, x):
+    """Write down in each layer of one's own what it learns. Otherwise all is as before."""
+    found = [each for each in find(layers) if not is_ours(each.layer)]
+    names = [{*kept_by(layer), *written_first(type(layer))} for _, layer, _ in found]
+    if not any(name.startswith("d") for name in set().union(*names)):
+        return
+    try:
+        with untouched(*layers.values()), np.errstate(all="ignore"):
+            forward(layers, x)  # it may build what it keeps
+            doubtful, out = undecided(found), forward(layers, x)
+    except Exception:
+        return  # the call that follows will fail too, and say why
+    for each in doubtful:
+        try_with_another(layers, x, out, *each)
+
+
+def undecided(found):
+    """[(place, layer, name, array), ...] of arrays beside a gradient of which nothing is known."""
+    return [
+        (place, layer, name, value)
+        for place, layer, _ in found
+        if not is_ours(layer)
+        for name, value in kept_by(layer).items()
+        if is_float_array(value) and f"d{name}" in kept_by(layer)
+        if name not in kept_by(layer).get("_learnt", ())
+    ]
+
+
+def try_with_another(layers, x, out, place, layer, name, array):
+    moved, was = array + 0.01 * (1 + np.abs(array)), kept_by(layer).get(name)
+    numbers = moved.copy()
+    try:
+        with untouched(*layers.values()), np.errstate(all="ignore"):
+            forward(layers, x)
+            setattr(layer, name, moved)
+            same_output = np.array_equal(forward(layers, x), out)
+            stays = getattr(layer, name) is moved
+    except Exception:
+        return
+    if same_output and not np.array_equal(moved, numbers):  # forward writes into it
+        stays = False
+    if stays and not is_float_array(was):
+        came = "it only in forward; build it in __init__"
+        raise wrong(TypeError, f"{name} from the start", came, at=place)
+    if not stays and is_float_array(was) and not same_output:
+        came = f"another one made from it; if {name} isn't learnt, call its gradient grad_{name}"
+        raise wrong(TypeError, f"forward to leave {name} in place", came, at=place)
+    vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: stays}
+
+
+def forward(layers, x):
+    x = x.copy()
+    for layer in layers.values():
+        x = layer.forward(x)
+    return x
