@@ -1,6 +1,6 @@
 """The chapter's network with any number of hidden layers: Affine, Relu, Affine, ..., Affine."""
 
-if not __package__:  # started as a file, or imported from inside ch05/
+if not __package__:  # so that the imports below work when this file is started
     import project_path  # noqa: F401
 
 from collections import OrderedDict
@@ -51,7 +51,7 @@ class MultiLayerNet(Network):
             raise wrong(ValueError, f"activation {words}", short(activation))
         if isinstance(weight_init_std, str):
             weight_init_std = BOOKS_NAMES.get(weight_init_std, weight_init_std)
-        if rng is not None:  # with one seed for all layers, their numbers would be alike
+        if rng is not None:  # one generator for all: one seed would give the same numbers again
             rng = np.random.default_rng(rng)
         Activation = ACTIVATIONS[activation]
         sizes = [input_size, *hidden_size_list, output_size]

@@ -1,9 +1,9 @@
 """The chapter's training: a network learns to read digits by gradient descent.
 
-Prints the accuracies, a line an epoch, to standard output; everything else to standard error.
+Prints the accuracies to standard output, one line for each epoch; all else to standard error.
 """
 
-if not __package__:  # started as a file: lets Python find the folder common
+if not __package__:  # so that the imports below work when this file is started. Skip it.
     import project_path  # noqa: F401
 
 import numpy as np
@@ -25,13 +25,13 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
 
     train_set, test_set : pairs of samples x (N, D) and labels t, as load_mnist returns them
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
-    on_epoch : is called with the History after the first update of each epoch. If it returns True
-               or raises StopIteration, the training ends
+    on_epoch : is called with the History once per epoch, when the accuracies have been measured
+               (after its first update, as in the book). Return True to stop
 
     Ctrl-C ends it too, and the History of what was done is returned. FloatingPointError if the loss
     isn't finite any more.
     """
-    # Checks the arguments. are_classes: are t classes, so that there is an accuracy?
+    # Checks the arguments. are_classes is False if t isn't class labels: then there is no accuracy.
     train_set, test_set, are_classes = check_training(
         network, train_set, test_set, iters_num, batch_size, learning_rate
     )
@@ -42,7 +42,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     draws = np.random if rng is None else np.random.default_rng(rng)
     params = network.params  # the layers' own arrays
 
-    # updates is range(iters_num), and a progress bar. After Ctrl-C it goes on below this block.
+    # updates are the numbers 0 to iters_num - 1, shown with a progress bar. Ctrl-C ends the loop,
+    # and the function goes on after this block.
     with running(history, network, iters_num, batch_size, draws) as updates:
         for i in updates:
             batch_mask = draws.choice(train_size, batch_size)
@@ -62,16 +63,16 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
                     test_acc = network.accuracy(x_test, t_test)
                     history.train_acc_list.append(train_acc)
                     history.test_acc_list.append(test_acc)
-                if wants_to_stop(on_epoch, history):
+                if wants_to_stop(on_epoch, history):  # calls on_epoch(history)
                     break
 
     if are_classes:
-        measure_end(history, network, train_set, test_set, batch_size)  # both accuracies once more
+        measure_end(history, network, train_set, test_set, batch_size)  # the accuracies of now
     return history
 
 
 def main(argv=None):
-    args = parse_training(argv)  # the options; they ask for a TwoLayerNet and for MNIST
+    args = parse_training(argv)  # reads the options, loads MNIST, and makes a TwoLayerNet
     history = train(
         args.network,
         args.train_set,

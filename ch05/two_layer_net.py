@@ -1,6 +1,6 @@
 """The chapter's network: Affine, Relu, Affine, and a softmax with loss at the end."""
 
-if not __package__:  # started as a file, or from inside ch05/: lets Python find the folder common
+if not __package__:  # so that the imports below work when this file is started. Skip it.
     import project_path  # noqa: F401
 
 from collections import OrderedDict
@@ -17,7 +17,9 @@ __all__ = ["TwoLayerNet"]
 class TwoLayerNet(Network):
     """A network with one hidden layer.
 
-    input_size, hidden_size, output_size : D, number of hidden units, number of classes C
+    input_size  : D, the numbers in a sample
+    hidden_size : number of hidden units
+    output_size : C, the number of classes
     weight_init_std : W = weight_init_std * normal random numbers, and b = 0; or "he" or "xavier",
                       as in Affine.random
     dtype : float64 (as gradient checks need it), or float32 (faster to train)
@@ -37,7 +39,7 @@ class TwoLayerNet(Network):
         rng=None,
     ):
         check_count("hidden_size", hidden_size)
-        if rng is not None:  # with one seed for both layers, their numbers would be alike
+        if rng is not None:  # one generator for both: one seed would give the same numbers twice
             rng = np.random.default_rng(rng)
         layers = OrderedDict()
         layers["Affine1"] = Affine.random(

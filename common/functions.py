@@ -4,7 +4,8 @@ x : scores, shape (N, C): N samples in rows, C classes in columns
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), or probabilities (N, C)
 
-@guarded checks the arguments, and makes arrays of floats of them. It is no mathematics: skip it.
+@guarded checks the arguments, and turns lists and whole numbers into arrays of floats. It is no
+mathematics: skip it.
 """
 
 import numpy as np
@@ -32,12 +33,13 @@ def log_softmax(x):
     log(softmax(x)) = log(exp(x)) - log(sum(exp(x))) = x - log(sum(exp(x)))
 
     For large scores exp would overflow. So m, the largest score of the row, is subtracted first.
-    Then x - m is at most 0, and exp(x - m) at most 1. The result is the same, because m cancels:
+    Then no exp(x - m) is above 1, and that of the largest score is 1: their sum is 1 or more, and
+    its log is finite. The result is the same, because m cancels:
     exp(x - m) = exp(-m) * exp(x), and exp(-m) is the same in the whole row. So
     log(sum(exp(x - m))) = log(exp(-m) * sum(exp(x))) = -m + log(sum(exp(x)))
     (x - m) - log(sum(exp(x - m))) = x - m + m - log(sum(exp(x))) = x - log(sum(exp(x)))
     """
-    # axis=-1: along the classes. With keepdims the maxima are (N, 1): each row loses its own.
+    # axis=-1: along the classes. With keepdims the maxima are (N, 1): from each row its own.
     x_minus_m = x - x.max(axis=-1, keepdims=True)
     return x_minus_m - np.log(np.exp(x_minus_m).sum(axis=-1, keepdims=True))
 
@@ -51,11 +53,12 @@ def softmax(x):
 def cross_entropy_error(y, t):
     """The mean over the batch of -sum(t * log(y)), a float.
 
-    If t is class numbers, this is the mean of -log(y[n, t[n]]): only the right class is used. One
-    sample alone is allowed: y is (C,), and t is one class number or a row (C,). The book adds 1e-7
-    to y, which changes every loss a little. Here nothing is added: if y of the right class is 0,
-    the loss is inf. An error if y isn't probabilities, or for an invalid label.
+    If t is class numbers, this is the mean of -log(y[n, t[n]]): only the right class is used.
+    One sample alone is allowed: y is (C,), and t is one class number or a row (C,).
+
+    The book adds 1e-7 to y, which changes every loss a little. Here nothing is added: if y of the
+    right class is 0, the loss is inf. ValueError if y isn't probabilities, or for an invalid label.
     """
     y, t = probability_rows(y, t)  # now both are (N, C): class numbers have become one-hot rows
     used = t > 0  # terms with t = 0 are left out: in NumPy 0 * log(0) is nan
-    return np.sum(t[used] * -np.log(y[used])) / len(y)  # y[used] is one long row
+    return np.sum(t[used] * -np.log(y[used])) / len(y)  # y[used]: the used entries, in one row

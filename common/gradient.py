@@ -7,22 +7,21 @@ from common.guards.guarded import guarded
 STEP = 1e-4  # h, as in the book
 
 
-@guarded  # (no copy of x is made here)
+@guarded
 def numerical_gradient(f, x):
     """df/dx for each entry of x, by central differences: (f(x + h) - f(x - h)) / (2 * h), h = 1e-4.
 
     In f(x + h), h is added to one entry of x; the others stay.
 
     f : a function of x that returns one number in float64, and doesn't change x
-    x : float64 array of any shape. One entry at a time is changed, in x itself. Then f is called,
-        and the entry gets its old value back, also after an error. So f must use x itself: a copy
-        of x wouldn't change. An error if x isn't float64, or has numbers of 1e10 and more, beside
-        which h would be lost
+    x : float64 array of any shape. h is added to one entry of x in place, f is called, and the old
+        value is put back (after an error, @guarded does that). So f must read this very array, not
+        a copy. Numbers of 1e10 or more are an error: there x + h is rounded too coarsely
 
     Returns an array of the shape of x. How wrong is it? For three reasons it isn't quite right.
 
-    First, h isn't 0. Near x, f is almost a polynomial in h. That is Taylor's formula, with f and
-    its derivatives at x (if it is new to you, keep its result):
+    First, h isn't 0. Taylor's formula says how f changes near x. If it is new to you, take the next
+    two lines as given. On the right, f, f', f'' and so on are f and its derivatives at x:
     f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
     f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
     Subtract: f(x + h) - f(x - h) = 2 h f' + 2 h^3 f'''/6 + ...
@@ -45,5 +44,5 @@ def numerical_gradient(f, x):
         x.flat[i] = below
         f_below = f(x)
         x.flat[i] = value  # put back
-        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, but for their rounding
+        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, after rounding
     return grad

@@ -14,7 +14,7 @@ forward comes first, and keeps what backward will need. backward is the chain ru
 and returns dL/dx. In a chain the out of layer 1 is the x of layer 2. So the dx that layer 2 returns
 is the dout that layer 1 takes.
 
-@guarded is no mathematics: skip it. Above a class it checks what forward and backward are given.
+@guarded is no mathematics: skip it.
 """
 
 import numpy as np
@@ -68,26 +68,26 @@ class Affine:
 
     n counts samples, d inputs, m outputs: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule. Let x[n, d] grow by a small e. For each m, out[n, m] has the term
-    x[n, d] * W[d, m], so it grows by e * W[d, m], and L by dout[n, m] * e * W[d, m]. These changes
-    of L, one for each m, add up. Divide by e:
+    The chain rule. Let x[n, d] grow by a small e. Each out[n, m] has the term x[n, d] * W[d, m], so
+    it grows by e * W[d, m]. dout[n, m] says how fast L grows with out[n, m]. So through out[n, m]
+    L grows by dout[n, m] * e * W[d, m]. For small e the effects through all m add up. Divide by e:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
-    Let W[d, m] grow by e. For each n, out[n, m] grows by x[n, d] * e. In the same way:
+    Let W[d, m] grow by e. Each out[n, m], one for each n, grows by x[n, d] * e. In the same way:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
 
-    Let b[m] grow by e. For each n, out[n, m] grows by e:
+    Let b[m] grow by e. Each out[n, m] grows by e:
     db[m] = sum over n of dout[n, m]
 
     Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index k of the
-    sum is last in A and first in B. W.T swaps the indices: W.T[m, d] = W[d, m].
+    sum is last in A and first in B. To bring it there, transpose: W.T[m, d] = W[d, m].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
     db[m]    = sum over n of dout[n, m]                so db = dout.sum(axis=0)   (M,)
 
-    Images (N, 1, 28, 28) become rows (N, 784), and dx gets their shape back. W and b, float32 or
-    float64, are the arrays given, not copies: a training changes these.
+    Images as in chapter 7, (N, 1, 28, 28), become rows (N, 784), and dx gets their shape back.
+    W and b, float32 or float64, are the arrays you pass, not copies. Training changes your arrays.
     """
 
     def __init__(self, W, b):
@@ -102,15 +102,16 @@ class Affine:
         return np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M), and b in every row
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx. The first layer's dx isn't needed: need_dx=False."""
+        """Sets dW and db, and returns dx. No layer stands before the first: need_dx=False there."""
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
             return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D)
 
+    # Random numbers to start with. No backpropagation: you can skip to SoftmaxWithLoss.
     @classmethod
     def random(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
-        """A new Affine with D inputs and M outputs. No backpropagation here: you can skip it.
+        """A new Affine with D inputs and M outputs.
 
         W = weight_init_std * normal random numbers, and b = 0.
 
@@ -155,8 +156,8 @@ class SoftmaxWithLoss:
     L is the mean of E over N samples, and x_j is only in the E of its own sample. So
     dL/dx_j = (y_j - t_j) / N. dx is dout times this.
 
-    cross_entropy_error isn't called here: a very small y becomes 0, and its log -inf. log_softmax
-    gives log(y) without y.
+    forward doesn't use cross_entropy_error: a very small y is rounded to 0, and then log(y) is
+    -inf. log_softmax computes log(y) from x, so it stays finite, and no term must be left out.
     """
 
     def forward(self, x, t):
@@ -167,10 +168,10 @@ class SoftmaxWithLoss:
         return self.loss
 
     def backward(self, dout=1):
-        """Returns dx. dout is dL/dL = 1."""
+        """Returns dx. The out of this layer is L itself, so dout is dL/dL = 1."""
         return dout * (self.y - self.t) / len(self.y)
 
 
-# A layer of your own: any class with forward and backward. It needs no base class, and no @guarded.
-# To learn an array, keep it as self.W and write self.dW = None in __init__. In backward set self.dW
-# to dL/dW. Any name will do: self.gamma is learnt from self.dgamma.
+# For later, a layer of your own: any class with forward and backward. It needs no base class, and
+# no @guarded. To learn an array, keep it as self.W, and write self.dW = None in __init__. In
+# backward set self.dW to dL/dW. Any other name will do: self.a is learnt, if self.da stands there.

@@ -13,16 +13,17 @@ class Network(Chain):
 
     layers    : OrderedDict of name: layer, where a layer has forward(x) and backward(dout)
     lastLayer : has forward(x, t), which returns the loss, and backward(dout), called with 1
-    params    : {"W1": array, "b1": array, "W2": ...}, the layers' own arrays. W1 and b1 are those
-                of the first layer that has parameters, W2 and b2 those of the second
+    params    : {"W1": array, "b1": array, "W2": ...}, the layers' own arrays, collected from their
+                self.W and self.b. W1 and b1 are those of the first layer that has parameters, W2
+                and b2 those of the second
 
     x is a batch of N samples, (N, D) or images; t is labels in any form that lastLayer takes.
 
     An update in training: grad = network.gradient(x, t), and then for each key
     network.params[key] -= learning_rate * grad[key]. This changes the array that the layer uses.
 
-    No mathematics: Chain has params, save and load; @guarded checks arguments and results, and puts
-    the name of the layer before the message of an error.
+    No mathematics: Chain has params, save and load. @guarded checks arguments and results, and lets
+    error messages begin with the layer's name.
     """
 
     def __init__(self, layers, lastLayer):
@@ -45,7 +46,7 @@ class Network(Chain):
     def accuracy(self, x, t):
         """The share of samples that are predicted correctly, from 0 to 1."""
         scores = self.predict_in_batches(x)  # predict(x), but 1000 samples at a time: less memory
-        t = label_rows(t, scores)  # whatever form t had, now it is one-hot rows (N, C)
+        t = label_rows(t, scores)  # one-hot rows, whatever form t had: argmax gives the class
         return np.mean(scores.argmax(axis=1) == t.argmax(axis=1))
 
     @guarded
@@ -56,7 +57,7 @@ class Network(Chain):
         layers = list(self.layers.values())
         for layer in reversed(layers[1:]):  # from the last layer back to the second
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        # Then the first layer. No layer before it needs its dx, so an Affine leaves dx out.
+        # Last, layers[0].backward(dout). No layer before it needs its dx: need_dx=False for Affine.
         backward_without_dx(layers[0], dout)
         return self.collect_gradients()  # {"W1": the dW of Affine1, ...}
 
@@ -65,7 +66,7 @@ class Network(Chain):
         """dL/dW1 and so on by central differences, to check gradient. Only in float64."""
         grads = {}
         for key, param in self.params.items():
-            # The function of gradient.py changes param, the layer's own array, entry by entry. So
-            # the loss changes, though the lambda doesn't look at its argument.
+            # The function (imported above) changes param itself, which is the layer's W, for
+            # instance. So self.loss sees the change. _ is that same array, not used.
             grads[key] = numerical_gradient(lambda _: self.loss(x, t), param)
         return grads
