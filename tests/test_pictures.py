@@ -1,6 +1,5 @@
 """Pictures show the numbers of what they draw, for any chain, and need no screen."""
 
-import asyncio
 import math
 import os
 import re
@@ -15,14 +14,11 @@ import matplotlib.style
 import nbformat
 import numpy as np
 import pytest
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpecManager
 from matplotlib.colors import rgb_to_hsv, to_rgb, to_rgba
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from nbclient import NotebookClient
-from readers import WINDOW, Block, LeakyRelu, Mine
+from readers import WINDOW, Block, LeakyRelu, Mine, run_cells
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.pictures import draw_digits, draw_history, draw_network
@@ -598,15 +594,6 @@ CELLS = [  # what a reader writes, and how many pictures appear below the cell
 def test_a_notebook_shows_each_picture_once(tmp_path):
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(code) for code, _ in CELLS]
-    kernel = AsyncKernelManager(  # of this interpreter
-        kernel_name="python3",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
-        connection_file=str(tmp_path / "connection.json"),
-    )
-    where = {"metadata": {"path": str(ROOT)}}
-    client = NotebookClient(notebook, timeout=120, resources=where, km=kernel)
-    environment = {**os.environ, "IPYTHONDIR": str(tmp_path)}
-    environment.pop("MPLBACKEND", None)
-    asyncio.run(client.async_execute(env=environment, cleanup_kc=True))
+    run_cells(notebook, ROOT, tmp_path)
     data = [[out.get("data", {}) for out in cell.outputs] for cell in notebook.cells]
     assert [sum("image/png" in each for each in cell) for cell in data] == [n for _, n in CELLS]
