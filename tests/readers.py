@@ -364,32 +364,6 @@ class OwnChain:
         return {"Wa": first.dW, "ba": first.db, "Wz": second.dW}
 
 
-def run_cells(notebook, folder, tmp_path):
-    """Run a notebook in a kernel of this interpreter that starts in that folder.
-
-    It raises what a cell raises, and ends the kernel, though nbclient has not made its manager.
-    """
-    # Few files need these, and importing them takes a second.
-    import asyncio
-    import os
-
-    from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpecManager
-    from nbclient import NotebookClient
-
-    environment = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")}  # nobody's own settings
-    for name in ("PYTHONPATH", "MPLBACKEND"):
-        environment.pop(name, None)
-    # With no folder to look for kernels in, python3 is the kernel of this interpreter.
-    manager = AsyncKernelManager(
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
-        connection_file=str(tmp_path / "connection.json"),
-    )
-    where = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, timeout=300, resources=where, km=manager)
-    asyncio.run(client.async_execute(env=environment, cleanup_kc=True))
-
-
 # A backend of matplotlib that stands for a screen: it prints how many axes each window has when
 # the program waits for it, and then somebody closes them. That a figure needs a screen, it says
 # itself: of the class, matplotlib would ask for a real one.

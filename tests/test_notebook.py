@@ -3,8 +3,10 @@
 python tests/test_notebook.py runs the English one, and stores what it shows in both.
 """
 
+import asyncio
 import base64
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -15,9 +17,11 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_output
 from PIL import Image
-from readers import run_cells
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH, CHINESE = "two_layer_net.ipynb", "two_layer_net.zh.ipynb"
@@ -74,6 +78,18 @@ MISTAKES = [
     f'network.layers["Affine3"] = Affine.random(50, 50, "he")\n{CHECK}',
     f'network = TwoLayerNet(784, 50, 10)\nnetwork.layers["relu1"] = Relu()\n{CHECK}',
 ]
+DIGIT = "draw_digits([0.0] * 64)"
+PICTURES = [  # what a reader writes, and how many pictures appear below the cell
+    (DIGIT, 1),
+    (f"import io\nimport matplotlib.pyplot as plt\nfigure = {DIGIT}\nfigure", 1),
+    (f"figure = {DIGIT}\nplt.show()", 1),
+    ("figure.show()", 1),
+    ("figure", 1),
+    (f"for _ in range(2):\n    {DIGIT}", 2),
+    (f"for _ in range(2):\n    {DIGIT}\n    plt.show()", 2),
+    (f"for _ in range(2):\n    display({DIGIT})", 2),
+    (f"{DIGIT}\nplt.savefig(io.BytesIO())", 1),
+]
 # An exercise needs no other, only what a reader has who restarts and runs the cells above them.
 ABOVE = "above = {*globals(), 'above'}"
 FORGET = "for each in {*globals()} - above:\n    del globals()[each]"
@@ -84,9 +100,19 @@ def read(name, folder=ROOT):
 
 
 def run(notebook, folder, project, tmp_path):
-    """{cell: its outputs}, of a project that needn't be installed."""
+    """{cell: its outputs}, from a kernel of this interpreter that starts in that folder."""
     notebook.cells.append(new_code_cell(WHERE, id="where"))
-    run_cells(notebook, folder, tmp_path)
+    environment = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")}  # nobody's own settings
+    for name in ("PYTHONPATH", "MPLBACKEND"):
+        environment.pop(name, None)
+    # With no folder to look for kernels in, python3 is the kernel of this interpreter.
+    kernels = KernelSpecManager(kernel_dirs=[])
+    file = str(tmp_path / "connection.json")
+    manager = AsyncKernelManager(kernel_spec_manager=kernels, connection_file=file)
+    where = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, timeout=300, resources=where, km=manager)
+    # It raises what a cell raises, and ends the kernel, though nbclient has not made its manager.
+    asyncio.run(client.async_execute(env=environment, cleanup_kc=True))
     outputs = outputs_of(notebook)
     for file in text(outputs.pop("where")).splitlines():  # not of some project that is installed
         assert (folder / file).resolve().is_relative_to(project.resolve()), file
@@ -195,14 +221,19 @@ def test_it_runs_in_its_folder_and_shows_what_it_has_stored(project, tmp_path):
     assert keys in said["solved-9"] and numbers(got["solved-9"])[-1] > 0.85
 
 
-def test_it_starts_at_the_root_too_where_a_mistake_is_answered_in_sight(project, tmp_path):
-    """Not below pages of our own functions: the reader's lines, one of ours, and the sentence."""
+def test_it_starts_at_the_root_too(project, tmp_path):
+    """There a mistake is answered in sight, and each picture is shown once."""
     notebook, mistakes = read(ENGLISH), {f"mistake-{k}": code for k, code in enumerate(MISTAKES)}
     del notebook.cells[[cell.id for cell in notebook.cells].index("picture") + 1 :]
+    pictures = {f"picture-{k}": each for k, each in enumerate(PICTURES)}
+    notebook.cells += [new_code_cell(code, id=k) for k, (code, _) in pictures.items()]
     fails = {"tags": ["raises-exception"]}
     notebook.cells += [new_code_cell(code, id=k, metadata=fails) for k, code in mistakes.items()]
     got = run(notebook, project, project, tmp_path)
     assert_same(got, outputs_of(read(ENGLISH)))
+    for name, (code, count) in pictures.items():
+        assert sum("image/png" in output.get("data", {}) for output in got[name]) == count, code
+    # The reader's lines, one of ours, and the sentence: not pages of our own functions.
     for name, code in mistakes.items():
         [error] = got[name]
         lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).splitlines()
