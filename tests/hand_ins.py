@@ -119,36 +119,24 @@ class Affine(Layer):
 def softmax(scores):
     e = np.exp(scores - np.max(scores, -1, keepdims=True)); return e / np.sum(e, -1, keepdims=True)
 def cross_entropy(y, t):
-    if t.ndim == 1:
-        return -np.mean(np.log(y[np.arange(len(t)), t]))
     return np.mean(-(np.where(t > 0, t, 0) * np.log(np.where(t > 0, y, 1))).sum(-1))
 class SoftmaxWithLoss(Layer):
-    def forward(self, x, t): self.keep(softmax(x), t); return cross_entropy(*self.saved)
+    def forward(self, x, t):
+        self.keep(softmax(x), np.eye(x.shape[1])[t] if t.ndim == 1 else t)
+        return cross_entropy(*self.saved)
     def backward(self, dout=1.0):
         y, t = self.saved
-        if t.ndim == 1:
-            dx = y.copy()
-            dx[range(len(t)), t] -= 1
-        else:
-            dx = y - t
+        dx = y - t
         dx *= dout / y.shape[0]
         return dx
 """,
     "numerical_gradient": """
 def numericalGradient(f, x, h=1e-5):
     grad = np.zeros_like(x)
-    it = np.nditer(x, flags=["multi_index"], op_flags=["readwrite"])
-    while not it.finished:
-        i = it.multi_index
-        value = x[i].copy()
-        plus, minus = value + h, value - h
-        x[i] = plus
-        f1 = f(x)
-        x[i] = minus
-        f2 = f(x)
-        grad[i] = (f1 - f2) / (plus - minus)
-        x[i] = value
-        it.iternext()
+    for i, value in np.ndenumerate(x):
+        x[i] = value + h; f1 = f(x)
+        x[i] = value - h; f2 = f(x)
+        x[i] = value; grad[i] = (f1 - f2) / ((value + h) - (value - h))
     return grad
 """,
     "TwoLayerNet": """
