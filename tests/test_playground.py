@@ -70,11 +70,10 @@ def send(playground, event):
 
 def mouse(playground, ax, x, y, *what, button=1, buttons=None):
     """Events at a place in the coordinates of ax: "press", "move", "release"."""
-    names = {"press": "button_press_event", "move": "motion_notify_event"}
-    place = ax.transData.transform((x, y))
+    names = {"press": "button_press", "move": "motion_notify", "release": "button_release"}
     for each in what:
-        name = names.get(each, "button_release_event")
-        event = MouseEvent(name, playground.figure.canvas, *place, button)
+        place = ax.transData.transform((x, y))
+        event = MouseEvent(f"{names[each]}_event", playground.figure.canvas, *place, button)
         if buttons is not None:
             event.buttons = frozenset(buttons)  # those that are down: matplotlib 3.10 tells it
         send(playground, event)
@@ -514,9 +513,8 @@ def test_learning_from_what_is_drawn():
     playground.follow(4)
     hand = by_hand(network.params, x_of(playground), [9])
     before, after = playground.learn_from_mine()
-    learnt = playground.network
-    assert_params(learnt, stepped(network, 0.03, hand))
-    now = by_hand(learnt.params, x_of(playground), [9])
+    assert_params(playground.network, stepped(network, 0.03, hand))
+    now = by_hand(playground.network.params, x_of(playground), [9])
     assert (before, after) == pytest.approx((hand.L, now.L)) and after < before
     outs = f"{hand.a[0, 4]:.2f} to {now.a[0, 4]:.2f}"
     for part in (f"L {before:.3g} → {after:.3g}", "Unit 4", outs):
@@ -551,35 +549,28 @@ def test_training_moves_all_that_is_shown_until_it_is_paused():
     assert_params(playground.network, first)
 
 
-def test_drawing_while_it_trains():
+def test_a_picture_waits_for_a_stroke_and_for_the_screen_and_then_the_training_waits_too():
     playground = new()
     push(playground, "train")
-    mouse(playground, playground.pad.ax, 8, 6, "press")
     for x in range(9, 12):
-        mouse(playground, playground.pad.ax, x, 6, "move")
+        mouse(playground, playground.pad.ax, x, 6, "press" if x == 9 else "move")
         ticks(playground, 1)
         assert playground.updates >= x - 8 and playground.curve == []  # the stroke shows itself
     mouse(playground, playground.pad.ax, 20, 6, "release")
     ticks(playground, 1)
-    assert playground.curve[-1][0] == playground.updates
+    [(updates, _, _)] = playground.curve
+    assert updates == playground.updates
     assert shown_y(playground) == shown(by_hand(playground.network.params, x_of(playground)).y)
-
-
-def test_it_shows_nothing_before_the_last_picture_came_and_stops_if_none_comes():
-    playground = new()
-    push(playground, "train")
-    ticks(playground, 1)
-    pictures, updates = len(playground.curve), playground.updates
     playground.drawn = False  # as in a browser that hasn't answered yet
     ticks(playground, 2)
-    assert len(playground.curve) == pictures and playground.updates > updates
+    assert len(playground.curve) == 1 and playground.updates > updates
     playground.asked -= 2  # seconds
     updates = playground.updates
     ticks(playground, 2)
     assert playground.updates == updates
     playground.figure.canvas.draw()  # somebody looks again
     ticks(playground, 1)
-    assert playground.updates > updates and len(playground.curve) == pictures + 1
+    assert playground.updates > updates and len(playground.curve) == 2
 
 
 def test_a_learning_rate_that_is_too_large_is_said_and_the_figure_goes_on():
@@ -716,11 +707,14 @@ def test_a_look_leaves_no_trace():
     playground.follow(2)
     playground.unit(), playground.read(), playground.next_digit(), playground.measure()
     playground.figure.canvas.draw()
-    assert counts.mean == 0 and counts.train_flg and playground.network.layers["Layer1"].mean == 0
-    playground.learn(3)  # a gradient and a loss each
-    assert playground.network.layers["Layer1"].mean == 6
-    push(playground, "start anew")
-    assert playground.network.layers["Layer1"].mean == 0
+    assert counts.mean == 0 and counts.train_flg
+    for do, mean in (
+        (lambda: None, 0),
+        (lambda: playground.learn(3), 6),
+        (playground.start_anew, 0),
+    ):
+        do()  # an update is a gradient and a loss
+        assert playground.network.layers["Layer1"].mean == mean
 
 
 def test_a_cell_computes_while_it_trains():
