@@ -128,7 +128,9 @@ def test_a_network_is_drawn_with_its_numbers(name):
     assert_apart(figure, boxes(figure, figure.findobj(Text)))
     wrapped = [text for text in texts(figure) if text.startswith(("from ", "to "))]
     assert bool(wrapped) == (len(network.layers) > 4)
-    for image in figure.findobj(AxesImage):
+    images = figure.findobj(AxesImage)
+    assert len(images) >= len(arrays) + len(douts)
+    for image in images:
         low, high = image.get_clim()
         assert low == -high < 0
 
@@ -138,12 +140,15 @@ def test_on_paper():
     # Back: (1, 1); Relu leaves (1, 0); dx = (1, 0) W^T = (3, 0); dW = x^T (1, 0) = (1, 0; 2, 0).
     network = chain(Affine(np.diag([3.0, -5.0]), np.zeros(2)), Relu(), last=SUM)
     figure = draw_network(network, [[1, 2]], [0])
-    assert "L = 3.000" in texts(figure)
+    assert {"Network, a batch of N = 1", "L = 3.000"} <= {*texts(figure)}
     shape = "(1, 2)"
     assert said(figure, "x") == [(shape, 1.5)] and said(figure, "dx") == [(shape, 1.5)]
     assert said(figure, "out") == [(shape, 6.5)] and said(figure, "scores") == [(shape, 1.5)]
     assert said(figure, "dout") == [(shape, 0.5), (shape, 1), ("()", 1)]
     assert said(figure, "dW1") == [("(2, 2)", 0.75)] and said(figure, "db1") == [("(2,)", 0.5)]
+    tiles = [image.get_array().tolist() for image in figure.findobj(AxesImage)]  # nothing for 0
+    for tile in ([[1, 2]], [[3, -10]], [[3, None]], [[1, None], [2, None]]):
+        assert tile in tiles
     stopped = [text for text in texts(figure) if "50%" in text]
     assert sorted(text.split()[0] for text in stopped) == ["dout", "dx", "scores"]
 

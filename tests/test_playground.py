@@ -519,8 +519,8 @@ def test_learning_from_what_is_drawn():
     outs = f"{hand.a[0, 4]:.2f} to {now.a[0, 4]:.2f}"
     for part in (f"L {before:.3g} → {after:.3g}", "Unit 4", outs):
         assert part in says(playground).replace("\n", " ")
-    push(playground, "learn from mine")
-    assert playground.updates == 2
+    push(playground, "one update")
+    assert playground.updates == 2 and "→" not in says(playground)
 
 
 def test_training_moves_all_that_is_shown_until_it_is_paused():
