@@ -236,7 +236,10 @@ NOT = "not yet"
 CALLED = """
 class Called:
     def __call__(self, *args, **options): return self.forward(*args, **options)
-class Relu(Relu, Called): pass
+class Relu(Relu, Called):
+    def forward(self, x):
+        self.mask = x > 0
+        return super().forward(x)
 class Affine(Affine, Called):
     def __init__(self, W, b, name=""): super().__init__(W, b)
 class TwoLayerNet(TwoLayerNet):
@@ -250,9 +253,8 @@ class TwoLayerNet(TwoLayerNet):
         return x
     def gradient(self, x, t):
         self.lastLayer.forward(t=t, x=self.predict(x=x))
-        dout = self.lastLayer.backward(dout=1)
-        for layer in self.layers[::-1]: dout = layer.backward(dout=dout)
-        one, _, two = self.layers
+        one, relu, two = self.layers
+        one.backward(dout=two.backward(self.lastLayer.backward(dout=1)) * relu.mask)
         return {"W1": one.dW, "b1": one.db, "W2": two.dW, "b2": two.db}
 """
 DTYPE = """
@@ -267,18 +269,6 @@ SKELETON_RELU = f"""
 class ReLU(Relu): pass
 class Relu:
     def forward(self, x): {RAISE}
-"""
-READS_MASK = """
-class Relu(Relu):
-    def forward(self, x):
-        self.mask = x > 0
-        return super().forward(x)
-class TwoLayerNet(TwoLayerNet):
-    def gradient(self, x, t):
-        self.loss(x, t)
-        a1, a2 = self.layers["Affine1"], self.layers["Affine2"]
-        a1.backward(a2.backward(self.lastLayer.backward()) * self.layers["Relu1"].mask)
-        return {"W1": a1.dW, "b1": a1.db, "W2": a2.dW, "b2": a2.db}
 """
 NUMERICAL = """
 class TwoLayerNet(TwoLayerNet):
@@ -295,24 +285,19 @@ class TwoLayerNet(TwoLayerNet):
     def gradient(self, x, t):
         return {k: each.reshape(self.params[k].shape) for k, each in super().gradient(x, t).items()}
 """
-ALL_OF = "".join(f"class {name}(MIX, {name}): pass\n" for name in list(SHORT)[:4])
-FREES = """
-class Frees:
+HABITS = """
+class Habits:
+    def forward(self, *args): return self.same("_out", super().forward(*args))
     def backward(self, dout=1):
-        dx = super().backward(dout)
+        dx = self.same("_dx", super().backward(dout))
         vars(self).update({key: None for key in vars(self) if key in ("x", "out", "y", "t")})
         return dx
-""" + ALL_OF.replace("MIX", "Frees")
-AGAIN = """
-class Again:
-    def forward(self, *args): return self.same("_out", super().forward(*args))
-    def backward(self, dout=1): return self.same("_dx", super().backward(dout))
     def same(self, name, array):
         kept = vars(self).setdefault(name, array)
         if np.shape(kept) != np.shape(array) or not np.shape(array): return array
         kept[...] = array
         return kept
-""" + ALL_OF.replace("MIX", "Again")
+""" + "".join(f"class {name}(Habits, {name}): pass\n" for name in list(SHORT)[:4])
 TURNED = SHORT["Affine"].replace("= W, b", "= W.T, b").replace("self.W.T", "self.W")
 TURNED = TURNED.replace("self.x @ self.W ", "self.x @ self.W.T ")
 WRONG_LAYERS = {
@@ -329,10 +314,8 @@ LIBRARY = "import common.layers, common.gradient, ch05.two_layer_net\n"
 ALL_RIGHT = {  # what is in the file, or at its end
     "float32": DTYPE.replace("DTYPE", "float32"),
     "float16": DTYPE.replace("DTYPE", "float16"),
-    "keywords, calls, more arguments": CALLED,
-    "reads a mask": READS_MASK,
-    "backward frees": FREES,
-    "arrays are used again": AGAIN,
+    "keywords, calls, more arguments, it reads a mask": CALLED,
+    "arrays are used again, backward frees": HABITS,
     "W is kept in another form": {"Affine": TURNED},
     "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
     "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
