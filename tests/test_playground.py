@@ -174,10 +174,6 @@ def stepped(network, rate, hand):
     return {key: array - rate * hand.grads[key] for key, array in network.params.items()}
 
 
-def picture(playground, name, back=False):
-    return playground.page.rows[name][back].image.get_array()
-
-
 def shown_y(playground):
     return [digit[2].get_text() for digit in playground.page.digits]
 
@@ -381,7 +377,7 @@ def test_a_dead_unit_looks_dead_forward_and_back_and_the_others_keep_their_colou
     pick(playground, 7), pick(playground, 7)
     assert (shades() > 0.6 * before).all()
     for name, back in ("Relu1", False), ("Relu1", True), ("Affine1", True):
-        assert np.ma.getmaskarray(picture(playground, name, back)).ravel()[2]
+        assert playground.page.rows[name][back].image.get_array().mask.ravel()[2]
 
 
 # One unit
@@ -626,8 +622,8 @@ def test_the_curve_of_a_long_training_is_short_and_shows_the_largest_loss():
 # Other chains, and what a notebook does meanwhile
 
 
-def affine(D, M, Kind=Affine):
-    return Kind.random(D, M, "he", rng=0)
+def affine(D, M):
+    return Affine.random(D, M, "he", rng=0)
 
 
 def dropout():
