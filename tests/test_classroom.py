@@ -321,6 +321,9 @@ ALL_RIGHT = {  # what is in the file, or at its end
     "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
     "a name is deleted": "del Sigmoid\n",
     "a class becomes a number": "Relu = 7\n",
+    "backward takes no dout": replaced(
+        "SoftmaxWithLoss", ", dout=1):\n        return dout * (", "):\n        return ("
+    ),
     "large x": replaced("Sigmoid", "1 / (1 + np.exp(-x))", "np.exp(x) / (1 + np.exp(x))"),
     "the skeleton's own Relu above": SKELETON_RELU,
     "b as a row": ROW,
