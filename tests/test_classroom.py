@@ -598,7 +598,10 @@ HOSTILE = {
             "    print(os.getpid(), file=open(PIDS, 'a'), flush=True); time.sleep(1000)\n"
             "threading.Thread(target=time.sleep, args=[1000]).start()\n"
             "atexit.register(time.sleep, 1000)\n",
-    "twice": "import os, signal; os.killpg(0, signal.SIGTERM)\nos._exit(1)",
+    "group": "import os, signal; os.killpg(0, signal.SIGTERM)",
+    "twice": "import os, sys\n"  # without the first import the second one ends the program
+             "sys.addaudithook(lambda name, _: name == 'import' and os._exit(1))\n"
+             "import colab\nimport other",
     "ignore": "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
     "copy": "import os; os.fork()",
     "close": "import os; os.closerange(0, 100)",
