@@ -119,36 +119,24 @@ class Affine(Layer):
 def softmax(scores):
     e = np.exp(scores - np.max(scores, -1, keepdims=True)); return e / np.sum(e, -1, keepdims=True)
 def cross_entropy(y, t):
-    if t.ndim == 1:
-        return -np.mean(np.log(y[np.arange(len(t)), t]))
     return np.mean(-(np.where(t > 0, t, 0) * np.log(np.where(t > 0, y, 1))).sum(-1))
 class SoftmaxWithLoss(Layer):
-    def forward(self, x, t): self.keep(softmax(x), t); return cross_entropy(*self.saved)
+    def forward(self, x, t):
+        self.keep(softmax(x), np.eye(x.shape[1])[t] if t.ndim == 1 else t)
+        return cross_entropy(*self.saved)
     def backward(self, dout=1.0):
         y, t = self.saved
-        if t.ndim == 1:
-            dx = y.copy()
-            dx[range(len(t)), t] -= 1
-        else:
-            dx = y - t
+        dx = y - t
         dx *= dout / y.shape[0]
         return dx
 """,
     "numerical_gradient": """
 def numericalGradient(f, x, h=1e-5):
     grad = np.zeros_like(x)
-    it = np.nditer(x, flags=["multi_index"], op_flags=["readwrite"])
-    while not it.finished:
-        i = it.multi_index
-        value = x[i].copy()
-        plus, minus = value + h, value - h
-        x[i] = plus
-        f1 = f(x)
-        x[i] = minus
-        f2 = f(x)
-        grad[i] = (f1 - f2) / (plus - minus)
-        x[i] = value
-        it.iternext()
+    for i, value in np.ndenumerate(x):
+        x[i] = value + h; f1 = f(x)
+        x[i] = value - h; f2 = f(x)
+        x[i] = value; grad[i] = (f1 - f2) / ((value + h) - (value - h))
     return grad
 """,
     "TwoLayerNet": """
@@ -181,7 +169,7 @@ def update(params, grad, learning_rate=0.1):
 """,
 }
 
-# In the chapter's way, in words of our own (see its 5.5 to 5.7), or entry by entry, as on paper.
+# In the chapter's way, in words of our own (see its 5.5 to 5.7).
 BOOK = {
     "Relu": """
 class Relu:
@@ -190,31 +178,7 @@ class Relu:
     def backward(self, dout): dout[self.mask] = 0; return dout
 """,
     "Sigmoid": SHORT["Sigmoid"],
-    "Affine": """
-class Affine:
-    def __init__(self, W, b): self.W = W; self.b = b
-    def forward(self, x):
-        self.given = x
-        N, (D, M) = len(x), self.W.shape
-        rows = x.reshape(N, D)
-        out = np.zeros((N, M), self.W.dtype)
-        for n in range(N):
-            for m in range(M):
-                out[n, m] = self.b[m]
-                for d in range(D):
-                    out[n, m] += rows[n, d] * self.W[d, m]
-        return out
-    def backward(self, dout):
-        rows = self.given.reshape(len(self.given), -1)
-        self.dW, self.db, dx = 0 * self.W, 0 * self.b, 0 * rows
-        for n, row in enumerate(dout):
-            for m, each in enumerate(row):
-                self.db[m] += each
-                for d in range(len(self.W)):
-                    self.dW[d, m] += each * rows[n, d]
-                    dx[n, d] += each * self.W[d, m]
-        return dx.reshape(self.given.shape)
-""",
+    "Affine": SHORT["Affine"],
     "SoftmaxWithLoss": """
 class SoftmaxWithLoss:
     def forward(self, x, t):
@@ -222,18 +186,7 @@ class SoftmaxWithLoss:
         return -np.sum(self.t * np.log(self.y + 1e-07)) / self.y.shape[0]
     def backward(self, dout=1): return (self.y - self.t) / self.t.shape[0]
 """,
-    "numerical_gradient": """
-def numerical_gradient(f, x):
-    h = 0.0001
-    grad = np.zeros(x.shape)
-    for i in np.ndindex(x.shape):
-        tmp = x[i]
-        x[i] = tmp + h; fxh1 = f(x)
-        x[i] = tmp - h; fxh2 = f(x)
-        x[i] = tmp
-        grad[i] = (fxh1 - fxh2) / 2 / h
-    return grad
-""",
+    "numerical_gradient": SHORT["numerical_gradient"],
     "TwoLayerNet": """
 class TwoLayerNet:
     def __init__(self, input_size, hidden_size, output_size, weight_init_std=0.01):

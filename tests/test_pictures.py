@@ -1,6 +1,6 @@
 """Pictures show the numbers of what they draw, for any chain, and need no screen."""
 
-import asyncio
+import math
 import os
 import re
 import subprocess
@@ -11,16 +11,12 @@ from types import SimpleNamespace
 
 import matplotlib.figure
 import matplotlib.style
-import nbformat
 import numpy as np
 import pytest
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpecManager
-from matplotlib.colors import rgb_to_hsv, to_rgb, to_rgba
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from nbclient import NotebookClient
 from readers import WINDOW, Block, LeakyRelu, Mine
 
 from ch05.multi_layer_net import MultiLayerNet
@@ -35,10 +31,7 @@ BACKWARD = to_rgba(ORANGE)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 # L is the sum of the scores, so that numbers are easy on paper.
-SUM = Mine(
-    lambda self, x, t: vars(self).update(ones=np.ones_like(x)) or float(x.sum()),
-    lambda self, dout: dout * self.ones,
-)
+SUM = Mine(lambda self, x, t: float(x.sum()), lambda self, dout: np.full((1, 2), dout))
 # It writes the zeros into the dout it was given, as the book's Relu does.
 IN_PLACE = Mine(
     lambda self, x: vars(self).update(out=np.maximum(x, 0)) or self.out,
@@ -55,17 +48,17 @@ def affine(D, M, dtype=np.float64):
     return Affine.random(D, M, "he", dtype=dtype, rng=0)
 
 
+NETWORK, BATCH = TwoLayerNet(6, 5, 4, rng=0), (np.ones((3, 6)), [0, 1, 2])
 CHAINS = {  # name: (network, shape of x)
-    "the chapter's": (TwoLayerNet(784, 50, 10, rng=0), (100, 784)),
     "one sample": (TwoLayerNet(784, 50, 10, rng=0), (1, 784)),
     "many samples, images": (TwoLayerNet(784, 5, 10, dtype=np.float32, rng=0), (1000, 1, 28, 28)),
     "one layer": (chain(affine(3, 10)), (4, 3)),
-    "11 layers": (MultiLayerNet(9, [8, 7, 6, 5, 4], 10, rng=0, dtype=np.float32), (12, 9)),
     "deep": (MultiLayerNet(20, [20] * 7, 10, "sigmoid", 0.1, rng=0), (30, 20)),
     "a reader's own": (
         chain(affine(6, 4), LeakyRelu(0.25), LeakyRelu(-3.0), affine(4, 10)),
         (7, 6),
     ),
+    "a block": (chain(Block(affine(6, 5), Relu(), affine(5, 4)), Relu(), affine(4, 10)), (7, 6)),
     "4 axes": (chain(LeakyRelu(2.0), Relu(), affine(40, 10)), (6, 2, 4, 5)),
     "writes into dout": (chain(affine(6, 9), IN_PLACE, affine(9, 10)), (7, 6)),
 }
@@ -132,12 +125,14 @@ def test_a_network_is_drawn_with_its_numbers(name):
     by_size = np.argsort([np.abs(dout).mean() for dout in douts])
     assert len(bars) == len(douts) and (np.diff(np.array(bars)[by_size]) > -1e-6).all()
     assert {*network.layers, "lastLayer"} <= {*texts(figure)}
+    assert_apart(figure, boxes(figure, figure.findobj(Text)))
     wrapped = [text for text in texts(figure) if text.startswith(("from ", "to "))]
     assert bool(wrapped) == (len(network.layers) > 4)
-    for image in figure.findobj(AxesImage):
+    images = figure.findobj(AxesImage)
+    assert len(images) >= len(arrays) + len(douts)
+    for image in images:
         low, high = image.get_clim()
         assert low == -high < 0
-    assert_is_shown(figure)
 
 
 def test_on_paper():
@@ -145,25 +140,23 @@ def test_on_paper():
     # Back: (1, 1); Relu leaves (1, 0); dx = (1, 0) W^T = (3, 0); dW = x^T (1, 0) = (1, 0; 2, 0).
     network = chain(Affine(np.diag([3.0, -5.0]), np.zeros(2)), Relu(), last=SUM)
     figure = draw_network(network, [[1, 2]], [0])
-    assert "L = 3.000" in texts(figure)
+    assert {"Network, a batch of N = 1", "L = 3.000"} <= {*texts(figure)}
     shape = "(1, 2)"
     assert said(figure, "x") == [(shape, 1.5)] and said(figure, "dx") == [(shape, 1.5)]
     assert said(figure, "out") == [(shape, 6.5)] and said(figure, "scores") == [(shape, 1.5)]
     assert said(figure, "dout") == [(shape, 0.5), (shape, 1), ("()", 1)]
     assert said(figure, "dW1") == [("(2, 2)", 0.75)] and said(figure, "db1") == [("(2,)", 0.5)]
+    tiles = [image.get_array().tolist() for image in figure.findobj(AxesImage)]  # nothing for 0
+    for tile in ([[1, 2]], [[3, -10]], [[3, None]], [[1, None], [2, None]]):
+        assert tile in tiles
     stopped = [text for text in texts(figure) if "50%" in text]
     assert sorted(text.split()[0] for text in stopped) == ["dout", "dx", "scores"]
 
 
 def test_a_first_layer_may_return_no_dx():
-    class NoDx(Affine):
-        def backward(self, dout):
-            super().backward(dout)
-
-    network = chain(NoDx(np.ones((3, 4)), np.zeros(4)), affine(4, 10))
+    network = chain(Mine(backward=lambda self, dout: None), affine(3, 10))
     figure = draw_network(network, np.ones((2, 3)), [0, 1])
-    assert said(figure, "dx") == [] and said(figure, "dout") != []
-    assert_says(figure, "dW1", [network.gradient(np.ones((2, 3)), [0, 1])["W1"]])
+    assert said(figure, "dx") == [] and len(said(figure, "dout")) == 3
 
 
 def test_where_a_relu_stops_everything_and_a_parameter_is_empty():
@@ -175,17 +168,6 @@ def test_where_a_relu_stops_everything_and_a_parameter_is_empty():
     assert sum("100%" in text for text in texts(figure)) == 4  # these three, and the scores
     assert said(figure, "empty1") == said(figure, "dempty1") == [("(0, 5)", 0)]
     assert_is_shown(figure)
-
-
-def test_a_layer_that_holds_layers_is_one_box_with_all_its_parameters():
-    network = chain(Block(affine(6, 5), Relu(), affine(5, 4)), Relu(), affine(4, 10))
-    x, t = np.random.default_rng(0).normal(size=(7, 6)), np.arange(7)
-    figure = draw_network(network, x, t)
-    assert {"Block1", "Relu2", "Affine3", "lastLayer"} <= {*texts(figure)}
-    for key, gradient in network.gradient(x, t).items():
-        assert_says(figure, key, [network.params[key]])
-        assert_says(figure, "d" + key, [gradient])
-    assert said(figure, "out")[0][0] == "(7, 4)"
 
 
 # What stands in the picture: forward only so far, and backward only so far.
@@ -201,15 +183,13 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("columns", [None, 2])
-def test_a_lecture_draws_it_step_by_step(columns):
-    network, x, t = TwoLayerNet(6, 5, 4, rng=0), np.ones((3, 6)), [0, 1, 2]
-    whole = draw_network(network, x, t, columns=columns)
+def test_a_lecture_draws_it_step_by_step():
+    whole = draw_network(NETWORK, *BATCH, columns=2)
     places = {(text.get_text(), text.get_position()) for text in whole.findobj(Text)}
     for step, expected in STEPS:
         if "downto" in step:
             expected = {"x": 1, "out": 2, "scores": 1, "L": 1} | expected
-        figure = draw_network(network, x, t, columns=columns, **step)
+        figure = draw_network(NETWORK, *BATCH, columns=2, **step)
         words = [text.split(" ")[0] for text in texts(figure)]
         for name in ("x", "out", "scores", "L", "dout", "dx", "dW1", "db1", "dW2", "db2"):
             assert words.count(name) == expected.get(name, 0), (step, name)
@@ -219,16 +199,6 @@ def test_a_lecture_draws_it_step_by_step(columns):
         assert {(text.get_text(), text.get_position()) for text in figure.findobj(Text)} <= places
         assert (figure.get_size_inches() == whole.get_size_inches()).all()
     assert {*texts(figure)} == {*texts(whole)}
-
-
-@pytest.mark.parametrize(
-    "step",
-    [{"upto": "Relu3"}, {"downto": 0}, {"upto": "Relu1", "downto": "Relu1"}, {"columns": 0}, {}],
-)
-def test_a_step_or_a_batch_that_does_not_fit(step):
-    x = np.ones((3, 6 if step else 5))
-    with pytest.raises(ValueError):
-        draw_network(TwoLayerNet(6, 5, 4, rng=0), x, [0, 1, 2], **step)
 
 
 def boxes(figure, artists):
@@ -254,26 +224,24 @@ def assert_apart(figure, boxes):
             assert min(across, up) < 1, (text, other)
 
 
-SHAPES = [{}, {"columns": 1}, {"columns": 2, "fontsize": 12}, {"fontsize": 12}]
-WHERE = [(name, SHAPES[k % 2 + 2]) for k, name in enumerate(CHAINS)]
-WHERE += [(name, how) for name in ("the chapter's", "deep", "a reader's own") for how in SHAPES]
-
-
-@pytest.mark.parametrize("name, how", WHERE)
-def test_texts_lie_apart(name, how):
+@pytest.mark.parametrize(
+    "name, how",
+    [
+        ("one sample", {"columns": 2, "fontsize": 12}),
+        ("4 axes", {"fontsize": 12}),
+        ("deep", {"columns": 1}),
+        ("deep", {"columns": 2, "fontsize": 12}),
+        ("a reader's own", {"fontsize": 12}),
+    ],
+)
+def test_texts_lie_apart_and_have_their_size_however_it_is_drawn(name, how):
     network, shape = CHAINS[name]
     figure = draw_network(network, np.ones(shape), np.arange(shape[0]) % 10, **how)
     assert_apart(figure, boxes(figure, figure.findobj(Text)))
-    assert {*network.layers, "lastLayer"} <= {*texts(figure)}
-
-
-def test_the_font_has_its_size_and_a_narrow_picture_few_columns():
-    network, x, t = TwoLayerNet(6, 5, 4, rng=0), np.ones((3, 6)), [0, 1, 2]
-    usual = draw_network(network, x, t)
-    narrow = draw_network(network, x, t, columns=2, fontsize=12)
-    assert min(text.get_size() for text in usual.axes[0].texts if text.get_text()) == 8
-    assert min(text.get_size() for text in narrow.axes[0].texts if text.get_text()) == 12
-    assert narrow.get_figwidth() < 0.7 * usual.get_figwidth()
+    sizes = [text.get_size() for text in figure.axes[0].texts if text.get_text()]
+    assert min(sizes) == how.get("fontsize", 8)
+    # At 8 points a box is at most 1.8 inches wide, and the margins together are one more.
+    assert figure.get_figwidth() <= 1.8 * (how.get("columns", 5) + 1) * min(sizes) / 8
 
 
 def luminance(color):
@@ -287,7 +255,7 @@ def contrast(a, b):
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("style", ["default", "dark_background", "ggplot", "Solarize_Light2"])
+@pytest.mark.parametrize("style", ["default", "dark_background", "Solarize_Light2"])
 def test_every_style_is_readable(style):
     network, x, t = TwoLayerNet(784, 5, 10, rng=0), np.ones((3, 784)), [0, 1, 2]
     with matplotlib.style.context(style):
@@ -305,31 +273,24 @@ def test_every_style_is_readable(style):
         for line in ax.lines:
             if line.get_label() != "each batch":
                 assert contrast(line.get_color(), ax.get_facecolor()) >= 3, line
-    [_, *signed] = pictures[0].findobj(AxesImage)
-    colors = signed[0].cmap(np.array([0.15, 0.85]))
-    assert contrast(*colors) < 3  # told apart by hue, so it mustn't be that of an arrow
-    hues = [rgb_to_hsv(to_rgb(color))[0] for color in (*colors, "#0072B2", ORANGE)]
-    between = [abs(a - b) for a in hues[:2] for b in hues[2:]]
-    assert all(min(each, 1 - each) > 0.1 for each in between)
 
 
-@pytest.mark.parametrize("side", [28, 16, 8, 1])
-def test_digits_stand_below_their_titles(side):
-    images = np.random.default_rng(0).random((12, side, side))
-    for shape in ((12, side * side), (12, side, side), (12, 1, side, side)):
-        figure = draw_digits(images.reshape(shape), range(12), columns=5)
-        [image] = figure.findobj(AxesImage)
-        sheet = image.get_array().filled(np.nan)
-        assert np.count_nonzero(~np.isnan(sheet)) == images.size
-        for title in figure.axes[0].texts:
-            x, y = title.get_position()
-            digit = images[int(title.get_text())]
-            [row, column] = np.argwhere(sheet == digit[0, 0])[0]  # of its upper left corner
-            np.testing.assert_array_equal(sheet[row:, column:][:side, :side], digit)
-            assert x == column + (side - 1) / 2  # above its middle
-            assert row - side - 1 < y < row
+@pytest.mark.parametrize("shape", [(28, 28), (64,), (1, 1, 1)])
+def test_digits_stand_below_their_titles(shape):
+    images = np.random.default_rng(0).random((12, *shape))
+    side = math.isqrt(images[0].size)
+    figure = draw_digits(images, range(12), columns=5)
+    [image] = figure.findobj(AxesImage)
+    sheet = image.get_array().filled(np.nan)
+    assert np.count_nonzero(~np.isnan(sheet)) == images.size
     assert len(figure.axes[0].texts) == 12
-    assert_is_shown(figure)
+    for title in figure.axes[0].texts:
+        x, y = title.get_position()
+        digit = images[int(title.get_text())].reshape(side, side)
+        [row, column] = np.argwhere(sheet == digit[0, 0])[0]  # of its upper left corner
+        np.testing.assert_array_equal(sheet[row:, column:][:side, :side], digit)
+        assert x == column + (side - 1) / 2  # above its middle
+        assert row - side - 1 < y < row
 
 
 ONE_HOT = np.eye(10)[[7, 2]]
@@ -371,27 +332,33 @@ def test_weights_have_a_colour_bar_that_is_white_at_0(weights):
     assert_is_shown(figure)
 
 
-@pytest.mark.parametrize(
-    "shape, titles",
-    [
-        ((2, 783), 2),
-        ((2, 784), 3),
-        ((0, 784), 0),
-        ((784,), 2),
-        ((2, 14, 56), 2),
-        ((2, 4, 14, 14), 2),
-        ((4, 784), None),  # a single title
-        ((), 1),
-    ],
-)
-def test_digits_that_are_none(shape, titles):
-    with pytest.raises(ValueError):
-        draw_digits(np.zeros(shape), "one" if titles is None else [*map(str, range(titles))])
-    with pytest.raises(ValueError):
-        draw_digits(np.zeros((3, 784)), columns=0)
+REFUSED = [
+    lambda: draw_digits(np.zeros((2, 783))),
+    lambda: draw_digits(np.zeros((0, 784))),
+    lambda: draw_digits(np.zeros((2, 14, 56))),
+    lambda: draw_digits(np.zeros((2, 4, 14, 14))),
+    lambda: draw_digits(0.0),
+    lambda: draw_digits(X, ["1", "2", "3"]),
+    lambda: draw_digits(X[0], ["1", "2"]),
+    lambda: draw_digits(X, "one"),
+    lambda: draw_digits(X, columns=0),
+    lambda: draw_network(NETWORK, np.ones((3, 5)), [0, 1, 2]),
+    lambda: draw_network(NETWORK, *BATCH, upto="Relu3"),
+    lambda: draw_network(NETWORK, *BATCH, downto=0),
+    lambda: draw_network(NETWORK, *BATCH, upto="Relu1", downto="Relu1"),
+    lambda: draw_network(NETWORK, *BATCH, columns=0),
+    lambda: draw_history(history([])),
+    lambda: draw_history(history([3, 1]), ax=matplotlib.figure.Figure().subplots(1, 3)),
+]
 
 
-@pytest.mark.parametrize("size", [6, 10, 14, 20, 28])
+@pytest.mark.parametrize("k", range(len(REFUSED)))
+def test_what_can_not_be_drawn(k):
+    with pytest.raises(ValueError):
+        REFUSED[k]()
+
+
+@pytest.mark.parametrize("size", [6, 28])
 def test_titles_lie_apart_in_any_font(size):
     with matplotlib.rc_context({"font.size": size}):
         figure = draw_digits(np.zeros((20, 784)), [f"{k} → 3\nread" for k in range(20)])
@@ -413,8 +380,6 @@ def test_digits_and_histories_are_drawn_in_axes_of_a_readers_own():
     assert len(axes[0].images) == 1 and len(axes[1].lines) == 1 and len(axes[2].lines) == 2
     assert draw_history(history([3, 1], [0.5], [0.5]), ax=axes[1]) is mine  # the loss only
     assert len(axes[1].lines) == 2 and len(axes[2].lines) == 2
-    with pytest.raises(ValueError):
-        draw_history(history([3, 1]), ax=axes)
 
 
 def history(loss, train_acc=(), test_acc=(), end=None):
@@ -449,9 +414,6 @@ def test_a_history(loss, train_acc, test_acc):
         assert line.get_xdata()[[0, -1]] == pytest.approx([50.5, len(loss) - 49.5])
         assert line.get_ydata()[[0, 450, -1]] == pytest.approx([2, 1.5, 1])
     assert len(mean) == (len(loss) == 1000)
-    zoomed = [list(line.get_ydata()) for inset in right.child_axes for line in inset.lines]
-    assert zoomed == ([train_acc[1:], test_acc[1:]] if len(train_acc) == 10 else [])
-    assert_is_shown(figure)
 
 
 def test_the_end_is_the_last_point_of_the_accuracies():
@@ -491,19 +453,19 @@ LEARNT = [0.1] + [0.9 + 0.005 * k for k in range(9)]
 
 
 @pytest.mark.parametrize(
-    "train, test, start",
+    "train, apart, start",
     [
-        (LEARNT, [a - 0.01 for a in LEARNT], 1),
-        (LEARNT[:4], LEARNT[:4], 1),  # as soon as the curves coincide
-        (LEARNT[:3], LEARNT[:3], None),  # two points
-        ([0.11, 0.12], [0.11, 0.12], None),
-        ([0.1, 0.4, 0.7, 0.8, *LEARNT[1:]], [0.1, 0.4, 0.7, 0.8, *LEARNT[1:]], 3),
-        ([0.11, 0.1, 0.12, 0.11], [0.1, 0.1, 0.11, 0.1], 0),  # nothing learnt
-        (LEARNT, [a - 0.1 for a in LEARNT], None),  # well apart
-        ([0.1135] * 6, [0.1135] * 6, None),  # nothing to see
+        (LEARNT, 0.01, 1),
+        (LEARNT[:4], 0, 1),  # as soon as the curves coincide
+        (LEARNT[:3], 0, None),  # two points
+        ([0.1, 0.4, 0.7, 0.8, *LEARNT[1:]], 0, 3),
+        ([0.11, 0.1, 0.12, 0.11], 0.01, 0),  # nothing learnt
+        (LEARNT, 0.1, None),  # well apart
+        ([0.1135] * 6, 0, None),  # nothing to see
     ],
 )
-def test_where_curves_coincide_they_are_drawn_larger(train, test, start):
+def test_where_curves_coincide_they_are_drawn_larger(train, apart, start):
+    test = [a - apart for a in train]
     figure = draw_history(history([2.0] * 5 * len(train), train, test))
     ax = figure.axes[1]
     assert len(ax.child_axes) == (start is not None)
@@ -511,19 +473,17 @@ def test_where_curves_coincide_they_are_drawn_larger(train, test, start):
         drawn = [list(line.get_ydata()) for line in inset.lines]
         assert drawn == [train[start:], test[start:]] and inset.get_title()
         figure.draw_without_rendering()
-        area = inset.get_tightbbox()  # with its numbers
-        for line in ax.lines:
-            for x, y in ax.transData.transform(line.get_xydata()):
-                assert not area.contains(x, y)
-        outer = ax.get_window_extent()
+        area, outer = inset.get_tightbbox(), ax.get_window_extent()  # with its numbers
+        points = ax.transData.transform(np.concatenate([x.get_xydata() for x in ax.lines]))
+        assert not any(area.contains(*point) for point in points)
         assert outer.x0 <= area.x0 and outer.y0 <= area.y0
         assert area.x1 <= outer.x1 and area.y1 <= outer.y1
 
 
-@pytest.mark.parametrize("size", [6, 10, 14, 20, 24])
+@pytest.mark.parametrize("size", [6, 14, 24])
 def test_a_legend_covers_nothing_in_any_font(size):
     with matplotlib.rc_context({"font.size": size}):
-        losses = list(np.geomspace(2.3, 0.01, 7000))
+        losses = list(np.geomspace(2.3, 0.01, 700))
         figure = draw_history(history(losses, LEARNT, LEARNT))
         for _ in range(2):  # ticks depend on the layout, which depends on ticks
             figure.draw_without_rendering()
@@ -552,14 +512,19 @@ def run(code, **environment):
 
 
 NEEDS_SCREEN = pytest.mark.skipif(sys.platform != "linux", reason="there is always a screen")
-BACKENDS = ["agg", pytest.param("tkagg", marks=NEEDS_SCREEN)]
-
-
-IN_A_THREAD = """
-import threading
+AGG = f"""
+import io, threading
 import matplotlib.pyplot as plt
-from ch05.pictures import draw_digits
-thread = threading.Thread(target=draw_digits, args=([0.0] * 64,))
+plt.figure("a reader's own")
+for _ in range(30):
+    {"; ".join(DIGIT.splitlines())}
+print(plt.gcf() is figure, plt.get_figlabels() == ["a reader's own", ""])
+here, there = io.BytesIO(), io.BytesIO()
+figure.savefig(here, format="raw")
+plt.savefig(there, format="raw")
+print(there.getvalue() == here.getvalue())
+plt.close("all")
+thread = threading.Thread(target=draw_digits, args=([0.0] * 64,))  # leaves pyplot alone
 thread.start()
 thread.join()
 print(plt.get_fignums())
@@ -567,89 +532,31 @@ print(plt.get_fignums())
 
 
 @pytest.mark.parametrize(
-    "code, shown",
+    "backend, code, printed",
     [
-        (DIGIT + "import sys; print('matplotlib.pyplot' in sys.modules)", "False"),
-        (IN_A_THREAD, "[]"),
+        ("agg", DIGIT + "import sys; print('matplotlib.pyplot' in sys.modules)", ["False"]),
+        ("agg", AGG + DIGIT, ["True True", "True", "[]"]),
+        pytest.param("tkagg", "import matplotlib.pyplot\n" + DIGIT, [], marks=NEEDS_SCREEN),
     ],
 )
-def test_no_picture_needs_pyplot_and_in_other_threads_it_is_left_alone(code, shown):
-    assert run(code, MPLBACKEND="agg") == [shown]
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_pyplot_sees_the_picture_and_a_screen_is_not_needed(backend):
-    code = f"""
-import io
-import matplotlib.pyplot as plt
-if {backend == "agg"}:
-    plt.figure("a reader's own")
-for _ in range(30):
-    {"; ".join(DIGIT.splitlines())}
-here, there = io.BytesIO(), io.BytesIO()
-figure.savefig(here, format="raw")
-if {backend == "agg"}:
-    assert plt.gcf() is figure and plt.get_figlabels() == ["a reader's own", ""]
-    plt.savefig(there, format="raw")
-    assert there.getvalue() == here.getvalue()
-    plt.close(figure)
-    assert plt.get_figlabels() == ["a reader's own"]
-print(len(here.getvalue()) > 1000)
-"""
-    assert run(code, MPLBACKEND=backend) == ["True"]
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("first", ["", "import matplotlib.pyplot\n"])
-def test_a_window_needs_a_screen(backend, first):
-    [line] = run(first + DIGIT + "figure.show()", MPLBACKEND=backend)
-    assert line.startswith("RuntimeError: expected ") and "figure.savefig(" in line
+def test_a_picture_needs_no_pyplot_which_sees_it_and_only_a_window_needs_a_screen(
+    backend, code, printed
+):
+    *came, error = run(code + "\nfigure._repr_png_()\nfigure.show()", MPLBACKEND=backend)
+    assert came == printed
+    assert error.startswith("RuntimeError: expected ") and "figure.savefig(" in error
 
 
 @pytest.mark.parametrize(
     "code, windows",
     [
         (DIGIT + "figure.show()\nfigure.show()", ["1", "1"]),
-        ("import matplotlib.pyplot\n" + DIGIT + "figure.show()", ["1"]),
-        ("import matplotlib.pyplot as plt\n" + DIGIT + "plt.show()\nfigure.show()", ["1", "1"]),
-        ("import matplotlib.pyplot as plt\n" + 2 * DIGIT + "plt.show()", ["1 1"]),
-        ("import matplotlib.pyplot as plt\nplt.figure()\n" + DIGIT + "plt.show()", ["0 1"]),
+        (DIGIT + "plt.show()\nfigure.show()\nplt.figure()\n" + 2 * DIGIT + "plt.show()",
+         ["1", "1", "0 1 1"]),
     ],
-)
+)  # fmt: skip
 def test_windows(code, windows, tmp_path):
     (tmp_path / "window.py").write_text(WINDOW)
-    shown = run(code, MPLBACKEND="module://window", PYTHONPATH=str(tmp_path))
+    first = "import matplotlib.pyplot as plt\n" if "plt" in code else ""
+    shown = run(first + code, MPLBACKEND="module://window", PYTHONPATH=str(tmp_path))
     assert shown == [f"windows: {each}" for each in windows]
-
-
-CELLS = [  # what a reader writes, and how many pictures appear below the cell
-    ("import io\nimport matplotlib.pyplot as plt\nfrom ch05.pictures import draw_digits", 0),
-    ("draw_digits([0.0] * 64)", 1),
-    ("figure = draw_digits([0.0] * 64)\nfigure", 1),
-    ("figure = draw_digits([0.0] * 64)\nplt.show()", 1),
-    ("figure.show()", 1),
-    ("figure", 1),
-    ("for _ in range(2):\n    draw_digits([0.0] * 64)", 2),
-    ("for _ in range(2):\n    draw_digits([0.0] * 64)\n    plt.show()", 2),
-    ("for _ in range(2):\n    display(draw_digits([0.0] * 64))", 2),
-    ("draw_digits([0.0] * 64)\nplt.savefig(io.BytesIO())", 1),
-]
-
-
-@pytest.mark.parametrize("pyplot", [True, False])
-def test_a_notebook_shows_each_picture_once(pyplot, tmp_path):
-    cells = CELLS if pyplot else [("from ch05.pictures import draw_digits", 0), CELLS[1]]
-    notebook = nbformat.v4.new_notebook()
-    notebook.cells = [nbformat.v4.new_code_cell(code) for code, _ in cells]
-    kernel = AsyncKernelManager(  # of this interpreter
-        kernel_name="python3",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
-        connection_file=str(tmp_path / "connection.json"),
-    )
-    where = {"metadata": {"path": str(ROOT)}}
-    client = NotebookClient(notebook, timeout=120, resources=where, km=kernel)
-    environment = {**os.environ, "IPYTHONDIR": str(tmp_path)}
-    environment.pop("MPLBACKEND", None)
-    asyncio.run(client.async_execute(env=environment, cleanup_kc=True))
-    data = [[out.get("data", {}) for out in cell.outputs] for cell in notebook.cells]
-    assert [sum("image/png" in each for each in cell) for cell in data] == [n for _, n in cells]

@@ -31,6 +31,7 @@ __all__ = ["NotGraded", "grade"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START = 60  # seconds for Python and NumPy to start, on a slow disk
+GRACE = 3  # seconds for what takes no notice that its time is over
 MEMORY = 4 * 2**30  # bytes; only where the system can limit it
 FILES = 2**30  # bytes in a file that is written
 RESULTS = 2**22  # bytes of verdicts; more are no verdicts
@@ -110,7 +111,7 @@ def run_process(job, folder, seconds):
         while process.poll() is None and not why:
             if size != len(came):
                 size, since = len(came), time.monotonic()
-            if time.monotonic() - since > (seconds + 3 if size else START):
+            if time.monotonic() - since > (seconds + GRACE if size else START):
                 why = still_running(seconds)
             if size > RESULTS:
                 why = say("it writes into the pipe of the grader")

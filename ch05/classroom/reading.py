@@ -81,7 +81,7 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             # Annotations are not evaluated, whatever they say.
             flags = __future__.annotations.compiler_flag
             code = compile(ast.Module([statement], []), name, "exec", flags, dont_inherit=True)
-            with limited(max(end - time.monotonic(), 1)):
+            with limited(max(end - time.monotonic(), min(seconds, 1))):
                 try:
                     exec(code, names)
                 finally:  # at once, as builtins are in use here

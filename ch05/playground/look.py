@@ -52,6 +52,8 @@ def look(network, x, t=None):
             dx = layer.backward(dx)
             if np.shape(dx) == dout.shape == outs[name].shape:
                 stopped[name] = (outs[name] == 0) & (np.asarray(dx) == 0)
+    if dx is not None and np.size(dx) != x.size:
+        raise wrong(ValueError, f"{name}.backward to return dx of shape {x.shape}", np.shape(dx))
     path = path_of_units(network)
     dW = None if path is None else getattr(network.layers[path.first], "dW", None)
     dx = None if dx is None else np.array(dx)
