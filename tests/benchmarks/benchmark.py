@@ -5,11 +5,10 @@
     python tests/benchmarks/benchmark.py a d        these rows only
     python tests/benchmarks/benchmark.py h          the quickest: half a minute
 
-    f  peak memory of whole training processes
+    f  peak memory of a whole training process
     h  beside the same mathematics written out by hand in NumPy, on one thread
     a  the training job of the chapter, on one thread and on two
-    b  a step at hidden 50, 500, 2000 x batch 1, 10, 100, 1000, 10000
-    c  a step at 2, 5, 10, 20 layers of 100 units, batch 100
+    b  a step of six networks, from 784-50-10 with a batch of 1 to 20 layers
     d  the gradient check of 784-50-10 on 3 images
     g  the training beside two busy processes, with the threads that `train` chooses and with all
     p  the playground, drawn in memory: its pace, and from a stroke of the mouse to the new bars
@@ -60,11 +59,10 @@ def main():
 
     found = [peer for peer in peers.PEERS if installed(peer)]
     rows = {
-        "f": lambda: memory(found),
+        "f": memory,
         "h": lambda: beside_by_hand(args.rounds),
         "a": lambda: training_job(found, args.rounds),
-        "b": lambda: step_by_size(found, args.rounds),
-        "c": lambda: step_by_depth(found, args.rounds),
+        "b": lambda: single_steps(found, args.rounds),
         "d": lambda: gradient_check(args.rounds),
         "g": lambda: busy_machine(args.rounds),
         "p": lambda: live(args.rounds),
@@ -101,28 +99,23 @@ def run_own_kernel():
 # The rows
 
 
-def memory(found):
-    """The peak of each job in a process of its own.
+def memory():
+    """The peak of the script. A small process starts it, and tells the peak of its child.
 
     A process counts the memory of the one that started it as its own peak: it begins as a copy of
-    it. So each job is started by a small process, which then tells the peak of its child.
+    it.
     """
     print("\nf  peak memory of the whole training process")
-    script = ROOT / "ch05" / "train_neuralnet.py"
-    jobs = {OURS: [script, "--no-plot", "--iters", "700"]}
-    jobs |= {p.name: [HERE / "peers.py", p.__name__, "700"] for p in found if p.name != OURS}
     start = (
         "import resource, subprocess, sys\n"
         "subprocess.run(sys.argv[1:], check=True, capture_output=True)\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    for name, job in jobs.items():
-        command = [sys.executable, "-c", start, sys.executable, *map(str, job)]
-        peak = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-        megabytes = peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # bytes, or KiB
-        print(f"   {name:24}  {megabytes:6.0f} MB")
-        if name == OURS:
-            target(f"{name}, MB", megabytes, most=300)
+    script = [str(ROOT / "ch05" / "train_neuralnet.py"), "--no-plot", "--iters", "700"]
+    command = [sys.executable, "-c", start, sys.executable, *script]
+    peak = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    megabytes = peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # bytes, or KiB
+    target("MB", megabytes, most=300)
 
 
 def beside_by_hand(rounds):
@@ -165,28 +158,24 @@ def training_job(found, rounds):
         target(f"{TORCH} with {better} thread(s) / {OURS} with 1", figure, least=1.3)
 
 
-def step_by_size(found, rounds):
-    for hidden in (50, 500, 2000):
-        for batch in (1, 10, 100, 1000, 10000):
-            title = f"b  a step of 784-{hidden}-10, batch {batch}"
-            steps_table(title, found, (784, hidden, 10), batch, rounds)
-
-
-def step_by_depth(found, rounds):
-    for depth in (2, 5, 10, 20):
-        title = f"c  a step of {depth} layers of 100 units, batch 100"
-        steps_table(title, found, layers_of_100(depth), 100, rounds)
-
-
 def layers_of_100(depth):
     return (784, *[100] * (depth - 1), 10)
 
 
-def steps_table(title, found, sizes, batch, rounds):
-    largest = max(D * M for D, M in zip(sizes, sizes[1:]))
-    threads = 1 if batch * largest < LARGE else os.cpu_count()  # as `train` chooses
+def single_steps(found, rounds):
     found = [peer for peer in found if peer is not peers.Book]
-    table(f"{title}, {threads} thread(s)", steps(found, sizes, batch, rounds, threads))
+    for words, sizes, batch in (
+        ("784-50-10", (784, 50, 10), 1),
+        ("784-50-10", (784, 50, 10), 1000),
+        ("784-500-10", (784, 500, 10), 1),
+        ("784-500-10", (784, 500, 10), 1000),
+        ("5 layers of 100", layers_of_100(5), 100),
+        ("20 layers of 100", layers_of_100(20), 100),
+    ):
+        largest = max(D * M for D, M in zip(sizes, sizes[1:]))
+        threads = 1 if batch * largest < LARGE else os.cpu_count()  # as `train` chooses
+        title = f"b  a step of {words}, batch {batch}, {threads} thread(s)"
+        table(title, steps(found, sizes, batch, rounds, threads))
 
 
 def steps(found, sizes, batch, rounds, threads):
@@ -266,39 +255,28 @@ def live(rounds, seconds=2.0):
     from ch05.playground import Playground
 
     plt.switch_backend("agg")
-    rng, updates, pictures, moves, strokes = np.random.default_rng(0), [], [], [], []
+    rng, updates, strokes = np.random.default_rng(0), [], []
     for _ in range(rounds):
         playground = Playground(TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0), rng=0)
         canvas, place = playground.figure.canvas, playground.pad.ax.transData
-
-        def seconds_of(work, *args):
-            start = time.perf_counter()
-            work(*args)
-            return time.perf_counter() - start
-
-        def mouse(name, canvas=canvas, place=place):
-            event = MouseEvent(name, canvas, *place.transform(rng.uniform(4, 24, 2)), 1)
-            canvas.callbacks.process(name, event)
-
-        playground.clear()
         playground.train_or_pause()
-        start, ticks = time.perf_counter(), 0
+        start = time.perf_counter()
         while (took := time.perf_counter() - start) < seconds:
             playground.tick()
-            ticks += 1
         updates.append(playground.updates / took)
-        pictures.append(ticks / took)
         for _ in range(10):
-            down_and_on = "button_press_event", "motion_notify_event"
-            moves.append(max(seconds_of(mouse, event) for event in down_and_on))
-            rest_of_tick = seconds_of(playground.tick) * rng.random()
-            strokes.append(rest_of_tick + seconds_of(mouse, "button_release_event"))
+            for name in ("button_press_event", "motion_notify_event", "button_release_event"):
+                event = MouseEvent(name, canvas, *place.transform(rng.uniform(4, 24, 2)), 1)
+                before = time.perf_counter()
+                if name == "button_release_event":
+                    playground.tick()
+                    before += (time.perf_counter() - before) * rng.random()  # this far into it
+                canvas.callbacks.process(name, event)
+            strokes.append(time.perf_counter() - before)
         playground.pause()
         plt.close(playground.figure)
     print("\np  the playground, 784-50-10, batch 100")
     target("updates a second while it is drawn", float(np.median(updates)), least=500)
-    target("pictures a second", float(np.median(pictures)), least=5)
-    target("ms for a move of the pen", 1000 * float(np.median(moves)), most=20)
     target("ms from a stroke to the bars", 1000 * float(np.median(strokes)), most=100)
 
 
@@ -324,8 +302,6 @@ def agree(found, sizes, weights, x, t, batch, updates=5):
     """Refuse to time peers that don't compute the same: their losses after a few updates."""
     losses = {}
     for peer_class in found:
-        if peer_class is peers.Floor:
-            continue
         peer = peer_class(sizes, weights)
         data = peer.data(x[:batch], t[:batch])
         for _ in range(updates):

@@ -7,7 +7,6 @@ Every peer starts from the same weights and does the same work:
     accuracy(x, t)       share of samples that are read rightly
     data(x, t)           x and t in the form in which that peer wants to be given them
     draw(n, N)           N random places among n, drawn as that peer's users would
-    float32              False where it computes in float64
 
 Sizes are those of the layers, (784, 50, 10); the activation is Relu.
 """
@@ -22,9 +21,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ch05.multi_layer_net import MultiLayerNet  # noqa: E402
 from common.functions import cross_entropy_error  # noqa: E402
-from dataset.mnist import load_mnist  # noqa: E402
-
-CHUNK = 1000  # rows that are evaluated together, as Network.accuracy does it
 
 
 def start_weights(sizes, seed=0):
@@ -178,47 +174,6 @@ class Torch:
             return (self.model(x).argmax(dim=1) == t).float().mean().item()
 
 
-class Floor:
-    """The matrix products alone, into arrays that are there already: nothing can be faster."""
-
-    name = "products alone"
-    dtype = np.float32
-
-    def __init__(self, sizes, weights):
-        self.sizes = sizes
-        self.W = [W.astype(np.float32) for W, _ in weights]
-        self.dW = [np.empty_like(W) for W in self.W]
-        self.rng = np.random.default_rng(0)
-        self.outs = {}
-
-    data, draw = LayerByLayer.data, LayerByLayer.draw
-
-    def outs_for(self, N):
-        if N not in self.outs:
-            self.outs[N] = [np.ones((N, size), np.float32) for size in self.sizes]
-        return self.outs[N]
-
-    def forward(self, x):
-        xs = [x, *self.outs_for(len(x))[1:]]
-        for x, W, out in zip(xs, self.W, xs[1:]):
-            np.dot(x, W, out=out)
-        return xs
-
-    def loss(self, x, t):
-        self.forward(x)
-
-    def accuracy(self, x, t):
-        for start in range(0, len(x), CHUNK):
-            self.forward(x[start : start + CHUNK])
-
-    def update(self, x, t, rate):
-        xs = self.forward(x)
-        for i in reversed(range(len(self.W))):
-            np.dot(xs[i].T, xs[i + 1], out=self.dW[i])
-            if i:  # the first layer's dx is not needed
-                np.dot(xs[i + 1], self.W[i].T, out=xs[i])
-
-
 class BookAffine:
     def __init__(self, W, b):
         self.W, self.b = W, b
@@ -308,7 +263,7 @@ def book_gradient(f, x):
     return grad
 
 
-PEERS = [LayerByLayer, ByHand, Book, ScikitLearn, Torch, Floor]
+PEERS = [LayerByLayer, ByHand, Book, ScikitLearn, Torch]
 
 
 def step(peer, x_train, t_train, N, rate):
@@ -328,9 +283,3 @@ def training_job(peer, train_set, test_set, iters, batch_size=100):
             peer.accuracy(*train_set)
             test_acc = peer.accuracy(*test_set)
     return test_acc
-
-
-if __name__ == "__main__":  # one job in a process of its own, for its peak memory
-    (peer_class,) = (peer for peer in PEERS if peer.__name__ == sys.argv[1])
-    start = peer_class((784, 50, 10), start_weights((784, 50, 10)))
-    training_job(start, *(start.data(*part) for part in load_mnist()), iters=int(sys.argv[2]))
