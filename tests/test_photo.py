@@ -1,6 +1,5 @@
 """A digit of one's own: from a photo or a pad to x, or a refusal, never a silent guess."""
 
-import contextlib
 import io
 import subprocess
 import sys
@@ -8,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 from readers import error_of
 
@@ -269,7 +266,7 @@ def on_a_desk(photo, rng):
     return np.where(desk, 0.35 + 0.02 * np.sin(200 * y), photo)
 
 
-def ruled(photo):
+def ruled(photo, rng):
     return photo * np.where(np.arange(len(photo)) % 40 < 2, 0.85, 1)[:, np.newaxis]
 
 
@@ -290,52 +287,29 @@ SITUATIONS = {
     "framed": lambda photo, rng: np.pad(photo, 1),
     "compressed": lambda photo, rng: as_jpeg(noisy(photo, rng, 0.02)),
     "on a desk": on_a_desk,
-    "ruled": lambda photo, rng: ruled(photo),
-    "checked": lambda photo, rng: ruled(ruled(photo).T).T,
+    "ruled": ruled,
+    "checked": lambda photo, rng: ruled(ruled(photo, rng).T, rng).T,
     "dusty": dusty,
     "chalk": lambda photo, rng: noisy(half_in_shadow(1.1 - photo, rng), rng, 0.02),
 }
-
-
-SIZES = {"small": (28, (50, 60), 100), "far away": (56, (400, 400), 100)}
-SIZES["large"] = 1400, (2000, 2500), 20
+SIZES = {"small": (28, (50, 60)), "far away": (56, (400, 400)), "large": (1400, (2000, 2500))}
 SITUATIONS |= dict.fromkeys(SIZES, lambda photo, rng: photo)
-
-
-def known(trained, digits, number):
-    """The first test digits that the network reads right in MNIST itself."""
-    _, (x, t) = digits
-    right = np.flatnonzero(trained.predict(x[:200]).argmax(axis=1) == t[:200])[:number]
-    return x[right], t[right]
-
-
-def read(trained, picture):
-    """The digit, or None where it is refused."""
-    with contextlib.suppress(ValueError):
-        return trained.predict(from_photo(picture)).argmax()
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_digits_are_read_on_any_paper_in_any_light_and_size(trained, digits, situation):
-    size, paper, N = SIZES.get(situation, (180, (300, 360), 100))
-    x, t = known(trained, digits, N)
-    rng, change = np.random.default_rng(1), SITUATIONS[situation]
-    answers = [read(trained, change(on_paper(digit, rng, size, paper), rng)) for digit in x]
-    right = sum(answer == number for answer, number in zip(answers, t))
-    wrong = N - right - answers.count(None)
-    least = 0.95 if situation in SIZES else 0.9
-    assert right >= least * N and wrong <= 0.03 * N, (right, wrong)
-
-
-def test_a_network_reads_printed_digits(trained):
-    rows = []
-    for size, place in ((20, (0.3, 0.3)), (60, (0.5, 0.5)), (90, (0.55, 0.45))):
-        for digit in "0123456789":
-            canvas = FigureCanvasAgg(Figure(figsize=(2, 2)))
-            canvas.figure.text(*place, digit, fontsize=size, ha="center", va="center")
-            canvas.draw()
-            rows.append(from_photo(canvas.buffer_rgba()))
-    assert trained.accuracy(np.concatenate(rows), np.tile(np.arange(10), 3)) > 0.6  # chance: 0.1
+    size, paper = SIZES.get(situation, (180, (300, 360)))
+    _, (x, t) = digits
+    known = np.flatnonzero(trained.predict(x[:50]).argmax(axis=1) == t[:50])  # in MNIST itself
+    rng, refused = np.random.default_rng(1), 0
+    for k in known[: 15 if size < 1000 else 5]:
+        try:
+            read = from_photo(SITUATIONS[situation](on_paper(x[k], rng, size, paper), rng))
+        except ValueError:
+            refused += 1
+        else:
+            assert trained.predict(read).argmax() == t[k]
+    assert refused <= 1
 
 
 # One digit in pieces
@@ -408,16 +382,15 @@ def test_what_is_not_one_digit_on_paper_is_refused(picture, reason):
 @pytest.mark.parametrize("between", [0.05, 0.3])
 def test_two_digits_of_mnist_are_refused(digits, between):
     _, (x, _) = digits
-    read = 0
-    for a, b in x[:100].reshape(50, 2, 28, 28):
+    refused = 0
+    for a, b in x[:40].reshape(20, 2, 28, 28):
         a, b = (digit[:, digit.any(axis=0)] for digit in (a, b))
         pair = np.concatenate([a, np.zeros((28, round(28 * between))), b], axis=1)
         try:
-            from_photo(np.pad(1 - np.kron(pair, np.ones((5, 5))), 60, constant_values=1))
-            read += 1
+            from_photo(np.pad(1 - np.kron(pair, np.ones((3, 3))), 40, constant_values=1))
         except ValueError:
-            pass
-    assert read <= 3
+            refused += 1
+    assert refused >= 19
 
 
 EACH = "np.concatenate([{}(each) for each in pictures])"
