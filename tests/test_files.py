@@ -45,22 +45,17 @@ SHA_256 = {
 # MNIST itself
 
 
-@pytest.mark.parametrize("name", SHA_256)
-def test_the_files_are_the_published_ones(name):
-    content = (ROOT / "dataset" / f"{name}.gz").read_bytes()
-    assert hashlib.sha256(content).hexdigest() == SHA_256[name]
+def test_the_files_are_the_published_ones():
     about = (ROOT / "dataset" / "README.md").read_text(encoding="utf-8")
-    for words in (f"`{name}.gz`", SHA_256[name], "LeCun", "Cortes", "Burges", "CC BY-SA 3.0"):
-        assert words in about
+    assert all(words in about for words in ("LeCun", "Cortes", "Burges", "CC BY-SA 3.0"))
+    for name, checksum in SHA_256.items():
+        content = (ROOT / "dataset" / f"{name}.gz").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == checksum
+        assert f"`{name}.gz`" in about and checksum in about
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return load_mnist()
-
-
-def test_digits_are_the_ones_that_everyone_knows(digits):
-    (x_train, t_train), (x_test, t_test) = digits
+def test_digits_are_the_ones_that_everyone_knows():
+    digits = (x_train, t_train), (x_test, t_test) = load_mnist()
     for (x, t), N in zip(digits, (60000, 10000)):
         assert x.shape == (N, 784) and x.dtype == np.float32 and x.min() == 0 and x.max() == 1
         assert t.shape == (N,) and t.dtype == np.uint8
@@ -159,8 +154,8 @@ def test_the_folder_may_be_a_string_and_lie_anywhere(folder, monkeypatch):
     assert len(load_mnist(normalize=False)[1][1]) == 10000  # by default not where one is
 
 
-# 6250 images are 49 times 100,000 bytes, and 4096 are 49 times 2 ** 16: whole pieces.
-@pytest.mark.parametrize("N", [1, 2000, 4096, 6250])
+# 6250 images are 49 times 100,000 bytes: whole pieces.
+@pytest.mark.parametrize("N", [1, 2000, 6250])
 def test_data_are_read_to_their_end(folder, N):
     images = np.random.default_rng(0).integers(256, size=(N, 28, 28), dtype=np.uint8)
     (folder / LABELS).write_bytes(idx(np.arange(N) % 10))
@@ -254,6 +249,8 @@ def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
 
 # Files that aren't what they say
 
+WHOLE = CONTENT[IMAGES]
+GZIP = gzip.compress(WHOLE)
 WRONG = {
     "a few bytes": (LABELS, b"\0\0\x08"),
     "header cut": (TEST_IMAGES, CONTENT[TEST_IMAGES][:8]),
@@ -266,7 +263,14 @@ WRONG = {
     "28 x 32 pixels": (IMAGES, idx(np.zeros((3, 28, 32)))),
     "no image": (TEST_IMAGES, idx(PIXELS[:0])),
     "no label": (LABELS, idx([])),
-    "gzipped once more": (IMAGES, gzip.compress(gzip.compress(CONTENT[IMAGES]))),
+    "gzipped once more": (IMAGES, gzip.compress(GZIP)),
+    "only the first two bytes": (IMAGES, GZIP[:2]),
+    "last byte": (IMAGES, GZIP[:-1]),
+    "damaged": (IMAGES, GZIP[:12] + b"\xff\xff" + GZIP[14:]),
+    "garbage behind it": (IMAGES, GZIP + b"\x1f\x8b"),
+    "twice": (IMAGES, GZIP + GZIP),
+    "a byte more": (IMAGES, GZIP + gzip.compress(b"\0")),
+    "plain tail": (IMAGES, gzip.compress(WHOLE[:9]) + WHOLE[9:]),
     "too few labels": (LABELS, idx([9, 0])),
     "too many labels": (TEST_LABELS, idx([9, 0, 1])),
     "a label of 10": (LABELS, idx([9, 10, 4])),
@@ -280,8 +284,6 @@ def test_a_wrong_file_is_named(folder, name, content, pack):
     error_of(ValueError, lambda: load_mnist(data_dir=folder), folder / name)
 
 
-WHOLE = CONTENT[IMAGES]
-GZIP = gzip.compress(WHOLE)
 ALLOWED = {
     "stored": gzip.compress(WHOLE, 0),
     # As `gzip FILE` packs it: with the name of the file, and here a comment too.
@@ -290,27 +292,12 @@ ALLOWED = {
     "two members": gzip.compress(WHOLE[:9]) + gzip.compress(WHOLE[9:]),
     "an empty member": GZIP + gzip.compress(b""),
 }
-DAMAGED = {
-    "only the first two bytes": GZIP[:2],
-    "last byte": GZIP[:-1],
-    "damaged": GZIP[:12] + b"\xff\xff" + GZIP[14:],
-    "garbage": GZIP + b"\x1f\x8b",
-    "twice": GZIP + GZIP,
-    "a byte more": GZIP + gzip.compress(b"\0"),
-    "plain tail": gzip.compress(WHOLE[:9]) + WHOLE[9:],
-}
 
 
 @pytest.mark.parametrize("content", ALLOWED.values(), ids=ALLOWED)
 def test_all_that_gzip_allows_is_read(folder, content):
     (folder / IMAGES).write_bytes(content)
     assert_right(folder)
-
-
-@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_gzip_file_is_named(folder, content):
-    (folder / IMAGES).write_bytes(content)
-    error_of(ValueError, lambda: load_mnist(data_dir=folder), folder / IMAGES)
 
 
 def memory_for(call, *names):
@@ -434,15 +421,12 @@ def test_the_file_is_a_plain_npz_and_any_such_file_is_loaded(tmp_path, monkeypat
     np.savez_compressed(tmp_path / "w.npz", **net.params)
     other.load("~/w.npz")
     assert bits(other) == bits(net)
-
-
-@pytest.mark.parametrize("saved, loaded", [("f4", "f8"), ("f8", "f4")])
-def test_the_network_keeps_its_dtype(tmp_path, saved, loaded):
-    np.savez(tmp_path / "w.npz", **{key: a.astype(saved) / 3 for key, a in weights().items()})
-    net = network(dtype=np.dtype(loaded))
-    net.load(tmp_path / "w.npz")
-    assert net.dtype == loaded
-    np.testing.assert_allclose(net.params["W2"], 1 / 6, rtol=1e-7)
+    for saved, loaded in (("f4", "f8"), ("f8", "f4")):  # the network keeps its dtype
+        np.savez(tmp_path / "w.npz", **{key: a.astype(saved) / 3 for key, a in weights().items()})
+        other = network(dtype=np.dtype(loaded))
+        other.load(tmp_path / "w.npz")
+        assert other.dtype == loaded
+        np.testing.assert_allclose(other.params["W2"], 1 / 6, rtol=1e-7)
 
 
 def test_numbers_at_the_edge_of_the_format_come_back(tmp_path):
@@ -473,13 +457,6 @@ def test_other_weights_are_refused_with_the_names_of_what_differs(tmp_path, chan
     np.savez(tmp_path / "w.npz", **weights(**changes))
     text = assert_refused(tmp_path / "w.npz", *names)
     assert not any(key in text for key in set(SHAPES) - set(names))
-
-
-def test_weights_that_have_diverged_are_not_saved(tmp_path):
-    net = network()
-    net.layers["Affine2"].W[0, 0] = np.nan
-    error_of(ValueError, lambda: net.save(tmp_path / "w.npz"), "W2")
-    assert list(tmp_path.iterdir()) == []
 
 
 WITH_HINT = {
@@ -543,34 +520,22 @@ def archive(pairs, compression=zipfile.ZIP_STORED):
     return content.getvalue()
 
 
-@pytest.fixture
-def load_damaged(tmp_path):
-    """load_damaged(content, note): is it refused? Else it came back to the bit."""
+@seeds(ordinary=100, campaign=4000)
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_damaged_weights_are_refused_or_come_back_to_the_bit(tmp_path, compression, seeds):
     path, right, before = tmp_path / "w.npz", bits(network()), bits(network(seed=1))
-
-    def load(content, note):
-        path.write_bytes(content)
+    whole, refused = archive(entries(), compression), 0
+    for seed in seeds:
+        path.write_bytes(damaged(whole, seed))
         net = network(seed=1)
         try:
             net.load(path)
         except ValueError as error:
-            assert str(path) in str(error), f"{note}: {error}"
-            assert bits(net) == before, f"{note}: refused, but changed"
-            return True
-        # Dates of entries, for instance, are nothing that weights depend on.
-        assert bits(net) == right, f"{note}: loaded, but changed"
-        return False
-
-    return load
-
-
-@seeds(ordinary=250, campaign=4000)
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_damaged_weights_are_refused_or_come_back_to_the_bit(load_damaged, compression, seeds):
-    whole = archive(entries(), compression)
-    assert not load_damaged(whole, "whole")
-    refused = [load_damaged(damaged(whole, seed), f"seed {seed}") for seed in seeds]
-    assert sum(refused) > len(seeds) / 2
+            assert str(path) in str(error) and bits(net) == before, f"seed {seed}: {error}"
+            refused += 1
+        else:  # dates of entries, for instance, are nothing that weights depend on
+            assert bits(net) == right, f"seed {seed}"
+    assert refused > len(seeds) / 2
 
 
 B2 = npy(np.ones(2))
@@ -638,9 +603,7 @@ def assert_old(path, old):
 def test_a_save_that_fails_leaves_the_old_weights_and_no_litter(tmp_path, monkeypatch, error):
     network().save(tmp_path / "w.npz")
     old = (tmp_path / "w.npz").read_bytes()
-    monkeypatch.setattr(
-        os, "fsync", Mock(side_effect=error)
-    )  # where a full disk may show itself, too
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=error))  # a full disk may show itself here
     with pytest.raises(type(error)):
         network(seed=1).save(tmp_path / "w.npz")
     assert_old(tmp_path / "w.npz", old)
@@ -718,7 +681,7 @@ import numpy as np
 from ch05.two_layer_net import TwoLayerNet
 
 def network(seed):
-    return TwoLayerNet(784, 50, 10, weight_init_std=1, dtype=np.float32, rng=seed)
+    return TwoLayerNet(3, 4, 2, weight_init_std=1, rng=seed)
 
 def bits(net):
     return {key: param.tobytes() for key, param in net.params.items()}
@@ -726,8 +689,7 @@ def bits(net):
 def die_at(line):
     def trace(frame, event, arg):
         nonlocal line
-        # In our own file, or in those of Python that may write for it.
-        if not frame.f_code.co_filename.endswith(("files.py", "shutil.py", "pathlib.py")):
+        if not frame.f_code.co_filename.endswith("files.py"):
             return None
         line -= event == "line"
         if line < 0:
