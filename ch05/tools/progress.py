@@ -1,7 +1,6 @@
 """What runs beside a training: Ctrl-C, threads, and a bar that shows how far it is."""
 
 import contextlib
-import os
 import pickle
 import sys
 import threading
@@ -119,22 +118,14 @@ class Bar(tqdm):
 
 
 # tqdm's lock stays taken when Ctrl-C comes while a bar is drawn, and other threads would wait for
-# it for ever. So it is a lock of ours, which is opened after each training, and in a new process.
-
-
-def new_lock():
-    Bar.set_lock(threading.RLock())
+# it for ever. So it is a lock of ours, which is opened after each training.
+Bar.set_lock(threading.RLock())
 
 
 def release(lock):
     with contextlib.suppress(RuntimeError):  # this thread doesn't hold it
         while True:
             lock.release()
-
-
-new_lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=new_lock)
 
 
 def in_notebook():
