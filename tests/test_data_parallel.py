@@ -57,7 +57,7 @@ def options(data, words):
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks, batch_size", [(2, 15), (3, 20), (3, 2)])
+@pytest.mark.parametrize("ranks, batch_size", [(2, 15), (3, 2)])
 def test_any_number_of_processes_learns_the_same(ranks, batch_size, tmp_path, data):
     """Batches that the ranks don't divide, or that leave one of them without any."""
     rng = np.random.default_rng(0)
@@ -128,7 +128,6 @@ options.parse_training = parse"""
     "who, failure",
     [
         ("first", "raise OSError('the disk is full')"),
-        ("not first", "raise FloatingPointError('the network has diverged')"),
         ("not first", "raise ZeroDivisionError('there is a bug')"),
         pytest.param("not first", "os.kill(os.getpid(), signal.SIGKILL)", marks=pytest.mark.unix),
     ],
@@ -184,12 +183,9 @@ def show(self, x, t):
     sys.stderr.write(f"threads {{numbers}}\\n")
     return gradient(self, x, t)
 DataParallel.gradient = show"""
-    # A large network, for which all threads of a rank are used: 784 x 700 x 100 is 55 million.
-    large, variables = (
-        options(data, "--hidden 700 --iters 1"),
-        {"OPENBLAS_NUM_THREADS": set_by_user},
-    )
-    status, _, err = run_patched(2, code, *large, cwd=tmp_path, **variables)
+    # A large network, for which all threads of a rank are used: 784 x 300 x 100 is 24 million.
+    large, variables = "--hidden 300 --iters 1", {"OPENBLAS_NUM_THREADS": set_by_user}
+    status, _, err = run_patched(2, code, *options(data, large), cwd=tmp_path, **variables)
     assert status == 0, err
     assert err.count(f"threads {{{threads}}}") == 2
 

@@ -21,7 +21,6 @@ import pytest
 
 import common
 from common.check import check_layer
-from dataset.mnist import load_mnist
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -108,14 +107,14 @@ class Dropout:
 
 
 @pytest.fixture
-def a_readers_folder(tmp_path, monkeypatch):
+def a_readers_folder(tmp_path, monkeypatch, after_the_first_block):
     """With a layer that has the arguments of the book's, and with a photo, as it were.
 
     It is a test digit, 5 times as large, dark on white paper.
     """
     (tmp_path / "book_layers.py").write_text(BOOKS_DROPOUT)
-    _, (x_test, _) = load_mnist(flatten=False)
-    paper = 1 - np.kron(np.pad(x_test[0, 0], 6), np.ones((5, 5)))
+    digit = after_the_first_block["x_test"][0].reshape(28, 28)
+    paper = 1 - np.kron(np.pad(digit, 6), np.ones((5, 5)))
     plt.imsave(tmp_path / "digit.jpg", paper, cmap="gray", vmin=0, vmax=1)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -125,9 +124,9 @@ def a_readers_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("blocks", sessions().values(), ids=sessions())
 def test_all_python_runs(blocks, capsys, a_readers_folder, after_the_first_block):
-    names, there, whole = {"__name__": "__main__"}, {*a_readers_folder.iterdir()}, "\n".join(blocks)
-    if "load_mnist()" not in whole:
-        names = after_the_first_block | {"network": copy.deepcopy(after_the_first_block["network"])}
+    there, whole = {*a_readers_folder.iterdir()}, "\n".join(blocks)
+    names = after_the_first_block | {"network": copy.deepcopy(after_the_first_block["network"])}
+    names = {"__name__": "__main__"} if "load_mnist()" in whole else names
     paste([re.sub(r"iters_num=(600|1200)\b", "iters_num=400", block) for block in blocks], names)
     out = capsys.readouterr().out
     assert "DISAGREES" not in out
@@ -142,16 +141,9 @@ def test_all_python_runs(blocks, capsys, a_readers_folder, after_the_first_block
     if "history" in names:
         assert names["history"].end_accuracies[1] > 0.8
         assert names["history"].interrupted == ("enough" in names)  # long before update 3000
-    what_is_shown_is_right(names)
-    patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
-    for file in {*a_readers_folder.iterdir()} - there - {a_readers_folder / "__pycache__"}:
-        # What a page writes doesn't show in git.
-        assert any(fnmatch(f"/{file.name}", pattern) for pattern in patterns), file
-
-
-def what_is_shown_is_right(names):
-    """By numbers on paper, for the classes that are defined."""
-    for name in {"Dropout", "MyDropout"} & names.keys():
+    if "report" in names:
+        assert names["report"].unseen == [] and names["report"].ok
+    for name in {"Dropout", "MyDropout"} & names.keys():  # by numbers on paper
         layer = names[name](0.25)
         assert {*layer.forward(np.full((1, 99), 4.0)).flat} == {0, 4}  # a quarter is 0
         layer.train_flg = False
@@ -164,8 +156,10 @@ def what_is_shown_is_right(names):
         assert loss.backward().tolist() == [[-2], [0]]  # 2 * (-2) / 2
         with pytest.raises(ValueError):
             loss.forward(np.ones((2, 1)), np.ones(2))
-    if "report" in names:
-        assert names["report"].unseen == [] and names["report"].ok
+    patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    for file in {*a_readers_folder.iterdir()} - there - {a_readers_folder / "__pycache__"}:
+        # What a page writes doesn't show in git.
+        assert any(fnmatch(f"/{file.name}", pattern) for pattern in patterns), file
 
 
 @pytest.mark.parametrize("page", GUIDES)
