@@ -17,7 +17,6 @@ import sys
 import tracemalloc
 import warnings
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -218,13 +217,9 @@ def test_junk_is_named_unless_a_good_file_lies_beside_it(folder, junk, word, whi
 
 
 @pytest.mark.parametrize("name", CONTENT)
-def test_a_missing_file_or_a_link_to_nothing_or_to_itself_is_named(folder, name):
+def test_a_missing_file_is_named_and_what_lies_there_instead(folder, name):
     (folder / name).rename(folder / "b.txt")
     error_of(FileNotFoundError, lambda: load_mnist(data_dir=folder), folder, name, "b.txt")
-    for target in ("nothing", name) if hasattr(os, "fork") else ():  # on Unix
-        (folder / name).symlink_to(target)
-        error_of(FileNotFoundError, lambda: load_mnist(data_dir=folder), folder, name)
-        (folder / name).unlink()
 
 
 def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
@@ -238,8 +233,7 @@ def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
 
 # Files that aren't what they say
 
-WHOLE = CONTENT[IMAGES]
-GZIP = gzip.compress(WHOLE)
+GZIP = gzip.compress(CONTENT[IMAGES])
 WRONG = {
     "a few bytes": (LABELS, b"\0\0\x08"),
     "header cut": (TEST_IMAGES, CONTENT[TEST_IMAGES][:8]),
@@ -253,13 +247,7 @@ WRONG = {
     "no image": (TEST_IMAGES, idx(PIXELS[:0])),
     "no label": (LABELS, idx([])),
     "gzipped once more": (IMAGES, gzip.compress(GZIP)),
-    "only the first two bytes": (IMAGES, GZIP[:2]),
-    "last byte": (IMAGES, GZIP[:-1]),
-    "damaged": (IMAGES, GZIP[:12] + b"\xff\xff" + GZIP[14:]),
-    "garbage behind it": (IMAGES, GZIP + b"\x1f\x8b"),
-    "twice": (IMAGES, GZIP + GZIP),
-    "a byte more": (IMAGES, GZIP + gzip.compress(b"\0")),
-    "plain tail": (IMAGES, gzip.compress(WHOLE[:9]) + WHOLE[9:]),
+    "another behind it": (IMAGES, GZIP + gzip.compress(b"\0")),
     "too few labels": (LABELS, idx([9, 0])),
     "too many labels": (TEST_LABELS, idx([9, 0, 1])),
     "a label of 10": (LABELS, idx([9, 10, 4])),
@@ -271,22 +259,6 @@ WRONG = {
 def test_a_wrong_file_is_named(folder, name, content, pack):
     (folder / name).write_bytes(pack(content))
     refuses(folder, folder / name)
-
-
-ALLOWED = {
-    "stored": gzip.compress(WHOLE, 0),
-    # As `gzip FILE` packs it: with the name of the file, and here a comment too.
-    "named": GZIP[:3] + b"\x18" + GZIP[4:10] + b"name\0comment\0" + GZIP[10:],
-    "padded, as on a tape": GZIP + bytes(512),
-    "two members": gzip.compress(WHOLE[:9]) + gzip.compress(WHOLE[9:]),
-    "an empty member": GZIP + gzip.compress(b""),
-}
-
-
-@pytest.mark.parametrize("content", ALLOWED.values(), ids=ALLOWED)
-def test_all_that_gzip_allows_is_read(folder, content):
-    (folder / IMAGES).write_bytes(content)
-    assert_right(folder)
 
 
 def memory_for(call, *args):
@@ -602,17 +574,6 @@ def test_ctrl_c_within_numpys_own_writing_is_ctrl_c(tmp_path, monkeypatch):
     assert_old(tmp_path / "w.npz", old)
 
 
-def test_threads_can_save_to_one_file_at_once(tmp_path):
-    nets = [network(seed=seed) for seed in range(4)]
-    with ThreadPoolExecutor(4) as threads:
-        savings = [threads.submit(nets[k % 4].save, tmp_path / "w.npz") for k in range(80)]
-    assert [saving.exception() for saving in savings] == [None] * 80
-    net = network()
-    net.load(tmp_path / "w.npz")
-    assert bits(net) in [bits(each) for each in nets]
-    assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
-
-
 @pytest.mark.unix
 def test_a_save_replaces_what_may_be_replaced_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -658,19 +619,12 @@ def test_a_link_stays_a_link_to_the_new_weights(tmp_path, there):
 # until one lives to its end.
 DIE_AT_EVERY_LINE = """
 import os, signal, sys
-import numpy as np
-from ch05.two_layer_net import TwoLayerNet
-
-def network(seed):
-    return TwoLayerNet(3, 4, 2, weight_init_std=1, rng=seed)
-
-def bits(net):
-    return {key: param.tobytes() for key, param in net.params.items()}
+from test_files import bits, network
 
 def die_at(line):
     def trace(frame, event, arg):
         nonlocal line
-        if not frame.f_code.co_filename.endswith("files.py"):
+        if not frame.f_code.co_filename.endswith("common/files.py"):
             return None
         line -= event == "line"
         if line < 0:
@@ -678,7 +632,7 @@ def die_at(line):
         return trace
     sys.settrace(trace)
 
-old, new, other = (network(seed) for seed in (0, 1, 2))
+old, new, other = map(network, (0, 1, 2))
 for line in range(1000):
     old.save("w.npz")
     child = os.fork()
@@ -697,7 +651,8 @@ for line in range(1000):
 @pytest.mark.unix
 def test_kill_9_before_any_line_of_saving_leaves_old_or_new(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", DIE_AT_EVERY_LINE]
-    env = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}  # as fork asks for
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    env = os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}  # as fork asks for
     how = {"cwd": tmp_path, "env": env, "capture_output": True, "text": True, "timeout": 120}
     process = subprocess.run(command, **how)
     assert (process.returncode, process.stderr) == (0, "")
