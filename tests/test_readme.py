@@ -49,9 +49,9 @@ def sessions():
 
     What stands in several languages, where only words differ, is taken once.
     """
-    parts = {f"{page}, block {k + 1}": [block]
-             for page in GUIDES for k, block in enumerate(blocks(page, "python"))}  # fmt: skip
-    parts |= {page: blocks(page, "python") for page in PAGES if page not in ["README.md", *GUIDES]}
+    parts = {page: blocks(page, "python") for page in PAGES if page not in ["README.md", *GUIDES]}
+    for page in GUIDES:
+        parts |= {f"{page}, block {k}": [b] for k, b in enumerate(blocks(page, "python"), start=1)}
     found, known = {}, {bare(WRONG_LAYER), bare(FIRST), ""}
     for name, part in parts.items():
         if bare("".join(part)) not in known:
@@ -162,13 +162,13 @@ def test_all_python_runs(blocks, capsys, a_readers_folder, after_the_first_block
         assert any(fnmatch(f"/{file.name}", pattern) for pattern in patterns), file
 
 
-@pytest.mark.parametrize("page", GUIDES)
-def test_a_dropout_can_be_checked_as_the_page_says(page):
-    [block] = [block for block in blocks(page, "python") if "class Dropout" in block]
+def test_a_dropout_can_be_checked_as_the_pages_say():
     drawn, again = "np.random.rand(*x.shape)", "np.random.default_rng(0).random(x.shape)"
-    assert drawn in block and f"`{again}`" in text_of(page)
-    names = paste([block.replace(drawn, again)], {"np": np})
-    assert check_layer(names["Dropout"](), np.ones((3, 4)))
+    for page in GUIDES:
+        [block] = [block for block in blocks(page, "python") if "class Dropout" in block]
+        assert drawn in block and f"`{again}`" in text_of(page)
+        names = paste([block.replace(drawn, again)], {"np": np})
+        assert check_layer(names["Dropout"](), np.ones((3, 4)))
 
 
 def test_the_first_block_prints_what_the_page_shows(capsys):
@@ -190,31 +190,15 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize("system", ["", "Windows: "])
-def test_each_command_stands_in_a_block_of_its_own_and_fits_a_terminal(system, name):
-    lines = below_its_comment(system + name).splitlines()
-    for line, word in zip(lines, COMMANDS[name], strict=True):
+@pytest.mark.parametrize("system, language", [("", "sh"), ("Windows: ", "powershell")])
+def test_commands_stand_in_a_block_of_their_own_on_each_page(system, language, name):
+    """Under a comment by which .ci/run finds them; and they fit a terminal."""
+    _, below = text_of("README.md").split(f"<!-- {system}{name} -->\n")
+    block = re.match(r"```\w+\n(.*?)```", below, re.DOTALL)[1]
+    for line, word in zip(block.splitlines(), COMMANDS[name], strict=True):
         assert word in line and len(line) <= 80
-
-
-def below_its_comment(name):
-    _, below = text_of("README.md").split(f"<!-- {name} -->\n")
-    return re.match(r"```\w+\n(.*?)```", below, re.DOTALL)[1]
-
-
-@pytest.mark.unix
-@pytest.mark.parametrize("name", ["the main job", "Windows: the tests"])
-def test_the_gate_finds_these_commands(name):
-    command = ["bash", str(ROOT / ".ci" / "readme"), name]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout in blocks("README.md", r"(?:sh|powershell)")
-
-
-@pytest.mark.parametrize("page", [page for page in GUIDES if page != "ch05/README.md"])
-def test_other_languages_have_the_same_commands(page):
-    for system, language in [("", "sh"), ("Windows: ", "powershell")]:
-        for name in COMMANDS:
-            assert below_its_comment(system + name) in blocks(page, language)
+    for page in GUIDES[1:]:  # the English guide leaves them to the README
+        assert block in blocks(page, language)
 
 
 def commands(page):
@@ -239,13 +223,12 @@ def test_every_command_of_a_page_names_files_and_options_that_exist(page):
         for extra in re.findall(r"\.\[([\w,]+)\]", " ".join(words)):
             assert all(re.search(rf"^{each} = \[", project, re.M) for each in extra.split(","))
         scripts = [word for word in words if word.startswith(("ch05/", "tests/", "dataset/"))]
-        for script in scripts:
-            assert (ROOT / script).exists(), script
-        if scripts and scripts[0].startswith("ch05/") and scripts[0].endswith(".py"):
+        assert all((ROOT / script).exists() for script in scripts), scripts
+        if scripts and re.fullmatch(r"ch05/.*\.py", scripts[0]):
+            # Several processes take the same options, and need the extra [mpi] to say so.
+            script = scripts[0].replace("parallel/train_parallel", "train_neuralnet")
             for option in words[words.index(scripts[0]) :]:
                 if option.startswith("--") and option != "--help":
-                    # Several processes take the same options, and need the extra [mpi] to say so.
-                    script = scripts[0].replace("parallel/train_parallel", "train_neuralnet")
                     assert option in help_of(script), (script, option)
 
 
