@@ -11,7 +11,6 @@
     b  a step of six networks, from 784-50-10 with a batch of 1 to 20 layers
     d  the gradient check of 784-50-10 on 3 images
     g  the training beside two busy processes, with the threads that `train` chooses and with all
-    p  the playground, drawn in memory: updates and pictures a second
 
 A step is once round the loop of the training: a batch is drawn, then an update, then the loss. A
 machine is never quiet for long. So times are only compared within a round: in a round each peer
@@ -65,7 +64,6 @@ def main():
         "b": lambda: single_steps(found, args.rounds),
         "d": lambda: gradient_check(args.rounds),
         "g": lambda: busy_machine(args.rounds),
-        "p": lambda: live(args.rounds),
     }
     if not rows.keys() >= {*args.rows}:
         parser.error(f"expected rows among {', '.join(rows)}, got {' '.join(args.rows)}")
@@ -240,30 +238,6 @@ def busy_machine(rounds):
     table("g  599 updates, beside two busy processes", beside)
     pace = np.median(quiet["threads as chosen"]) / np.median(beside["threads as chosen"])
     target("pace beside them, of the pace without", float(pace), least=0.5)
-
-
-def live(rounds, seconds=2.0):
-    """The playground trains. A stroke of the mouse waits for a picture at most."""
-    import matplotlib.pyplot as plt
-
-    from ch05.playground import Playground
-
-    plt.switch_backend("agg")
-    updates, pictures = [], []
-    for _ in range(rounds):
-        playground = Playground(TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0), rng=0)
-        playground.train_or_pause()
-        start, ticks = time.perf_counter(), 0
-        while (took := time.perf_counter() - start) < seconds:
-            playground.tick()
-            ticks += 1
-        updates.append(playground.updates / took)
-        pictures.append(ticks / took)
-        playground.pause()
-        plt.close(playground.figure)
-    print("\np  the playground, 784-50-10, batch 100")
-    target("updates a second while it is drawn", float(np.median(updates)), least=500)
-    target("pictures a second", float(np.median(pictures)), least=5)
 
 
 # Measuring
