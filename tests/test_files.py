@@ -358,12 +358,12 @@ def assert_refused(path, *names, **options):
 @pytest.mark.parametrize("size", [(3, [4], 2), (300, [60], 10), (3, [4, 5, 6], 2)])
 def test_weights_come_back_to_the_bit(tmp_path, dtype, size):
     saved, other = (MultiLayerNet(*size, dtype=dtype, rng=seed) for seed in (0, 1))
-    params, before = other.params, other.params["W1"].copy()
-    mine = params["W1"]
+    mine = other.params["W1"]
+    before = mine.copy()
     saved.save(tmp_path / "w.npz")
     other.load(str(tmp_path / "w.npz"))
     assert bits(other) == bits(saved) and other.dtype == dtype
-    assert params["W1"] is other.params["W1"] is other.layers["Affine1"].W  # the layer's own array
+    assert other.params["W1"] is other.layers["Affine1"].W  # the layer's own array
     assert (mine == before).all()  # one read before keeps its numbers
     assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
@@ -378,21 +378,20 @@ def test_the_file_is_a_plain_npz_and_any_such_file_is_loaded(tmp_path, monkeypat
     np.savez_compressed(tmp_path / "w.npz", **net.params)
     other.load("~/w.npz")
     assert bits(other) == bits(net)
-    for saved, loaded in (("f4", "f8"), ("f8", "f4")):  # the network keeps its dtype
-        np.savez(tmp_path / "w.npz", **{key: a.astype(saved) / 3 for key, a in weights().items()})
-        other = network(dtype=np.dtype(loaded))
-        other.load(tmp_path / "w.npz")
-        assert other.dtype == loaded
-        np.testing.assert_allclose(other.params["W2"], 1 / 6, rtol=1e-7)
-
-
-def test_numbers_at_the_edge_of_the_format_come_back(tmp_path):
     edges = np.array([np.finfo("f8").max, -np.finfo("f8").max, 5e-324, -0.0])
     np.savez(tmp_path / "w.npz", **weights(b1=edges))
-    net = network()
-    net.load(tmp_path / "w.npz")
-    assert net.params["b1"].tobytes() == edges.tobytes()
+    other.load("~/w.npz")
+    assert other.params["b1"].tobytes() == edges.tobytes()
     assert_refused(tmp_path / "w.npz", "b1", dtype=np.float32)  # which has no room for the first
+
+
+@pytest.mark.parametrize("saved, loaded", [("f4", "f8"), ("f8", "f4")])
+def test_the_network_keeps_its_dtype(tmp_path, saved, loaded):
+    np.savez(tmp_path / "w.npz", **{key: a.astype(saved) / 3 for key, a in weights().items()})
+    net = network(dtype=np.dtype(loaded))
+    net.load(tmp_path / "w.npz")
+    assert net.dtype == loaded
+    np.testing.assert_allclose(net.params["W2"], 1 / 6, rtol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -401,8 +400,6 @@ def test_numbers_at_the_edge_of_the_format_come_back(tmp_path):
         ({"W2": None}, ["W2"]),
         ({"W3": np.zeros(2)}, ["W3"]),
         ({"W1": np.zeros((4, 3))}, ["W1"]),
-        ({"b2": np.array(1.0)}, ["b2"]),
-        ({"b1": np.zeros(4, int)}, ["b1"]),
         ({"b1": np.zeros(4, np.float16)}, ["b1"]),
         ({"b2": np.array([0.0, np.nan])}, ["b2"]),
         ({"W2": np.full((4, 2), -np.inf)}, ["W2"]),
@@ -416,41 +413,11 @@ def test_other_weights_are_refused_with_the_names_of_what_differs(tmp_path, chan
     assert not any(key in text for key in set(SHAPES) - set(names))
 
 
-WITH_HINT = {
-    "a folder": None,
-    "an empty file": b"",
-    "git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 160\n",
-    "(HTML)": b"\n<!DOCTYPE html><html>404 Not Found</html>",
-    "a .npy file": b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'}",
-    "a pickle": pickle.dumps({"W1": 1}),
-    "not a zip file": b"hello",
-    "a gzipped file": gzip.compress(b"PK"),
-    "copy or download it again": ZIP,
-}
-
-
-@pytest.mark.parametrize("words, content", WITH_HINT.items(), ids=WITH_HINT)
-def test_what_is_no_file_of_weights_is_named(tmp_path, words, content):
-    path = tmp_path / "w.npz"
-    error_of(FileNotFoundError, lambda: network().load(path), path)
-    if content is None:
-        path.mkdir()
-    else:
-        path.write_bytes(content)
-    assert words in assert_refused(path)
-
-
 def test_what_is_no_name_or_no_text_for_a_terminal_is_answered(tmp_path):
     for thing in (io.BytesIO(), {"W1": 1}, None):
         error_of(TypeError, lambda thing=thing: network().load(thing), type(thing).__name__)
     np.savez(tmp_path / "w.npz", **weights(), **{"\x1b[2J\n": np.zeros(1)})
     assert "[2J" in (text := assert_refused(tmp_path / "w.npz")) and text.isprintable()
-
-
-@pytest.mark.unix
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    assert "a device" in assert_refused(tmp_path / "pipe")
 
 
 # Damaged weights
@@ -498,29 +465,51 @@ def test_damaged_weights_are_refused_or_come_back_to_the_bit(tmp_path, compressi
 B2 = npy(np.ones(2))
 HUGE = np.lib.format.magic(1, 0) + struct.pack("<H", 118)
 HUGE += b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 2), }".ljust(117) + b"\n"
+NAMED = {
+    "a folder": None,
+    "an empty file": b"",
+    "git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 160\n",
+    "(HTML)": HTML,
+    "a .npy file": B2,
+    "a pickle": pickle.dumps({"W1": 1}),
+    "not a zip file": b"hello",
+    "a gzipped file": gzip.compress(b"PK"),
+    "copy or download it again": ZIP,
+    "w.npz in it; unpack it": archive([("w.npz", archive(entries()))]),
+    "PyTorch's": archive([("archive/data.pkl", b"\x80\x02}q"), ("archive/data/0", bytes(96))]),
+}
 OTHERS = {
     "gigabytes by the head": archive(entries(W1=HUGE)),
     "more than the head says": archive(entries(b2=B2 + bytes(50_000_000)), zipfile.ZIP_DEFLATED),
     "gigabytes of another": archive([*entries(), ("W3.npy", HUGE)]),
     "packed in another way": archive(entries(), zipfile.ZIP_BZIP2),
-    "one archive in another": archive([("w.npz", archive(entries()))]),
-    "PyTorch's": archive([("archive/data.pkl", b"\x80\x02}q"), ("archive/data/0", bytes(96))]),
     "a text beside the arrays": archive([*entries(), ("b3.txt", b"hello")]),
     "all arrays in a folder": archive([(f"a/{name}", data) for name, data in entries()]),
     "half of an array": archive(entries(b2=B2[:-8])),
     "a version of npy that is none": archive(entries(b2=B2[:6] + b"\x09" + B2[7:])),
     "a head that is code": archive(entries(b2=B2.replace(b"'<f8'", b"f(1) "))),
     "a head of a dtype that is none": archive(entries(b2=B2.replace(b"<f8", b"<q8"))),
-    "a head of objects": archive(entries(b2=B2.replace(b"<f8", b"|O "))),
     "nothing in place of an array": archive(entries(b2=b"")),
     "two arrays of one name": archive([*entries(), ("W1.npy", npy(np.ones((3, 4))))]),
 }
 
 
-@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
-def test_a_sound_archive_of_other_things_is_refused(tmp_path, content):
-    (tmp_path / "w.npz").write_bytes(content)
-    assert memory_for(assert_refused, tmp_path / "w.npz") < 1_500_000
+@pytest.mark.parametrize("name", [*NAMED, *OTHERS])
+def test_what_is_no_file_of_weights_is_refused_and_may_be_named(tmp_path, name):
+    path, content = tmp_path / "w.npz", (NAMED | OTHERS)[name]
+    error_of(FileNotFoundError, lambda: network().load(path), path)
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    assert name in OTHERS or name in assert_refused(path)
+    assert memory_for(assert_refused, path) < 1_500_000
+
+
+@pytest.mark.unix
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "a device" in assert_refused(tmp_path / "pipe")
 
 
 class Spoilt:
