@@ -193,12 +193,6 @@ def test_mpi4py_is_asked_for_only_here_and_a_missing_one_is_named(monkeypatch, c
     assert "--batch-size" in capsys.readouterr().out
 
 
-@needs_mpi
-def test_help_is_shown_once(tmp_path):
-    status, out, err = run(2, TRAIN, "--help", cwd=tmp_path)
-    assert (status, err) == (0, "") and out.count("usage:") == 1
-
-
 OF_ONES_OWN = """
 import sys
 import numpy as np
