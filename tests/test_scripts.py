@@ -25,7 +25,7 @@ import pytest
 from readers import WINDOW, Mine
 
 from ch05 import gradient_check, train_neuralnet
-from ch05.tools import options, progress
+from ch05.tools import options
 from ch05.train_neuralnet import History, train
 from ch05.two_layer_net import TwoLayerNet
 from common.check import check_gradient
@@ -554,19 +554,6 @@ def test_on_epoch_may_end_a_training(end):
     network.loss = lambda x, t: next(iter(()))
     with pytest.raises(StopIteration):  # one from elsewhere is an error
         train(network, small(), small())
-
-
-def test_after_ctrl_c_in_the_bar_another_thread_can_train(monkeypatch):
-    """tqdm leaves its lock taken, and whoever isn't this thread would wait for ever."""
-    write = Mock(side_effect=[None, None, KeyboardInterrupt] + [None] * 99)
-    monkeypatch.setattr(progress, "width", lambda stream: 80)
-    monkeypatch.setattr(sys, "stderr", types.SimpleNamespace(write=write, flush=lambda: None))
-    how = {"args": (TwoLayerNet(4, 5, 3), small(), small()), "kwargs": {"iters_num": 50}}
-    assert train(*how["args"], **how["kwargs"]).interrupted
-    other = threading.Thread(target=train, daemon=True, **how)
-    other.start()
-    other.join(30)
-    assert not other.is_alive()
 
 
 # A session that goes on afterwards

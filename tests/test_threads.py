@@ -73,6 +73,8 @@ def test_a_number_that_the_user_has_set_stays(cores, name):
 def test_a_number_that_a_program_has_set_is_never_raised(cores):
     nested = BOTH.replace("\n", "\n    ")
     assert shown(f"with threadpool_limits(1):{nested}\ncount()") == [1] * 5 + [cores]
+    of_ranks = "from common.threads import limit; limit(2); count()"  # which share their cores
+    assert shown(f"with threadpool_limits(1): {of_ranks}") == [1]
 
 
 def test_training_and_checks_of_small_networks_run_on_one_thread(cores):
