@@ -12,7 +12,6 @@ import pickle
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import tracemalloc
 import warnings
@@ -606,13 +605,10 @@ def test_a_link_stays_a_link_to_the_new_weights(tmp_path, there):
 
 # kill -9
 
-# A child dies before the first line of saving runs, another one before the second, and so on,
-# until one lives to its end.
-DIE_AT_EVERY_LINE = """
-import os, signal, sys
-from test_files import bits, network
 
 def die_at(line):
+    """Kill this process before that line of saving runs."""
+
     def trace(frame, event, arg):
         nonlocal line
         if not frame.f_code.co_filename.endswith("common/files.py"):
@@ -621,35 +617,30 @@ def die_at(line):
         if line < 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return trace
-    sys.settrace(trace)
 
-old, new, other = map(network, (0, 1, 2))
-for line in range(1000):
-    old.save("w.npz")
-    child = os.fork()
-    if child == 0:
-        die_at(line)
-        new.save("w.npz")
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    other.load("w.npz")
-    print("old" if bits(other) == bits(old) else "new" if bits(other) == bits(new) else "neither")
-    if status == 0:
-        break
-"""
+    sys.settrace(trace)
 
 
 @pytest.mark.unix
+@pytest.mark.filterwarnings("ignore:.*multi-threaded")
 def test_kill_9_before_any_line_of_saving_leaves_old_or_new(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-c", DIE_AT_EVERY_LINE]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    env = os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}  # as fork asks for
-    how = {"cwd": tmp_path, "env": env, "capture_output": True, "text": True, "timeout": 120}
-    process = subprocess.run(command, **how)
-    assert (process.returncode, process.stderr) == (0, "")
-    found = process.stdout.split()
+    """A child dies before the first line, another one before the second, until one lives on."""
+    old, new, other, path = network(0), network(1), network(2), tmp_path / "w.npz"
+    names, found, status = {str(bits(old)): "old", str(bits(new)): "new"}, [], None
+    while status != 0:
+        old.save(path)
+        child = os.fork()
+        if child == 0:
+            try:
+                die_at(len(found))
+                new.save(path)
+            finally:
+                os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        other.load(path)
+        found.append(names[str(bits(other))])
     before, after = found.count("old"), found.count("new")
     assert found == ["old"] * before + ["new"] * after
     assert before > 10 and after >= 1
     # What was left behind was in nobody's way, and nobody takes it for weights.
-    assert {path.suffix for path in tmp_path.iterdir() if path.name != "w.npz"} == {".tmp"}
+    assert {each.suffix for each in tmp_path.iterdir() if each != path} == {".tmp"}
