@@ -1,7 +1,7 @@
 """How fast and how lean, beside others: one run that measures this library and its peers in turn.
 
     python -m pip install -e ".[bench]"
-    python tests/benchmarks/benchmark.py            all rows, some thirty minutes
+    python tests/benchmarks/benchmark.py            all rows, some fifteen minutes
     python tests/benchmarks/benchmark.py a d        these rows only
     python tests/benchmarks/benchmark.py h          the quickest: half a minute
 
