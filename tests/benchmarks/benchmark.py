@@ -8,7 +8,7 @@
     f  peak memory of a whole training process
     h  beside the same mathematics written out by hand in NumPy, on one thread
     a  the training job of the chapter, on one thread and on two
-    b  a step of six networks, from 784-50-10 with a batch of 1 to 20 layers
+    b  a step at six sizes, from 784-50-10 with a batch of 1 to 20 layers
     d  the gradient check of 784-50-10 on 3 images
     g  the training beside two busy processes, with the threads that `train` chooses and with all
 
