@@ -112,7 +112,7 @@ def parse(argv, prog):
     print("a hint", file=sys.stderr)
     return right(argv, prog)
 options.parse_training = parse"""
-    status, out, err = run_patched(2, code, *options(data, "--iters 3"), cwd=tmp_path)
+    status, out, err = run_patched(3, code, *options(data, "--iters 3"), cwd=tmp_path)
     assert err.count(says) == 1, err
     assert (status, out.count("\n")) == ((0, 3) if refuses == "False" else (2, 0))
 
