@@ -57,7 +57,7 @@ def options(data, words):
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks, batch_size", [(2, 15), (3, 20), (3, 2)])
+@pytest.mark.parametrize("ranks, batch_size", [(2, 15), (3, 2)])
 def test_any_number_of_processes_learns_the_same(ranks, batch_size, tmp_path, data):
     """Batches that the ranks don't divide, or that leave one of them without any."""
     rng = np.random.default_rng(0)
@@ -75,14 +75,6 @@ def test_any_number_of_processes_learns_the_same(ranks, batch_size, tmp_path, da
     lines = zip(history.train_acc_list, history.test_acc_list)
     assert out.splitlines() == [f"{train_acc:.4f} {test_acc:.4f}" for train_acc, test_acc in lines]
     assert err.count("41 updates") == 1
-
-
-@needs_mpi
-def test_a_refusal_is_said_once_and_help_is_help(tmp_path):
-    status, out, err = run(3, TRAIN, "--batch-size", "0", cwd=tmp_path)
-    assert (status, out) == (2, "") and err.count("--batch-size") == 1
-    status, out, err = run(2, TRAIN, "--help", cwd=tmp_path)
-    assert (status, err) == (0, "") and out.count("usage:") == 1
 
 
 PATCHED = """
@@ -108,9 +100,11 @@ def run_patched(ranks, code, *options, **how):
 
 @needs_mpi
 @pytest.mark.parametrize(
-    "refuses, says", [("first", "no room"), ("not first", "no room"), ("False", "a hint")]
+    "refuses, says", [("True", "no room"), ("not first", "no room"), ("False", "a hint")]
 )
-def test_one_rank_may_refuse_for_all_and_a_hint_is_no_refusal(refuses, says, tmp_path, data):
+def test_all_ranks_or_one_may_refuse_in_one_voice_and_a_hint_is_no_refusal(
+    refuses, says, tmp_path, data
+):
     code = f"""
 def parse(argv, prog):
     if {refuses}:
@@ -118,7 +112,7 @@ def parse(argv, prog):
     print("a hint", file=sys.stderr)
     return right(argv, prog)
 options.parse_training = parse"""
-    status, out, err = run_patched(2, code, *options(data, "--iters 3"), cwd=tmp_path)
+    status, out, err = run_patched(3, code, *options(data, "--iters 3"), cwd=tmp_path)
     assert err.count(says) == 1, err
     assert (status, out.count("\n")) == ((0, 3) if refuses == "False" else (2, 0))
 
@@ -128,7 +122,6 @@ options.parse_training = parse"""
     "who, failure",
     [
         ("first", "raise OSError('the disk is full')"),
-        ("not first", "raise FloatingPointError('the network has diverged')"),
         ("not first", "raise ZeroDivisionError('there is a bug')"),
         pytest.param("not first", "os.kill(os.getpid(), signal.SIGKILL)", marks=pytest.mark.unix),
     ],
@@ -184,12 +177,9 @@ def show(self, x, t):
     sys.stderr.write(f"threads {{numbers}}\\n")
     return gradient(self, x, t)
 DataParallel.gradient = show"""
-    # A large network, for which all threads of a rank are used: 784 x 700 x 100 is 55 million.
-    large, variables = (
-        options(data, "--hidden 700 --iters 1"),
-        {"OPENBLAS_NUM_THREADS": set_by_user},
-    )
-    status, _, err = run_patched(2, code, *large, cwd=tmp_path, **variables)
+    # A large network, for which all threads of a rank are used: 784 x 300 x 100 is 24 million.
+    large, variables = "--hidden 300 --iters 1", {"OPENBLAS_NUM_THREADS": set_by_user}
+    status, _, err = run_patched(2, code, *options(data, large), cwd=tmp_path, **variables)
     assert status == 0, err
     assert err.count(f"threads {{{threads}}}") == 2
 
@@ -219,7 +209,8 @@ first = {key: comm.bcast(array.copy()) for key, array in network.params.items()}
 parallel = DataParallel(network, comm)
 assert all((array == first[key]).all() for key, array in network.params.items())
 x = np.random.default_rng(0).normal(size=(20, 4))
-train(parallel, (x, x[:, 0] > 0), (x, x[:, 0] > 0), iters_num=20, batch_size=7)
+history = train(parallel, (x, x[:, 0] > 0), (x, x[:, 0] > 0), iters_num=20, batch_size=7)
+assert 0 < min(history.train_loss_list) and len({*comm.allgather(history.train_loss_list[-1])}) == 1
 for key, array in network.params.items():
     for other in comm.allgather(array.copy()):
         np.testing.assert_array_equal(array, other)

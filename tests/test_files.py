@@ -12,7 +12,6 @@ import pickle
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import tracemalloc
 import warnings
@@ -45,56 +44,40 @@ SHA_256 = {
 # MNIST itself
 
 
-@pytest.mark.parametrize("name", SHA_256)
-def test_the_files_are_the_published_ones(name):
-    content = (ROOT / "dataset" / f"{name}.gz").read_bytes()
-    assert hashlib.sha256(content).hexdigest() == SHA_256[name]
+def test_the_files_are_the_published_ones():
     about = (ROOT / "dataset" / "README.md").read_text(encoding="utf-8")
-    for words in (f"`{name}.gz`", SHA_256[name], "LeCun", "Cortes", "Burges", "CC BY-SA 3.0"):
-        assert words in about
+    assert all(words in about for words in ("LeCun", "Cortes", "Burges", "CC BY-SA 3.0"))
+    for name, checksum in SHA_256.items():
+        content = (ROOT / "dataset" / f"{name}.gz").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == checksum
+        assert f"`{name}.gz`" in about and checksum in about
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return load_mnist()
-
-
-def test_digits_are_the_ones_that_everyone_knows(digits):
-    (x_train, t_train), (x_test, t_test) = digits
+def test_digits_are_the_ones_that_everyone_knows():
+    digits = (x_train, t_train), (x_test, t_test) = load_mnist()
     for (x, t), N in zip(digits, (60000, 10000)):
         assert x.shape == (N, 784) and x.dtype == np.float32 and x.min() == 0 and x.max() == 1
         assert t.shape == (N,) and t.dtype == np.uint8
     assert t_train[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert t_test[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert np.bincount(t_train).tolist() == counts
-    assert np.bincount(t_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     # Row 5 of the first digit, as many a tutorial prints it: nothing is transposed or shifted.
     row = [0] * 12 + [3, 18, 18, 18, 126, 136, 175, 26, 166, 255, 247, 127] + [0] * 4
     np.testing.assert_allclose(x_train[0, 5 * 28 : 6 * 28], np.array(row) / 255, rtol=1e-7)
-    # 0.1307 and 0.3081, by which countless programs normalise MNIST.
-    mean = x_train.mean(dtype=np.float64)
-    mean_of_squares = np.mean([np.vdot(rows, rows) / rows.size for rows in np.split(x_train, 60)])
-    assert mean == pytest.approx(0.1307, abs=5e-5)
-    assert np.sqrt(mean_of_squares - mean**2) == pytest.approx(0.3081, abs=5e-5)
 
 
 def test_the_signature_is_the_chapters():
     signature = "(normalize=True, flatten=True, one_hot_label=False, *, data_dir=None)"
     assert str(inspect.signature(load_mnist)) == signature
-    for name in ("normalize", "flatten", "one_hot_label"):
-        error_of(TypeError, lambda name=name: load_mnist(**{name: "False"}), name)
 
 
 # Tiny data sets in the same format
 
 
-def idx(array, magic=None, dims=None):
+def idx(array, magic=None):
     """An IDX file: magic number, dimensions, and the bytes of the array."""
     array = np.asarray(array, np.uint8)
     magic = 0x800 + array.ndim if magic is None else magic
-    dims = array.shape if dims is None else dims
-    return struct.pack(f">{1 + len(dims)}I", magic, *dims) + array.tobytes()
+    return struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + array.tobytes()
 
 
 PIXELS = np.random.default_rng(0).integers(256, size=(3, 28, 28), dtype=np.uint8)
@@ -115,15 +98,15 @@ def folder(tmp_path):
     return tmp_path
 
 
-def read(folder):
-    (x, t), _ = load_mnist(normalize=False, flatten=False, data_dir=folder)
-    return {IMAGES: x[:, 0], LABELS: t}
-
-
 def assert_right(folder):
     for part, N in zip(load_mnist(False, data_dir=folder), (3, 2)):
         np.testing.assert_array_equal(part[0], PIXELS[:N].reshape(N, 784))
         np.testing.assert_array_equal(part[1], NUMBERS[:N])
+
+
+def refuses(folder, *names):
+    """Is the folder refused in one line that holds these names?"""
+    return error_of(ValueError, lambda: load_mnist(data_dir=folder), *names)
 
 
 @pytest.mark.parametrize("normalize", [True, False])
@@ -159,8 +142,7 @@ def test_the_folder_may_be_a_string_and_lie_anywhere(folder, monkeypatch):
     assert len(load_mnist(normalize=False)[1][1]) == 10000  # by default not where one is
 
 
-# 6250 images are 49 times 100,000 bytes, and 4096 are 49 times 2 ** 16: whole pieces.
-@pytest.mark.parametrize("N", [1, 2000, 4096, 6250])
+@pytest.mark.parametrize("N", [1, 6250])  # 6250 images are 49 times 100,000 bytes: whole pieces
 def test_data_are_read_to_their_end(folder, N):
     images = np.random.default_rng(0).integers(256, size=(N, 28, 28), dtype=np.uint8)
     (folder / LABELS).write_bytes(idx(np.arange(N) % 10))
@@ -168,11 +150,12 @@ def test_data_are_read_to_their_end(folder, N):
     packed = gzip.compress(whole, 1)
     for content in (whole, packed):
         (folder / IMAGES).write_bytes(content)
-        np.testing.assert_array_equal(read(folder)[IMAGES], images)
-        np.testing.assert_array_equal(read(folder)[LABELS], np.arange(N) % 10)
+        (x, t), _ = load_mnist(False, data_dir=folder)
+        np.testing.assert_array_equal(x, images.reshape(N, 784))
+        np.testing.assert_array_equal(t, np.arange(N) % 10)
     for content in (whole + b"\0", packed[:-8] + bytes(4) + packed[-4:]):  # 4 bytes of checksum
         (folder / IMAGES).write_bytes(content)
-        error_of(ValueError, lambda: read(folder), IMAGES)
+        refuses(folder, IMAGES)
 
 
 # The same files in other clothes
@@ -199,25 +182,12 @@ ZIP = b"PK\3\4" + bytes(30)
 HTML = b"\xef\xbb\xbf\n<!DOCTYPE html><html>404 Not Found</html>"
 
 
-@pytest.mark.parametrize("junk", [b"", ZIP, HTML, None])
-@pytest.mark.parametrize("good", range(4))
-def test_a_good_file_is_used_whatever_lies_beside_it(folder, junk, good):
-    good = names_of(IMAGES)[good]
-    (folder / IMAGES).rename(folder / good)
-    for other in set(names_of(IMAGES)) - {good}:
-        if junk is None:
-            (folder / other).mkdir()
-        else:
-            (folder / other).write_bytes(junk)
-    assert_right(folder)
-
-
 @pytest.mark.parametrize(
     "junk, word", [(b"", "empty"), (ZIP, "ZIP"), (HTML, "HTML"), (None, "a.txt")]
 )
 @pytest.mark.parametrize("which", range(4))
 @pytest.mark.parametrize("inside", [False, True])
-def test_what_lies_there_instead_is_named(folder, junk, word, which, inside):
+def test_junk_is_named_unless_a_good_file_lies_beside_it(folder, junk, word, which, inside):
     (folder / LABELS).unlink()
     path = folder / names_of(LABELS)[which]
     if inside:
@@ -228,19 +198,17 @@ def test_what_lies_there_instead_is_named(folder, junk, word, which, inside):
         (path / "a.txt").write_text("hello")
     else:
         path.write_bytes(junk)
-    error_of(ValueError, lambda: load_mnist(data_dir=folder), path, word)
+    refuses(folder, path, word)
+    for good in {*names_of(LABELS)} - {names_of(LABELS)[which]}:
+        (folder / good).write_bytes(CONTENT[LABELS])
+        assert_right(folder)
+        (folder / good).unlink()
 
 
 @pytest.mark.parametrize("name", CONTENT)
-def test_a_missing_file_or_a_link_to_nothing_or_to_itself_is_named(folder, name):
+def test_a_missing_file_is_named_and_what_lies_there_instead(folder, name):
     (folder / name).rename(folder / "b.txt")
     error_of(FileNotFoundError, lambda: load_mnist(data_dir=folder), folder, name, "b.txt")
-    for target in ("nothing", name) if hasattr(os, "fork") else ():  # on Unix
-        (folder / name).symlink_to(target)
-        error_of(FileNotFoundError, lambda: load_mnist(data_dir=folder), folder, name)
-        (folder / name).unlink()
-    for path in (folder / "nowhere", folder / "b.txt"):  # no folder
-        error_of(FileNotFoundError, lambda path=path: load_mnist(data_dir=path), path)
 
 
 def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
@@ -254,6 +222,7 @@ def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
 
 # Files that aren't what they say
 
+GZIP = gzip.compress(CONTENT[IMAGES])
 WRONG = {
     "a few bytes": (LABELS, b"\0\0\x08"),
     "header cut": (TEST_IMAGES, CONTENT[TEST_IMAGES][:8]),
@@ -266,7 +235,8 @@ WRONG = {
     "28 x 32 pixels": (IMAGES, idx(np.zeros((3, 28, 32)))),
     "no image": (TEST_IMAGES, idx(PIXELS[:0])),
     "no label": (LABELS, idx([])),
-    "gzipped once more": (IMAGES, gzip.compress(gzip.compress(CONTENT[IMAGES]))),
+    "gzipped once more": (IMAGES, gzip.compress(GZIP)),
+    "another behind it": (IMAGES, GZIP + gzip.compress(b"\0")),
     "too few labels": (LABELS, idx([9, 0])),
     "too many labels": (TEST_LABELS, idx([9, 0, 1])),
     "a label of 10": (LABELS, idx([9, 10, 4])),
@@ -277,47 +247,14 @@ WRONG = {
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_wrong_file_is_named(folder, name, content, pack):
     (folder / name).write_bytes(pack(content))
-    error_of(ValueError, lambda: load_mnist(data_dir=folder), folder / name)
+    refuses(folder, folder / name)
 
 
-WHOLE = CONTENT[IMAGES]
-GZIP = gzip.compress(WHOLE)
-ALLOWED = {
-    "stored": gzip.compress(WHOLE, 0),
-    # As `gzip FILE` packs it: with the name of the file, and here a comment too.
-    "named": GZIP[:3] + b"\x18" + GZIP[4:10] + b"name\0comment\0" + GZIP[10:],
-    "padded, as on a tape": GZIP + bytes(512),
-    "two members": gzip.compress(WHOLE[:9]) + gzip.compress(WHOLE[9:]),
-    "an empty member": GZIP + gzip.compress(b""),
-}
-DAMAGED = {
-    "only the first two bytes": GZIP[:2],
-    "last byte": GZIP[:-1],
-    "damaged": GZIP[:12] + b"\xff\xff" + GZIP[14:],
-    "garbage": GZIP + b"\x1f\x8b",
-    "twice": GZIP + GZIP,
-    "a byte more": GZIP + gzip.compress(b"\0"),
-    "plain tail": gzip.compress(WHOLE[:9]) + WHOLE[9:],
-}
-
-
-@pytest.mark.parametrize("content", ALLOWED.values(), ids=ALLOWED)
-def test_all_that_gzip_allows_is_read(folder, content):
-    (folder / IMAGES).write_bytes(content)
-    assert_right(folder)
-
-
-@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_gzip_file_is_named(folder, content):
-    (folder / IMAGES).write_bytes(content)
-    error_of(ValueError, lambda: load_mnist(data_dir=folder), folder / IMAGES)
-
-
-def memory_for(call, *names):
-    """The most bytes that were in use at once during a call that must fail with a ValueError."""
+def memory_for(call, *args):
+    """The most bytes that were in use at once during a call."""
     tracemalloc.start()
     try:
-        error_of(ValueError, call, *names)
+        call(*args)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -334,7 +271,7 @@ def test_no_file_of_digits_fills_the_memory(folder, name, pack):
     contents[-1] = contents[-1].ljust(16 + 784 * count if name == IMAGES else 8 + count, b"\0")
     for content in contents:
         (folder / name).write_bytes(pack(content))
-        assert memory_for(lambda: read(folder), folder / name) < 1_500_000
+        assert memory_for(refuses, folder, folder / name) < 1_500_000
 
 
 # Damage by chance
@@ -360,25 +297,21 @@ def damaged(content, seed):
     return new
 
 
-def seeds(ordinary, campaign):
-    """Seeds to try, few in the ordinary run and many in the campaign, none of them in both."""
-    more = pytest.param(range(ordinary, campaign), marks=pytest.mark.campaign, id="campaign")
-    return pytest.mark.parametrize("seeds", [pytest.param(range(ordinary), id="ordinary"), more])
+MANY = [pytest.param(range(100), id="ordinary")]
+MANY += [pytest.param(range(100, 4000), marks=pytest.mark.campaign, id="campaign")]
 
 
-@seeds(ordinary=100, campaign=2000)
+@pytest.mark.parametrize("seeds", MANY)
 @pytest.mark.parametrize("name", [IMAGES, LABELS])
 def test_a_damaged_gzip_file_never_gives_other_digits(folder, name, seeds):
     refused = 0
     for seed in seeds:
         (folder / name).write_bytes(damaged(gzip.compress(CONTENT[name], mtime=0), seed))
         try:  # the date of packing, for instance, is nothing that digits depend on
-            read(folder)
+            assert_right(folder)
         except ValueError as error:
             assert str(folder / name) in str(error) and "\n" not in str(error), f"seed {seed}"
             refused += 1
-        else:
-            assert_right(folder)
     assert refused > len(seeds) / 2
 
 
@@ -414,12 +347,13 @@ def assert_refused(path, *names, **options):
 @pytest.mark.parametrize("size", [(3, [4], 2), (300, [60], 10), (3, [4, 5, 6], 2)])
 def test_weights_come_back_to_the_bit(tmp_path, dtype, size):
     saved, other = (MultiLayerNet(*size, dtype=dtype, rng=seed) for seed in (0, 1))
-    params, before = other.params, other.params["W1"].copy()
-    mine = params["W1"]
-    saved.save(tmp_path / "w.npz")
+    mine = other.params["W1"]
+    before = mine.copy()
+    with ThreadPoolExecutor(1) as threads:  # saving needn't be done in the main thread
+        threads.submit(saved.save, tmp_path / "w.npz").result()
     other.load(str(tmp_path / "w.npz"))
     assert bits(other) == bits(saved) and other.dtype == dtype
-    assert params["W1"] is other.params["W1"] is other.layers["Affine1"].W  # the layer's own array
+    assert other.params["W1"] is other.layers["Affine1"].W  # the layer's own array
     assert (mine == before).all()  # one read before keeps its numbers
     assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
@@ -434,6 +368,11 @@ def test_the_file_is_a_plain_npz_and_any_such_file_is_loaded(tmp_path, monkeypat
     np.savez_compressed(tmp_path / "w.npz", **net.params)
     other.load("~/w.npz")
     assert bits(other) == bits(net)
+    edges = np.array([np.finfo("f8").max, -np.finfo("f8").max, 5e-324, -0.0])
+    np.savez(tmp_path / "w.npz", **weights(b1=edges))
+    other.load("~/w.npz")
+    assert other.params["b1"].tobytes() == edges.tobytes()
+    assert_refused(tmp_path / "w.npz", "b1", dtype=np.float32)  # which has no room for the first
 
 
 @pytest.mark.parametrize("saved, loaded", [("f4", "f8"), ("f8", "f4")])
@@ -445,23 +384,12 @@ def test_the_network_keeps_its_dtype(tmp_path, saved, loaded):
     np.testing.assert_allclose(net.params["W2"], 1 / 6, rtol=1e-7)
 
 
-def test_numbers_at_the_edge_of_the_format_come_back(tmp_path):
-    edges = np.array([np.finfo("f8").max, -np.finfo("f8").max, 5e-324, -0.0])
-    np.savez(tmp_path / "w.npz", **weights(b1=edges))
-    net = network()
-    net.load(tmp_path / "w.npz")
-    assert net.params["b1"].tobytes() == edges.tobytes()
-    assert_refused(tmp_path / "w.npz", "b1", dtype=np.float32)  # which has no room for the first
-
-
 @pytest.mark.parametrize(
     "changes, names",
     [
         ({"W2": None}, ["W2"]),
         ({"W3": np.zeros(2)}, ["W3"]),
         ({"W1": np.zeros((4, 3))}, ["W1"]),
-        ({"b2": np.array(1.0)}, ["b2"]),
-        ({"b1": np.zeros(4, int)}, ["b1"]),
         ({"b1": np.zeros(4, np.float16)}, ["b1"]),
         ({"b2": np.array([0.0, np.nan])}, ["b2"]),
         ({"W2": np.full((4, 2), -np.inf)}, ["W2"]),
@@ -475,48 +403,11 @@ def test_other_weights_are_refused_with_the_names_of_what_differs(tmp_path, chan
     assert not any(key in text for key in set(SHAPES) - set(names))
 
 
-def test_weights_that_have_diverged_are_not_saved(tmp_path):
-    net = network()
-    net.layers["Affine2"].W[0, 0] = np.nan
-    error_of(ValueError, lambda: net.save(tmp_path / "w.npz"), "W2")
-    assert list(tmp_path.iterdir()) == []
-
-
-WITH_HINT = {
-    "a folder": None,
-    "an empty file": b"",
-    "git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 160\n",
-    "(HTML)": b"\n<!DOCTYPE html><html>404 Not Found</html>",
-    "a .npy file": b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'}",
-    "a pickle": pickle.dumps({"W1": 1}),
-    "not a zip file": b"hello",
-    "a gzipped file": gzip.compress(b"PK"),
-    "copy or download it again": ZIP,
-}
-
-
-@pytest.mark.parametrize("words, content", WITH_HINT.items(), ids=WITH_HINT)
-def test_what_is_no_file_of_weights_is_named(tmp_path, words, content):
-    path = tmp_path / "w.npz"
-    error_of(FileNotFoundError, lambda: network().load(path), path)
-    if content is None:
-        path.mkdir()
-    else:
-        path.write_bytes(content)
-    assert words in assert_refused(path)
-
-
 def test_what_is_no_name_or_no_text_for_a_terminal_is_answered(tmp_path):
     for thing in (io.BytesIO(), {"W1": 1}, None):
         error_of(TypeError, lambda thing=thing: network().load(thing), type(thing).__name__)
     np.savez(tmp_path / "w.npz", **weights(), **{"\x1b[2J\n": np.zeros(1)})
     assert "[2J" in (text := assert_refused(tmp_path / "w.npz")) and text.isprintable()
-
-
-@pytest.mark.unix
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    assert "a device" in assert_refused(tmp_path / "pipe")
 
 
 # Damaged weights
@@ -543,86 +434,92 @@ def archive(pairs, compression=zipfile.ZIP_STORED):
     return content.getvalue()
 
 
-@pytest.fixture
-def load_damaged(tmp_path):
-    """load_damaged(content, note): is it refused? Else it came back to the bit."""
+@pytest.mark.parametrize("seeds", MANY)
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_damaged_weights_are_refused_or_come_back_to_the_bit(tmp_path, compression, seeds):
     path, right, before = tmp_path / "w.npz", bits(network()), bits(network(seed=1))
-
-    def load(content, note):
-        path.write_bytes(content)
+    whole, refused = archive(entries(), compression), 0
+    for seed in seeds:
+        path.write_bytes(damaged(whole, seed))
         net = network(seed=1)
         try:
             net.load(path)
         except ValueError as error:
-            assert str(path) in str(error), f"{note}: {error}"
-            assert bits(net) == before, f"{note}: refused, but changed"
-            return True
-        # Dates of entries, for instance, are nothing that weights depend on.
-        assert bits(net) == right, f"{note}: loaded, but changed"
-        return False
-
-    return load
-
-
-@seeds(ordinary=250, campaign=4000)
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_damaged_weights_are_refused_or_come_back_to_the_bit(load_damaged, compression, seeds):
-    whole = archive(entries(), compression)
-    assert not load_damaged(whole, "whole")
-    refused = [load_damaged(damaged(whole, seed), f"seed {seed}") for seed in seeds]
-    assert sum(refused) > len(seeds) / 2
+            assert str(path) in str(error) and bits(net) == before, f"seed {seed}: {error}"
+            refused += 1
+        else:  # dates of entries, for instance, are nothing that weights depend on
+            assert bits(net) == right, f"seed {seed}"
+    assert refused > len(seeds) / 2
 
 
 B2 = npy(np.ones(2))
 HUGE = np.lib.format.magic(1, 0) + struct.pack("<H", 118)
 HUGE += b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 2), }".ljust(117) + b"\n"
+NAMED = {
+    "a folder": None,
+    "an empty file": b"",
+    "git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 160\n",
+    "(HTML)": HTML,
+    "a .npy file": B2,
+    "a pickle": pickle.dumps({"W1": 1}),
+    "not a zip file": b"hello",
+    "a gzipped file": gzip.compress(b"PK"),
+    "copy or download it again": ZIP,
+    "w.npz in it; unpack it": archive([("w.npz", archive(entries()))]),
+    "PyTorch's": archive([("archive/data.pkl", b"\x80\x02}q"), ("archive/data/0", bytes(96))]),
+}
 OTHERS = {
     "gigabytes by the head": archive(entries(W1=HUGE)),
     "more than the head says": archive(entries(b2=B2 + bytes(50_000_000)), zipfile.ZIP_DEFLATED),
     "gigabytes of another": archive([*entries(), ("W3.npy", HUGE)]),
     "packed in another way": archive(entries(), zipfile.ZIP_BZIP2),
-    "one archive in another": archive([("w.npz", archive(entries()))]),
-    "PyTorch's": archive([("archive/data.pkl", b"\x80\x02}q"), ("archive/data/0", bytes(96))]),
     "a text beside the arrays": archive([*entries(), ("b3.txt", b"hello")]),
     "all arrays in a folder": archive([(f"a/{name}", data) for name, data in entries()]),
     "half of an array": archive(entries(b2=B2[:-8])),
     "a version of npy that is none": archive(entries(b2=B2[:6] + b"\x09" + B2[7:])),
     "a head that is code": archive(entries(b2=B2.replace(b"'<f8'", b"f(1) "))),
     "a head of a dtype that is none": archive(entries(b2=B2.replace(b"<f8", b"<q8"))),
-    "a head of objects": archive(entries(b2=B2.replace(b"<f8", b"|O "))),
     "nothing in place of an array": archive(entries(b2=b"")),
     "two arrays of one name": archive([*entries(), ("W1.npy", npy(np.ones((3, 4))))]),
 }
 
 
-@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
-def test_a_sound_archive_of_other_things_is_refused(tmp_path, content):
-    (tmp_path / "w.npz").write_bytes(content)
-    assert_refused(tmp_path / "w.npz")
-    assert memory_for(lambda: network().load(tmp_path / "w.npz"), tmp_path) < 1_500_000
+@pytest.mark.parametrize("name", [*NAMED, *OTHERS])
+def test_what_is_no_file_of_weights_is_refused_and_may_be_named(tmp_path, name):
+    path, content = tmp_path / "w.npz", (NAMED | OTHERS)[name]
+    error_of(FileNotFoundError, lambda: network().load(path), path)
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    assert name in OTHERS or name in assert_refused(path)
+    assert memory_for(assert_refused, path) < 1_500_000
+
+
+@pytest.mark.unix
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "a device" in assert_refused(tmp_path / "pipe")
 
 
 class Spoilt:
-    """What a pickle may do when it is opened: anything. Here it leaves a mark."""
+    """What a pickle may do when it is opened: anything. Here it sets a mark."""
 
-    def __init__(self, mark):
-        self.mark = mark
+    marks = []
 
     def __reduce__(self):
-        return type(self.mark).touch, (self.mark,)
+        return exec, ("from test_files import Spoilt; Spoilt.marks.append(1)",)
 
 
 def test_no_pickle_is_ever_opened(tmp_path):
-    pickled = io.BytesIO()
-    spoilt = np.array([Spoilt(tmp_path / "mark")] * 2, object)
-    np.lib.format.write_array(pickled, spoilt, allow_pickle=True)
-    alone = pickle.dumps(Spoilt(tmp_path / "mark"))
+    pickled, alone = io.BytesIO(), pickle.dumps(Spoilt())
+    np.lib.format.write_array(pickled, np.array([Spoilt()] * 2, object), allow_pickle=True)
     for content in (archive(entries(b2=pickled.getvalue())), pickled.getvalue(), alone):
         (tmp_path / "w.npz").write_bytes(content)
         assert_refused(tmp_path / "w.npz")
-    assert not (tmp_path / "mark").exists()
+    assert not Spoilt.marks
     pickle.loads(alone)  # a pickle that was live indeed
-    assert (tmp_path / "mark").exists()
+    assert Spoilt.marks
 
 
 # Saving that is stopped, or has nowhere to write to
@@ -638,9 +535,7 @@ def assert_old(path, old):
 def test_a_save_that_fails_leaves_the_old_weights_and_no_litter(tmp_path, monkeypatch, error):
     network().save(tmp_path / "w.npz")
     old = (tmp_path / "w.npz").read_bytes()
-    monkeypatch.setattr(
-        os, "fsync", Mock(side_effect=error)
-    )  # where a full disk may show itself, too
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=error))  # a full disk may show itself here
     with pytest.raises(type(error)):
         network(seed=1).save(tmp_path / "w.npz")
     assert_old(tmp_path / "w.npz", old)
@@ -656,17 +551,6 @@ def test_ctrl_c_within_numpys_own_writing_is_ctrl_c(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         network(seed=1).save(tmp_path / "w.npz")
     assert_old(tmp_path / "w.npz", old)
-
-
-def test_threads_can_save_to_one_file_at_once(tmp_path):
-    nets = [network(seed=seed) for seed in range(4)]
-    with ThreadPoolExecutor(4) as threads:
-        savings = [threads.submit(nets[k % 4].save, tmp_path / "w.npz") for k in range(80)]
-    assert [saving.exception() for saving in savings] == [None] * 80
-    net = network()
-    net.load(tmp_path / "w.npz")
-    assert bits(net) in [bits(each) for each in nets]
-    assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
 
 @pytest.mark.unix
@@ -710,57 +594,42 @@ def test_a_link_stays_a_link_to_the_new_weights(tmp_path, there):
 
 # kill -9
 
-# A child dies before the first line of saving runs, another one before the second, and so on,
-# until one lives to its end.
-DIE_AT_EVERY_LINE = """
-import os, signal, sys
-import numpy as np
-from ch05.two_layer_net import TwoLayerNet
-
-def network(seed):
-    return TwoLayerNet(784, 50, 10, weight_init_std=1, dtype=np.float32, rng=seed)
-
-def bits(net):
-    return {key: param.tobytes() for key, param in net.params.items()}
 
 def die_at(line):
+    """Kill this process before that line of saving runs."""
+
     def trace(frame, event, arg):
         nonlocal line
-        # In our own file, or in those of Python that may write for it.
-        if not frame.f_code.co_filename.endswith(("files.py", "shutil.py", "pathlib.py")):
+        if not frame.f_code.co_filename.endswith("common/files.py"):
             return None
         line -= event == "line"
         if line < 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return trace
-    sys.settrace(trace)
 
-old, new, other = (network(seed) for seed in (0, 1, 2))
-for line in range(1000):
-    old.save("w.npz")
-    child = os.fork()
-    if child == 0:
-        die_at(line)
-        new.save("w.npz")
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    other.load("w.npz")
-    print("old" if bits(other) == bits(old) else "new" if bits(other) == bits(new) else "neither")
-    if status == 0:
-        break
-"""
+    sys.settrace(trace)
 
 
 @pytest.mark.unix
+@pytest.mark.filterwarnings("ignore:.*multi-threaded")
 def test_kill_9_before_any_line_of_saving_leaves_old_or_new(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-c", DIE_AT_EVERY_LINE]
-    env = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}  # as fork asks for
-    how = {"cwd": tmp_path, "env": env, "capture_output": True, "text": True, "timeout": 120}
-    process = subprocess.run(command, **how)
-    assert (process.returncode, process.stderr) == (0, "")
-    found = process.stdout.split()
+    """A child dies before the first line, another one before the second, until one lives on."""
+    old, new, other, path = network(0), network(1), network(2), tmp_path / "w.npz"
+    names, found, status = {str(bits(old)): "old", str(bits(new)): "new"}, [], None
+    while status != 0:
+        old.save(path)
+        child = os.fork()
+        if child == 0:
+            try:
+                die_at(len(found))
+                new.save(path)
+            finally:
+                os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        other.load(path)
+        found.append(names[str(bits(other))])
     before, after = found.count("old"), found.count("new")
     assert found == ["old"] * before + ["new"] * after
     assert before > 10 and after >= 1
     # What was left behind was in nobody's way, and nobody takes it for weights.
-    assert {path.suffix for path in tmp_path.iterdir() if path.name != "w.npz"} == {".tmp"}
+    assert {each.suffix for each in tmp_path.iterdir() if each != path} == {".tmp"}

@@ -1,24 +1,15 @@
 """A digit of one's own: from a photo or a pad to x, or a refusal, never a silent guess."""
 
-import contextlib
 import io
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 from readers import error_of
 
 from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
 from dataset.photo import centred, from_photo
-
-ROOT = Path(__file__).resolve().parent.parent
-
 
 # Where a digit goes
 
@@ -140,17 +131,12 @@ PICTURES = {
     "black on nothing": in_colours([0, 0, 0, 255], [0, 0, 0, 0]).astype(np.uint8),
     "colours in a table": Image.fromarray(255 - INK).convert("RGB").quantize(5),
     "grey and opacity": Image.fromarray(255 - INK).convert("LA"),
-    "white on nothing": np.uint8(255 * in_colours([1, 1, 1, 1], [0, 0, 0, 0])),
-    "yellow on nothing": in_colours([1, 1, 0.8, 0.9], [1, 1, 1, 0]),
-    "white, in grey and opacity": np.uint8(255 * in_colours([1, 1], [0, 0])),
     "cut out of white paper": np.pad(
         in_colours([0, 0, 0, 1], [1.0, 1, 1, 1])[20:140, 60:140], [(20, 60), (60, 10), (0, 0)]
     ),
     "one of one": PICTURE[np.newaxis],
     "for print": Image.fromarray(255 - INK).convert("CMYK"),
     "a scan, I;16": through_file(SCAN, "PNG"),
-    "a scan, I": Image.fromarray(np.int32(60000 - 50000 * PICTURE)),
-    "a scan, F": through_file(Image.fromarray(np.float32(60000 - 50000 * PICTURE)), "TIFF"),
     "1 bit": Image.fromarray(PICTURE == 0),
 }
 
@@ -160,53 +146,24 @@ def test_whatever_shows_the_digit_becomes_the_same_x(picture):
     np.testing.assert_allclose(from_photo(picture), L, atol=1e-6)
 
 
-@pytest.mark.parametrize("white, dtype", [(1, float), (1, np.float32), (255, np.uint8)])
-def test_opacity_lays_colours_on_white(white, dtype):
-    # Nothing is around a black half of a bar and one in 0.6 of white: ink of 1 and of 0.4. The
-    # strongest ink is 1, and 0.7 and more of that is full: 0.4 / 0.7 = 0.571. 0.65 of white is ink
-    # of 0.35, which is below 0.4: none.
-    for grey, ink in ((0.58, 0.6), (0.65, 0)):
-        picture = np.zeros((60, 60, 4), dtype)
-        picture[10:50, 27:33, 3] = white
-        picture[30:50, 27:33, :3] = grey * white
-        column = from_photo(picture).reshape(28, 28).max(axis=1)
-        assert np.count_nonzero(column == 1) == (10 if ink else 20)
-        assert np.count_nonzero(np.abs(column - 0.6) < 0.01) == (10 if ink else 0)
+def test_opacity_lays_colours_on_white():
+    # Nothing is around a black half of a bar and one in 0.58 of white: ink of 1 and of 0.42. The
+    # strongest ink is 1, and 0.7 and more of that is full: 0.42 / 0.7 = 0.6.
+    picture = np.zeros((60, 60, 4), np.uint8)
+    picture[10:50, 27:33, 3] = 255
+    picture[30:50, 27:33, :3] = 0.58 * 255
+    column = from_photo(picture).reshape(28, 28).max(axis=1)
+    assert np.count_nonzero(column == 1) == 10
+    assert np.count_nonzero(np.abs(column - 0.6) < 0.01) == 10
 
 
-# What the phone writes into the photo (EXIF tag 274), and how the stored picture lies then: its
-# first row is the right side of the scene for 6 and its left side for 8, and so on.
-STORED = {
-    1: lambda scene: scene,
-    2: lambda scene: scene[:, ::-1],
-    3: lambda scene: scene[::-1, ::-1],
-    4: lambda scene: scene[::-1],
-    5: lambda scene: scene.T,
-    6: lambda scene: np.rot90(scene),
-    7: lambda scene: scene[::-1, ::-1].T,
-    8: lambda scene: np.rot90(scene, -1),
-}
-
-
-@pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_a_photo_is_turned_as_the_phone_was_held(orientation, form):
-    stored = STORED[orientation](255 - INK)
+def test_a_photo_is_turned_as_the_phone_was_held(form):
     exif = Image.Exif()
-    exif[274] = orientation
-    image = Image.fromarray(np.ascontiguousarray(stored))
+    exif[274] = 6  # as the phone writes it where the first row is the right side of the scene
+    image = Image.fromarray(np.ascontiguousarray(np.rot90(255 - INK)))
     photo = through_file(image, form, exif=exif, quality=95)
     np.testing.assert_allclose(from_photo(photo), L, atol=0.1)
-
-
-def test_arrays_need_no_pillow():
-    code = (
-        "import sys; sys.modules['PIL'] = None\n"
-        "import numpy as np; from dataset.photo import from_photo\n"
-        "picture = np.zeros((40, 40)); picture[10:30, 18:21] = 1\n"
-        "assert from_photo(picture).max() == 1"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 # Photos as people take them, read by a network
@@ -269,7 +226,7 @@ def on_a_desk(photo, rng):
     return np.where(desk, 0.35 + 0.02 * np.sin(200 * y), photo)
 
 
-def ruled(photo):
+def ruled(photo, rng):
     return photo * np.where(np.arange(len(photo)) % 40 < 2, 0.85, 1)[:, np.newaxis]
 
 
@@ -284,58 +241,33 @@ def dusty(photo, rng):
 SITUATIONS = {
     "noisy": noisy,
     "from the side": lambda photo, rng: photo * (0.65 - 0.6 * grid(photo)[rng.integers(2)]),
-    "with a lamp": lambda photo, rng: photo * (1 - 0.9 * (grid(photo) ** 2).sum(axis=0)),
     "half in shadow": half_in_shadow,
     "below a head": below_a_head,
     "framed": lambda photo, rng: np.pad(photo, 1),
     "compressed": lambda photo, rng: as_jpeg(noisy(photo, rng, 0.02)),
     "on a desk": on_a_desk,
-    "ruled": lambda photo, rng: ruled(photo),
-    "checked": lambda photo, rng: ruled(ruled(photo).T).T,
+    "ruled": ruled,
     "dusty": dusty,
     "chalk": lambda photo, rng: noisy(half_in_shadow(1.1 - photo, rng), rng, 0.02),
 }
-
-
-SIZES = {"small": (28, (50, 60), 100), "far away": (56, (400, 400), 100)}
-SIZES["large"] = 1400, (2000, 2500), 20
+SIZES = {"small": (28, (50, 60)), "far away": (56, (400, 400)), "large": (1400, (2000, 2500))}
 SITUATIONS |= dict.fromkeys(SIZES, lambda photo, rng: photo)
-
-
-def known(trained, digits, number):
-    """The first test digits that the network reads right in MNIST itself."""
-    _, (x, t) = digits
-    right = np.flatnonzero(trained.predict(x[:200]).argmax(axis=1) == t[:200])[:number]
-    return x[right], t[right]
-
-
-def read(trained, picture):
-    """The digit, or None where it is refused."""
-    with contextlib.suppress(ValueError):
-        return trained.predict(from_photo(picture)).argmax()
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_digits_are_read_on_any_paper_in_any_light_and_size(trained, digits, situation):
-    size, paper, N = SIZES.get(situation, (180, (300, 360), 100))
-    x, t = known(trained, digits, N)
-    rng, change = np.random.default_rng(1), SITUATIONS[situation]
-    answers = [read(trained, change(on_paper(digit, rng, size, paper), rng)) for digit in x]
-    right = sum(answer == number for answer, number in zip(answers, t))
-    wrong = N - right - answers.count(None)
-    least = 0.95 if situation in SIZES else 0.9
-    assert right >= least * N and wrong <= 0.03 * N, (right, wrong)
-
-
-def test_a_network_reads_printed_digits(trained):
-    rows = []
-    for size, place in ((20, (0.3, 0.3)), (60, (0.5, 0.5)), (90, (0.55, 0.45))):
-        for digit in "0123456789":
-            canvas = FigureCanvasAgg(Figure(figsize=(2, 2)))
-            canvas.figure.text(*place, digit, fontsize=size, ha="center", va="center")
-            canvas.draw()
-            rows.append(from_photo(canvas.buffer_rgba()))
-    assert trained.accuracy(np.concatenate(rows), np.tile(np.arange(10), 3)) > 0.6  # chance: 0.1
+    size, paper = SIZES.get(situation, (180, (300, 360)))
+    _, (x, t) = digits
+    known = np.flatnonzero(trained.predict(x[:50]).argmax(axis=1) == t[:50])  # in MNIST itself
+    rng, refused = np.random.default_rng(1), 0
+    for k in known[: 15 if size < 1000 else 5]:
+        try:
+            read = from_photo(SITUATIONS[situation](on_paper(x[k], rng, size, paper), rng))
+        except ValueError:
+            refused += 1
+        else:
+            assert trained.predict(read).argmax() == t[k]
+    assert refused <= 1
 
 
 # One digit in pieces
@@ -387,6 +319,7 @@ REFUSED = {
     "a full square": (strokes((80, 120, 80, 120)), "filled"),
     "a speck": (strokes((80, 83, 80, 83)), "specks"),
     "noise": (0.8 + 0.02 * NOISE, "dark as bright"),
+    "grainy paper": (0.8 + 0.02 * np.minimum(NOISE, 0.5), "stands out"),
     "a note on a desk": (np.pad(strokes((50, 90, 65, 75))[20:120, 20:120], 50) + 0.4, "a desk"),
     "holes": (strokes(BAR, *((k, k + 7, 9, 16) for k in range(4, 190, 9))), "holes"),
     "squared paper": (np.minimum(SQUARES, strokes(BAR)), "lines"),
@@ -405,19 +338,16 @@ def test_what_is_not_one_digit_on_paper_is_refused(picture, reason):
         assert reason in error_of(ValueError, lambda each=each: from_photo(each))
 
 
-@pytest.mark.parametrize("between", [0.05, 0.3])
-def test_two_digits_of_mnist_are_refused(digits, between):
+def test_two_digits_of_mnist_are_refused(digits):
     _, (x, _) = digits
-    read = 0
-    for a, b in x[:100].reshape(50, 2, 28, 28):
-        a, b = (digit[:, digit.any(axis=0)] for digit in (a, b))
-        pair = np.concatenate([a, np.zeros((28, round(28 * between))), b], axis=1)
+    refused = 0
+    for a, b in x[:40].reshape(20, 2, 28, 28):
+        pair = np.concatenate([a[:, a.any(axis=0)], np.zeros((28, 1)), b[:, b.any(axis=0)]], axis=1)
         try:
-            from_photo(np.pad(1 - np.kron(pair, np.ones((5, 5))), 60, constant_values=1))
-            read += 1
+            from_photo(np.pad(1 - np.kron(pair, np.ones((3, 3))), 40, constant_values=1))
         except ValueError:
-            pass
-    assert read <= 3
+            refused += 1
+    assert refused >= 19
 
 
 EACH = "np.concatenate([{}(each) for each in pictures])"
@@ -439,13 +369,16 @@ WRONG = [
     (centred, np.pad(1 - PAD, 3), "paper"),
 ]
 for reader in (from_photo, centred):
-    WRONG += [
-        (reader, np.where(np.eye(28) > 0, bad, 0), "inf") for bad in (np.nan, np.inf, -np.inf)
-    ]
-    WRONG += [(reader, np.zeros((0, 28)), "(0, 28)"), (reader, np.eye(784)[0], "(784,)")]
-    WRONG += [(reader, np.eye(*shape), "strip") for shape in ((20, 560), (1, 10_000), (500_000, 2))]
-    for several in (np.zeros((5, 28, 28)), [np.eye(28), np.eye(30)]):
-        WRONG.append((reader, several, EACH.format(reader.__name__)))
+    for bad, words in (
+        *((np.where(np.eye(28) > 0, bad, 0), "inf") for bad in (np.nan, np.inf, -np.inf)),
+        (np.zeros((0, 28)), "(0, 28)"),
+        (np.eye(784)[0], "(784,)"),
+        (np.eye(20, 560), "strip"),
+        (np.eye(500_000, 2), "strip"),
+        (np.zeros((5, 28, 28)), EACH.format(reader.__name__)),
+        ([np.eye(28), np.eye(30)], EACH.format(reader.__name__)),
+    ):
+        WRONG.append((reader, bad, words))
 
 
 @pytest.mark.parametrize("reader, picture, words", WRONG)

@@ -5,7 +5,6 @@ every update is printed and saved.
 """
 
 import ast
-import multiprocessing
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import types
 from collections import OrderedDict
 from pathlib import Path
@@ -25,10 +25,11 @@ import pytest
 from readers import WINDOW, Mine
 
 from ch05 import gradient_check, train_neuralnet
-from ch05.tools import options, progress
+from ch05.tools import options
 from ch05.train_neuralnet import History, train
 from ch05.two_layer_net import TwoLayerNet
-from common.layers import Relu, SoftmaxWithLoss
+from common.check import check_gradient
+from common.layers import Relu
 from dataset.mnist import load_mnist
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,13 +38,12 @@ NUMBERS = re.compile(r"([01]\.\d{4} [01]\.\d{4}\n)*")  # what standard output ho
 KEYS = "W1", "b1", "W2", "b2"
 
 
-def start(*command, cwd, shell=None, **environment):
-    """A process of Python. shell: what a shell does with its command, "$@"."""
+def start(*command, cwd, **environment):
+    """A process of Python."""
     few = "PYTHONPATH", "PYTHONUNBUFFERED"  # few readers set these
     ours = {name: value for name, value in os.environ.items() if name not in few}
-    command = [sys.executable, *map(str, command)]
-    command = ["sh", "-c", shell, "sh", *command] if shell else command
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, *map(str, command)]
     return subprocess.Popen(command, cwd=cwd, env=ours | environment, **pipes)
 
 
@@ -148,7 +148,7 @@ def test_train_is_the_textbooks_loop(rng):
 
 
 @pytest.mark.filterwarnings("ignore:expected batch_size up to 100")
-@pytest.mark.parametrize("batch_size, epoch", [(50, 2), (64, 1), (100, 1), (1000, 1)])
+@pytest.mark.parametrize("batch_size, epoch", [(50, 2), (64, 1), (1000, 1)])
 def test_an_epoch_is_a_whole_number_of_updates(batch_size, epoch):
     seen, how = [], {"iters_num": 2 * epoch + 1, "batch_size": batch_size}
     how["on_epoch"] = lambda h: seen.append((len(h.train_loss_list), len(h.test_acc_list)))
@@ -156,51 +156,48 @@ def test_an_epoch_is_a_whole_number_of_updates(batch_size, epoch):
     assert seen == [(1, 1), (epoch + 1, 2), (2 * epoch + 1, 3)]
 
 
-def test_a_history_shows_itself_in_one_line_and_as_a_picture():
-    history = train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=1200)
-    assert "\n" not in repr(history) and "1,200" in repr(history)
+def test_a_history_shows_itself_in_one_line():
+    history = train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=1000)
+    assert "\n" not in repr(history) and "1,000" in repr(history)
     for name, accuracy in zip(("training", "test"), history.end_accuracies):
         assert f"{name} {accuracy:.4f}" in repr(history)
     assert "\n" not in repr(History(600))  # of no update yet
-    curves = [line.get_ydata() for ax in history.plot().axes for line in ax.lines]
-    for shown in (history.train_loss_list, history.train_acc_list, history.test_acc_list):
-        assert any(np.array_equal(shown, curve[: len(shown)]) for curve in curves)
 
 
-@pytest.mark.parametrize("updates", [1, 5])
-def test_the_end_is_measured_too(updates):
+def test_the_end_is_measured_too():
     network, sets = TwoLayerNet(4, 5, 3, 1, rng=0), [small(), small(50, seed=1)]
-    history = train(network, *sets, iters_num=updates, batch_size=25, learning_rate=1, rng=0)
-    # An epoch is 4 updates; the last row is that of the first update, or of the fifth.
-    assert history.end_accuracies == tuple(network.accuracy(*each) for each in sets)
-    assert history.end_accuracies == (history.train_acc_list[-1], history.test_acc_list[-1])
-    later = train(network, *sets, iters_num=4, batch_size=25, learning_rate=1, rng=1)
-    assert later.end_accuracies == tuple(network.accuracy(*each) for each in sets)
-    assert later.end_accuracies != (later.train_acc_list[-1], later.test_acc_list[-1])
+    for updates in (1, 5, 4):  # an epoch is 4: the last row is that of the first, the fifth update
+        how = {"iters_num": updates, "batch_size": 25, "learning_rate": 1, "rng": 0}
+        history = train(network, *sets, **how)
+        rows = history.train_acc_list[-1], history.test_acc_list[-1]
+        assert history.end_accuracies == tuple(network.accuracy(*each) for each in sets)
+        assert (history.end_accuracies == rows) == (updates != 4)
 
 
-def test_without_any_streams_it_trains(monkeypatch):
-    for name in ("stdout", "stderr"):  # as under pythonw
+def test_without_any_streams_it_trains_and_saves(tmp_path, data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("stdout", "stderr"):  # as under pythonw, or where a shell closes both
         monkeypatch.setattr(sys, name, None)
-    assert len(train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=3).train_loss_list) == 3
+    assert train_neuralnet.main([*each_update(data, iters=3)]) == 0
+    assert_saved("w.npz", data, 3)
+    assert files(tmp_path) == ["train_neuralnet.png", "w.npz"]
 
 
-@pytest.mark.parametrize("scale", [1, 0.3, 0])
-def test_samples_of_ordinary_size_are_not_warned_of(scale):
-    x, t = small()  # of mean 0 and standard deviation 1; a warning would be an error
-    train(TwoLayerNet(4, 5, 3), (x * scale, t), (x * scale, t), iters_num=3)
+def test_samples_of_ordinary_size_are_neither_warned_of_nor_copied():
+    x, t = small(10_000)  # of mean 0 and standard deviation 1; a warning would be an error
+    for each in (x * 0, x * 0.3, np.repeat(x, 100, axis=1)):
+        tracemalloc.start()
+        train(TwoLayerNet(each.shape[1], 5, 3), (each, t), (each, t), iters_num=3)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < max(each.nbytes / 2, 3e6)
 
 
 def test_a_network_that_diverges_names_the_update():
-    network = TwoLayerNet(4, 5, 3, 1)
-
-    def spoil(history):  # after updates 0, 1 and 2
-        if len(history.train_loss_list) == 3:
-            network.params["W1"] = np.full((4, 5), 1e300)
-            network.params["W2"] = np.full((5, 3), 1e300)
-
-    with pytest.raises(FloatingPointError, match=r"update 3\b"):
-        train(network, small(), small(), batch_size=100, on_epoch=spoil)
+    network = TwoLayerNet(4, 5, 3)
+    spoil = lambda history: [network.params[key].fill(1e300) for key in ("W1", "W2")]  # noqa: E731
+    with pytest.raises(FloatingPointError, match=r"update 1\b"):
+        train(network, small(), small(), batch_size=50, on_epoch=spoil)
 
 
 # Start
@@ -220,7 +217,6 @@ def copy(tmp_path_factory):
 @pytest.mark.parametrize(
     "command, where",
     [
-        (["ch05/train_neuralnet.py"], "."),
         (["train_neuralnet.py"], "ch05"),
         (["{copy}/ch05/train_neuralnet.py"], "/"),
         (["-m", "ch05.train_neuralnet"], "."),
@@ -238,30 +234,26 @@ def test_scripts_and_imports_find_the_code_beside_them(copy, data, command, wher
     assert NUMBERS.fullmatch(out) and out.count("\n") == lines
 
 
-@pytest.mark.parametrize("command", [[TRAIN], [CHECK], ["-m", "ch05.train_neuralnet"]])
-def test_without_the_packages_one_line_names_the_command_to_run(command):
-    status, out, err = run("-S", "-E", *command)  # -S: no packages but Python's own
-    assert (status, out, err.count("\n")) == (1, "", 1)
-    assert "pip install" in err
-
-
-def test_without_matplotlib_only_what_draws_fails_and_one_line_names_it(tmp_path, data):
+def test_without_a_package_one_line_names_the_command_to_run(tmp_path, data):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['matplotlib'] = None")
-    arguments = ["--data", data, "--iters", "1"]
-    path = {"PYTHONPATH": str(tmp_path)}
-    status, out, err = run(TRAIN, *arguments, **path)
-    assert (status, out, err.count("\n")) == (1, "", 1) and "matplotlib" in err
-    assert run(TRAIN, *arguments, "--no-plot", **path)[0] == 0
+    without, few = {"PYTHONPATH": str(tmp_path)}, [TRAIN, "--data", data, "--iters", "1"]
+    for said, command, how in (
+        ("numpy", ["-S", "-E", CHECK], {}),  # -S: no packages but Python's own
+        ("numpy", ["-S", "-E", "-m", "ch05.train_neuralnet"], {}),
+        ("matplotlib", few, without),
+    ):
+        status, out, err = run(*command, **how)
+        assert (status, out, err.count("\n")) == (1, "", 1) and said in err
+        assert "pip install" in err
+    assert run(*few, "--no-plot", **without)[0] == 0  # only what draws needs that one
 
 
-@pytest.mark.parametrize("name", ["common", "dataset"])
-@pytest.mark.parametrize("kind", ["__init__.py", ".py"])
-def test_a_folder_or_a_file_of_our_name_in_the_way_is_named(tmp_path, name, kind):
-    other = tmp_path / (name if kind == "__init__.py" else f"{name}.py")
-    other.mkdir() if kind == "__init__.py" else other.touch()
-    if kind == "__init__.py":
-        (other / kind).touch()
-    words = f"expected {ROOT / name}, got {other}, "
+@pytest.mark.parametrize("name", ["common/__init__.py", "dataset.py"])
+def test_a_folder_or_a_file_of_our_name_in_the_way_is_named(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    name = name.removesuffix("/__init__.py")
+    words = f"expected {ROOT / name.removesuffix('.py')}, got {tmp_path / name}, "
     path = {"PYTHONPATH": str(ROOT), "cwd": tmp_path}
     status, out, err = run("-m", "ch05.train_neuralnet", **path)
     assert (status, out, err.count("\n")) == (1, "", 1) and words in err
@@ -317,18 +309,14 @@ def test_the_options_reach_the_training(tmp_path, data, monkeypatch, capsys):
     assert capsys.readouterr().out.split() == trained
 
 
-@pytest.mark.parametrize(
-    "hidden, sizes",
-    [([], [50]), (["50,40"], [50, 40]), (["60,", "50", "40"], [60, 50, 40])],
-)
 @pytest.mark.parametrize("parse", [options.parse_training, options.parse_check])
-def test_hidden_layers_are_given_in_either_form(hidden, sizes, parse):
-    args = parse(["--hidden", *hidden] if hidden else [])
-    biases = [p.size for key, p in args.network.params.items() if key.startswith("b")]
-    assert biases == [*sizes, 10]
+def test_hidden_layers_are_given_in_either_form(parse):
+    for hidden, sizes in (([], [50]), (["50,40"], [50, 40]), (["60,", "50", "40"], [60, 50, 40])):
+        params = parse(["--hidden", *hidden] if hidden else []).network.params
+        assert [param.size for key, param in params.items() if key[0] == "b"] == [*sizes, 10]
 
 
-@pytest.mark.parametrize("backend", ["agg", "module://nowhere", "Qt4Agg", "'agg'", "inline"])
+@pytest.mark.parametrize("backend", ["agg", "module://nowhere", "inline"])
 def test_without_a_screen_training_goes_on_and_says_so(tmp_path, data, backend):
     # A notebook's cell passes its own backend on to what it starts by "!".
     arguments = ["--data", data, "--iters", "3", "--show", "--plot", "p.png"]
@@ -337,56 +325,15 @@ def test_without_a_screen_training_goes_on_and_says_so(tmp_path, data, backend):
     assert "screen" in err.splitlines()[-1] and f"MPLBACKEND={backend};" in err.splitlines()[-1]
 
 
-@pytest.mark.unix
-@pytest.mark.parametrize("option", ["--save", "--plot"])
-def test_where_nothing_can_be_written_a_run_refuses_to_start(
-    tmp_path, data, monkeypatch, capsys, option
-):
+def test_a_name_may_hold_anything_and_what_is_replaced_is_said(tmp_path, data, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    os.mkfifo("pipe")
-    (tmp_path / "link.png").symlink_to("none/w.png")
-    right = open
-
-    def read_only(path, mode="r", *more):
-        if "w" in mode:
-            raise PermissionError(13, "Permission denied")
-        return right(path, mode, *more)
-
-    names = ["pipe", os.devnull, "/dev/full", ".", "none/w.png", "w" * 300, "link.png", "w.png"]
-    for name in names:
-        if name == "w.png":  # the folder can't be written; root may write anywhere
-            monkeypatch.setattr("builtins.open", read_only)
-        with pytest.raises(SystemExit) as end:
-            train_neuralnet.main(["--data", str(data), option, name])
-        out, err = capsys.readouterr()
-        assert (end.value.code, out, err.count("\n")) == (2, "", 1) and option in err
-    assert files(tmp_path) == ["link.png", "pipe"]
-
-
-@pytest.mark.unix
-def test_a_name_may_be_long_or_a_link_or_hold_anything(tmp_path, data, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "link.npz").symlink_to("w.npz")
-    few = ["--data", str(data), "--iters", "1"]
-    with pytest.raises(FloatingPointError):
-        train_neuralnet.main([*few, "--lr", "1e30", "--save", "link.npz"])
-    assert (tmp_path / "link.npz").is_symlink() and not (tmp_path / "w.npz").exists()
-    for name in ("link.npz", "w" * 251 + ".npz", "\x1b[2J.npz"):
-        assert train_neuralnet.main([*few, "--save", name, "--plot", "p.png"]) == 0
+    for name in ("w.npz", "w" * 251 + ".npz", "\x1b[2J.npz"):
+        few = f"--data {data} --iters 1 --plot p.png --save".split()
+        assert train_neuralnet.main([*few, name]) == 0
         _, err = capsys.readouterr()
         assert err.replace("\n", "").isprintable()  # nothing that a terminal acts on
-        assert ("replaced" in err) == (name != "link.npz")  # p.png was there
+        assert ("replaced" in err) == (name != "w.npz")  # p.png was there
         assert (tmp_path / name).stat().st_size > 100_000
-    assert (tmp_path / "link.npz").is_symlink()
-
-
-@pytest.mark.parametrize("script", [TRAIN, CHECK])
-def test_help_shows_one_spelling_of_each_option(script):
-    status, out, err = run(script, "--help", COLUMNS="40")
-    assert (status, err) == (0, "")
-    names = re.findall(r"^  (?:-h, )?(--[a-z-]+)", out, re.M)
-    assert len(names) == len(set(names)) > 4 and not {"--lr", "--batch_size"} & set(out.split())
-    assert max(map(len, out.splitlines())) <= 40
 
 
 def test_show_shows_the_picture_where_there_is_a_screen(tmp_path, data):
@@ -439,12 +386,11 @@ def test_layers_train_whatever_their_flag_was_and_what_is_measured_leaves_no_tra
     assert layer.n == 246 and layer.train_flg is False
 
 
-@pytest.mark.parametrize("lookup", [np.eye(27), np.random.default_rng(0).normal(size=(27, 4))])
-def test_numbers_that_are_looked_up_are_not_warned_of(lookup):
-    network, x = TwoLayerNet(3 * lookup.shape[1], 5, 3), np.arange(30).reshape(10, 3) % 27
-    layer = Mine(lambda self, x: lookup[x.astype(int)].reshape(len(x), -1))
+def test_numbers_that_are_looked_up_are_not_warned_of():
+    table, x = np.random.default_rng(0).normal(size=(27, 4)), np.arange(30).reshape(10, 3) % 27
+    layer = Mine(lambda self, x: table[x.astype(int)].reshape(len(x), -1))
+    network, t = TwoLayerNet(12, 5, 3), np.arange(10) % 3
     network.layers = OrderedDict(Lookup=layer, **network.layers)
-    t = np.arange(10) % 3
     train(network, (x, t), (x, t), iters_num=3)  # a warning would be an error
 
 
@@ -470,24 +416,17 @@ def in_terminal(*command, columns=100):
 
 
 @pytest.mark.unix
-def test_progress_shows_in_a_terminal_only(data):
-    arguments = "--iters", "300", "--no-plot", "--data", data
+def test_a_terminal_shows_progress_and_the_epoch_of_a_row(data):
+    arguments = "--batch-size", "10", "--epochs", "40", "--no-plot", "--data", data
     shown = in_terminal(TRAIN, *arguments)
-    assert re.search(r"\d/300\b.*loss", shown)
-    _, out, err = run(TRAIN, *arguments)
-    assert "/300" not in out + err and "\r" not in out + err
-
-
-@pytest.mark.unix
-def test_in_a_terminal_a_row_says_its_epoch_and_the_last_one_is_the_end(data):
-    arguments = "--batch-size", "10", "--epochs", "2", "--no-plot", "--data", data
-    shown = in_terminal(TRAIN, *arguments)
+    assert re.search(r"\d/80\b.*loss", shown)
     lines = [line.split("\r")[-1] for line in shown.replace("\r\n", "\n").split("\n")]
-    rows = [line.split() for line in lines if re.search(r"0\.\d{4} 0\.\d{4}$", line)]
-    assert [row[0] for row in rows] == ["0", "1", "end"]
-    _, out, err = run(TRAIN, *arguments)  # alike, in two streams, and in the same words
-    assert [row[1:] for row in rows[:2]] == [line.split() for line in out.splitlines()]
+    rows = [line.split() for line in lines if re.search(r"[01]\.\d{4} [01]\.\d{4}$", line)]
+    assert [row[0] for row in rows] == [*map(str, range(40)), "end"]
+    _, out, err = run(TRAIN, *arguments)  # the same words in two streams, without progress
+    assert [row[1:] for row in rows[:-1]] == [line.split() for line in out.splitlines()]
     assert {*err.splitlines()[:-1]} < {*lines}  # the last one says how long it took
+    assert "/80" not in out + err and "\r" not in out + err
 
 
 # Ctrl-C
@@ -521,13 +460,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     [
         ("ch05.tools.options", "", "load_mnist", 1, 130, 0, 0, False),
         ("common.network", "Network", "gradient", 1, 130, 0, 0, True),
-        ("common.network", "Network", "gradient", 4, 130, 3, 3, True),
-        ("common.network", "Network", "loss", 3, 130, 1, 1, True),  # in the gradient
-        ("common.network", "Network", "loss", 4, 130, 1, 2, True),  # after it
+        ("common.network", "Network", "loss", 4, 130, 1, 2, True),  # after the second gradient
         ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
         ("common.network", "Network", "accuracy", 12, 130, 5, 5, True),  # at the end
         ("os", "", "fsync", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
-        ("ch05.tools.train_output", "", "print_row", 2, 130, 1, 2, True),
         ("ch05.tools.train_output", "", "finish", 1, 130, 5, 5, False),
         ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
         pytest.param(  # all is done
@@ -558,7 +494,7 @@ def test_ctrl_c_at_any_moment(
     assert ((tmp_path / "train_neuralnet.png").read_text("latin1") == "old") == (status == 130)
 
 
-@pytest.mark.parametrize("command", [[TRAIN], [CHECK], ["-m", "ch05.train_neuralnet"]])
+@pytest.mark.parametrize("command", [[CHECK], ["-m", "ch05.train_neuralnet"]])
 def test_ctrl_c_at_the_start_ends_a_script_without_a_word(tmp_path, command):
     # Pressed while the first packages are imported.
     (tmp_path / "tqdm.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
@@ -566,27 +502,14 @@ def test_ctrl_c_at_the_start_ends_a_script_without_a_word(tmp_path, command):
     assert (out, err) == ("", "") and status == (3 if os.name == "nt" else -signal.SIGINT)
 
 
-def moments(ordinary, campaign):
-    """Seeds of random moments, few in the ordinary run and many in the campaign."""
-    return pytest.mark.parametrize(
-        "seed",
-        [
-            pytest.param(seed, marks=[pytest.mark.campaign] * (seed >= ordinary))
-            for seed in range(campaign)
-        ],
-    )
-
-
-BACKGROUND = 'trap "" INT; exec "$@"'  # what a shell starts by & has SIGINT ignored
+MOMENTS = [pytest.param(seed, marks=[pytest.mark.campaign] * (seed > 0)) for seed in range(40)]
 
 
 @pytest.mark.unix
-@moments(ordinary=2, campaign=40)
-@pytest.mark.parametrize(
-    "name, shell", [("SIGINT", None), ("SIGINT", BACKGROUND), ("SIGTERM", None), ("SIGKILL", None)]
-)
-def test_what_was_learnt_is_kept_whatever_ends_a_run(tmp_path, data, seed, name, shell):
-    process = start(TRAIN, *each_update(data), "--no-plot", cwd=tmp_path, shell=shell)
+@pytest.mark.parametrize("seed", MOMENTS)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_what_was_learnt_is_kept_whatever_ends_a_run(tmp_path, data, seed, name):
+    process = start(TRAIN, *each_update(data), "--no-plot", cwd=tmp_path)
     assert process.stdout.readline()
     time.sleep(np.random.default_rng(seed).uniform(0, 0.3))
     process.send_signal(getattr(signal, name))
@@ -633,39 +556,6 @@ def test_on_epoch_may_end_a_training(end):
         train(network, small(), small())
 
 
-@pytest.mark.filterwarnings("ignore:expected a loss", "ignore:.*multi-threaded")
-@pytest.mark.parametrize("forked", [False, pytest.param(True, marks=pytest.mark.unix)])
-def test_after_ctrl_c_in_the_bar_others_can_train(monkeypatch, forked):
-    """tqdm leaves its lock taken, and whoever isn't this thread would wait for ever."""
-    writes = []
-
-    def write(text):
-        writes.append(text)
-        if len(writes) == 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(progress, "width", lambda stream: 80)
-    monkeypatch.setattr(sys, "stderr", types.SimpleNamespace(write=write, flush=lambda: None))
-    assert train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=10**6).interrupted
-    how = {"target": train, "args": (TwoLayerNet(4, 5, 3), small(), small()), "daemon": True}
-    how["kwargs"] = {"iters_num": 3}
-    other = threading.Thread(**how)
-    if forked:  # while another thread draws
-        lock, drawn = progress.Bar.get_lock(), threading.Event()
-        drawing = threading.Thread(
-            target=lambda: lock.acquire() and drawn.wait(60) and lock.release()
-        )
-        drawing.start()
-        other = multiprocessing.get_context("fork").Process(**how)
-    other.start()
-    other.join(30)
-    assert not other.is_alive()
-    if forked:
-        drawn.set()
-        drawing.join()
-        assert other.exitcode == 0
-
-
 # A session that goes on afterwards
 
 SHOW = "import signal; print('as before:', "
@@ -679,8 +569,10 @@ shell.run_cell({SHOW!r})
 """
 
 
-@pytest.mark.parametrize("options", [[], ["--lr", "1e30"], ["--lr", "-1"]])
-@pytest.mark.parametrize("session", [["-i"], ["-c", IPYTHON]], ids=["python -i", "ipython"])
+@pytest.mark.parametrize(
+    "session, options",
+    [(["-i"], []), (["-i"], ["--lr", "1e30"]), (["-i"], ["--lr", "-1"]), (["-c", IPYTHON], [])],
+)
 def test_a_session_is_as_before(tmp_path, data, session, options):
     command = [*session, TRAIN, *three_updates(data), *options]
     pipe = {"capture_output": True, "text": True, "timeout": 60, "cwd": tmp_path}
@@ -709,18 +601,10 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path, data, monkeypat
 
 
 @pytest.mark.unix
-@pytest.mark.parametrize(
-    "lines, script, arguments",
-    [
-        (0, TRAIN, ["--iters", "5000", "--batch-size", "20", "--no-plot"]),
-        (1, TRAIN, ["--iters", "5000", "--batch-size", "20", "--no-plot"]),
-        (0, TRAIN, ["--help"]),
-        (0, CHECK, ["--samples", "2"]),
-    ],
-)
-def test_a_pipe_that_closes_early_ends_a_run_quietly(tmp_path, data, lines, script, arguments):
-    more = ["--data", data] if script == TRAIN else []
-    process = start(script, *arguments, *more, cwd=tmp_path)
+@pytest.mark.parametrize("script, lines", [(TRAIN, 1), (CHECK, 0)])
+def test_a_pipe_that_closes_early_ends_a_run_quietly(tmp_path, data, script, lines):
+    long = ["--data", data, "--iters", "5000", "--batch-size", "20", "--no-plot"]
+    process = start(script, *(long if script == TRAIN else ["--samples", "2"]), cwd=tmp_path)
     assert "" not in [process.stdout.readline() for _ in range(lines)]
     process.stdout.close()  # as `| head` does
     process.stdout = None
@@ -729,28 +613,20 @@ def test_a_pipe_that_closes_early_ends_a_run_quietly(tmp_path, data, lines, scri
     assert files(tmp_path) == []
 
 
-@pytest.mark.unix
-@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-"])
-def test_without_any_output_training_goes_on_and_saves(tmp_path, data, closed):
-    arguments = each_update(data, iters=3)
-    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, shell=f'exec "$@" {closed}')
-    assert status == 0
-    assert out.count("\n") == (3 if closed == "2>&-" else 0)
-    assert err == ""
-    assert_saved(tmp_path / "w.npz", data, 3)
-    assert files(tmp_path) == ["train_neuralnet.png", "w.npz"]
-
-
 # The gradient check
 
 
-def test_gradient_check_prints_the_books_lines_and_a_verdict():
-    """The README says within which range the figures of any seed lie: so do the default ones."""
+def test_gradient_check_prints_the_books_lines_and_a_verdict(monkeypatch, capsys):
+    """The README says within which range the figures of any seed lie: so do the default ones.
+
+    They come of all entries; for the verdict a few will do here.
+    """
+    few = lambda *args, **how: check_gradient(*args, **how | {"samples": 2})  # noqa: E731
+    monkeypatch.setattr(gradient_check, "check_gradient", few)
     readme = (ROOT / "README.md").read_text("utf-8")
     ranges = re.findall(r"\| ([\d.]+e-\d+) to ([\d.]+e-\d+) \|", readme)
-    status, out, err = run(CHECK)
-    assert (status, err) == (0, "")
-    figures, verdict = out.split("\n\n", 1)
+    assert gradient_check.main([]) == 0
+    figures, verdict = capsys.readouterr().out.split("\n\n", 1)
     names, values = zip(*(line.split(":") for line in figures.splitlines()))
     assert names == KEYS and verdict.strip()
     # The book prints 2.2e-13, 9.7e-13, 8.4e-13 and 1.19e-10.
@@ -772,18 +648,13 @@ def test_gradient_check_of_a_large_network_takes_a_sample(samples, least, monkey
     assert all(len(x) == 2 for _, x, _ in calls)
 
 
-def test_gradient_check_fails_where_backprop_is_wrong(monkeypatch, capsys):
-    monkeypatch.setattr(Relu, "backward", lambda self, dout: dout)
-    assert gradient_check.main(["--samples", "10"]) == 1
-    verdict = capsys.readouterr().out.split("\n\n", 1)[1]
-    assert "W1" in verdict and "Relu1" in verdict and "W2" not in verdict
-
-
 @pytest.mark.parametrize("tolerance, status", [([], 1), (["--tolerance", "0.01"], 0)])
-def test_gradient_check_allows_the_error_that_is_asked_for(monkeypatch, tolerance, status):
-    right = SoftmaxWithLoss.backward
-    monkeypatch.setattr(SoftmaxWithLoss, "backward", lambda *args: right(*args) * 1.001)
+def test_gradient_check_allows_the_error_that_is_asked_for(monkeypatch, capsys, tolerance, status):
+    right = Relu.backward
+    monkeypatch.setattr(Relu, "backward", lambda *args: right(*args) * 1.001)
     assert gradient_check.main(["--samples", "10", *tolerance]) == status
+    verdict = capsys.readouterr().out.split("\n\n", 1)[1]
+    assert ("Relu1" in verdict and "W1" in verdict) == status and "W2" not in verdict
 
 
 KERNEL = types.SimpleNamespace(kernel="what a notebook runs in")

@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-VARIABLES = [name for name in os.environ if name.endswith("_NUM_THREADS")]
 
 SHOW = """
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
+from ch05.train_neuralnet import train
 from ch05.two_layer_net import TwoLayerNet
 from common.check import check_gradient
-from common.threads import limit, one_thread, threads_for
-from ch05.train_neuralnet import train
+from common.threads import threads_for
 
 def count(*_):
     print(*{info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"})
@@ -29,13 +28,20 @@ class Shown(TwoLayerNet):
         count()
         return super().loss(x, t)
 
+def small():  # 784 x 50 x 100, 4 million multiplications
+    return threads_for(TwoLayerNet(784, 50, 10).params, 100)
+
+def large():  # 784 x 1000 x 1000, 784 million
+    return threads_for(TwoLayerNet(784, 1000, 10).params, 1000)
+
 x, t = np.random.default_rng(0).normal(size=(3, 4)), np.arange(3)
 """
+BOTH = "\ncount()\nwith small(): count()\ncount()\nwith large(): count()\ncount()"
 
 
 def shown(code, **variables):
     """What SHOW and the code print: numbers of threads, as a list."""
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = {k: value for k, value in os.environ.items() if not k.endswith("_NUM_THREADS")}
     environment |= {"PYTHONPATH": str(ROOT), **variables}
     command = [sys.executable, "-c", SHOW + code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
@@ -47,47 +53,39 @@ def shown(code, **variables):
 def cores():
     """How many threads NumPy takes by itself."""
     libraries = "[info['internal_api'] for info in threadpool_info()]"
-    if shown(f"print(int({libraries} == ['openblas']))") == [0]:
+    openblas, number = shown(f"print(int({libraries} == ['openblas']))\ncount()")
+    if not openblas:
         pytest.skip("needs OpenBLAS, as NumPy brings it along")
-    (number,) = shown("count()")
     if number == 1:
         pytest.skip("needs two cores or more")
     return number
 
 
-def within(hidden, batch_size):
-    params = f"TwoLayerNet(784, {hidden}, 10).params"
-    return f"\ncount()\nwith threads_for({params}, {batch_size}): count()\ncount()"
-
-
-# In multiplications: 784 x 50 x 100 is 4 million, and 784 x 1000 x 1000 is 784 million.
-@pytest.mark.parametrize("hidden, batch_size, small", [(50, 100, True), (1000, 1000, False)])
-def test_small_products_run_on_one_thread_and_large_ones_on_all(cores, hidden, batch_size, small):
-    assert shown(within(hidden, batch_size)) == [cores, 1 if small else cores, cores]
+def test_small_products_run_on_one_thread_and_large_ones_on_all(cores):
+    assert shown(BOTH) == [cores, 1, cores, cores, cores]
 
 
 @pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOTO_NUM_THREADS"])
 def test_a_number_that_the_user_has_set_stays(cores, name):
-    assert shown(within(50, 100), **{name: "2"}) == [2, 2, 2]
-    assert shown(within(1000, 1000), **{name: "1"}) == [1, 1, 1]
+    assert shown(BOTH, **{name: "2"}) == [2] * 5
 
 
-@pytest.mark.parametrize(
-    "call", ["train(net, (x, t), (x, t), iters_num=2)", "check_gradient(net, x, t)"]
-)
-def test_training_and_checks_of_small_networks_run_on_one_thread(cores, call):
-    *during, after = shown(f"net = Shown(4, 5, 3)\n{call}\ncount()")
-    assert len(during) > 2 and after == cores
-    assert set(during[1:]) == {1}  # a first loss, to see whether there is one, may come before
+def test_a_number_that_a_program_has_set_is_never_raised(cores):
+    nested = BOTH.replace("\n", "\n    ")
+    assert shown(f"with threadpool_limits(1):{nested}\ncount()") == [1] * 5 + [cores]
+    of_ranks = "from common.threads import limit; limit(2); count()"  # which share their cores
+    assert shown(f"with threadpool_limits(1): {of_ranks}") == [1]
 
 
-def test_a_limit_is_never_raised(cores):
-    assert shown("limit(1000); count()") == [cores]
-    assert shown("with threadpool_limits(1): limit(2); count()") == [1]
+def test_training_and_checks_of_small_networks_run_on_one_thread(cores):
+    for call in ("train(net, (x, t), (x, t), iters_num=2)", "check_gradient(net, x, t)"):
+        *during, after = shown(f"net = Shown(4, 5, 3)\n{call}\ncount()")
+        assert len(during) > 2 and after == cores
+        assert set(during[1:]) == {1}  # a first loss, to see whether there is one, may come before
 
 
 OVERLAP = """
-first, second = one_thread(), one_thread()  # as two trainings in threads begin
+first, second = small(), small()  # as two trainings in threads begin
 first.__enter__()
 second.__enter__()
 count()
@@ -101,11 +99,9 @@ with ThreadPoolExecutor(4) as pool:
     for k in range(12):
         pool.submit(train, TwoLayerNet(4, 5, 3), (x, t), (x, t), iters_num=10 + 5 * k)
 count()
-with one_thread():
-    pass
 
 def alone():  # in a thread that has set no number yet
-    with one_thread():
+    with small():
         count()
 
 with ThreadPoolExecutor(1) as pool:
@@ -131,11 +127,12 @@ def press_at(line):
         return trace
     sys.settrace(trace)
 
-for line in range(1, 1000, 7):
+params = TwoLayerNet(4, 5, 3).params
+for line in range(1, 1000, 11):
     press_at(line)
     pressed = False
     try:
-        with threads_for(TwoLayerNet(4, 5, 3).params, 1):
+        with threads_for(params, 1):
             pass
     except KeyboardInterrupt:
         pressed = True
@@ -148,4 +145,4 @@ for line in range(1, 1000, 7):
 
 def test_ctrl_c_at_any_line_leaves_the_number_as_it_was(cores):
     numbers = shown(CTRL_C)
-    assert len(numbers) > 10 and {*numbers} == {cores}
+    assert len(numbers) > 5 and {*numbers} == {cores}

@@ -1,7 +1,6 @@
 """What runs beside a training: Ctrl-C, threads, and a bar that shows how far it is."""
 
 import contextlib
-import os
 import pickle
 import sys
 import threading
@@ -34,7 +33,6 @@ def running(history, network, iters_num, batch_size, draws):
             finally:
                 history.seconds = time.perf_counter() - start
                 bar.close()
-                release(Bar.get_lock())
         except KeyboardInterrupt:
             history.interrupted = True
         except FloatingPointError as error:
@@ -114,23 +112,9 @@ class Bar(tqdm):
         super().close()
 
 
-# tqdm's lock stays taken when Ctrl-C comes while a bar is drawn, and other threads would wait for
-# it for ever. So it is a lock of ours, which is opened after each training, and in a new process.
-
-
-def new_lock():
-    Bar.set_lock(threading.RLock())
-
-
-def release(lock):
-    with contextlib.suppress(RuntimeError):  # this thread doesn't hold it
-        while True:
-            lock.release()
-
-
-new_lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=new_lock)
+# tqdm's own lock is one between processes too, and stays taken where Ctrl-C comes while a bar is
+# drawn: a process that is started then would wait for it for ever.
+Bar.set_lock(threading.RLock())
 
 
 def in_notebook():

@@ -106,7 +106,7 @@ def warn_of_scale(network, name, x):
     """
     size = float(np.sqrt(np.mean(np.square(x[:1000], dtype=np.float64))))
     length = size * math.sqrt(x[0].size)  # of a sample as a vector
-    high = np.abs(x, dtype=np.float64).max()
+    high = max(float(x.max()), -float(x.min()))  # np.abs(x) would be as large as x once more
     small = 0 < size < 0.02 or 0 < size < 0.1 and length < 0.3
     if not (size > 7 or small and high < 0.5) or looks_up(network, x):
         return False

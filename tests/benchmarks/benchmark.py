@@ -1,18 +1,16 @@
 """How fast and how lean, beside others: one run that measures this library and its peers in turn.
 
     python -m pip install -e ".[bench]"
-    python tests/benchmarks/benchmark.py            all rows, some thirty minutes
+    python tests/benchmarks/benchmark.py            all rows, some fifteen minutes
     python tests/benchmarks/benchmark.py a d        these rows only
     python tests/benchmarks/benchmark.py h          the quickest: half a minute
 
-    f  peak memory of whole training processes
+    f  peak memory of a whole training process
     h  beside the same mathematics written out by hand in NumPy, on one thread
     a  the training job of the chapter, on one thread and on two
-    b  a step at hidden 50, 500, 2000 x batch 1, 10, 100, 1000, 10000
-    c  a step at 2, 5, 10, 20 layers of 100 units, batch 100
+    b  a step at six sizes, from 784-50-10 with a batch of 1 to 20 layers
     d  the gradient check of 784-50-10 on 3 images
     g  the training beside two busy processes, with the threads that `train` chooses and with all
-    p  the playground, drawn in memory: its pace, and from a stroke of the mouse to the new bars
 
 A step is once round the loop of the training: a batch is drawn, then an update, then the loss. A
 machine is never quiet for long. So times are only compared within a round: in a round each peer
@@ -40,7 +38,6 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from ch05.train_neuralnet import train
 from ch05.two_layer_net import TwoLayerNet
 from common.check import check_gradient
-from common.threads import LARGE
 from dataset.mnist import load_mnist
 
 HERE = Path(__file__).resolve().parent
@@ -58,16 +55,14 @@ def main():
     args = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")  # it wants more epochs than one update
 
-    found = [peer for peer in peers.PEERS if installed(peer)]
+    found = [peer for peer in peers.PEERS if is_installed(peer)]
     rows = {
-        "f": lambda: memory(found),
+        "f": memory,
         "h": lambda: beside_by_hand(args.rounds),
         "a": lambda: training_job(found, args.rounds),
-        "b": lambda: step_by_size(found, args.rounds),
-        "c": lambda: step_by_depth(found, args.rounds),
+        "b": lambda: single_steps(found, args.rounds),
         "d": lambda: gradient_check(args.rounds),
         "g": lambda: busy_machine(args.rounds),
-        "p": lambda: live(args.rounds),
     }
     if not rows.keys() >= {*args.rows}:
         parser.error(f"expected rows among {', '.join(rows)}, got {' '.join(args.rows)}")
@@ -79,11 +74,9 @@ def main():
         rows[row]()
 
 
-def installed(peer):
+def is_installed(peer):
     package = NEEDS.get(peer.__name__)
-    if package is None or importlib.util.find_spec(package):
-        return True
-    print(f"{peer.name}: left out, since {package} is not installed")
+    return package is None or importlib.util.find_spec(package) is not None
 
 
 def run_own_kernel():
@@ -101,28 +94,23 @@ def run_own_kernel():
 # The rows
 
 
-def memory(found):
-    """The peak of each job in a process of its own.
+def memory():
+    """The peak of the script. A small process starts it, and tells the peak of its child.
 
     A process counts the memory of the one that started it as its own peak: it begins as a copy of
-    it. So each job is started by a small process, which then tells the peak of its child.
+    it.
     """
     print("\nf  peak memory of the whole training process")
-    script = ROOT / "ch05" / "train_neuralnet.py"
-    jobs = {OURS: [script, "--no-plot", "--iters", "700"]}
-    jobs |= {p.name: [HERE / "peers.py", p.__name__, "700"] for p in found if p.name != OURS}
     start = (
         "import resource, subprocess, sys\n"
         "subprocess.run(sys.argv[1:], check=True, capture_output=True)\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    for name, job in jobs.items():
-        command = [sys.executable, "-c", start, sys.executable, *map(str, job)]
-        peak = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-        megabytes = peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # bytes, or KiB
-        print(f"   {name:24}  {megabytes:6.0f} MB")
-        if name == OURS:
-            target(f"{name}, MB", megabytes, most=300)
+    script = [str(ROOT / "ch05" / "train_neuralnet.py"), "--no-plot", "--iters", "700"]
+    command = [sys.executable, "-c", start, sys.executable, *script]
+    peak = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    megabytes = peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # bytes, or KiB
+    target("MB", megabytes, most=300)
 
 
 def beside_by_hand(rounds):
@@ -159,34 +147,27 @@ def training_job(found, rounds):
     for threads in (1, 2):
         title = f"a  the training job, 2,400 updates and 4 evaluations, {threads} thread(s)"
         table(title, {p.name: times[p.name, threads] for p in found})
-    if any(peer is peers.Torch for peer in found):
+    if peers.Torch in found:
         better = min((1, 2), key=lambda threads: np.median(times[TORCH, threads]))
         figure = ratio(times, (TORCH, better), (OURS, 1))
         target(f"{TORCH} with {better} thread(s) / {OURS} with 1", figure, least=1.3)
-
-
-def step_by_size(found, rounds):
-    for hidden in (50, 500, 2000):
-        for batch in (1, 10, 100, 1000, 10000):
-            title = f"b  a step of 784-{hidden}-10, batch {batch}"
-            steps_table(title, found, (784, hidden, 10), batch, rounds)
-
-
-def step_by_depth(found, rounds):
-    for depth in (2, 5, 10, 20):
-        title = f"c  a step of {depth} layers of 100 units, batch 100"
-        steps_table(title, found, layers_of_100(depth), 100, rounds)
 
 
 def layers_of_100(depth):
     return (784, *[100] * (depth - 1), 10)
 
 
-def steps_table(title, found, sizes, batch, rounds):
-    largest = max(D * M for D, M in zip(sizes, sizes[1:]))
-    threads = 1 if batch * largest < LARGE else os.cpu_count()  # as `train` chooses
-    found = [peer for peer in found if peer is not peers.Book]
-    table(f"{title}, {threads} thread(s)", steps(found, sizes, batch, rounds, threads))
+def single_steps(found, rounds):
+    for words, sizes, batch, threads in (  # as many as `train` chooses
+        ("784-50-10", (784, 50, 10), 1, 1),
+        ("784-50-10", (784, 50, 10), 1000, 2),
+        ("784-500-10", (784, 500, 10), 1, 1),
+        ("784-500-10", (784, 500, 10), 1000, 2),
+        ("5 layers of 100", layers_of_100(5), 100, 1),
+        ("20 layers of 100", layers_of_100(20), 100, 1),
+    ):
+        title = f"b  a step of {words}, batch {batch}, {threads} thread(s)"
+        table(title, steps(found, sizes, batch, rounds, threads))
 
 
 def steps(found, sizes, batch, rounds, threads):
@@ -206,28 +187,26 @@ def steps(found, sizes, batch, rounds, threads):
 
 def gradient_check(rounds):
     (x_train, t_train), _ = load_mnist()
-    x, t, one_hot = x_train[:3], t_train[:3], np.eye(10)[t_train[:3]]
+    x, t = x_train[:3], t_train[:3]
     weights = peers.start_weights((784, 50, 10))
-    network, book = TwoLayerNet(784, 50, 10, rng=0), peers.Book((784, 50, 10), weights)
+    network, book = TwoLayerNet(784, 50, 10, rng=0), peers.InFloat64((784, 50, 10), weights)
     for i, (W, b) in enumerate(weights, start=1):
         network.params[f"W{i}"][...], network.params[f"b{i}"][...] = W, b
-    assert abs(network.loss(x, t) - book.loss(x, one_hot)) < 1e-5
-    evaluations = 2 * sum(param.size for param in network.params.values())
+    assert abs(network.loss(x, t) - book.loss(x, t)) < 1e-5
     makers = {
         OURS: lambda: lambda: network.numerical_gradient(x, t),
         "its check_gradient": lambda: lambda: check_gradient(network, x, t),
-        "the book's way": lambda: lambda: book.numerical_gradient(x, one_hot),
+        "the book's way": lambda: lambda: book.numerical_gradient(x, t),
     }
     with all_threads(1):
         times = in_turn(makers, rounds)
     table("d  the numerical gradient of 784-50-10, 3 images, 1 thread", times)
     for name in (OURS, "its check_gradient"):
         target(f"{name} / the book's way", ratio(times, name, "the book's way"), most=1.2)
-    print(f"   an evaluation of the loss: {units(np.median(times[OURS]) / evaluations)}")
 
 
 def busy_machine(rounds):
-    """The updates of `train` beside two processes that never rest, and without them."""
+    """The updates of `train` beside two processes that never rest."""
     train_set, test_set = load_mnist()
     small = (test_set[0][:100], test_set[1][:100])  # hardly any evaluation
 
@@ -242,64 +221,14 @@ def busy_machine(rounds):
 
     set_by_user = {"OPENBLAS_NUM_THREADS": "0"}  # such a number stays as it is: here that of all
     makers = {"threads as chosen": updates, "all threads": lambda: updates(**set_by_user)}
-    quiet = in_turn(makers, rounds)
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     try:
-        beside = in_turn(makers, rounds)
+        times = in_turn(makers, rounds)
     finally:
         for process in busy:
             process.kill()
-    table("g  599 updates, nothing beside", quiet)
-    table("g  599 updates, beside two busy processes", beside)
-    pace = np.median(quiet["threads as chosen"]) / np.median(beside["threads as chosen"])
-    target("pace beside them, of the pace without", float(pace), least=0.5)
-
-
-def live(rounds, seconds=2.0):
-    """The playground trains while somebody draws.
-
-    A stroke ends at a moment of chance within a tick of the timer, which is ended first.
-    """
-    import matplotlib.pyplot as plt
-    from matplotlib.backend_bases import MouseEvent
-
-    from ch05.playground import Playground
-
-    plt.switch_backend("agg")
-    rng, updates, pictures, moves, strokes = np.random.default_rng(0), [], [], [], []
-    for _ in range(rounds):
-        playground = Playground(TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0), rng=0)
-        canvas, place = playground.figure.canvas, playground.pad.ax.transData
-
-        def seconds_of(work, *args):
-            start = time.perf_counter()
-            work(*args)
-            return time.perf_counter() - start
-
-        def mouse(name, canvas=canvas, place=place):
-            event = MouseEvent(name, canvas, *place.transform(rng.uniform(4, 24, 2)), 1)
-            canvas.callbacks.process(name, event)
-
-        playground.clear()
-        playground.train_or_pause()
-        start, ticks = time.perf_counter(), 0
-        while (took := time.perf_counter() - start) < seconds:
-            playground.tick()
-            ticks += 1
-        updates.append(playground.updates / took)
-        pictures.append(ticks / took)
-        for _ in range(10):
-            down_and_on = "button_press_event", "motion_notify_event"
-            moves.append(max(seconds_of(mouse, event) for event in down_and_on))
-            rest_of_tick = seconds_of(playground.tick) * rng.random()
-            strokes.append(rest_of_tick + seconds_of(mouse, "button_release_event"))
-        playground.pause()
-        plt.close(playground.figure)
-    print("\np  the playground, 784-50-10, batch 100")
-    target("updates a second while it is drawn", float(np.median(updates)), least=500)
-    target("pictures a second", float(np.median(pictures)), least=5)
-    target("ms for a move of the pen", 1000 * float(np.median(moves)), most=20)
-    target("ms from a stroke to the bars", 1000 * float(np.median(strokes)), most=100)
+    table("g  599 updates, beside two busy processes", times)
+    target("all threads / threads as chosen", ratio(times, *reversed(makers)), least=3)
 
 
 # Measuring
@@ -324,8 +253,6 @@ def agree(found, sizes, weights, x, t, batch, updates=5):
     """Refuse to time peers that don't compute the same: their losses after a few updates."""
     losses = {}
     for peer_class in found:
-        if peer_class is peers.Floor:
-            continue
         peer = peer_class(sizes, weights)
         data = peer.data(x[:batch], t[:batch])
         for _ in range(updates):

@@ -7,7 +7,6 @@ Every peer starts from the same weights and does the same work:
     accuracy(x, t)       share of samples that are read rightly
     data(x, t)           x and t in the form in which that peer wants to be given them
     draw(n, N)           N random places among n, drawn as that peer's users would
-    float32              False where it computes in float64
 
 Sizes are those of the layers, (784, 50, 10); the activation is Relu.
 """
@@ -22,9 +21,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ch05.multi_layer_net import MultiLayerNet  # noqa: E402
 from common.functions import cross_entropy_error  # noqa: E402
-from dataset.mnist import load_mnist  # noqa: E402
-
-CHUNK = 1000  # rows that are evaluated together, as Network.accuracy does it
 
 
 def start_weights(sizes, seed=0):
@@ -178,118 +174,14 @@ class Torch:
             return (self.model(x).argmax(dim=1) == t).float().mean().item()
 
 
-class Floor:
-    """The matrix products alone, into arrays that are there already: nothing can be faster."""
+class InFloat64(ByHand):
+    """For the numerical gradient in the book's way."""
 
-    name = "products alone"
-    dtype = np.float32
-
-    def __init__(self, sizes, weights):
-        self.sizes = sizes
-        self.W = [W.astype(np.float32) for W, _ in weights]
-        self.dW = [np.empty_like(W) for W in self.W]
-        self.rng = np.random.default_rng(0)
-        self.outs = {}
-
-    data, draw = LayerByLayer.data, LayerByLayer.draw
-
-    def outs_for(self, N):
-        if N not in self.outs:
-            self.outs[N] = [np.ones((N, size), np.float32) for size in self.sizes]
-        return self.outs[N]
-
-    def forward(self, x):
-        xs = [x, *self.outs_for(len(x))[1:]]
-        for x, W, out in zip(xs, self.W, xs[1:]):
-            np.dot(x, W, out=out)
-        return xs
-
-    def loss(self, x, t):
-        self.forward(x)
-
-    def accuracy(self, x, t):
-        for start in range(0, len(x), CHUNK):
-            self.forward(x[start : start + CHUNK])
-
-    def update(self, x, t, rate):
-        xs = self.forward(x)
-        for i in reversed(range(len(self.W))):
-            np.dot(xs[i].T, xs[i + 1], out=self.dW[i])
-            if i:  # the first layer's dx is not needed
-                np.dot(xs[i + 1], self.W[i].T, out=xs[i])
-
-
-class BookAffine:
-    def __init__(self, W, b):
-        self.W, self.b = W, b
-
-    def forward(self, x):
-        self.original_x_shape = x.shape
-        self.x = x.reshape(x.shape[0], -1)
-        return np.dot(self.x, self.W) + self.b
-
-    def backward(self, dout):
-        self.dW, self.db = np.dot(self.x.T, dout), np.sum(dout, axis=0)
-        return np.dot(dout, self.W.T).reshape(*self.original_x_shape)
-
-
-class BookRelu:
-    def forward(self, x):
-        self.mask = x <= 0
-        out = x.copy()
-        out[self.mask] = 0
-        return out
-
-    def backward(self, dout):
-        dout[self.mask] = 0
-        return dout
-
-
-class Book(LayerByLayer):
-    """The chapter's program: layers, one-hot labels, + 1e-7, dx of all, nditer.
-
-    As it is usually copied, it has float64 weights and float32 data.
-    """
-
-    name = "the usual copy"
-
-    def __init__(self, sizes, weights):
-        self.affines = [BookAffine(W.copy(), b.copy()) for W, b in weights]
-        self.layers = [each for affine in self.affines for each in (affine, BookRelu())][:-1]
-
-    def data(self, x, t):
-        return x, np.eye(10)[t]
-
-    def draw(self, n, N):
-        return np.random.choice(n, N)
-
-    def predict(self, x):
-        for layer in self.layers:
-            x = layer.forward(x)
-        return x
-
-    def loss(self, x, t):
-        x = self.predict(x).T
-        x = x - np.max(x, axis=0)
-        self.y = (np.exp(x) / np.sum(np.exp(x), axis=0)).T
-        return -np.sum(np.log(self.y[np.arange(len(t)), t.argmax(axis=1)] + 1e-7)) / len(t)
-
-    def update(self, x, t, rate):
-        self.loss(x, t)
-        dout = (self.y - t) / len(t)
-        for layer in reversed(self.layers):
-            dout = layer.backward(dout)
-        for affine in self.affines:
-            affine.W -= rate * affine.dW
-            affine.b -= rate * affine.db
-
-    def accuracy(self, x, t):
-        return np.sum(self.predict(x).argmax(axis=1) == t.argmax(axis=1)) / float(len(x))
+    dtype = np.float64
 
     def numerical_gradient(self, x, t):
-        for affine in self.affines:
-            for param in (affine.W, affine.b):
-                book_gradient(lambda _: self.loss(x, t), param)
+        for param in (*self.W, *self.b):
+            book_gradient(lambda _: self.loss(x, t), param)
 
 
 def book_gradient(f, x):
@@ -308,7 +200,7 @@ def book_gradient(f, x):
     return grad
 
 
-PEERS = [LayerByLayer, ByHand, Book, ScikitLearn, Torch, Floor]
+PEERS = [LayerByLayer, ByHand, ScikitLearn, Torch]
 
 
 def step(peer, x_train, t_train, N, rate):
@@ -328,9 +220,3 @@ def training_job(peer, train_set, test_set, iters, batch_size=100):
             peer.accuracy(*train_set)
             test_acc = peer.accuracy(*test_set)
     return test_acc
-
-
-if __name__ == "__main__":  # one job in a process of its own, for its peak memory
-    (peer_class,) = (peer for peer in PEERS if peer.__name__ == sys.argv[1])
-    start = peer_class((784, 50, 10), start_weights((784, 50, 10)))
-    training_job(start, *(start.data(*part) for part in load_mnist()), iters=int(sys.argv[2]))
