@@ -15,7 +15,7 @@ def from_photo(picture):
     picture : a PIL image, what plt.imread returns, or any array: (H, W) in grey, (H, W, 3) in
               colour, (H, W, 2 or 4) with opacity, from 0 to 1, to 255 or to 65535. Ink may be
               darker or brighter than the paper, light and shadow may lie on it, and paper must be
-              around it. What isn't opaque lies on white.
+              around it. Bright ink on a transparent ground is read, too.
 
     A phone may store a photo turned, with a word on how to turn it back. It is turned back for a
     PIL image; plt.imread drops that word, so for a photo pass PIL.Image.open(path).
@@ -99,9 +99,10 @@ def _grey(picture):
     n = min(-(-max(picture.shape[:2]) // SIDE), *picture.shape[:2])
     H, W = (side // n * n for side in picture.shape[:2])
     parts = (picture[i:H:n, j:W:n] for i in range(n) for j in range(n))
-    grey = sum(_light(part, white) for part in parts) / n**2
+    ground = _ground(picture[::n, ::n], white) if picture.shape[2:] in [(2,), (4,)] else 1
+    grey = sum(_light(part, white, ground) for part in parts) / n**2
     if grey.max() - grey.min() < 1e-6:  # rounding makes less
-        raise _refused("one colour only once it lies on white, or nothing that is opaque", "")
+        raise _refused("one colour only, or nothing that is opaque", "")
     return grey - min(0, grey.min())
 
 
@@ -110,14 +111,22 @@ def _refused(came, hint=CUT):
     return ValueError(f"expected a picture of one digit with paper around it, got {came}{hint}")
 
 
-def _light(picture, white):
-    """The mean of each pixel's colours. What isn't opaque lies on white."""
+def _light(picture, white, ground):
+    """The mean of each pixel's colours. What isn't opaque lies on that ground."""
     picture = picture / np.float32(white)
     if picture.ndim == 2:
         return picture
     colours = 1 if picture.shape[2] == 2 else 3
     light = sum(picture[..., k] for k in range(colours)) / colours
-    return light if picture.shape[2] == 3 else 1 + (light - 1) * picture[..., -1]
+    return light if picture.shape[2] == 3 else ground + (light - ground) * picture[..., -1]
+
+
+def _ground(picture, white):
+    """0, black, if most of the picture is transparent and all ink in it bright; else 1, white."""
+    opacity = picture[..., -1] / np.float32(white)
+    ink = _light(picture, white, 0)[opacity >= 0.9 * opacity.max()]
+    drawn = 2 * np.count_nonzero(opacity) < opacity.size
+    return 0 if drawn and ink.min() > 0.5 * opacity.max() else 1
 
 
 def _smooth(grey):

@@ -131,6 +131,9 @@ PICTURES = {
     "black on nothing": in_colours([0, 0, 0, 255], [0, 0, 0, 0]).astype(np.uint8),
     "colours in a table": Image.fromarray(255 - INK).convert("RGB").quantize(5),
     "grey and opacity": Image.fromarray(255 - INK).convert("LA"),
+    "white on nothing": np.uint8(255 * in_colours([1, 1, 1, 1], [0, 0, 0, 0])),
+    "yellow on nothing": in_colours([1, 1, 0.8, 0.9], [1, 1, 1, 0]),
+    "white, in grey and opacity": np.uint8(255 * in_colours([1, 1], [0, 0])),
     "cut out of white paper": np.pad(
         in_colours([0, 0, 0, 1], [1.0, 1, 1, 1])[20:140, 60:140], [(20, 60), (60, 10), (0, 0)]
     ),
@@ -369,16 +372,13 @@ WRONG = [
     (centred, np.pad(1 - PAD, 3), "paper"),
 ]
 for reader in (from_photo, centred):
-    for bad, words in (
-        *((np.where(np.eye(28) > 0, bad, 0), "inf") for bad in (np.nan, np.inf, -np.inf)),
-        (np.zeros((0, 28)), "(0, 28)"),
-        (np.eye(784)[0], "(784,)"),
-        (np.eye(20, 560), "strip"),
-        (np.eye(500_000, 2), "strip"),
-        (np.zeros((5, 28, 28)), EACH.format(reader.__name__)),
-        ([np.eye(28), np.eye(30)], EACH.format(reader.__name__)),
-    ):
-        WRONG.append((reader, bad, words))
+    WRONG += [
+        (reader, np.where(np.eye(28) > 0, bad, 0), "inf") for bad in (np.nan, np.inf, -np.inf)
+    ]
+    WRONG += [(reader, np.zeros((0, 28)), "(0, 28)"), (reader, np.eye(784)[0], "(784,)")]
+    WRONG += [(reader, np.eye(*shape), "strip") for shape in ((20, 560), (1, 10_000), (500_000, 2))]
+    for several in (np.zeros((5, 28, 28)), [np.eye(28), np.eye(30)]):
+        WRONG.append((reader, several, EACH.format(reader.__name__)))
 
 
 @pytest.mark.parametrize("reader, picture, words", WRONG)
