@@ -13,7 +13,7 @@ from common.check.causes import likely_causes
 from common.check.comparison import Comparison
 from common.check.in_place import judge_layers
 from common.check.report import GradientReport
-from common.check.unseen import arrays_in, unseen, what_changes
+from common.check.unseen import unseen, what_changes
 from common.guards.chain import Chain
 from common.guards.learnt import find_parameters, set_train_flg
 from common.guards.mistakes import (
@@ -46,7 +46,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     rng       : NumPy Generator or seed for what is drawn; by default always the same
 
     Layers with a train_flg are checked as they train. All that they keep is as before afterwards.
-    report.unseen names arrays without a gradient that aren't made from x. TypeError or ValueError
+    report.unseen names arrays that change the loss and have no gradient. TypeError or ValueError
     for what can't be checked: float32, random numbers in the chain, a gradient with another shape,
     a write into x, t or a parameter.
     """
@@ -60,10 +60,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     with untouched(network), threads_for(dict(network.params), len(x)):
         set_train_flg(layers, True)
         things = layers | {"lastLayer": network.lastLayer} if layers else {kind(network): network}
-        kept = arrays_in(things)
         other = try_other_batch(network, x, t, rng)
         params = check_network(network)  # anew, as a layer may build its own only now
-        not_checked = unseen(kept, things, params)
 
         def f():
             return network.loss(x, t)
@@ -74,7 +72,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         report = report_of(compare, len(x))
         if layers:
             judge_layers(report, network, (x, t), other, options)
-        report.unseen = not_checked
+        given = x.copy(), t.copy()  # layers may keep x itself
+        report.unseen = unseen(things, params, lambda: network.loss(*(a.copy() for a in given)))
     return report
 
 
@@ -100,7 +99,6 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         for each, array in arrays.items():
             check_differentiable(array, f"{name}'s {each}")
         # First another batch, so that a backward which goes on using it shows.
-        kept = arrays_in(layers)
         others = arrays | {"x": shuffled(x, rng)}
         with unwritten(name, others):
             out = as_output(name, layer.forward(others["x"]))
@@ -113,7 +111,6 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
                 check_seen_before(name, each.name)
             if each.layer is not layer and each.gradient is None:  # it only refers to that layer
                 del found[key], arrays[key]
-        not_checked = unseen(kept, layers, arrays)
         dout = np.asarray(rng.standard_normal(out.shape))
 
         def backprop():
@@ -128,7 +125,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         check_repeatable(f, layers)
         report = report_of(compare, len(np.atleast_1d(x)), dout)
         report.suspects += [] if report.ok else [name]
-        report.unseen = not_checked
+        report.unseen = unseen(layers, arrays, lambda: np.array(layer.forward(x.copy())))
     return report
 
 

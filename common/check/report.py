@@ -15,7 +15,7 @@ class GradientReport(dict):
     failed   : names of the gradients that are wrong: parameters, "x" of a layer, "lastLayer"
     suspects : names of the layers that turn a right dout into a wrong dx or dW
     causes   : what wrong or unclear numbers look like, a sentence each: where to look first
-    unseen   : names of arrays that have no gradient, and aren't made from x: they weren't checked
+    unseen   : names of arrays that change the output but have no gradient, so weren't checked
     moved    : names of parameters that were moved a little to see what is wrong
     """
 
@@ -83,9 +83,9 @@ class GradientReport(dict):
 
 
 def why_unseen(name):
-    """What to say of an array without a gradient: "Affine2.W"."""
+    """What to say of an array that changes the output and has no gradient: "Affine2.W"."""
     place, _, array = name.rpartition(".")
-    words = "has no gradient"
+    words = "changes the output, but has no gradient"
     if place == "lastLayer" or "." in place or not array.isidentifier():
         return words
     return f"{words}. If it is to be learnt, {place} must keep self.d{array}"

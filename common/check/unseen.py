@@ -9,31 +9,64 @@ from common.guards.learnt import find, is_float_array, walk
 from common.guards.untouched import kept_by, untouched
 
 
-def unseen(before, things, params):
-    """The names of arrays of floats that aren't learnt, and that are the same for any batch.
-
-    before is arrays_in(things) before backprop of a batch that they haven't seen yet.
+def unseen(things, params, f):
+    """The names of arrays of floats that change f(), that forward leaves in place, and that aren't
+    learnt. things are layers by their names. Afterwards all is as before.
     """
-    now = {id(array) for _, array, _ in arrays_in(things)}
-    return [
-        name
-        for name, array, numbers in before
-        if id(array) in now and np.array_equal(array, numbers)
-        if not any(is_part(array, each) for each in params.values())
-    ]
+    learnt = {id(array) for array in params.values()}
+    with untouched(*things.values()):
+        arrays = [array for array in params.values() if array.flags.writeable]
+        values = [array.copy() for array in arrays]
+        for array in arrays:
+            move(array)  # a factor of 0 would hide what it multiplies
+        try:
+            before = f()
+        except Exception:  # such numbers may not be possible
+            for array, value in zip(arrays, values):
+                array[...] = value
+            before = f()
+        moved = [(array, array.copy()) for array in arrays]
+        kept = [(*each, each[1].copy()) for each in arrays_in(things) if id(each[1]) not in learnt]
+        f()
+        left = {id(array) for _, array in arrays_in(things)}
+        return [
+            name
+            for name, array, numbers in kept
+            if id(array) in left and np.array_equal(array, numbers)
+            if matters(array, moved, f, before)
+        ]
 
 
-def is_part(array, whole):
-    return array.size <= whole.size and np.shares_memory(array, whole)
+def matters(array, learnt, f, before):
+    """Does f() change, if array does? What is learnt in it stays as it is.
+
+    Numbers that f can't take count as a change.
+    """
+    kept = array.copy()
+    move(array)
+    try:
+        for each, numbers in learnt:
+            each[...] = numbers
+        return not np.array_equal(f(), before)
+    except Exception:
+        return True
+    finally:
+        array[...] = kept
+
+
+def move(array):
+    """Each entry by a step of its own, of about a hundredth."""
+    with np.errstate(all="ignore"):
+        array += 0.01 * (1 + np.abs(array)) * np.random.default_rng(0).uniform(1, 2, array.shape)
 
 
 def arrays_in(things):
-    """[(name, array, a copy), ...] of the arrays of floats in things, and in what they hold."""
+    """[(name, array), ...] of the arrays of floats that things keep, and what they hold."""
     found, seen = {}, set()
     for name, thing in things.items():
         for path, _, each in walk(thing, name, seen, lambda each: True):
             if is_float_array(each) and each.flags.writeable:
-                found.setdefault(id(each), (path, each, each.copy()))
+                found.setdefault(id(each), (path, each))
     return [*found.values()]
 
 
