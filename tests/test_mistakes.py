@@ -108,21 +108,21 @@ net.loss(x, np.random.rand(*x.shape)) |
     ValueError | lastLayer: expected rows of t to be one-hot or probabilities, got other numbers; if
     they are frequencies, pass t / t.sum(axis=1, keepdims=True)
 net.loss(x, t.astype(str)) |
-    TypeError | lastLayer: expected t as real numbers, got words such as '0'; t.astype(float) makes
-    numbers of them
+    TypeError | lastLayer: expected t as real numbers, got words such as '0'; np.array(..., float)
+    makes numbers of them
 net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) |
     TypeError | expected t as real numbers, got words such as 'a'; np.unique(t,
     return_inverse=True)[1] numbers them, with all labels in t
 net.accuracy(x, [None] + t.tolist()[1:]) |
-    TypeError | expected t as real numbers, got dtype object; convert it with np.array(..., float)
+    TypeError | expected t as real numbers, got dtype object
 net.loss(x, None) | TypeError | lastLayer: expected t as real numbers, got NoneType
 two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
     ValueError | lastLayer: expected an output for each class, two or more, got a network with 1
     output; for targets that are no classes write a last layer of your own
 line.accuracy(x, t > 1) |
     ValueError | accuracy: expected class numbers or one-hot rows t, got others: those of
-    SquaredError; if a score above 0 means yes, it is np.mean((network.predict(x) > 0) == (t >
-    0).reshape(len(x), -1))
+    SquaredError; if a score above 0 means yes, it is np.mean((network.predict(x) > 0) ==
+    (np.reshape(t, (len(x), -1)) > 0))
 line.accuracy(x, t + 0.5) |
     ValueError | accuracy: … for targets that are no classes look at network.loss(x, t)
 check_gradient(net, x, (t, rows)) |
@@ -469,7 +469,7 @@ train(net, (x[:0], t[:0]), digits) | ValueError | expected train_set as N … go
 train(net, (x[:, 0], t), digits) |
     ValueError | … got (4,) and (4,); if a sample is one number, pass x.reshape(-1, 1)
 train(net, (x.astype(str), t), digits) |
-    TypeError | … got words such as '3.0'; x_train.astype(float) makes numbers of them
+    TypeError | … got words such as '3.0'; np.array(..., float) makes numbers of them
 train(net, digits, (x, ['label', *t[1:].tolist()])) |
     TypeError | … got words such as 'label'; if the first is a table's header, leave it out
 train(net, ([['a', 'b', 'c'], *x[1:].tolist()], t), digits) |

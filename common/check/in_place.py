@@ -16,7 +16,7 @@ from common.check.comparison import Comparison
 from common.check.report import GradientReport
 from common.gradient import STEP
 from common.guards.learnt import find_parameters
-from common.guards.untouched import untouched
+from common.guards.untouched import members, untouched
 
 SAMPLES = 150  # entries that are compared at each place
 
@@ -68,6 +68,7 @@ class Judge:
         for name, tap in self.taps.items():
             dout = self.true.get(name, dx)
             dx = tap.layer.backward(dout if name == "lastLayer" else np.array(dout))
+            dx = None if dx is None else np.array(dx)  # a copy: the layer may use its array again
             passed[name] = dout, dx
         return passed
 
@@ -138,6 +139,16 @@ class Judge:
         names = list(self.taps)
         return not any(each in self.true for each in names[1 : names.index(name) + 1])
 
+    def writers(self):
+        """{name: the layer before it} of layers that write into an out which that one keeps."""
+        found, names = {}, list(self.taps)
+        for name, before in zip(names, names[1:]):
+            out, kept = self.taps[before].out, members(self.taps[before].layer).values()
+            arrays = [each for each in kept if isinstance(each, np.ndarray)]
+            if self.taps[name].writes and any(np.shares_memory(each, out) for each in arrays):
+                found[name] = before
+        return found
+
     def is_right_alone(self, parameter):
         """Is a layer's dW right for what this layer does with W?"""
         name, tap = parameter.place, self.taps[parameter.place]
@@ -191,10 +202,11 @@ def look_for_suspects(report, judge):
     faults = {name: ["dx"] if judge.has_wrong_dx(name) else [] for name in judge.taps}
     if "lastLayer" in report:
         faults["lastLayer"] = ["dx"]
+    writers = judge.writers()
     for key, each in parameters.items():
         if judge.is_right_in_place(each):
             is_given_right = not faults["lastLayer"] and judge.gets_true_dout(each.place)
-            if key in report.failed and is_given_right:
+            if key in report.failed and is_given_right and not writers:
                 said.append(f"d{key} of {each.place} is right, but gradient returns another.")
         elif not judge.is_right_alone(each):
             faults[each.place].append(f"d{key}")
@@ -208,12 +220,11 @@ def look_for_suspects(report, judge):
         if unexplained.intersection(layers[: layers.index(name) + 1]):
             said.insert(0, sentence)
     for name in [*layers, "lastLayer"]:
-        if faults[name] or judge.taps[name].writes:
+        if faults[name] or name in writers:
             report.suspects.append(name)
         if faults[name]:
             wrong = " and ".join(faults[name])
             report.causes.append(f"{name} turns a right dout into a wrong {wrong}.")
-        if judge.taps[name].writes:
-            given = "what it is given, which the layer before it may keep"
-            said.append(f"{name} writes into {given}.")
+        if name in writers:
+            said.append(f"{name} writes into what it is given, which {writers[name]} keeps.")
     report.causes += said

@@ -98,7 +98,7 @@ def why_no_accuracy(network, error, x, t):
     hint = "for targets that are no classes look at network.loss(x, t)"
     if np.isin(t, (-1, 0, 1)).all():
         hint = "if a score above 0 means yes, it is np.mean((network.predict(x) > 0) == "
-        hint += "(t > 0).reshape(len(x), -1))"
+        hint += "(np.reshape(t, (len(x), -1)) > 0))"
     return wrong(ValueError, "class numbers or one-hot rows t", came, hint, at="accuracy")
 
 

@@ -20,6 +20,7 @@ from common.guards.mistakes import (
     as_floats,
     as_parameters,
     check_function,
+    check_returned,
     did_you_mean,
     first_not_finite,
     is_finite,
@@ -33,6 +34,7 @@ from common.guards.mistakes import (
 
 HERE = os.path.dirname(__file__)
 PAGE = os.path.join(os.path.dirname(HERE), "network.py")
+PAGE_OF_LAYERS = "common.layers"
 
 
 def guarded(thing):
@@ -65,10 +67,11 @@ def without_guards(traceback):
 
 def of_arrays(function):
     """A function of an array x, and perhaps of more. What comes out of finite numbers isn't nan."""
+    name = next(iter(inspect.signature(function).parameters))
 
     @functools.wraps(function)
     def wrapper(x, *more, **options):
-        x = as_floats(x)
+        x = as_floats(x, name=name)
         try:
             if is_finite(x) and not more and not options:  # then what comes out is finite, too
                 out = function(x)
@@ -78,7 +81,7 @@ def of_arrays(function):
         except Exception as error:
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
         if np.isnan(out).any():
-            raise wrong(ValueError, "finite numbers in x", first_not_finite(x, "x"))
+            raise wrong(ValueError, f"finite numbers in {name}", first_not_finite(x, name))
         return out if type(out) is np.ndarray else float(out)
 
     return wrapper
@@ -126,11 +129,13 @@ def check_left(is_as_before):
 def guarded_layer(cls):
     """A class of layers: guards around its methods, a short repr, words for what it lacks."""
     cls.forward, cls.backward = guarded_forward(cls.forward), guarded_backward(cls.backward)
-    if list(inspect.signature(cls).parameters) == ["W", "b"]:
+    if cls.__module__ == PAGE_OF_LAYERS and "__init__" in vars(cls):
         init = cls.__init__
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
-    cls.__repr__ = described
-    cls.__getattr__ = missing
+    if "__repr__" not in vars(cls):
+        cls.__repr__ = described
+    if "__getattr__" not in vars(cls):
+        cls.__getattr__ = missing
     return cls
 
 
@@ -141,6 +146,7 @@ def described(self):
 
 def guarded_forward(method):
     """x becomes an array of floats, in the dtype of W. An error if finite numbers become inf."""
+    is_affine = method.__module__ == PAGE_OF_LAYERS  # if it has a W
 
     @functools.wraps(method)
     def forward(self, x, *t, **options):
@@ -150,10 +156,11 @@ def guarded_forward(method):
             out = method(self, x, *t, **options)
         except (ValueError, TypeError) as error:
             self.__dict__.pop("_out", None)  # what it has kept may be of two calls
-            raise error if W is None else why_not_rows(x, W, error) from None
+            raise why_not_rows(x, W, error) if is_affine and W is not None else error from None
         if type(out) is np.ndarray:
             self._out = out.shape, x.dtype
         else:  # the loss, or what comes out of one number
+            check_returned("", out)
             self._out, out = ((), x.dtype), float(out)
         if not is_finite(out) and is_finite(x):
             came = first_not_finite(out, "out")
@@ -164,13 +171,17 @@ def guarded_forward(method):
 
 
 def guarded_backward(method):
-    """dout must have the shape of out. NumPy would stretch another shape without a word."""
+    """dout must have the shape of out. NumPy would stretch another shape without a word.
+
+    Where forward is one's own, its out isn't known.
+    """
 
     @functools.wraps(method)
     def backward(self, dout=1, *more, **options):
-        shape, dtype = self._out
-        if type(dout) is not np.ndarray or dout.shape != shape or dout.dtype is not dtype:
-            dout = like(dout, shape, dtype)
+        if "_out" in vars(self) or hasattr(type(self).forward, "__wrapped__"):
+            shape, dtype = self._out
+            if type(dout) is not np.ndarray or dout.shape != shape or dout.dtype is not dtype:
+                dout = like(dout, shape, dtype)
         return method(self, dout, *more, **options)
 
     if "need_dx" in inspect.signature(method).parameters:
@@ -181,11 +192,8 @@ def guarded_backward(method):
 def missing(self, name):  # Python calls it only for an attribute that isn't there
     kept = [each for each in vars(self) if not each.startswith("_")]
     hint = did_you_mean(name, kept) or f"it has {', '.join([*kept, 'forward'])}"
-    if (
-        hasattr(type(self).forward, "__wrapped__")
-        and "_out" not in vars(self)
-        and name in ("_out", "x", "x_shape", "out", "y", "t", "loss")
-    ):
+    is_kept = name in ("_out", "x", "x_shape", "out", "y", "t", "loss")
+    if is_kept and hasattr(type(self).forward, "__wrapped__") and "_out" not in vars(self):
         name, hint = name.replace("_out", "out"), "forward keeps it, so call forward first"
     raise AttributeError(f"{kind(self)} has no {name}; {hint}")
 

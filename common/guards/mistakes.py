@@ -86,21 +86,23 @@ def of_no_numbers(array, name, given):
     """What came, and a hint: for a table's header, numbers written as words, names as labels."""
     if not array.ndim or array.dtype.kind == "c":
         return array.dtype if array.ndim else kind(given), ""
-    if not array.size or not isinstance(array.flat[0], (str, bytes)):
-        return f"dtype {array.dtype}", "convert it with np.array(..., float)"
-    hint = ""
+    words = [each for each in array.flat if isinstance(each, (str, bytes))]
+    no_numbers = [word for word in words if not are_numbers(word)]
+    hint, came = "", f"dtype {array.dtype}"
+    if words:
+        came = f"words such as {short(str((no_numbers or words)[0]))}"
     if are_numbers(array):
-        hint = f"{name}.astype(float) makes numbers of them"
-    elif are_numbers(array[1:]):
+        hint = "np.array(..., float) makes numbers of them"
+    elif words and len(array) > 1 and are_numbers(array[1:]):
         hint = "if the first is a table's header, leave it out"
-    elif name[0] == "t":
+    elif name[0] == "t" and len(no_numbers) == len(array) == array.size:
         hint = "np.unique(t, return_inverse=True)[1] numbers them, with all labels in t"
-    return f"words such as {short(str(array.flat[0]))}", hint
+    return came, hint
 
 
 def are_numbers(words):
     try:
-        return words.astype(float).size > 0
+        return np.isfinite(np.asarray(words).astype(float)).all()
     except (TypeError, ValueError):
         return False
 
@@ -116,11 +118,11 @@ def of_several_shapes(x):
     return came, "each sample needs the same shape"
 
 
-def as_floats(x, dtype=None):
+def as_floats(x, dtype=None, name="x"):
     """x as an array in dtype; without one, float32 and float64 stay, and others become float64."""
     if type(x) is np.ndarray and (x.dtype is dtype or dtype is None and x.dtype in FLOATS):
         return x
-    x, dtype = as_numbers(x), dtype if dtype in FLOATS else None  # a W in whole numbers
+    x, dtype = as_numbers(x, name), dtype if dtype in FLOATS else None  # a W in whole numbers
     return x.astype(dtype or (x.dtype if x.dtype in FLOATS else np.float64), copy=False)
 
 
@@ -200,7 +202,7 @@ def probability_rows(y, t):
 def like(dout, shape, dtype):
     """dout in this dtype, or an error if its shape isn't that of out."""
     if dout is not None and np.shape(dout) == shape:
-        return as_floats(dout, dtype) if shape else float(dout)
+        return as_floats(dout, dtype, "dout") if shape else float(dout)
     hint, came = "", "None" if dout is None else shape_of(dout)
     if shape[1:] == (1,) and np.shape(dout) == shape[:1] * 2:  # of (N, 1) and (N,)
         hint = f"for scores of shape {shape} pass t.reshape(-1, 1)"
@@ -220,7 +222,8 @@ def as_parameters(W, b):
     if dtypes[1:] and dtypes[0] != dtypes[1]:
         came = f"{dtypes[0]} and {dtypes[1]}"
         raise wrong(TypeError, "W and b in one dtype", came, "pass b.astype(W.dtype)")
-    W, b = (as_floats(each, *dtypes[:1]) for each in (W, b))
+    dtype = dtypes[0] if dtypes else None
+    W, b = as_floats(W, dtype, "W"), as_floats(b, dtype, "b")
     if W.ndim != 2 or W.size == 0 or b.shape != W.shape[1:]:
         hint = "" if W.ndim else "for sizes, use Affine.random"
         came = f"{W.shape} and {b.shape}"

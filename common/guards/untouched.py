@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import operator
+import random
 import sys
 import types
 from collections import deque
@@ -51,6 +52,7 @@ def remember(thing, kept):
             held = {name: held[name] for name in (".W", ".b") if name in held}
         elif "np.random" not in kept:
             kept["np.random"] = functools.partial(np.random.set_state, np.random.get_state())
+            kept["random"] = functools.partial(random.setstate, random.getstate())
         for each in held.values():
             remember(each, kept)
 
