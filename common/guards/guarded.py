@@ -146,7 +146,7 @@ def described(self):
 
 def guarded_forward(method):
     """x becomes an array of floats, in the dtype of W. An error if finite numbers become inf."""
-    is_affine = method.__module__ == PAGE_OF_LAYERS  # if it has a W
+    is_ours = method.__module__ == PAGE_OF_LAYERS
 
     @functools.wraps(method)
     def forward(self, x, *t, **options):
@@ -156,9 +156,11 @@ def guarded_forward(method):
             out = method(self, x, *t, **options)
         except (ValueError, TypeError) as error:
             self.__dict__.pop("_out", None)  # what it has kept may be of two calls
-            raise why_not_rows(x, W, error) if is_affine and W is not None else error from None
+            raise why_not_rows(x, W, error) if is_ours and W is not None else error from None
         if type(out) is np.ndarray:
             self._out = out.shape, x.dtype
+            if is_ours and W is None:  # Relu and Sigmoid make finite numbers of finite ones
+                return out
         else:  # the loss, or what comes out of one number
             check_returned("", out)
             self._out, out = ((), x.dtype), float(out)
