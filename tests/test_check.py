@@ -9,7 +9,6 @@ import copy
 import functools
 import io
 import itertools
-import time
 from collections import OrderedDict
 
 import numpy as np
@@ -276,24 +275,11 @@ def test_a_planted_bug_is_found_and_blamed_on_its_layer(place, bug, failed, word
         assert_as_before(network, before)
 
 
-def keeps_x_in_half(right):
-    def forward(self, x):
-        out = right.forward(self, x)
-        self.x = self.x.astype(np.float16)
-        return out
-
-    return type("Keeping", (right,), {"forward": forward})
-
-
 @FULL_AND_SAMPLED
 @parametrize("right, bug, failed", [
     (Affine, dW(lambda L, dout, _: L.x.T @ np.sign(dout)), "W"),
-    (Affine, dW(lambda L, *_: L.dW[::-1]), "W"),
-    (Affine, keeps_x_in_half, "W"),
     (Affine, ignores_dout, "W b x"),
     (Affine, stale("x"), "W"),
-    (Relu, dx(lambda L, dout, _: dout), "x"),
-    (Sigmoid, dx(lambda L, dout, _: dout * (1 - L.out**2)), "x"),
     (Softmax, dx(lambda L, dout, _: dout * L.out * (1 - L.out)), "x"),  # off the diagonal: none
     (Softmax, dx(lambda L, dout, _: dout * L.out), "x"),
     (Softmax, dx(lambda L, dout, _: -L.out * L.right_sum(dout)), "x"),
@@ -301,42 +287,31 @@ def keeps_x_in_half(right):
     (Softmax, stale("out", behind=True), "x"),
 ])  # fmt: skip
 def test_check_layer_finds_planted_bugs(right, bug, failed, samples):
-    for seed in range(2):
-        rng = np.random.default_rng(seed)
-        layer = Affine.random(6, 6, "he", rng=rng) if right is Affine else right()
-        x = rng.standard_normal((N, 6))
-        assert check_layer(layer, x, samples=samples, rng=seed)
-        layer.__class__ = bug(right)
-        report = check_layer(layer, x, samples=samples, rng=seed)
-        assert not report and report.failed == failed.split(), report
-        assert report.suspects == [type(layer).__name__]
-    stuck = stale("x")(Affine).random(6, 3, 1, rng=0)
-    assert check_layer(stuck, np.ones((4, 6))).failed == ["W"]  # though all inputs are equal
+    layer = affine(6, 6) if right is Affine else right()
+    x = np.random.default_rng(0).standard_normal((N, 6))
+    assert check_layer(layer, x, samples=samples)
+    layer.__class__ = bug(right)
+    report = check_layer(layer, x, samples=samples)
+    assert not report and report.failed == failed.split(), report
+    assert report.suspects == [type(layer).__name__]
 
 
-@parametrize("kept", ["t", "y"])
-@parametrize("t", [[0, 0, 0], [[0, 1]] * 3, [[0.2, 0.8], [1, 0], [0.5, 0.5]]])
-def test_a_stale_cache_shows_for_every_form_of_labels(t, kept):
-    """With two classes, and though all labels are the same."""
-    x = np.random.default_rng(0).standard_normal((3, 2))
-    for behind in (False, True):
-        network = TwoLayerNet(2, 3, 2, 1.0, rng=0)
-        plant(stale(kept, behind), network, "lastLayer")
-        assert check_gradient(network, x, t).suspects == ["lastLayer"]
+def test_a_stale_cache_shows_though_all_inputs_or_all_labels_are_the_same():
+    assert check_layer(stale("x")(Affine).random(6, 3, 1, rng=0), np.ones((4, 6))).failed == ["W"]
+    for t in ([0, 0, 0], [[0, 1]] * 3, [[0.2, 0.8], [1, 0], [0.5, 0.5]]):
+        network = TwoLayerNet(4, 3, 2, 1.0, rng=0)
+        plant(stale("t"), network, "lastLayer")
+        assert check_gradient(network, OWN_X, t).suspects == ["lastLayer"]
 
 
-@FULL_AND_SAMPLED
-@parametrize("std", [0.1, 0.2, 0.3])
-@parametrize("depth", [4, 7])
-def test_a_bug_in_vanishing_gradients_is_not_taken_for_rounding(depth, std, samples):
+@parametrize("depth, std, factor", [(4, 0.1, 0.5), (7, 0.1, 2), (7, 0.3, -1)])
+def test_a_bug_in_vanishing_gradients_is_not_taken_for_rounding(depth, std, factor):
     """A Sigmoid's slope is 1/4 at most: through 6 of them and weights of 0.1 little comes down."""
-    for seed, factor in enumerate([2, 0.5, -1]):
-        rng = np.random.default_rng(seed)
-        network = MultiLayerNet(6, [6] * (depth - 1), 3, "sigmoid", std, rng=rng)
-        x, t = rng.standard_normal((3, 6)), [0, 1, 2]
-        assert check_gradient(network, x, t, samples=samples).ok
-        plant(dW(lambda L, *_, f=factor: f * L.dW), network, "Affine1")
-        report = check_gradient(network, x, t, samples=samples, rng=seed)
+    network = MultiLayerNet(4, [5] * (depth - 1), 3, "sigmoid", std, rng=0)
+    assert check_gradient(network, OWN_X, T3).ok
+    plant(dW(lambda L, *_: factor * L.dW), network, "Affine1")
+    for samples in (None, 10):
+        report = check_gradient(network, OWN_X, T3, samples=samples)
         assert report.failed == ["W1"] and report.suspects == ["Affine1"], report
 
 
@@ -353,32 +328,23 @@ def test_gradients_swapped_between_layers_of_one_shape(samples):
 
 class Particular(SoftmaxWithLoss):
     def forward(self, x, t):
-        if np.argmax(t, axis=1).tolist() != [1, 0, 0]:
-            raise ValueError("expected other labels")
+        assert np.argmax(t, axis=1).tolist() == [1, 0, 0]
         return super().forward(x, t)
 
 
-class Likelihood:
-    """-mean(t log x + (1 - t) log(1 - x)), for x between 0 and 1."""
+def last_layer(f, df):
+    """The loss is f(x, t), and backprop says dout * df(x, t)."""
 
     def forward(self, x, t):
-        assert (x > 0).all() and (x < 1).all()
         self.x, self.t = x, t
-        return -np.mean(t * np.log(x) + (1 - t) * np.log(1 - x))
+        return f(x, t)
 
-    def backward(self, dout=1):
-        return dout * (self.x - self.t) / (self.x * (1 - self.x)) / self.x.size
+    return Mine(forward, lambda self, dout: dout * df(self.x, self.t))
 
 
-class CrossEntropy:
-    """It takes probabilities."""
-
-    def forward(self, y, t):
-        self.y, self.t = y, t
-        return cross_entropy_error(y, t)
-
-    def backward(self, dout):
-        return -dout * self.t / self.y / len(self.y)
+def likelihood(x, t):
+    assert (x > 0).all() and (x < 1).all()
+    return -np.mean(t * np.log(x) + (1 - t) * np.log(1 - x))
 
 
 TWICE = dx(lambda L, _, dx: 2 * dx)
@@ -386,11 +352,13 @@ TWICE = dx(lambda L, _, dx: 2 * dx)
 
 @parametrize("last, before, bugs", [
     (Particular, Relu, [TWICE]),
-    (Likelihood, Sigmoid, [TWICE, stale("x"), stale("x", behind=True)]),
-    (CrossEntropy, Softmax, [TWICE, stale("y"), stale("y", behind=True)]),
+    (lambda: last_layer(likelihood, lambda x, t: (x - t) / (x * (1 - x)) / x.size), Sigmoid,
+     [TWICE, stale("x")]),
+    (lambda: last_layer(cross_entropy_error, lambda y, t: -t / y / len(y)), Softmax,
+     [TWICE, stale("x", behind=True)]),
 ])  # fmt: skip
 def test_a_last_layer_may_refuse_other_scores_or_labels(last, before, bugs):
-    network = chain(Affine1=Affine.random(4, 2, 1, rng=0), Before=before())
+    network = chain(Affine1=affine(4, 2), Before=before())
     t = np.array([[0, 1.0], [1, 0], [1, 0]])
     for bug in bugs:
         network.lastLayer = last()
@@ -455,19 +423,16 @@ def test_a_students_own_class_is_checked(spoil, failed):
     assert_as_before(network, before)
 
 
-@FULL_AND_SAMPLED
 @parametrize("place, bug, failed", [
     ("second", dW(lambda L, *_: -L.dW), "Wz"),
-    ("bend", dx(lambda L, dout, _: dout), "Wa ba"),
     ("bend", stale("out"), "Wa ba"),
-    ("lastLayer", dx(lambda L, _, dx: 3 * dx), "Wa ba Wz lastLayer"),
     ("lastLayer", stale("t"), "Wa ba Wz lastLayer"),
 ])  # fmt: skip
-def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed, samples):
+def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed):
     network, t = OwnChain(), np.array([0, 1, 1])
-    assert check_gradient(network, OWN_X, t, samples=samples)
+    assert check_gradient(network, OWN_X, t)
     plant(bug, network, place)
-    report = check_gradient(network, OWN_X, t, samples=samples)
+    report = check_gradient(network, OWN_X, t)
     assert not report and report.failed == failed.split() and report.suspects == [place], report
 
 
@@ -614,8 +579,7 @@ def test_a_right_network_raises_no_alarm(first):
     for seed in range(first, first + (50 if first < 100 else 100)):
         network, x, t = random_network(np.random.default_rng(seed))
         before = x.copy(), network.params.copy()
-        for samples in (None, 4):
-            assert_right(check_gradient(network, x, t, samples=samples, rng=seed))
+        assert_right(check_gradient(network, x, t, samples=(None, 4)[seed % 2], rng=seed))
         same(x, before[0])
         assert_as_before(network, before[1])
 
@@ -982,14 +946,14 @@ def test_a_sample_is_so_many_entries_of_each_or_all_where_there_are_fewer(sample
 
 @parametrize("samples", [1, 2, 7])
 def test_dark_pixels_do_not_hide_a_bug(samples):
-    """Of 784 pixels only one is ever lit: 783 rows of dW are 0, whatever backward does."""
-    network, x = TwoLayerNet(784, 20, 10, 0.1, rng=0), np.zeros((2, 784))
+    """Of 99 pixels only one is ever lit: 98 rows of dW are 0, whatever backward does."""
+    network, x = TwoLayerNet(99, 8, 10, 0.1, rng=0), np.zeros((2, 99))
     network.layers["Affine1"].b += 0.1  # so that the dark ones aren't all at a kink
-    x[:, 400] = 0.9
+    x[:, 40] = 0.9
     plant(dW(lambda L, *_: 1.01 * L.dW), network, "Affine1")
     for seed in range(4):
         report = check_gradient(network, x, [3, 4], samples=samples, rng=seed)
-        assert report.failed == ["W1"] and report["W1"].worst_index[0] == 400
+        assert report.failed == ["W1"] and report["W1"].worst_index[0] == 40
         assert report["W1"].checked == samples
 
 
@@ -1013,7 +977,7 @@ def test_samples_follow_the_rng_and_the_default_repeats_itself():
 
 
 def test_twenty_layers_are_checked_by_a_sample():
-    network, (x, t) = MultiLayerNet(784, [100] * 19, 10, rng=0), images()
+    network, x, t = MultiLayerNet(4, [8] * 19, 3, rng=1), OWN_X, T3
     report = check_gradient(network, x, t, samples=3)
     assert_right(report)
     assert len(report) == 40
@@ -1223,14 +1187,15 @@ def test_a_check_that_saw_nothing_is_not_true():
 def test_a_progress_bar_shows_in_a_terminal_after_a_second_and_is_gone_at_the_end(
     monkeypatch, capfd
 ):
-    slow = Mine(lambda self, x: [time.sleep(0.05), x][1])
-    check_layer(slow, np.linspace(1, 2, 12))  # 12 differences of 0.1 s each; but nobody watches
+    seconds = itertools.count(0, 0.2)  # so long takes each look at the clock
+    monkeypatch.setattr("tqdm.std.time", lambda: next(seconds))
+    check_layer(Relu(), np.ones(30))  # nobody watches
     assert capfd.readouterr() == ("", "")
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr("sys.stderr", terminal)
-    check_layer(Relu(), np.ones(3))
+    check_layer(Relu(), np.ones(2))
     assert terminal.getvalue() == ""
-    check_layer(slow, np.linspace(1, 2, 14))
+    check_layer(Relu(), np.ones(30))
     *_, last_shown, end = terminal.getvalue().split("\r")
     assert "x:" in terminal.getvalue() and end == "" and last_shown.strip() == ""
