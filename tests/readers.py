@@ -37,21 +37,20 @@ class Mine:
         vars(self).update(kept)
 
 
-class Block:
-    """A layer that holds layers."""
-
-    def __init__(self, *layers):
-        self.layers = layers
+def held(layers, keep=list):
+    """A layer that holds layers, one after the other, kept in the way that is asked for."""
 
     def forward(self, x):
-        for layer in self.layers:
+        for layer in layers:
             x = layer.forward(x)
         return x
 
     def backward(self, dout):
-        for layer in reversed(self.layers):
+        for layer in reversed(layers):
             dout = layer.backward(dout)
         return dout
+
+    return Mine(forward, backward, kept=keep(layers))
 
 
 class LeakyRelu:
@@ -146,23 +145,6 @@ def function(f, df):
         return self.f(x)
 
     return Mine(forward, lambda self, dout: dout * self.df(self.x), f=f, df=df)
-
-
-def standardised():
-    """Each row less its mean, divided by its standard deviation."""
-
-    def mean(array):
-        return array.mean(axis=1, keepdims=True)
-
-    def forward(self, x):
-        self.std = x.std(axis=1, keepdims=True)
-        self.out = (x - mean(x)) / self.std
-        return self.out
-
-    def backward(self, dout):
-        return (dout - mean(dout) - self.out * mean(dout * self.out)) / self.std
-
-    return Mine(forward, backward)
 
 
 def embedding(W):

@@ -33,7 +33,6 @@ from readers import (
     encoder,
     function,
     lazy,
-    standardised,
     tanh,
 )
 
@@ -594,7 +593,6 @@ def largest(x):
     (Relu, "x"),
     (Sigmoid, "x"),
     (Softmax, "x"),
-    (standardised, "x"),
     (LeakyRelu, "a x"),
     (lambda: function(largest, lambda x: x == largest(x)), "x"),
     (lambda: InPlace(np.eye(5), np.ones(5)), "W b x"),
@@ -649,14 +647,14 @@ def test_curvature_beside_rounding_is_no_bug(seed):
 
 @parametrize("offset", [0, 1e4, 1e6])
 def test_rounding_of_large_numbers_inside_is_no_bug(offset):
-    x, norm = np.random.default_rng(2).standard_normal((5, 4)), standardised()
-    first = Affine.random(4, 6, "he", rng=0)
+    norm, first = BatchNormalization(np.arange(1.0, 5), np.ones(4)), affine(4, 4)
     first.b += offset
-    network = chain(Affine1=first, Norm=norm, Affine2=Affine.random(6, 3, "he", rng=1))
-    assert_right(check_layer(norm, x + offset))
-    assert_right(check_gradient(network, x, [0, 1, 2, 1, 0]))
+    network = chain(Affine1=first, Norm=norm, Affine2=affine(4))
+    assert_right(check_layer(norm, ROWS + offset))
+    report = check_gradient(network, ROWS, [0, 1, 2, 1, 0])  # b1 is lost in Norm: its slope is 0
+    assert report and report.failed == report.suspects == []
     plant(TWICE, network, "Norm")
-    assert check_layer(norm, x + offset).failed == ["x"]
+    assert check_layer(norm, ROWS + offset).failed == ["x"]
 
 
 @parametrize("offset", [1e6, 1.6e9, 1e12])

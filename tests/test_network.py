@@ -17,7 +17,7 @@ from collections import OrderedDict, deque
 
 import numpy as np
 import pytest
-from readers import BatchNormalization, Convolution, InPlace, LeakyRelu, Mine, chain
+from readers import BatchNormalization, Convolution, InPlace, LeakyRelu, Mine, chain, held
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.train_neuralnet import train
@@ -676,22 +676,6 @@ def test_a_layer_that_equals_the_one_that_it_replaces_takes_its_place():
 
 
 # Layers inside a layer
-
-
-def held(layers, keep=list):
-    """Layers one after the other, kept in the way that is asked for."""
-
-    def forward(self, x):
-        for layer in layers:
-            x = layer.forward(x)
-        return x
-
-    def backward(self, dout):
-        for layer in reversed(layers):
-            dout = layer.backward(dout)
-        return dout
-
-    return Mine(forward, backward, kept=keep(layers))
 
 
 class Listed(list):

@@ -21,7 +21,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from nbclient import NotebookClient
-from readers import WINDOW, Block, LeakyRelu, Mine
+from readers import WINDOW, LeakyRelu, Mine, held
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.pictures import draw_digits, draw_history, draw_network
@@ -178,10 +178,10 @@ def test_where_a_relu_stops_everything_and_a_parameter_is_empty():
 
 
 def test_a_layer_that_holds_layers_is_one_box_with_all_its_parameters():
-    network = chain(Block(affine(6, 5), Relu(), affine(5, 4)), Relu(), affine(4, 10))
+    network = chain(held([affine(6, 5), Relu(), affine(5, 4)]), Relu(), affine(4, 10))
     x, t = np.random.default_rng(0).normal(size=(7, 6)), np.arange(7)
     figure = draw_network(network, x, t)
-    assert {"Block1", "Relu2", "Affine3", "lastLayer"} <= {*texts(figure)}
+    assert {"Mine1", "Relu2", "Affine3", "lastLayer"} <= {*texts(figure)}
     for key, gradient in network.gradient(x, t).items():
         assert_says(figure, key, [network.params[key]])
         assert_says(figure, "d" + key, [gradient])
