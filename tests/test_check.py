@@ -402,24 +402,24 @@ STALE = {}
     (lambda grad: {key: each.astype("f4") for key, each in grad.items()}, []),  # 7 digits are right
     (lambda grad: grad | {"W1": 3 * grad["W1"]}, ["W1"]),  # 3 is N here
     (lambda grad: STALE.setdefault("first", grad), ["W1", "b1", "W2"]),
-    (lambda grad: grad | {"W1": grad["W1"].T}, None),
-    (lambda grad: grad | {"W1": grad["W1"][0]}, None),
-    (lambda grad: grad | {"b1": grad["b1"][np.newaxis]}, None),
-    (lambda grad: grad | {"b1": 0.0}, None),
 ])  # fmt: skip
 def test_a_students_own_class_is_checked(spoil, failed):
     network = OwnRegression(spoil)
     before = copy.deepcopy(network.params)
-    if failed is None:  # another shape
-        with pytest.raises(ValueError, match="W1|b1"):
-            check_gradient(network, OWN_X, OWN_T)
-    else:
-        report = check_gradient(network, OWN_X, OWN_T)
-        assert report.failed == failed and bool(report) == (not failed), report
-        assert list(report) == ["W1", "b1", "W2"] and report.suspects == report.unseen == []
-        assert failed != ["W1"] or "batch size" in report.causes[0]
-        assert check_gradient(OwnRegression(spoil), OWN_X, OWN_T, samples=4).ok == (not failed)
+    report = check_gradient(network, OWN_X, OWN_T)
+    assert report.failed == failed and bool(report) == (not failed), report
+    assert list(report) == ["W1", "b1", "W2"] and report.suspects == report.unseen == []
+    assert failed != ["W1"] or "batch size" in report.causes[0]
+    assert check_gradient(OwnRegression(spoil), OWN_X, OWN_T, samples=4).ok == (not failed)
     assert_as_before(network, before)
+
+
+def test_a_gradient_of_another_shape_is_refused_by_its_name():
+    for spoil in (lambda b: b[np.newaxis], lambda b: 0.0):
+        with pytest.raises(ValueError, match="b1"):
+            check_gradient(
+                OwnRegression(lambda grad, f=spoil: grad | {"b1": f(grad["b1"])}), OWN_X, OWN_T
+            )
 
 
 @parametrize("place, bug, failed", [
@@ -634,14 +634,13 @@ def test_a_right_function_is_not_accused(f, df, samples):
         assert_right(check_layer(function(f, df), x, samples=samples, rng=seed))
 
 
-@parametrize("seed", range(5))
-def test_curvature_beside_rounding_is_no_bug(seed):
+def test_curvature_beside_rounding_is_no_bug():
     """out = 1000 + sin(10 x) / 10: of a slope of 1, a step of 1e-4 loses 10^2 h^2 / 6 = 1.7e-7.
 
     A step of 1e-5 loses 1.7e-9. With 1e-6, rounding in 1000 makes eps 1000 / h = 2e-7 of its own.
     """
     layer = function(lambda x: 1000 + np.sin(10 * x) / 10, lambda x: np.cos(10 * x))
-    for x in np.random.default_rng(seed).uniform(-0.1, 0.1, (20, 1)):
+    for seed, x in enumerate(np.random.default_rng(0).uniform(-0.1, 0.1, (40, 1))):
         assert_right(check_layer(layer, x, tolerance=1e-9, rng=seed))
 
 
@@ -708,14 +707,13 @@ def test_tiny_weights_raise_no_alarm():
     assert_right(check_gradient(network, np.random.default_rng(0).random((3, 4)), [0, 1, 0]))
 
 
-@parametrize("seed", range(5))
-def test_rows_of_float32_are_labels_for_a_check(seed):
+def test_rows_of_float32_are_labels_for_a_check():
     """They sum to 1 only within 6e-8, which is much for a check in float64."""
-    network, rng = TwoLayerNet(6, 5, 10, 1.0, rng=seed), np.random.default_rng(seed)
-    x = rng.standard_normal((3, 6))
-    y = np.exp(network.predict(x))
-    t = (y / y.sum(axis=1, keepdims=True)).astype(np.float32)  # so that y - t is next to nothing
-    assert_right(check_gradient(network, x, t))
+    for seed in range(5):
+        network = TwoLayerNet(4, 5, 10, 1.0, rng=seed)
+        y = np.exp(network.predict(OWN_X))
+        t = y / y.sum(axis=1, keepdims=True)  # so that y - t is next to nothing
+        assert_right(check_gradient(network, OWN_X, t.astype(np.float32)))
 
 
 # Table 3: kinks, places without derivative
@@ -731,10 +729,6 @@ def bent(*kinks, factor=1.0):
         return factor * sum(w * np.where(x > place, 1.0, -1.0) for place, w in kinks)
 
     return function(lambda x: sum(w * np.abs(x - place) for place, w in kinks), slope)
-
-
-def close_together(places, weight):
-    return bent(*((place, weight * (1 + i)) for i, place in enumerate(places)))
 
 
 def steep(slope, factor):
@@ -757,7 +751,7 @@ ROWS_THAT_BEND = np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])
                               (1.1e-4, 0), (0.1, 0)]],
     # Kinks close together. A step of 1e-6 tells the first of these from a bug; the next two a look
     # 1e-5 to both sides, the last two a look 1e-6 to both sides. Elsewhere another kink is near.
-    *[(close_together(places, weight), [0.0, 0.5], [], 1) for weight in (1, -2, 1e3)
+    *[(bent(*zip(places, weight * np.arange(1, 5))), [0.0, 0.5], [], 1) for weight in (1, -2, 1e3)
       for places in [(1.05e-6, -1.05e-6, 1.05e-5, -1.05e-5), (0, 1e-6), (0, -1e-6), (0, 1e-5),
                      (0, -1e-5)]],
     # Beside large numbers, too.
@@ -985,13 +979,11 @@ def test_twenty_layers_are_checked_by_a_sample():
     assert report.suspects == ["Affine4"]
 
 
-@parametrize("samples", [3, 10])
-def test_a_last_layer_that_is_wrong_in_few_places_is_blamed_in_a_sample_too(samples):
+def test_a_last_layer_that_is_wrong_in_few_places_is_blamed_in_a_sample_too():
     """softmax without - t is wrong in 3 of 30 entries of dx, and so are all gradients below."""
-    network = TwoLayerNet(20, 15, 10, 1.0, rng=0)
+    network = TwoLayerNet(4, 15, 10, 1.0, rng=0)
     plant(dx(lambda L, dout, _: dout * L.y / 3), network, "lastLayer")
-    x = np.random.default_rng(0).random((3, 20))
-    report = check_gradient(network, x, T3, samples=samples)
+    report = check_gradient(network, OWN_X, T3, samples=3)
     assert report.failed[-1] == "lastLayer" and report.suspects == ["lastLayer"]
 
 
@@ -1043,20 +1035,16 @@ def test_a_write_is_refused_and_put_right(what, when, times, fails, by):
             check(layer)
         for array, before in [(layer.W, W), (layer.b, b), (x, x_before)]:
             same(array, before)
-
-
-def test_a_write_into_the_labels_is_refused():
-    network, x, t = network_and_batch(0)
-    forward, before = network.lastLayer.forward, t.copy()
+    network, forward, before = network_and_batch(0)[0], SoftmaxWithLoss().forward, t.copy()
     network.lastLayer.forward = lambda x, t: [forward(x, t), t.fill(0)][0]
-    with pytest.raises(ValueError, match=r"\bt\b"):
+    with pytest.raises(ValueError, match=r"\bt\b"):  # into the labels
         check_gradient(network, x, t)
     same(t, before)
 
 
 def test_a_check_that_is_interrupted_leaves_the_parameters_as_they_were():
     """For another batch, for the gradients, in a difference, at a kink of Relu, or beside it."""
-    for call in range(1, 100, 2):
+    for call in range(1, 100, 3):
         network, calls = TwoLayerNet(4, 6, 3, 1.0, rng=0), itertools.count(1)
         before = network.params.copy()
 
@@ -1072,33 +1060,15 @@ def test_a_check_that_is_interrupted_leaves_the_parameters_as_they_were():
 
 
 @parametrize("answer", [
-    *[lambda self, x, by=by: [setattr(self, "n", self.n + by), self.n * x][1] for by in (-1, 1)],
+    lambda self, x: [setattr(self, "n", self.n + 1), self.n * x][1],
     lambda self, x: x * (np.random.rand(*x.shape) > 0.5),
-], ids=["less", "more", "chance"])  # fmt: skip
+], ids=["more", "chance"])  # fmt: skip
 def test_a_layer_that_answers_differently_each_time_is_refused(answer):
     network, x, t = network_and_batch(0)
-    for seed in range(3):
-        np.random.seed(seed)
-        network.layers["Relu1"] = Mine(answer, n=1)
+    layer = network.layers["Relu1"] = Mine(answer, n=1)
+    for check in (lambda: check_layer(layer, x), lambda: check_gradient(network, x, t)):
         with pytest.raises(ValueError):
-            check_layer(network.layers["Relu1"], x)
-        with pytest.raises(ValueError):
-            check_gradient(network, x, t)
-
-
-@parametrize("place, bug, name, blamed", [
-    ("Affine1", dW(lambda L, *_: L.dW.T), "dW", "Affine1"),
-    ("Affine2", dW(lambda *_: None), "dW", "Affine2"),
-    ("Affine3", db(lambda L, dout, _: dout), "db", "Affine3"),
-    ("Affine4", dx(lambda L, _, dx: dx.T), "dx", "Affine4|Relu2"),  # to which it is handed
-])  # fmt: skip
-def test_a_gradient_of_another_shape_is_refused_by_its_name(place, bug, name, blamed):
-    network, x, t = network_and_batch(1)
-    layer = plant(bug, network, place)
-    with pytest.raises(ValueError, match=blamed):
-        check_gradient(network, x, t)
-    with pytest.raises(ValueError, match=name):
-        check_layer(layer, np.ones((N, len(layer.W))))
+            check()
 
 
 def test_tolerance_draws_the_line():
@@ -1107,7 +1077,7 @@ def test_tolerance_draws_the_line():
     assert check_layer(layer, x, tolerance=0.9e-3).failed == ["W"]
     report = check_layer(layer, x, tolerance=1.1e-3)
     assert report and report["W"].max_rel_error == pytest.approx(1e-3, rel=0.01)
-    for tolerance in (0, 0.99e-9, 1, np.nan):
+    for tolerance in (0.99e-9, 1, np.nan):
         with pytest.raises(ValueError, match="tolerance"):
             check_layer(layer, x, tolerance=tolerance)
 
