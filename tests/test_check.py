@@ -17,6 +17,7 @@ from readers import (
     BatchNormalization,
     Bypassed,
     Convolution,
+    Encoder,
     InPlace,
     Join,
     LeakyRelu,
@@ -30,7 +31,6 @@ from readers import (
     chain,
     decoder,
     embedding,
-    encoder,
     function,
     lazy,
     tanh,
@@ -463,7 +463,7 @@ def crossing():
 
 
 def tied():
-    first = encoder()
+    first = Encoder.random(4, 4, 1, rng=3)
     return [first, tanh(), decoder(first), affine(4)]
 
 

@@ -153,7 +153,7 @@ def loss_and_gradients(network, x, rows):
             out, rest = FORMULAS[type(layer)](out, *rest[:count]), rest[count:]
         return softmax_loss(out, rows)
 
-    params = list(network.params.copy().values())
+    params = [param.astype(np.float64) for param in network.params.values()]
     return loss(params), *autograd.grad(loss)(params)
 
 
@@ -223,8 +223,8 @@ def assert_all_close(case, got, want, times=1):
 # Networks
 
 
-@given(cases(dtypes=[np.float64]))
-def test_gradients_are_those_of_autograd(case):
+@given(cases())
+def test_gradients_are_those_of_autograd_in_float64(case):
     scores, *got = results(case.network, case.x, case.t)
     want = loss_and_gradients(case.network, case.x.astype(np.float64), case.rows)
     assert_all_close(case, [scores, *got], [scores, *want])
@@ -287,17 +287,6 @@ def test_a_batch_in_any_order_is_the_mean_of_its_samples(case, data):
         assert accuracy == pytest.approx(right / case.N, rel=1e-15)
 
 
-@given(cases(dtypes=[np.float32]))
-def test_float32_agrees_with_float64_to_its_own_precision(case):
-    D, *hidden, C = case.sizes
-    double = MultiLayerNet(D, hidden, C, case.activation)
-    double.params = case.network.params  # halves, which both dtypes hold exactly
-    want = results(double, case.x, case.t)
-    assert_all_close(case, results(case.network, case.x, case.t), want)
-    if case.activation == "relu":
-        assert case.network.accuracy(case.x, case.t) == double.accuracy(case.x, case.t)
-
-
 @given(cases(activations=["relu"]))
 def test_scores_and_accuracy_are_exact_where_no_sum_is_rounded(case):
     # In Python's whole numbers, which know no rounding: in units of 1/2, then 1/4, ...
@@ -349,21 +338,6 @@ def test_the_last_layer_is_exact_however_far_scores_are_apart(batch, dout, layou
     # Each row of y, and of t, sums to 1: what one class gains, others lose.
     np.testing.assert_allclose(dx.sum(axis=1), 0, atol=3 * off)
     assert mine.tobytes() == x.tobytes() and my_t.tobytes() == t.tobytes()
-
-
-@given(st.sampled_from(FLOATS), st.sampled_from(FORMS), SEEDS)
-def test_a_shift_of_all_scores_of_a_row_changes_nothing(dtype, form, seed):
-    # In steps of 1/512 no sum is rounded: 20,000 * 512 is less than 2^24, so float32 holds it.
-    rng = np.random.default_rng(seed)
-    N, C = rng.integers(1, 7), rng.integers(2, 7)
-    steps, shift = (rng.integers(-10_000 * 512, 10_000 * 512, s) for s in [(N, C), (N, 1)])
-    x, shifted = ((s / 512).astype(dtype) for s in (steps, steps + shift))
-    for function in (softmax, log_softmax):
-        np.testing.assert_array_equal(function(shifted), function(x))
-    t, _ = labels(rng, form, N, C)
-    layer, other = SoftmaxWithLoss(), SoftmaxWithLoss()
-    assert layer.forward(shifted, t) == other.forward(x, t)
-    np.testing.assert_array_equal(layer.backward(), other.backward())
 
 
 @given(scores_and_labels(), LAYOUTS)
