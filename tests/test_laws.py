@@ -241,7 +241,7 @@ def test_any_chain_of_layers_agrees_with_autograd(chain):
         np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
 
 
-@given(cases(), st.sampled_from([np.uint8, np.int64, np.float32, np.float64]), SEEDS)
+@given(cases(), st.sampled_from("i1 u1 i8 u8 f2 f4 f8".split()), SEEDS)
 def test_the_three_forms_of_t_agree(case, t_dtype, seed):
     network, x, C = case.network, case.x, case.sizes[-1]
     numbers, one_hot = labels(np.random.default_rng(seed), "numbers", case.N, C)

@@ -237,12 +237,14 @@ DX_OF_HALVES = np.array([[-3 / 16, -1 / 8, 5 / 16], [3 / 20, 1 / 40, -7 / 40]])
 
 @parametrize("dtype", [np.float32, np.float64])
 @parametrize("t, loss, dx", [
-    (NUMBERS.tolist(), LOSS, DX), (ONE_HOT, LOSS, DX), (HALVES, LOSS_OF_HALVES, DX_OF_HALVES)
+    (NUMBERS.tolist(), LOSS, DX), (ONE_HOT, LOSS, DX), (ONE_HOT > 0, LOSS, DX),
+    (HALVES, LOSS_OF_HALVES, DX_OF_HALVES),
 ])  # fmt: skip
 def test_softmax_with_loss_by_hand(t, loss, dx, dtype):
     layer, rtol = SoftmaxWithLoss(), 1e-6 if dtype == np.float32 else 1e-14
     got = layer.forward(SCORES.astype(dtype), t)
     assert type(got) is float and got == layer.loss == pytest.approx(loss, rel=rtol)
+    assert layer.y.dtype == layer.t.dtype == dtype
     assert_allclose(layer.y, P, rtol=rtol)
     assert_array_equal(layer.t, HALVES if dx is DX_OF_HALVES else ONE_HOT)
     assert_allclose(layer.backward(), dx, rtol=rtol)
@@ -250,18 +252,6 @@ def test_softmax_with_loss_by_hand(t, loss, dx, dtype):
         got = layer.backward(dout=dout)
         assert got.dtype == dtype
         assert_allclose(got, float(dout) * dx, rtol=rtol)
-
-
-@parametrize("dtype", ["?", "i1", "i8", "u1", "u8", "f2", "f4", "f8"])
-@parametrize("x_dtype", [np.float32, np.float64])
-def test_labels_may_have_any_dtype(dtype, x_dtype):
-    # Equal scores: y is 1/2 everywhere, and the loss log 2. Shape (2,) is numbers, (2, 2) is rows.
-    for t in ([1, 0], [[0, 1], [1, 0]]):
-        layer = SoftmaxWithLoss()
-        loss = layer.forward(np.zeros((2, 2), x_dtype), np.array(t, dtype))
-        assert loss == pytest.approx(log(2), rel=1e-7)
-        assert layer.y.dtype == layer.t.dtype == x_dtype
-        assert layer.t.tolist() == [[0, 1], [1, 0]]
 
 
 def test_labels_may_change_after_forward():
@@ -285,13 +275,6 @@ def test_float32_rows_sum_to_1_as_nearly_as_float64_can():
     layer = SoftmaxWithLoss()
     layer.forward(np.zeros((100, 5)), t)
     assert np.abs(layer.t.sum(axis=1) - 1).max() < 1e-15
-
-
-def test_the_loss_has_no_small_constant():
-    # -log(exp(-30) / (1 + exp(-30))) = 30 + log(1 + exp(-30)). With y + 1e-7 it would be 16.
-    small = np.log1p(np.exp(-30))
-    assert SoftmaxWithLoss().forward([[0, -30]], [1]) == pytest.approx(30 + small, rel=1e-15)
-    assert SoftmaxWithLoss().forward([[0, -30]], [0]) == pytest.approx(small, abs=2.3e-16)
 
 
 @parametrize("t", [[0], [[1, 0]]], ids=str)
@@ -372,13 +355,11 @@ LABELS = [
     *[[[1, 1, 0], [1, 0, 0]], [[2, -1, 0], [1, 0, 0]], [[0, 0, 0], [1, 0, 0]]],
     *[[[np.nan, 0, 1], [1, 0, 0]], [[1 / 3, 1 / 3, 0.33], [1, 0, 0]]],  # a sum of 0.9967
 ]
-NO_NUMBERS = [["a"], [1j], [None], None, "x", [np.datetime64("2020-01-01")]]
+NO_NUMBERS = [["a"], [1j], None]
 REFUSED = [
     (ValueError, lambda t: SoftmaxWithLoss().forward(SCORES, t), LABELS),
     (ValueError, lambda t: cross_entropy_error(P, t), LABELS),
-    (TypeError, sigmoid, NO_NUMBERS),
-    (TypeError, softmax, NO_NUMBERS),
-    (TypeError, log_softmax, NO_NUMBERS),
+    *[(TypeError, function, NO_NUMBERS) for function in FUNCTIONS],
     (ValueError, softmax, [np.zeros((2, 0)), np.zeros(0)]),
     (ValueError, lambda shape: affine().forward(np.zeros(shape)),
      [(), (2,), (3,), (2, 5), (3, 3), (1, 3), (0, 3), (3, 1, 4), (3, 2, 2)]),
