@@ -28,7 +28,7 @@ from common.network import Network
 
 parametrize = pytest.mark.parametrize
 log, same, close = np.log, np.testing.assert_array_equal, np.testing.assert_allclose
-KEYS = ["W1", "b1", "W2", "b2"]
+KEYS, FOUR = ["W1", "b1", "W2", "b2"], np.random.default_rng(1).standard_normal((3, 4))
 
 
 def affine(D=2, M=2):
@@ -252,7 +252,16 @@ def test_numpys_settings_make_no_difference_and_are_as_before_afterwards(errors)
         assert np.geterr() == before
 
 
-def test_an_error_of_a_layer_inside_another_bears_the_name_of_that_one():
+def test_an_error_of_a_layer_that_is_not_in_the_chain_is_told_as_it_is():
+    """Another layer's, kept as self.layer, or that of a layer which has replaced itself."""
+
+    def replaced(self, x):
+        network.layers["Mine"] = Relu()
+        raise ZeroDivisionError("no luck")
+
+    network = chain(Mine=Mine(replaced), a=affine())
+    with pytest.raises(ZeroDivisionError, match="no luck"):
+        network.predict(X)
     wrap = Mine(lambda self, x: self.layer.forward(x), layer=affine(5, 3))
     with pytest.raises(ValueError, match="^Wrap: "):
         chain(Wrap=wrap, a=affine()).predict(X)
@@ -488,7 +497,7 @@ def dense(forward=multiply, start=None):
 
     W = np.array([[1.0, 2], [-1, 0.5]])
     layer = Mine(forward, backward, W=W, dW=None, Z=copy.copy(start), dZ=copy.copy(start))
-    type(layer).multiply = multiply
+    type(layer).multiply, type(layer).start = multiply, start  # without a gradient: not learnt
     return layer
 
 
@@ -708,6 +717,12 @@ def noise(self, x):
     return x + (np.random.standard_normal(x.shape) if self.train_flg else 0)
 
 
+def test_accuracy_warns_if_scores_depend_on_other_samples():
+    network = chain(Affine1=affine(), Odd=Mine(lambda self, x: x - x.mean(axis=0)))
+    with pytest.warns(UserWarning, match="Odd"):
+        network.accuracy(FOUR[:, :2], [0, 1, 0])
+
+
 def test_accuracy_counts_what_an_overridden_predict_returns():
     contrary = type("Contrary", (Network,), {"predict": lambda self, x: -Network.predict(self, x)})
     network = contrary(OrderedDict(Affine1=affine()), SoftmaxWithLoss())
@@ -729,8 +744,6 @@ def test_accuracy_sets_train_flg_to_false_and_puts_it_back(forward, flag):
 
 
 # A look leaves no trace
-
-FOUR = np.random.default_rng(1).standard_normal((3, 4))
 
 
 class Restless:
