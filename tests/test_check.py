@@ -438,13 +438,10 @@ def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed):
 # Layers that work together, and a loss that is more than the chain
 
 
-def pairs_of_bugs():
-    """One pair of bugs in two layers in so many."""
-    pairs = [(a, b) for a, b in itertools.combinations(BUGS, 2) if a[1] != b[1]]
-    return pairs[::60]
+PAIRS = [(a, b) for a, b in itertools.combinations(BUGS, 2) if a[1] != b[1]]
 
 
-@parametrize("one, two", pairs_of_bugs(), ids=lambda bug: bug[0])
+@parametrize("one, two", PAIRS[::60], ids=lambda bug: bug[0])
 def test_two_bugs_at_once_are_both_named_and_nobody_else(one, two):
     network, x, t = network_and_batch(1)
     for _, place, bug, *_ in (one, two):
@@ -467,10 +464,6 @@ def tied():
     return [first, tanh(), decoder(first), affine(4)]
 
 
-def forgets(L, *_):
-    return L.dW - L.part
-
-
 @parametrize("make, bugs, suspects", [
     *[(make, [], []) for make in (skipping, lambda: skipping(2), crossing, tied)],
     (skipping, [(3, TWICE)], [3]),
@@ -483,12 +476,13 @@ def forgets(L, *_):
     (crossing, [(1, TWICE), (6, db(lambda L, *_: 2 * L.db))], [1, 6]),
     (tied, [(1, TWICE)], [1]),
     (tied, [(2, TWICE)], [2]),
-    (tied, [(0, forgets)], []),  # its own part is right; the sentence says that W is used elsewhere
+    # Its own part is right; the sentence says that W is used elsewhere.
+    (tied, [(0, dW(lambda L, *_: L.dW - L.part))], []),
 ])  # fmt: skip
 def test_layers_that_work_together_are_judged_in_their_places(make, bugs, suspects):
     network = chain(**{f"L{i}": layer for i, layer in enumerate(make())})
     for place, bug in bugs:
-        plant(dW(bug) if bug is forgets else bug, network, f"L{place}")
+        plant(bug, network, f"L{place}")
     report = check_gradient(network, OWN_X, T3)
     assert report.ok == (not bugs) and report.suspects == [f"L{i}" for i in suspects], report
     assert suspects or not bugs or "W1 elsewhere" in report.causes[-1]
@@ -864,16 +858,13 @@ def test_an_array_that_has_no_gradient_is_named_wherever_it_is_kept(layer, names
 # Likely causes: a factor is named, and nothing is said of what only looks alike
 
 
-def forgets_b(right):
-    return type("Forgetful", (right,), {"forward": lambda self, x: right.forward(self, x) - self.b})
-
-
 @parametrize("bug, shape, words", [
     *[(lambda right, f=f: dW(lambda L, *_: f * L.dW)(db(lambda L, *_: f * L.db)(right)), (3, 6),
        ["W, b", word]) for f, word in
       [(-1, "-1 times"), (-1, "sign"), (2, "2 times"), (2, "twice"), (0.5, "0.5 times"),
        (7, "batch size"), (1 / 7, "batch size"), (3, "3 times"), (0, "zero")]],
-    (forgets_b, (4, 3), ["b", "numerical", "zero"]),
+    (lambda right: type("Forgetful", (right,), {"forward": lambda L, x: right.forward(L, x) - L.b}),
+     (4, 3), ["b", "numerical", "zero"]),
     # What has no likeness is given none: 1 of 20 is off, or each in its own way, or slightly.
     *[(dW(spoil), shape, None) for shape in [(1, 20), (4, 5)] for spoil in [  # a row is its own .T
         lambda L, *_: plus(L.dW, (0, 1)),

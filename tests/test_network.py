@@ -208,20 +208,12 @@ def test_a_wrong_label_has_a_short_traceback():
     assert caught.value.__cause__ is None and caught.value.__context__ is None  # and only one
 
 
-def root():
-    def forward(self, x):
-        self.out = np.sqrt(x)
-        return self.out
-
-    return Mine(forward, lambda self, dout: dout / (2 * self.out))
-
-
 @parametrize("errors", ["warn", "raise"])
 @parametrize("method", ["loss", "gradient", "accuracy", "train"])
 @parametrize("change, name", [
     (lambda net: net.params["W1"].fill(1.5e308), "Affine1"),  # 1 * 1.5e308 + 2 * 1.5e308
     (lambda net: net.params["W2"].fill(1.5e308), "Affine2"),  # the largest float is 1.8e308
-    (lambda net: net.layers.update(Relu1=root()), "Relu1"),  # the root of -1 is nan
+    (lambda net: net.layers.update(Relu1=Mine(lambda self, x: np.sqrt(x))), "Relu1"),  # of -1: nan
 ])  # fmt: skip
 def test_what_is_not_finite_is_an_error_with_the_layers_name(change, name, method, errors):
     network, data = by_hand(), (X, np.array([0, 1]))
@@ -553,17 +545,13 @@ def test_no_later_call_changes_a_gradient():
 # One layer in two places
 
 
-def two_blocks(shared):
-    return dict(a=held([affine(), shared]), b=held([affine(), shared]))
-
-
 @parametrize("layers, names", [
     (lambda one: dict(a=one, b=one), "a b"),
     (lambda one: dict(a=Mine(first=one, second=one)), "a.first a.second"),
     (lambda one: dict(a=Mine(kept=(one, one))), "a.kept[0] a.kept[1]"),
     (lambda one: dict(a=Mine(kept=np.array([one, one], object))), "a.kept[0] a.kept[1]"),
     (lambda one: dict(a=Mine(kept={"x": one, "y": one})), "a.kept['x'] a.kept['y']"),
-    (two_blocks, "a.kept[1] b.kept[1]"),
+    (lambda one: dict(a=held([Relu(), one]), b=held([Relu(), one])), "a.kept[1] b.kept[1]"),
     (lambda one: dict(a=held([held([one])]), b=Mine(inner=one)), "a.kept[0].kept[0] b.inner"),
 ])  # fmt: skip
 @parametrize("one", [Relu, affine, dense])
