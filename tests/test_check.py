@@ -242,7 +242,7 @@ BUGS = [
     ("softmax without / N", "lastLayer", dx(lambda L, _, dx: N * dx), ALL, "batch size"),
     ("t - y", "lastLayer", dx(lambda L, _, dx: -dx), ALL, "-1 times"),
     ("softmax, y (1 - y)", "lastLayer", dx(lambda L, _, dx: dx * L.y * (1 - L.y)), ALL, ""),
-    ("softmax ignores dout", "lastLayer", ignores_dout, "lastLayer", "dout"),
+    ("softmax ignores dout", "lastLayer", ignores_dout, "lastLayer", "is it ignored"),
     ("softmax by the first t", "lastLayer", stale("t"), ALL, ""),
     ("softmax by the t before", "lastLayer", stale("t", behind=True), ALL, ""),
     ("softmax by the y before", "lastLayer", stale("y", behind=True), ALL, ""),
@@ -865,6 +865,8 @@ def test_an_array_that_has_no_gradient_is_named_wherever_it_is_kept(layer, names
        (7, "batch size"), (1 / 7, "batch size"), (3, "3 times"), (0, "zero")]],
     (lambda right: type("Forgetful", (right,), {"forward": lambda L, x: right.forward(L, x) - L.b}),
      (4, 3), ["b", "numerical", "zero"]),
+    (dx(lambda L, dout, _: dout), (4, 4), ["x", "returns dout as it is"]),
+    (dx(lambda L, dout, dx: dx / dout), (4, 4), ["x", "times dout"]),
     # What has no likeness is given none: 1 of 20 is off, or each in its own way, or slightly.
     *[(dW(spoil), shape, None) for shape in [(1, 20), (4, 5)] for spoil in [  # a row is its own .T
         lambda L, *_: plus(L.dW, (0, 1)),
