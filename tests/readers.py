@@ -37,21 +37,20 @@ class Mine:
         vars(self).update(kept)
 
 
-class Block:
-    """A layer that holds layers."""
-
-    def __init__(self, *layers):
-        self.layers = layers
+def held(layers, keep=list):
+    """A layer that holds layers, one after the other, kept in the way that is asked for."""
 
     def forward(self, x):
-        for layer in self.layers:
+        for layer in self.kept if keep is list else layers:  # in a copy, those are its own
             x = layer.forward(x)
         return x
 
     def backward(self, dout):
-        for layer in reversed(self.layers):
+        for layer in reversed(self.kept if keep is list else layers):
             dout = layer.backward(dout)
         return dout
+
+    return Mine(forward, backward, kept=keep(layers))
 
 
 class LeakyRelu:
@@ -148,23 +147,6 @@ def function(f, df):
     return Mine(forward, lambda self, dout: dout * self.df(self.x), f=f, df=df)
 
 
-def standardised():
-    """Each row less its mean, divided by its standard deviation."""
-
-    def mean(array):
-        return array.mean(axis=1, keepdims=True)
-
-    def forward(self, x):
-        self.std = x.std(axis=1, keepdims=True)
-        self.out = (x - mean(x)) / self.std
-        return self.out
-
-    def backward(self, dout):
-        return (dout - mean(dout) - self.out * mean(dout * self.out)) / self.std
-
-    return Mine(forward, backward)
-
-
 def embedding(W):
     """Row number x of W. It has no dx: nothing comes before it."""
 
@@ -208,8 +190,7 @@ class Scale:
     """out = gamma * x + beta, at first 1 and 0."""
 
     def __init__(self):
-        self.gamma, self.beta = np.ones(4), np.zeros(4)
-        self.dgamma = self.dbeta = None
+        self.gamma, self.beta, self.dgamma, self.dbeta = np.ones(4), np.zeros(4), None, None
 
     def forward(self, x):
         self.x, self.out = x, self.gamma * x + self.beta
@@ -249,18 +230,13 @@ class Join:
         return dout * (1 + self.factor * self.split.kept)
 
 
-def encoder():
-    """out = x W, where a decoder adds its part to dW."""
+class Encoder(Affine):
+    """A decoder adds its part to dW."""
 
     def backward(self, dout):
-        self.dW = self.x.T @ dout + self.part
-        return dout @ self.W.T
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.W
-
-    return Mine(forward, backward, W=Affine.random(4, 4, 1, rng=3).W, dW=None)
+        dx = super().backward(dout)
+        self.dW = self.dW + self.part
+        return dx
 
 
 def decoder(encoder):
@@ -291,10 +267,9 @@ class Penalised(TwoLayerNet):
 
     def gradient(self, x, t):
         gradients = super().gradient(x, t)
-        return {
-            key: each + 0.1 * self.added.get(key, 0) * self.params[key]
-            for key, each in gradients.items()
-        }
+        for key, times in self.added.items():
+            gradients[key] = gradients[key] + 0.1 * times * self.params[key]
+        return gradients
 
 
 class Bypassed(TwoLayerNet):
@@ -319,23 +294,21 @@ class Bypassed(TwoLayerNet):
 
 
 class OwnRegression:
-    """y = tanh(x W1 + b1) W2, and the mean of (y - t)^2 over the batch. No layers at all."""
+    """y = tanh(x W1 + b1), and the mean of (y - t)^2 over the batch. No layers at all."""
 
     def __init__(self, spoil=lambda grad: grad):
         rng = np.random.default_rng(0)
-        shapes = {"W1": (4, 5), "b1": (5,), "W2": (5, 2)}
-        self.params = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
+        self.params = {"W1": rng.standard_normal((4, 2)), "b1": rng.standard_normal(2)}
         self.spoil = spoil
 
     def loss(self, x, t):
-        z = np.tanh(x @ self.params["W1"] + self.params["b1"])
-        return np.sum((z @ self.params["W2"] - t) ** 2) / len(x)
+        y = np.tanh(x @ self.params["W1"] + self.params["b1"])
+        return np.sum((y - t) ** 2) / len(x)
 
     def gradient(self, x, t):
-        z = np.tanh(x @ self.params["W1"] + self.params["b1"])
-        dy = 2 * (z @ self.params["W2"] - t) / len(x)
-        da = dy @ self.params["W2"].T * (1 - z**2)
-        return self.spoil({"W1": x.T @ da, "b1": da.sum(axis=0), "W2": z.T @ dy})
+        y = np.tanh(x @ self.params["W1"] + self.params["b1"])
+        da = 2 * (y - t) / len(x) * (1 - y**2)
+        return self.spoil({"W1": x.T @ da, "b1": da.sum(axis=0)})
 
 
 class OwnChain:

@@ -9,7 +9,6 @@ import copy
 import functools
 import io
 import itertools
-import time
 from collections import OrderedDict
 
 import numpy as np
@@ -18,6 +17,7 @@ from readers import (
     BatchNormalization,
     Bypassed,
     Convolution,
+    Encoder,
     InPlace,
     Join,
     LeakyRelu,
@@ -31,10 +31,8 @@ from readers import (
     chain,
     decoder,
     embedding,
-    encoder,
     function,
     lazy,
-    standardised,
     tanh,
 )
 
@@ -244,7 +242,7 @@ BUGS = [
     ("softmax without / N", "lastLayer", dx(lambda L, _, dx: N * dx), ALL, "batch size"),
     ("t - y", "lastLayer", dx(lambda L, _, dx: -dx), ALL, "-1 times"),
     ("softmax, y (1 - y)", "lastLayer", dx(lambda L, _, dx: dx * L.y * (1 - L.y)), ALL, ""),
-    ("softmax ignores dout", "lastLayer", ignores_dout, "lastLayer", "dout"),
+    ("softmax ignores dout", "lastLayer", ignores_dout, "lastLayer", "is it ignored"),
     ("softmax by the first t", "lastLayer", stale("t"), ALL, ""),
     ("softmax by the t before", "lastLayer", stale("t", behind=True), ALL, ""),
     ("softmax by the y before", "lastLayer", stale("y", behind=True), ALL, ""),
@@ -276,24 +274,11 @@ def test_a_planted_bug_is_found_and_blamed_on_its_layer(place, bug, failed, word
         assert_as_before(network, before)
 
 
-def keeps_x_in_half(right):
-    def forward(self, x):
-        out = right.forward(self, x)
-        self.x = self.x.astype(np.float16)
-        return out
-
-    return type("Keeping", (right,), {"forward": forward})
-
-
 @FULL_AND_SAMPLED
 @parametrize("right, bug, failed", [
     (Affine, dW(lambda L, dout, _: L.x.T @ np.sign(dout)), "W"),
-    (Affine, dW(lambda L, *_: L.dW[::-1]), "W"),
-    (Affine, keeps_x_in_half, "W"),
     (Affine, ignores_dout, "W b x"),
     (Affine, stale("x"), "W"),
-    (Relu, dx(lambda L, dout, _: dout), "x"),
-    (Sigmoid, dx(lambda L, dout, _: dout * (1 - L.out**2)), "x"),
     (Softmax, dx(lambda L, dout, _: dout * L.out * (1 - L.out)), "x"),  # off the diagonal: none
     (Softmax, dx(lambda L, dout, _: dout * L.out), "x"),
     (Softmax, dx(lambda L, dout, _: -L.out * L.right_sum(dout)), "x"),
@@ -301,42 +286,31 @@ def keeps_x_in_half(right):
     (Softmax, stale("out", behind=True), "x"),
 ])  # fmt: skip
 def test_check_layer_finds_planted_bugs(right, bug, failed, samples):
-    for seed in range(2):
-        rng = np.random.default_rng(seed)
-        layer = Affine.random(6, 6, "he", rng=rng) if right is Affine else right()
-        x = rng.standard_normal((N, 6))
-        assert check_layer(layer, x, samples=samples, rng=seed)
-        layer.__class__ = bug(right)
-        report = check_layer(layer, x, samples=samples, rng=seed)
-        assert not report and report.failed == failed.split(), report
-        assert report.suspects == [type(layer).__name__]
-    stuck = stale("x")(Affine).random(6, 3, 1, rng=0)
-    assert check_layer(stuck, np.ones((4, 6))).failed == ["W"]  # though all inputs are equal
+    layer = affine(6, 6) if right is Affine else right()
+    x = np.random.default_rng(0).standard_normal((N, 6))
+    assert check_layer(layer, x, samples=samples)
+    layer.__class__ = bug(right)
+    report = check_layer(layer, x, samples=samples)
+    assert not report and report.failed == failed.split(), report
+    assert report.suspects == [type(layer).__name__]
 
 
-@parametrize("kept", ["t", "y"])
-@parametrize("t", [[0, 0, 0], [[0, 1]] * 3, [[0.2, 0.8], [1, 0], [0.5, 0.5]]])
-def test_a_stale_cache_shows_for_every_form_of_labels(t, kept):
-    """With two classes, and though all labels are the same."""
-    x = np.random.default_rng(0).standard_normal((3, 2))
-    for behind in (False, True):
-        network = TwoLayerNet(2, 3, 2, 1.0, rng=0)
-        plant(stale(kept, behind), network, "lastLayer")
-        assert check_gradient(network, x, t).suspects == ["lastLayer"]
+def test_a_stale_cache_shows_though_all_inputs_or_all_labels_are_the_same():
+    assert check_layer(stale("x")(Affine).random(6, 3, 1, rng=0), np.ones((4, 6))).failed == ["W"]
+    for t in ([0, 0, 0], [[0, 1]] * 3, [[0.2, 0.8], [1, 0], [0.5, 0.5]]):
+        network = TwoLayerNet(4, 3, 2, 1.0, rng=0)
+        plant(stale("t"), network, "lastLayer")
+        assert check_gradient(network, OWN_X, t).suspects == ["lastLayer"]
 
 
-@FULL_AND_SAMPLED
-@parametrize("std", [0.1, 0.2, 0.3])
-@parametrize("depth", [4, 7])
-def test_a_bug_in_vanishing_gradients_is_not_taken_for_rounding(depth, std, samples):
+@parametrize("depth, std, factor", [(4, 0.1, 0.5), (7, 0.1, 2), (7, 0.3, -1)])
+def test_a_bug_in_vanishing_gradients_is_not_taken_for_rounding(depth, std, factor):
     """A Sigmoid's slope is 1/4 at most: through 6 of them and weights of 0.1 little comes down."""
-    for seed, factor in enumerate([2, 0.5, -1]):
-        rng = np.random.default_rng(seed)
-        network = MultiLayerNet(6, [6] * (depth - 1), 3, "sigmoid", std, rng=rng)
-        x, t = rng.standard_normal((3, 6)), [0, 1, 2]
-        assert check_gradient(network, x, t, samples=samples).ok
-        plant(dW(lambda L, *_, f=factor: f * L.dW), network, "Affine1")
-        report = check_gradient(network, x, t, samples=samples, rng=seed)
+    network = MultiLayerNet(4, [5] * (depth - 1), 3, "sigmoid", std, rng=0)
+    assert check_gradient(network, OWN_X, T3).ok
+    plant(dW(lambda L, *_: factor * L.dW), network, "Affine1")
+    for samples in (None, 10):
+        report = check_gradient(network, OWN_X, T3, samples=samples)
         assert report.failed == ["W1"] and report.suspects == ["Affine1"], report
 
 
@@ -353,32 +327,23 @@ def test_gradients_swapped_between_layers_of_one_shape(samples):
 
 class Particular(SoftmaxWithLoss):
     def forward(self, x, t):
-        if np.argmax(t, axis=1).tolist() != [1, 0, 0]:
-            raise ValueError("expected other labels")
+        assert np.argmax(t, axis=1).tolist() == [1, 0, 0]
         return super().forward(x, t)
 
 
-class Likelihood:
-    """-mean(t log x + (1 - t) log(1 - x)), for x between 0 and 1."""
+def last_layer(f, df):
+    """The loss is f(x, t), and backprop says dout * df(x, t)."""
 
     def forward(self, x, t):
-        assert (x > 0).all() and (x < 1).all()
         self.x, self.t = x, t
-        return -np.mean(t * np.log(x) + (1 - t) * np.log(1 - x))
+        return f(x, t)
 
-    def backward(self, dout=1):
-        return dout * (self.x - self.t) / (self.x * (1 - self.x)) / self.x.size
+    return Mine(forward, lambda self, dout: dout * df(self.x, self.t))
 
 
-class CrossEntropy:
-    """It takes probabilities."""
-
-    def forward(self, y, t):
-        self.y, self.t = y, t
-        return cross_entropy_error(y, t)
-
-    def backward(self, dout):
-        return -dout * self.t / self.y / len(self.y)
+def likelihood(x, t):
+    assert (x > 0).all() and (x < 1).all()
+    return -np.mean(t * np.log(x) + (1 - t) * np.log(1 - x))
 
 
 TWICE = dx(lambda L, _, dx: 2 * dx)
@@ -386,11 +351,13 @@ TWICE = dx(lambda L, _, dx: 2 * dx)
 
 @parametrize("last, before, bugs", [
     (Particular, Relu, [TWICE]),
-    (Likelihood, Sigmoid, [TWICE, stale("x"), stale("x", behind=True)]),
-    (CrossEntropy, Softmax, [TWICE, stale("y"), stale("y", behind=True)]),
+    (lambda: last_layer(likelihood, lambda x, t: (x - t) / (x * (1 - x)) / x.size), Sigmoid,
+     [TWICE, stale("x")]),
+    (lambda: last_layer(cross_entropy_error, lambda y, t: -t / y / len(y)), Softmax,
+     [TWICE, stale("x", behind=True)]),
 ])  # fmt: skip
 def test_a_last_layer_may_refuse_other_scores_or_labels(last, before, bugs):
-    network = chain(Affine1=Affine.random(4, 2, 1, rng=0), Before=before())
+    network = chain(Affine1=affine(4, 2), Before=before())
     t = np.array([[0, 1.0], [1, 0], [1, 0]])
     for bug in bugs:
         network.lastLayer = last()
@@ -434,53 +401,47 @@ STALE = {}
     (lambda grad: grad, []),
     (lambda grad: {key: each.astype("f4") for key, each in grad.items()}, []),  # 7 digits are right
     (lambda grad: grad | {"W1": 3 * grad["W1"]}, ["W1"]),  # 3 is N here
-    (lambda grad: STALE.setdefault("first", grad), ["W1", "b1", "W2"]),
-    (lambda grad: grad | {"W1": grad["W1"].T}, None),
-    (lambda grad: grad | {"W1": grad["W1"][0]}, None),
-    (lambda grad: grad | {"b1": grad["b1"][np.newaxis]}, None),
-    (lambda grad: grad | {"b1": 0.0}, None),
+    (lambda grad: STALE.setdefault("first", grad), ["W1", "b1"]),
 ])  # fmt: skip
 def test_a_students_own_class_is_checked(spoil, failed):
     network = OwnRegression(spoil)
     before = copy.deepcopy(network.params)
-    if failed is None:  # another shape
-        with pytest.raises(ValueError, match="W1|b1"):
-            check_gradient(network, OWN_X, OWN_T)
-    else:
-        report = check_gradient(network, OWN_X, OWN_T)
-        assert report.failed == failed and bool(report) == (not failed), report
-        assert list(report) == ["W1", "b1", "W2"] and report.suspects == report.unseen == []
-        assert failed != ["W1"] or "batch size" in report.causes[0]
-        assert check_gradient(OwnRegression(spoil), OWN_X, OWN_T, samples=4).ok == (not failed)
+    report = check_gradient(network, OWN_X, OWN_T)
+    assert report.failed == failed and bool(report) == (not failed), report
+    assert list(report) == ["W1", "b1"] and report.suspects == report.unseen == []
+    assert failed != ["W1"] or "batch size" in report.causes[0]
+    assert check_gradient(OwnRegression(spoil), OWN_X, OWN_T, samples=4).ok == (not failed)
     assert_as_before(network, before)
 
 
-@FULL_AND_SAMPLED
+def test_a_gradient_of_another_shape_is_refused_by_its_name():
+    for spoil in (lambda b: b[np.newaxis], lambda b: 0.0):
+        with pytest.raises(ValueError, match="b1"):
+            check_gradient(
+                OwnRegression(lambda grad, f=spoil: grad | {"b1": f(grad["b1"])}), OWN_X, OWN_T
+            )
+
+
 @parametrize("place, bug, failed", [
     ("second", dW(lambda L, *_: -L.dW), "Wz"),
-    ("bend", dx(lambda L, dout, _: dout), "Wa ba"),
     ("bend", stale("out"), "Wa ba"),
-    ("lastLayer", dx(lambda L, _, dx: 3 * dx), "Wa ba Wz lastLayer"),
     ("lastLayer", stale("t"), "Wa ba Wz lastLayer"),
 ])  # fmt: skip
-def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed, samples):
+def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed):
     network, t = OwnChain(), np.array([0, 1, 1])
-    assert check_gradient(network, OWN_X, t, samples=samples)
+    assert check_gradient(network, OWN_X, t)
     plant(bug, network, place)
-    report = check_gradient(network, OWN_X, t, samples=samples)
+    report = check_gradient(network, OWN_X, t)
     assert not report and report.failed == failed.split() and report.suspects == [place], report
 
 
 # Layers that work together, and a loss that is more than the chain
 
 
-def pairs_of_bugs():
-    """One pair of bugs in two layers in so many."""
-    pairs = [(a, b) for a, b in itertools.combinations(BUGS, 2) if a[1] != b[1]]
-    return pairs[::60]
+PAIRS = [(a, b) for a, b in itertools.combinations(BUGS, 2) if a[1] != b[1]]
 
 
-@parametrize("one, two", pairs_of_bugs(), ids=lambda bug: bug[0])
+@parametrize("one, two", PAIRS[::60], ids=lambda bug: bug[0])
 def test_two_bugs_at_once_are_both_named_and_nobody_else(one, two):
     network, x, t = network_and_batch(1)
     for _, place, bug, *_ in (one, two):
@@ -499,12 +460,8 @@ def crossing():
 
 
 def tied():
-    first = encoder()
+    first = Encoder.random(4, 4, 1, rng=3)
     return [first, tanh(), decoder(first), affine(4)]
-
-
-def forgets(L, *_):
-    return L.dW - L.part
 
 
 @parametrize("make, bugs, suspects", [
@@ -519,12 +476,13 @@ def forgets(L, *_):
     (crossing, [(1, TWICE), (6, db(lambda L, *_: 2 * L.db))], [1, 6]),
     (tied, [(1, TWICE)], [1]),
     (tied, [(2, TWICE)], [2]),
-    (tied, [(0, forgets)], []),  # its own part is right; the sentence says that W is used elsewhere
+    # Its own part is right; the sentence says that W is used elsewhere.
+    (tied, [(0, dW(lambda L, *_: L.dW - L.part))], []),
 ])  # fmt: skip
 def test_layers_that_work_together_are_judged_in_their_places(make, bugs, suspects):
     network = chain(**{f"L{i}": layer for i, layer in enumerate(make())})
     for place, bug in bugs:
-        plant(dW(bug) if bug is forgets else bug, network, f"L{place}")
+        plant(bug, network, f"L{place}")
     report = check_gradient(network, OWN_X, T3)
     assert report.ok == (not bugs) and report.suspects == [f"L{i}" for i in suspects], report
     assert suspects or not bugs or "W1 elsewhere" in report.causes[-1]
@@ -614,8 +572,7 @@ def test_a_right_network_raises_no_alarm(first):
     for seed in range(first, first + (50 if first < 100 else 100)):
         network, x, t = random_network(np.random.default_rng(seed))
         before = x.copy(), network.params.copy()
-        for samples in (None, 4):
-            assert_right(check_gradient(network, x, t, samples=samples, rng=seed))
+        assert_right(check_gradient(network, x, t, samples=(None, 4)[seed % 2], rng=seed))
         same(x, before[0])
         assert_as_before(network, before[1])
 
@@ -630,28 +587,27 @@ def largest(x):
     (Relu, "x"),
     (Sigmoid, "x"),
     (Softmax, "x"),
-    (standardised, "x"),
     (LeakyRelu, "a x"),
     (lambda: function(largest, lambda x: x == largest(x)), "x"),
     (lambda: InPlace(np.eye(5), np.ones(5)), "W b x"),
     (lambda: BatchNormalization(np.arange(5.0), np.ones(5)), "gamma beta x"),
+    (lambda: Convolution(np.ones((2, 1, 2, 2)), np.zeros(2)), "W b x"),
 ])  # fmt: skip
 def test_right_layers_pass_and_name_their_input_x(make, names):
-    x = np.random.default_rng(0).standard_normal((4, 5))
+    shape = (2, 1, 3, 3) if isinstance(make(), Convolution) else (4, 5)
+    x = np.random.default_rng(0).standard_normal(shape)
     before = x.copy()
     for samples in (None, 3):
         report = check_layer(make(), x, samples=samples)
         assert_right(report)
-        assert list(report) == names.split() and report["x"].shape == (4, 5)
+        assert list(report) == names.split() and report["x"].shape == shape
         assert report.unseen == []
     same(x, before)
 
 
-def test_an_input_may_be_an_image_a_list_or_one_number():
-    image = Convolution(np.ones((2, 1, 2, 2)), np.zeros(2))
-    assert check_layer(image, np.arange(18.0).reshape(2, 1, 3, 3))
-    assert check_layer(Sigmoid(), np.ones((2, 3, 4))) and check_layer(Relu(), [1.0, -1.0])
-    assert check_layer(Sigmoid(), np.array(0.5)) and check_layer(Sigmoid(), 1)
+@parametrize("x", [np.ones((2, 3, 4)), [1.0, -1.0], np.array(0.5), 1])
+def test_an_input_may_have_any_shape(x):
+    assert check_layer(Sigmoid(), x)["x"].shape == np.shape(x)
 
 
 @parametrize("f, df", [
@@ -672,27 +628,26 @@ def test_a_right_function_is_not_accused(f, df, samples):
         assert_right(check_layer(function(f, df), x, samples=samples, rng=seed))
 
 
-@parametrize("seed", range(5))
-def test_curvature_beside_rounding_is_no_bug(seed):
+def test_curvature_beside_rounding_is_no_bug():
     """out = 1000 + sin(10 x) / 10: of a slope of 1, a step of 1e-4 loses 10^2 h^2 / 6 = 1.7e-7.
 
     A step of 1e-5 loses 1.7e-9. With 1e-6, rounding in 1000 makes eps 1000 / h = 2e-7 of its own.
     """
     layer = function(lambda x: 1000 + np.sin(10 * x) / 10, lambda x: np.cos(10 * x))
-    for x in np.random.default_rng(seed).uniform(-0.1, 0.1, (20, 1)):
+    for seed, x in enumerate(np.random.default_rng(0).uniform(-0.1, 0.1, (40, 1))):
         assert_right(check_layer(layer, x, tolerance=1e-9, rng=seed))
 
 
 @parametrize("offset", [0, 1e4, 1e6])
 def test_rounding_of_large_numbers_inside_is_no_bug(offset):
-    x, norm = np.random.default_rng(2).standard_normal((5, 4)), standardised()
-    first = Affine.random(4, 6, "he", rng=0)
+    norm, first = BatchNormalization(np.arange(1.0, 5), np.ones(4)), affine(4, 4)
     first.b += offset
-    network = chain(Affine1=first, Norm=norm, Affine2=Affine.random(6, 3, "he", rng=1))
-    assert_right(check_layer(norm, x + offset))
-    assert_right(check_gradient(network, x, [0, 1, 2, 1, 0]))
+    network = chain(Affine1=first, Norm=norm, Affine2=affine(4))
+    assert_right(check_layer(norm, ROWS + offset))
+    report = check_gradient(network, ROWS, [0, 1, 2, 1, 0])  # b1 is lost in Norm: its slope is 0
+    assert report and report.failed == report.suspects == []
     plant(TWICE, network, "Norm")
-    assert check_layer(norm, x + offset).failed == ["x"]
+    assert check_layer(norm, ROWS + offset).failed == ["x"]
 
 
 @parametrize("offset", [1e6, 1.6e9, 1e12])
@@ -746,14 +701,13 @@ def test_tiny_weights_raise_no_alarm():
     assert_right(check_gradient(network, np.random.default_rng(0).random((3, 4)), [0, 1, 0]))
 
 
-@parametrize("seed", range(5))
-def test_rows_of_float32_are_labels_for_a_check(seed):
+def test_rows_of_float32_are_labels_for_a_check():
     """They sum to 1 only within 6e-8, which is much for a check in float64."""
-    network, rng = TwoLayerNet(6, 5, 10, 1.0, rng=seed), np.random.default_rng(seed)
-    x = rng.standard_normal((3, 6))
-    y = np.exp(network.predict(x))
-    t = (y / y.sum(axis=1, keepdims=True)).astype(np.float32)  # so that y - t is next to nothing
-    assert_right(check_gradient(network, x, t))
+    for seed in range(5):
+        network = TwoLayerNet(4, 5, 10, 1.0, rng=seed)
+        y = np.exp(network.predict(OWN_X))
+        t = y / y.sum(axis=1, keepdims=True)  # so that y - t is next to nothing
+        assert_right(check_gradient(network, OWN_X, t.astype(np.float32)))
 
 
 # Table 3: kinks, places without derivative
@@ -769,14 +723,6 @@ def bent(*kinks, factor=1.0):
         return factor * sum(w * np.where(x > place, 1.0, -1.0) for place, w in kinks)
 
     return function(lambda x: sum(w * np.abs(x - place) for place, w in kinks), slope)
-
-
-def close_together(places, weight):
-    return bent(*((place, weight * (1 + i)) for i, place in enumerate(places)))
-
-
-def steep(slope, factor):
-    return function(lambda x: slope * x, lambda x: factor * slope)
 
 
 def wave(k, factor=1.0):
@@ -795,7 +741,7 @@ ROWS_THAT_BEND = np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])
                               (1.1e-4, 0), (0.1, 0)]],
     # Kinks close together. A step of 1e-6 tells the first of these from a bug; the next two a look
     # 1e-5 to both sides, the last two a look 1e-6 to both sides. Elsewhere another kink is near.
-    *[(close_together(places, weight), [0.0, 0.5], [], 1) for weight in (1, -2, 1e3)
+    *[(bent(*zip(places, weight * np.arange(1, 5))), [0.0, 0.5], [], 1) for weight in (1, -2, 1e3)
       for places in [(1.05e-6, -1.05e-6, 1.05e-5, -1.05e-5), (0, 1e-6), (0, -1e-6), (0, 1e-5),
                      (0, -1e-5)]],
     # Beside large numbers, too.
@@ -820,8 +766,8 @@ ROWS_THAT_BEND = np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])
     # Curvature: 1.5e-4 is too much for the step; 6.7e-7 isn't, and neither hides 1e-4.
     (wave(300), [0.0], [], None), (wave(20), [0.0], [], 0), (wave(300, 1.0001), [0.0], ["x"], 0),
     # By a step of 1e-6 rounding may do 1e-8; a slope of 1e-9 that is doubled is off by less.
-    *[(steep(slope, 2), [value], ["x"], 0) for slope in (1e-9, 1e-8, 1e-7, 1, 1e8)
-      for value in np.linspace(0.8, 1.2, 5)],
+    *[(function(lambda x, s=slope: s * x, lambda x, s=slope: 2 * s), [value], ["x"], 0)
+      for slope in (1e-9, 1e-8, 1e-7, 1, 1e8) for value in (0.8, 1, 1.1)],
 ])  # fmt: skip
 def test_a_kink_is_no_bug_and_hides_none(layer, x, failed, kinks):
     for seed in range(3):
@@ -912,21 +858,15 @@ def test_an_array_that_has_no_gradient_is_named_wherever_it_is_kept(layer, names
 # Likely causes: a factor is named, and nothing is said of what only looks alike
 
 
-def causes_of(bug, *shape):
-    layer = bug(Affine).random(*shape, 1, rng=0)
-    return check_layer(layer, np.random.default_rng(0).standard_normal((7, shape[0]))).causes
-
-
-def forgets_b(right):
-    return type("Forgetful", (right,), {"forward": lambda self, x: right.forward(self, x) - self.b})
-
-
 @parametrize("bug, shape, words", [
     *[(lambda right, f=f: dW(lambda L, *_: f * L.dW)(db(lambda L, *_: f * L.db)(right)), (3, 6),
        ["W, b", word]) for f, word in
       [(-1, "-1 times"), (-1, "sign"), (2, "2 times"), (2, "twice"), (0.5, "0.5 times"),
        (7, "batch size"), (1 / 7, "batch size"), (3, "3 times"), (0, "zero")]],
-    (forgets_b, (4, 3), ["b", "numerical", "zero"]),
+    (lambda right: type("Forgetful", (right,), {"forward": lambda L, x: right.forward(L, x) - L.b}),
+     (4, 3), ["b", "numerical", "zero"]),
+    (dx(lambda L, dout, _: dout), (4, 4), ["x", "returns dout as it is"]),
+    (dx(lambda L, dout, dx: dx / dout), (4, 4), ["x", "times dout"]),
     # What has no likeness is given none: 1 of 20 is off, or each in its own way, or slightly.
     *[(dW(spoil), shape, None) for shape in [(1, 20), (4, 5)] for spoil in [  # a row is its own .T
         lambda L, *_: plus(L.dW, (0, 1)),
@@ -936,7 +876,8 @@ def forgets_b(right):
     (db(lambda L, *_: 2 * L.db), (6, 2), ["b", "2 times"]),
 ])  # fmt: skip
 def test_a_likely_cause_is_told_once_or_nothing(bug, shape, words):
-    causes = causes_of(bug, *shape)
+    layer = bug(Affine).random(*shape, 1, rng=0)
+    causes = check_layer(layer, np.random.default_rng(0).standard_normal((7, shape[0]))).causes
     assert len(causes) == (words is not None)
     assert words is None or causes[0].startswith(f"{words[0]}: ")
     assert all(word in causes[0] for word in words or [])
@@ -967,12 +908,6 @@ def test_a_small_number_added_to_y_is_thought_of():
 # Sampling
 
 
-def images():
-    """Stand-ins for digits: three pixels in four are dark, some of them in all images."""
-    rng = np.random.default_rng(0)
-    return rng.random((3, 784)) * (rng.random((3, 784)) < 0.25), np.arange(3)
-
-
 @parametrize("samples, checked", [(15, [15, 15, 15, 10]), (None, [140, 20, 200, 10])])
 def test_a_sample_is_so_many_entries_of_each_or_all_where_there_are_fewer(samples, checked):
     network, x = TwoLayerNet(7, 20, 10, rng=0), np.random.default_rng(0).random((3, 7))
@@ -982,119 +917,84 @@ def test_a_sample_is_so_many_entries_of_each_or_all_where_there_are_fewer(sample
 
 @parametrize("samples", [1, 2, 7])
 def test_dark_pixels_do_not_hide_a_bug(samples):
-    """Of 784 pixels only one is ever lit: 783 rows of dW are 0, whatever backward does."""
-    network, x = TwoLayerNet(784, 20, 10, 0.1, rng=0), np.zeros((2, 784))
+    """Of 99 pixels only one is ever lit: 98 rows of dW are 0, whatever backward does."""
+    network, x = TwoLayerNet(99, 8, 10, 0.1, rng=0), np.zeros((2, 99))
     network.layers["Affine1"].b += 0.1  # so that the dark ones aren't all at a kink
-    x[:, 400] = 0.9
+    x[:, 40] = 0.9
     plant(dW(lambda L, *_: 1.01 * L.dW), network, "Affine1")
-    for seed in range(4):
+    for seed in range(2):
         report = check_gradient(network, x, [3, 4], samples=samples, rng=seed)
-        assert report.failed == ["W1"] and report["W1"].worst_index[0] == 400
+        assert report.failed == ["W1"] and report["W1"].worst_index[0] == 40
         assert report["W1"].checked == samples
 
 
 def test_the_other_half_of_a_sample_lies_anywhere():
     """So backward may forget half of a gradient: it shows where it says 0."""
-    network, (x, t) = TwoLayerNet(784, 20, 10, 0.1, rng=0), images()
+    network = TwoLayerNet(4, 20, 10, 0.1, rng=0)
     plant(dW(lambda L, *_: L.dW * (np.arange(20) < 10)), network, "Affine1")
-    assert check_gradient(network, x, t, samples=40).failed == ["W1"]
+    assert check_gradient(network, OWN_X, T3, samples=20).failed == ["W1"]
 
 
 def test_samples_follow_the_rng_and_the_default_repeats_itself():
-    network, (x, t) = TwoLayerNet(784, 20, 10, rng=0), images()
+    network = TwoLayerNet(4, 20, 10, rng=0)
     np.random.seed(0)
     state = np.random.get_state()[1].copy()
     for check in (
-        lambda rng: str(check_gradient(network, x, t, samples=5, rng=rng)),
-        lambda rng: str(check_layer(network.layers["Affine1"], x, samples=5, rng=rng)),
+        lambda rng: str(check_gradient(network, OWN_X, T3, samples=5, rng=rng)),
+        lambda rng: str(check_layer(network.layers["Affine1"], OWN_X, samples=5, rng=rng)),
     ):
         assert check(None) == check(None) != check(0) == check(np.random.default_rng(0)) != check(1)
     assert (np.random.get_state()[1] == state).all()
 
 
-def test_twenty_layers_are_checked_by_a_sample():
-    network, (x, t) = MultiLayerNet(784, [100] * 19, 10, rng=0), images()
+def test_twelve_layers_are_checked_by_a_sample():
+    network, x, t = MultiLayerNet(4, [8] * 11, 3, rng=1), OWN_X, T3
     report = check_gradient(network, x, t, samples=3)
     assert_right(report)
-    assert len(report) == 40
+    assert len(report) == 24
     plant(dx(lambda L, _, dx: 1.001 * dx), network, "Affine4")
     report = check_gradient(network, x, t, samples=3)
     assert report.failed == [f"{name}{i}" for i in range(1, 4) for name in "Wb"]
     assert report.suspects == ["Affine4"]
 
 
-@parametrize("samples", [3, 10])
-def test_a_last_layer_that_is_wrong_in_few_places_is_blamed_in_a_sample_too(samples):
-    """softmax without - t is wrong in 3 of 30 entries of dx, and so are all gradients below."""
-    network = TwoLayerNet(20, 15, 10, 1.0, rng=0)
-    plant(dx(lambda L, dout, _: dout * L.y / 3), network, "lastLayer")
-    x = np.random.default_rng(0).random((3, 20))
-    report = check_gradient(network, x, T3, samples=samples)
-    assert report.failed[-1] == "lastLayer" and report.suspects == ["lastLayer"]
-
-
-def test_a_layer_with_all_gradients_wrong_takes_hardly_more_calls():
-    counts = []
-    for factor in (1, 2):
-        layer, calls = function(lambda x: x**2, lambda x, f=factor: f * 2 * x), []
-        layer.f = lambda x, calls=calls: calls.append(1) or x**2
-        check_layer(layer, np.linspace(1, 2, 50))
-        counts.append(len(calls))
-    assert counts[1] <= counts[0] + 60  # rounding is measured, and one entry is looked at closely
-
-
 # What is refused
 
 
-@parametrize("what, when, times, fails", [
-    ("x", "forward", 99, False),
-    ("W", "forward", 99, False),
-    ("b", "forward", 1, False),  # as a layer might that starts from its first data
-    ("W", "backward", 99, False),
-    ("W", "forward", 99, True),
-    ("dout", "backward", 99, False),
+@parametrize("what, when, write", [
+    ("x", "forward", lambda L, x: np.subtract(x, 0.5, out=x)),
+    ("W", "forward", lambda L, _: np.subtract(L.W, 0.5, out=L.W)),
+    # Once, as a layer might that starts from its first data.
+    ("b", "forward", lambda L, _: "begun" in vars(L) or [L.b.fill(0.5), setattr(L, "begun", 1)]),
+    ("W", "backward", lambda L, _: np.subtract(L.W, 0.5, out=L.W)),
+    ("W", "forward", lambda L, _: [L.W.fill(0.5), int("W")]),  # an error follows
+    ("dout", "backward", lambda L, dout: np.subtract(dout, 0.5, out=dout)),
+    ("t", "forward", lambda L, t: t.fill(0)),
 ])  # fmt: skip
-@parametrize("by", [-0.5, 0.5])
-def test_a_write_is_refused_and_put_right(what, when, times, fails, by):
-    class Writes(Affine):
-        left = times
+def test_a_write_is_refused_and_put_right(what, when, write):
+    def bug(right):
+        def writes(self, *given):
+            write(self, given[-1])
+            return getattr(right, when)(self, *given)
 
-        def forward(self, x):
-            return self.write("forward", x=x) or super().forward(x)
-
-        def backward(self, dout):
-            return self.write("backward", dout=dout) or super().backward(dout)
-
-        def write(self, now, **given):
-            if now == when and self.left:
-                self.left -= 1
-                (given | {"W": self.W, "b": self.b})[what][0] += by
-                if fails:
-                    raise ValueError(what)
+        return type("Writes", (right,), {when: writes})
 
     network, x, t = network_and_batch(0)
-    W, b, x_before = network.params["W1"].copy(), network.params["b1"].copy(), x.copy()
-    checks = [lambda layer: check_layer(layer, x), lambda layer: check_gradient(network, x, t)]
-    for check in checks[: 1 if what in ("x", "dout") else 2]:  # a network passes copies of them
-        layer = network.layers["Affine1"] = Writes(W.copy(), b.copy())
+    layer = plant(bug, network, "lastLayer" if what == "t" else "Affine1")
+    before, x_before, t_before = network.params.copy(), x.copy(), t.copy()
+    # A network passes copies of x and dout.
+    checks = [lambda: check_gradient(network, x, t)] * (what not in ("x", "dout"))
+    for check in [*checks, *[lambda: check_layer(layer, x)] * (what != "t")]:
         with pytest.raises(ValueError, match=rf"\b{what}"):
-            check(layer)
-        for array, before in [(layer.W, W), (layer.b, b), (x, x_before)]:
-            same(array, before)
-
-
-def test_a_write_into_the_labels_is_refused():
-    network, x, t = network_and_batch(0)
-    forward, before = network.lastLayer.forward, t.copy()
-    network.lastLayer.forward = lambda x, t: [forward(x, t), t.fill(0)][0]
-    with pytest.raises(ValueError, match=r"\bt\b"):
-        check_gradient(network, x, t)
-    same(t, before)
+            check()
+        assert_as_before(network, before)
+        same(x, x_before)
+        same(t, t_before)
 
 
 def test_a_check_that_is_interrupted_leaves_the_parameters_as_they_were():
     """For another batch, for the gradients, in a difference, at a kink of Relu, or beside it."""
-    for call in range(1, 100, 2):
+    for call in range(1, 100, 3):
         network, calls = TwoLayerNet(4, 6, 3, 1.0, rng=0), itertools.count(1)
         before = network.params.copy()
 
@@ -1109,43 +1009,13 @@ def test_a_check_that_is_interrupted_leaves_the_parameters_as_they_were():
         assert_as_before(network, before)
 
 
-@parametrize("answer", [
-    *[lambda self, x, by=by: [setattr(self, "n", self.n + by), self.n * x][1] for by in (-1, 1)],
-    lambda self, x: x * (np.random.rand(*x.shape) > 0.5),
-], ids=["less", "more", "chance"])  # fmt: skip
-def test_a_layer_that_answers_differently_each_time_is_refused(answer):
-    network, x, t = network_and_batch(0)
-    for seed in range(3):
-        np.random.seed(seed)
-        network.layers["Relu1"] = Mine(answer, n=1)
-        with pytest.raises(ValueError):
-            check_layer(network.layers["Relu1"], x)
-        with pytest.raises(ValueError):
-            check_gradient(network, x, t)
-
-
-@parametrize("place, bug, name, blamed", [
-    ("Affine1", dW(lambda L, *_: L.dW.T), "dW", "Affine1"),
-    ("Affine2", dW(lambda *_: None), "dW", "Affine2"),
-    ("Affine3", db(lambda L, dout, _: dout), "db", "Affine3"),
-    ("Affine4", dx(lambda L, _, dx: dx.T), "dx", "Affine4|Relu2"),  # to which it is handed
-])  # fmt: skip
-def test_a_gradient_of_another_shape_is_refused_by_its_name(place, bug, name, blamed):
-    network, x, t = network_and_batch(1)
-    layer = plant(bug, network, place)
-    with pytest.raises(ValueError, match=blamed):
-        check_gradient(network, x, t)
-    with pytest.raises(ValueError, match=name):
-        check_layer(layer, np.ones((N, len(layer.W))))
-
-
 def test_tolerance_draws_the_line():
     layer = dW(lambda L, *_: 1.001 * L.dW)(Affine).random(6, 3, 1, rng=0)
     x = np.random.default_rng(0).standard_normal((4, 6))
     assert check_layer(layer, x, tolerance=0.9e-3).failed == ["W"]
     report = check_layer(layer, x, tolerance=1.1e-3)
     assert report and report["W"].max_rel_error == pytest.approx(1e-3, rel=0.01)
-    for tolerance in (0, 0.99e-9, 1, np.nan):
+    for tolerance in (0.99e-9, 1, np.nan):
         with pytest.raises(ValueError, match="tolerance"):
             check_layer(layer, x, tolerance=tolerance)
 
@@ -1224,14 +1094,15 @@ def test_a_check_that_saw_nothing_is_not_true():
 def test_a_progress_bar_shows_in_a_terminal_after_a_second_and_is_gone_at_the_end(
     monkeypatch, capfd
 ):
-    slow = Mine(lambda self, x: [time.sleep(0.05), x][1])
-    check_layer(slow, np.linspace(1, 2, 12))  # 12 differences of 0.1 s each; but nobody watches
+    seconds = itertools.count(0, 0.2)  # so long takes each look at the clock
+    monkeypatch.setattr("tqdm.std.time", lambda: next(seconds))
+    check_layer(Relu(), np.ones(30))  # nobody watches
     assert capfd.readouterr() == ("", "")
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr("sys.stderr", terminal)
-    check_layer(Relu(), np.ones(3))
+    check_layer(Relu(), np.ones(2))
     assert terminal.getvalue() == ""
-    check_layer(slow, np.linspace(1, 2, 14))
+    check_layer(Relu(), np.ones(30))
     *_, last_shown, end = terminal.getvalue().split("\r")
     assert "x:" in terminal.getvalue() and end == "" and last_shown.strip() == ""

@@ -153,7 +153,7 @@ def loss_and_gradients(network, x, rows):
             out, rest = FORMULAS[type(layer)](out, *rest[:count]), rest[count:]
         return softmax_loss(out, rows)
 
-    params = list(network.params.copy().values())
+    params = [param.astype(np.float64) for param in network.params.values()]
     return loss(params), *autograd.grad(loss)(params)
 
 
@@ -223,8 +223,8 @@ def assert_all_close(case, got, want, times=1):
 # Networks
 
 
-@given(cases(dtypes=[np.float64]))
-def test_gradients_are_those_of_autograd(case):
+@given(cases())
+def test_gradients_are_those_of_autograd_in_float64(case):
     scores, *got = results(case.network, case.x, case.t)
     want = loss_and_gradients(case.network, case.x.astype(np.float64), case.rows)
     assert_all_close(case, [scores, *got], [scores, *want])
@@ -241,7 +241,7 @@ def test_any_chain_of_layers_agrees_with_autograd(chain):
         np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
 
 
-@given(cases(), st.sampled_from([np.uint8, np.int64, np.float32, np.float64]), SEEDS)
+@given(cases(), st.sampled_from("i1 u1 i8 u8 f2 f4 f8".split()), SEEDS)
 def test_the_three_forms_of_t_agree(case, t_dtype, seed):
     network, x, C = case.network, case.x, case.sizes[-1]
     numbers, one_hot = labels(np.random.default_rng(seed), "numbers", case.N, C)
@@ -285,17 +285,6 @@ def test_a_batch_in_any_order_is_the_mean_of_its_samples(case, data):
         right = sum(network.accuracy(*sample) for sample in samples)
         accuracy = network.accuracy(case.x[order], case.t[order])
         assert accuracy == pytest.approx(right / case.N, rel=1e-15)
-
-
-@given(cases(dtypes=[np.float32]))
-def test_float32_agrees_with_float64_to_its_own_precision(case):
-    D, *hidden, C = case.sizes
-    double = MultiLayerNet(D, hidden, C, case.activation)
-    double.params = case.network.params  # halves, which both dtypes hold exactly
-    want = results(double, case.x, case.t)
-    assert_all_close(case, results(case.network, case.x, case.t), want)
-    if case.activation == "relu":
-        assert case.network.accuracy(case.x, case.t) == double.accuracy(case.x, case.t)
 
 
 @given(cases(activations=["relu"]))
@@ -351,67 +340,26 @@ def test_the_last_layer_is_exact_however_far_scores_are_apart(batch, dout, layou
     assert mine.tobytes() == x.tobytes() and my_t.tobytes() == t.tobytes()
 
 
-@given(st.sampled_from(FLOATS), st.sampled_from(FORMS), SEEDS)
-def test_a_shift_of_all_scores_of_a_row_changes_nothing(dtype, form, seed):
-    # In steps of 1/512 no sum is rounded: 20,000 * 512 is less than 2^24, so float32 holds it.
-    rng = np.random.default_rng(seed)
-    N, C = rng.integers(1, 7), rng.integers(2, 7)
-    steps, shift = (rng.integers(-10_000 * 512, 10_000 * 512, s) for s in [(N, C), (N, 1)])
-    x, shifted = ((s / 512).astype(dtype) for s in (steps, steps + shift))
-    for function in (softmax, log_softmax):
-        np.testing.assert_array_equal(function(shifted), function(x))
-    t, _ = labels(rng, form, N, C)
-    layer, other = SoftmaxWithLoss(), SoftmaxWithLoss()
-    assert layer.forward(shifted, t) == other.forward(x, t)
-    np.testing.assert_array_equal(layer.backward(), other.backward())
-
-
 @given(scores_and_labels(), LAYOUTS)
-def test_functions_leave_arguments_alone_and_ignore_their_layout(batch, layout):
-    x, t, _ = batch
-    eps = float(np.finfo(x.dtype).eps)
-    for function in (sigmoid, softmax, log_softmax):
-        mine = locked(layout(x))
-        out = function(mine)
-        assert mine.tobytes() == x.tobytes() and out.dtype == x.dtype
-        # Loops along memory and across it may round exp differently, and sums of C of them.
-        off = 8 * x.shape[1] * eps
-        np.testing.assert_allclose(out, function(x), rtol=off, atol=off)
-    y = np.full_like(x, 1 / x.shape[1])
-    mine, my_t = locked(layout(y)), locked(layout(t))
-    # Where every class is as likely as any other, each right one costs log C.
-    assert_close(cross_entropy_error(mine, my_t), np.log(x.shape[1]), 10 * x.size * eps, x.dtype)
-    assert mine.tobytes() == y.tobytes() and my_t.tobytes() == t.tobytes()
-
-
-@given(scores_and_labels(), st.data())
-def test_softmax_gives_probabilities_in_the_order_of_the_scores(batch, data):
+def test_functions_follow_their_formulas_wherever_numbers_lie_and_write_nothing(batch, layout):
     x, t, rows = batch
-    N, C = x.shape
-    eps = float(np.finfo(x.dtype).eps)
-    y, log_y = softmax(x), log_softmax(x)
+    exact, C, eps = x.astype(np.float64), x.shape[1], float(np.finfo(x.dtype).eps)
+    mine, my_t = locked(layout(x)), locked(layout(t))
+    y, log_y, s = softmax(mine), log_softmax(mine), sigmoid(mine)
+    assert y.dtype == log_y.dtype == s.dtype == x.dtype and mine.tobytes() == x.tobytes()
+    powers = np.exp(exact - exact.max(axis=1, keepdims=True))
+    of_1 = {"rtol": 0, "atol": 2 * (C + 8) * eps}
+    np.testing.assert_allclose(y, powers / powers.sum(axis=1, keepdims=True), **of_1)
+    np.testing.assert_allclose(np.exp(log_y), y, **of_1)
+    np.testing.assert_array_equal(y.max(axis=1), y[np.arange(len(x)), x.argmax(axis=1)])
     assert (y >= 0).all() and (y <= 1).all() and (log_y <= 0).all() and np.isfinite(log_y).all()
-    np.testing.assert_allclose(y.sum(axis=1), 1, atol=2 * C * eps)
-    np.testing.assert_allclose(np.exp(log_y), y, atol=2 * (C + 8) * eps)
-    np.testing.assert_array_equal(y.max(axis=1), y[np.arange(N), x.argmax(axis=1)])
-    order = data.draw(st.permutations(range(C)))
-    np.testing.assert_allclose(softmax(x[:, order]), y[:, order], rtol=4 * C * eps, atol=1e-44)
-    if (y[rows > 0] > 1e-30).all():  # where no probability is lost, both say the same
-        off = eps * (2e4 + N * C * 100)
-        assert_close(cross_entropy_error(y, t), SoftmaxWithLoss().forward(x, t), off, x.dtype)
-
-
-@given(st.sampled_from(FLOATS), st.data())
-def test_sigmoid_rises_from_0_to_1_and_turns_about_its_middle(dtype, data):
-    eps = float(np.finfo(dtype).eps)
-    elements = st.floats(-1e4, 1e4, width=np.dtype(dtype).itemsize * 8)
-    x = np.sort(data.draw(arrays(dtype, 12, elements=elements)))
-    y = sigmoid(x)
-    assert (y >= 0).all() and (y <= 1).all()
-    assert (np.diff(y) >= -2 * eps).all()
-    np.testing.assert_allclose(y + sigmoid(-x), 1, atol=4 * eps)
-    want = 0.5 + np.tanh(x.astype(np.float64) / 2) / 2
-    np.testing.assert_allclose(y, want, atol=4 * eps)
+    want = 0.5 + np.tanh(exact / 2) / 2
+    np.testing.assert_allclose(s, want, **of_1)
     layer = Sigmoid()
-    layer.forward(x)
-    np.testing.assert_allclose(layer.backward(np.ones_like(x)), want * (1 - want), atol=8 * eps)
+    layer.forward(mine)
+    np.testing.assert_allclose(layer.backward(np.ones_like(x)), want * (1 - want), **of_1)
+    if (y[rows > 0] > 1e-30).all():  # where no probability is lost, both say the same
+        off = eps * (2e4 + x.size * 100)
+        loss = cross_entropy_error(locked(layout(y)), my_t)
+        assert_close(loss, SoftmaxWithLoss().forward(x, t), off, x.dtype)
+    assert my_t.tobytes() == t.tobytes()

@@ -19,19 +19,16 @@ from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 e, log, parametrize = math.e, np.log, pytest.mark.parametrize
 
 
-def read_only(array, order="K"):
-    array = np.array(array, order=order)
+def read_only(array):
+    array = np.array(array)
     array.setflags(write=False)
     return array
 
 
-@parametrize(
-    "module, names",
-    [
-        (common.functions, "sigmoid log_softmax softmax cross_entropy_error"),
-        (common.layers, "Affine Relu Sigmoid SoftmaxWithLoss"),
-    ],
-)
+@parametrize("module, names", [
+    (common.functions, "sigmoid log_softmax softmax cross_entropy_error"),
+    (common.layers, "Affine Relu Sigmoid SoftmaxWithLoss"),
+])  # fmt: skip
 def test_import_star_gives_what_the_chapter_names(module, names):
     given = {}
     exec(f"from {module.__name__} import *", given)
@@ -40,6 +37,7 @@ def test_import_star_gives_what_the_chapter_names(module, names):
 
 # The functions
 
+FUNCTIONS = sigmoid, softmax, log_softmax
 P = np.array([[1 / 8, 2 / 8, 5 / 8], [3 / 10, 3 / 10, 4 / 10]])
 SCORES = log([[1.0, 2, 5], [3, 3, 4]])  # exp sums to 8 and to 10, so softmax gives P
 # 1, 3 (sum 4); 1, 1 (sum 2); 4, 1 (sum 5); 1, 9 (sum 10): a stack of two batches.
@@ -47,29 +45,22 @@ STACK = log([[[1, 3], [1, 1]], [[4, 1], [1, 9]]])
 OF_STACK = np.array([[[1 / 4, 3 / 4], [1 / 2, 1 / 2]], [[4 / 5, 1 / 5], [1 / 10, 9 / 10]]])
 
 
-@parametrize(
-    "function, x, want, rtol",
-    [
-        # exp(-log 3) = 1/3, and 1 / (1 + 1/3) = 3/4. The others likewise.
-        (sigmoid, [[0, log(3)], [-log(9), log(1.5)]], [[1 / 2, 3 / 4], [1 / 10, 3 / 5]], 1e-15),
-        (sigmoid, 0, 1 / 2, 0),
-        (sigmoid, np.zeros((2, 1, 4)), np.full((2, 1, 4), 1 / 2), 0),
-        (sigmoid, np.zeros((0, 3)), np.zeros((0, 3)), 0),
-        (softmax, SCORES, P, 1e-15),
-        (log_softmax, SCORES, log(P), 1e-14),
-        (log_softmax, SCORES[0], log(P[0]), 1e-14),  # one sample
-        (softmax, STACK, OF_STACK, 1e-14),
-        (log_softmax, STACK, log(OF_STACK), 1e-14),
-        (softmax, np.zeros((0, 3)), np.zeros((0, 3)), 0),
-        (log_softmax, np.zeros((0, 3)), np.zeros((0, 3)), 0),
-        # log(exp(-1e4) / (1 + exp(-1e4))) = -1e4 - log(1 + exp(-1e4)) = -1e4 - 0
-        (log_softmax, [0, -1e4], [0, -1e4], 0),
-        (softmax, [[1e4, -1e4, 0]], [[1, 0, 0]], 0),
-        # The textbook's own figures.
-        (softmax, [0.3, 2.9, 4.0], [0.01821127, 0.24519181, 0.73659691], 5e-7),
-        (softmax, [1010, 1000, 990], [9.99954600e-01, 4.53978686e-05, 2.06106005e-09], 5e-7),
-    ],
-)
+@parametrize("function, x, want, rtol", [
+    # exp(-log 3) = 1/3, and 1 / (1 + 1/3) = 3/4. The others likewise.
+    (sigmoid, [[0, log(3)], [-log(9), log(1.5)]], [[1 / 2, 3 / 4], [1 / 10, 3 / 5]], 1e-15),
+    (sigmoid, 0, 1 / 2, 0),
+    (sigmoid, np.zeros((2, 1, 4)), np.full((2, 1, 4), 1 / 2), 0),
+    (softmax, SCORES, P, 1e-15),
+    (log_softmax, SCORES[0], log(P[0]), 1e-14),  # one sample
+    (softmax, STACK, OF_STACK, 1e-14),
+    (log_softmax, STACK, log(OF_STACK), 1e-14),
+    *[(function, np.zeros((0, 3)), np.zeros((0, 3)), 0) for function in FUNCTIONS],
+    # log(exp(-1e4) / (1 + exp(-1e4))) = -1e4 - log(1 + exp(-1e4)) = -1e4 - 0
+    (log_softmax, [0, -1e4], [0, -1e4], 0),
+    # The textbook's own figures.
+    (softmax, [0.3, 2.9, 4.0], [0.01821127, 0.24519181, 0.73659691], 5e-7),
+    (softmax, [1010, 1000, 990], [9.99954600e-01, 4.53978686e-05, 2.06106005e-09], 5e-7),
+])  # fmt: skip
 def test_functions_by_hand(function, x, want, rtol):
     out = function(x)
     assert out.shape == np.shape(want)
@@ -92,23 +83,20 @@ HALVES = np.array([[1 / 2, 1 / 2, 0], [0, 1 / 4, 3 / 4]])
 LOSS_OF_HALVES = (5 / 2 * log(2) - log(0.3) / 4 - 3 / 4 * log(0.4)) / 2
 
 
-@parametrize(
-    "y, t, want",
-    [
-        (P, [0, 2], log(20) / 2),  # (-log 1/8 - log 4/10) / 2 = log(8 * 10/4) / 2
-        (P, [[1, 0, 0], [0, 0, 1]], log(20) / 2),
-        (P, HALVES, LOSS_OF_HALVES),
-        (P[0], 1, log(4)),  # one sample: -log 2/8
-        (P[0], [1], log(4)),
-        (P[0], [0, 1, 0], log(4)),
-        (P[0], HALVES[0], 5 / 2 * log(2)),
-        ([[1e-30, 1]], [0], 30 * log(10)),  # + 1e-7, as often used, would make it 7 log(10)
-        ([[1, 0]], [1], math.inf),
-        ([[1, 0]], [[0, 1]], math.inf),
-        ([[1, 0]], [[1, 0]], 0),  # 0 log 0 counts as 0, not as nan
-        ([[1, 0]], [0], 0),
-    ],
-)
+@parametrize("y, t, want", [
+    (P, [0, 2], log(20) / 2),  # (-log 1/8 - log 4/10) / 2 = log(8 * 10/4) / 2
+    (P, [[1, 0, 0], [0, 0, 1]], log(20) / 2),
+    (P, HALVES, LOSS_OF_HALVES),
+    (P[0], 1, log(4)),  # one sample: -log 2/8
+    (P[0], [1], log(4)),
+    (P[0], [0, 1, 0], log(4)),
+    (P[0], HALVES[0], 5 / 2 * log(2)),
+    ([[1e-30, 1]], [0], 30 * log(10)),  # + 1e-7, as often used, would make it 7 log(10)
+    ([[1, 0]], [1], math.inf),
+    ([[1, 0]], [[0, 1]], math.inf),
+    ([[1, 0]], [[1, 0]], 0),  # 0 log 0 counts as 0, not as nan
+    ([[1, 0]], [0], 0),
+])  # fmt: skip
 def test_cross_entropy_by_hand(y, t, want):
     loss = cross_entropy_error(read_only(y), read_only(t))
     assert type(loss) is float and loss == pytest.approx(want, rel=1e-14)
@@ -179,31 +167,15 @@ def test_affine_takes_images_and_dx_has_their_shape(shape):
     assert_array_equal(layer.db, [0, -1, 1])
 
 
-def test_affine_uses_the_arrays_it_is_given():
+def test_affine_uses_the_arrays_it_is_given_and_makes_floats_of_one_dtype_of_lists():
     mine_W, mine_b = W.copy(), B.copy()
     layer = Affine(mine_W, mine_b)
     assert layer.W is mine_W and layer.b is mine_b and layer.dW is None and layer.db is None
-    mine_b += 1  # what a training step does
-    assert_array_equal(layer.forward(X), np.add(OUT, 1))
-
-
-def test_affine_makes_floats_of_one_dtype_of_its_parameters():
     layer = Affine([[1, 0, -1], [2, 1, 0]], [10, 20, 30])
     assert layer.W.dtype == layer.b.dtype == np.float64
     assert_array_equal(layer.forward(X.tolist()), OUT)
     assert Affine(W.astype(np.float32), B.tolist()).b.dtype == np.float32
     assert Affine(W.tolist(), B.astype(np.float32)).W.dtype == np.float32
-
-
-def test_gradients_of_one_backward_stay_when_the_next_comes():
-    layer = affine()
-    layer.forward(X)
-    layer.backward(DOUT)
-    dW, db = layer.dW, layer.db
-    layer.forward(2 * X)
-    layer.backward(-DOUT)
-    assert_array_equal(dW, DW)
-    assert_array_equal(db, DB)
 
 
 def test_after_a_refused_x_backward_asks_for_forward_and_then_works_again():
@@ -217,33 +189,14 @@ def test_after_a_refused_x_backward_asks_for_forward_and_then_works_again():
     assert_array_equal(layer.backward(DOUT), AFFINE_DX)
 
 
-@parametrize("dtype", [np.float32, np.float64])
-def test_random_weights_are_std_times_the_draws_that_everyone_knows(dtype):
-    # np.random.seed(0); np.random.randn(3) gives 1.76405235, 0.40015721, 0.97873798.
-    np.random.seed(0)
-    layer = Affine.random(1, 3, 0.01, dtype=dtype)
-    assert_allclose(layer.W, [[0.0176405235, 0.0040015721, 0.0097873798]], rtol=2e-7)
-    assert_array_equal(layer.b, [0, 0, 0])
-    assert layer.W.dtype == layer.b.dtype == dtype
-
-
-def test_random_takes_a_seed_or_a_generator_and_leaves_the_global_state():
-    want = 0.5 * np.random.default_rng(7).standard_normal((3, 4))
-    generator = np.random.default_rng(7)
-    np.random.seed(0)
-    assert_array_equal(Affine.random(3, 4, 0.5, rng=7).W, want)
-    assert_array_equal(Affine.random(3, 4, 0.5, rng=generator).W, want)
-    assert (Affine.random(3, 4, 0.5, rng=generator).W != want).all()  # the stream goes on
-    assert np.random.standard_normal() == pytest.approx(1.76405235, abs=5e-9)  # seed 0's first
-
-
-@parametrize(
-    "std, D, want",  # sqrt(2 / 200) = 1/10, sqrt(2 / 800) = sqrt(1 / 400) = 1/20
-    [("he", 200, 1 / 10), ("he", 800, 1 / 20), ("xavier", 400, 1 / 20), (0, 9, 0), (2, 9, 2)],
-)
-def test_random_stds(std, D, want):
-    draws = np.random.default_rng(0).standard_normal((D, 5))
-    assert_allclose(Affine.random(D, 5, std, rng=0).W, want * draws, rtol=1e-14)
+@parametrize("std, D, want", [  # sqrt(2 / 800) = sqrt(1 / 400) = 1/20
+    ("he", 800, 1 / 20), ("xavier", 400, 1 / 20), (0, 9, 0), (2, 9, 2)
+])  # fmt: skip
+def test_random_weights_are_std_times_the_draws_of_a_seed_or_a_generator(std, D, want):
+    draws = np.random.default_rng(0).standard_normal((2 * D, 5))
+    generator = np.random.default_rng(0)
+    for rng, part in [(0, draws[:D]), (generator, draws[:D]), (generator, draws[D:])]:
+        assert_allclose(Affine.random(D, 5, std, rng=rng).W, want * part, rtol=1e-14)
 
 
 # Relu and Sigmoid
@@ -283,20 +236,15 @@ DX_OF_HALVES = np.array([[-3 / 16, -1 / 8, 5 / 16], [3 / 20, 1 / 40, -7 / 40]])
 
 
 @parametrize("dtype", [np.float32, np.float64])
-@parametrize(
-    "t, loss, dx",
-    [
-        (NUMBERS, LOSS, DX),
-        (NUMBERS.tolist(), LOSS, DX),
-        (ONE_HOT, LOSS, DX),
-        (ONE_HOT.astype(float), LOSS, DX),
-        (HALVES, LOSS_OF_HALVES, DX_OF_HALVES),
-    ],
-)
+@parametrize("t, loss, dx", [
+    (NUMBERS.tolist(), LOSS, DX), (ONE_HOT, LOSS, DX), (ONE_HOT > 0, LOSS, DX),
+    (HALVES, LOSS_OF_HALVES, DX_OF_HALVES),
+])  # fmt: skip
 def test_softmax_with_loss_by_hand(t, loss, dx, dtype):
     layer, rtol = SoftmaxWithLoss(), 1e-6 if dtype == np.float32 else 1e-14
     got = layer.forward(SCORES.astype(dtype), t)
     assert type(got) is float and got == layer.loss == pytest.approx(loss, rel=rtol)
+    assert layer.y.dtype == layer.t.dtype == dtype
     assert_allclose(layer.y, P, rtol=rtol)
     assert_array_equal(layer.t, HALVES if dx is DX_OF_HALVES else ONE_HOT)
     assert_allclose(layer.backward(), dx, rtol=rtol)
@@ -304,18 +252,6 @@ def test_softmax_with_loss_by_hand(t, loss, dx, dtype):
         got = layer.backward(dout=dout)
         assert got.dtype == dtype
         assert_allclose(got, float(dout) * dx, rtol=rtol)
-
-
-@parametrize("dtype", ["?", "i1", "i8", "u1", "u8", "f2", "f4", "f8"])
-@parametrize("x_dtype", [np.float32, np.float64])
-def test_labels_may_have_any_dtype(dtype, x_dtype):
-    # Equal scores: y is 1/2 everywhere, and the loss log 2. Shape (2,) is numbers, (2, 2) is rows.
-    for t in ([1, 0], [[0, 1], [1, 0]]):
-        layer = SoftmaxWithLoss()
-        loss = layer.forward(np.zeros((2, 2), x_dtype), np.array(t, dtype))
-        assert loss == pytest.approx(log(2), rel=1e-7)
-        assert layer.y.dtype == layer.t.dtype == x_dtype
-        assert layer.t.tolist() == [[0, 1], [1, 0]]
 
 
 def test_labels_may_change_after_forward():
@@ -339,23 +275,6 @@ def test_float32_rows_sum_to_1_as_nearly_as_float64_can():
     layer = SoftmaxWithLoss()
     layer.forward(np.zeros((100, 5)), t)
     assert np.abs(layer.t.sum(axis=1) - 1).max() < 1e-15
-
-
-@parametrize("dtype", [np.float32, np.float64])
-def test_scores_far_apart_have_an_exact_loss(dtype):
-    layer, scores = SoftmaxWithLoss(), np.array([[1e4, -1e4], [-1e4, 1e4]], dtype)
-    assert layer.forward(scores, [0, 1]) == layer.forward(scores, [[1, 0], [0, 1]]) == 0
-    assert layer.forward(scores, [[0.5, 0.5], [0, 1]]) == 0.5e4  # (2e4 / 2 + 0) / 2
-    # (2e4 + 0) / 2: log(exp(1e4) + exp(-1e4)) is 1e4 in floats
-    assert layer.forward(scores, [1, 1]) == 1e4
-    assert_array_equal(layer.backward(), [[0.5, -0.5], [0, 0]])
-
-
-def test_the_loss_has_no_small_constant():
-    # -log(exp(-30) / (1 + exp(-30))) = 30 + log(1 + exp(-30)). With y + 1e-7 it would be 16.
-    small = np.log1p(np.exp(-30))
-    assert SoftmaxWithLoss().forward([[0, -30]], [1]) == pytest.approx(30 + small, rel=1e-15)
-    assert SoftmaxWithLoss().forward([[0, -30]], [0]) == pytest.approx(small, abs=2.3e-16)
 
 
 @parametrize("t", [[0], [[1, 0]]], ids=str)
@@ -392,25 +311,13 @@ EVERY_LAYER = parametrize("make, arguments, dout", CASES.values(), ids=CASES)
 
 
 @EVERY_LAYER
-@parametrize("order", ["C", "F"])
-def test_no_layer_writes_into_what_it_is_given(make, arguments, dout, order):
-    layer = make()
-    if make is affine:
-        layer.W.setflags(write=False)
-        layer.b.setflags(write=False)
-    for change in (read_only, np.array):  # a locked array raises; one without a lock must be equal
-        given = [change(a, order=order) for a in (*arguments, dout)]
-        layer.forward(*given[:-1])
-        layer.backward(given[-1])
-        for now, before in zip(given, (*arguments, dout), strict=True):
-            assert_array_equal(now, before)
-
-
-@EVERY_LAYER
 def test_each_backward_returns_an_array_of_its_own_and_belongs_to_the_last_forward(
     make, arguments, dout
 ):
     layer, fresh = make(), make()
+    if make is affine:
+        layer.W, layer.b = read_only(layer.W), read_only(layer.b)
+    *arguments, dout = map(read_only, (*arguments, dout))  # to write into these raises
     layer.forward(*(a[:1] for a in arguments))  # another batch
     out = layer.forward(*arguments)
     fresh.forward(*arguments)
@@ -448,13 +355,11 @@ LABELS = [
     *[[[1, 1, 0], [1, 0, 0]], [[2, -1, 0], [1, 0, 0]], [[0, 0, 0], [1, 0, 0]]],
     *[[[np.nan, 0, 1], [1, 0, 0]], [[1 / 3, 1 / 3, 0.33], [1, 0, 0]]],  # a sum of 0.9967
 ]
-NO_NUMBERS = [["a"], [1j], [None], None, "x", [np.datetime64("2020-01-01")]]
+NO_NUMBERS = [["a"], [1j], None]
 REFUSED = [
     (ValueError, lambda t: SoftmaxWithLoss().forward(SCORES, t), LABELS),
     (ValueError, lambda t: cross_entropy_error(P, t), LABELS),
-    (TypeError, sigmoid, NO_NUMBERS),
-    (TypeError, softmax, NO_NUMBERS),
-    (TypeError, log_softmax, NO_NUMBERS),
+    *[(TypeError, function, NO_NUMBERS) for function in FUNCTIONS],
     (ValueError, softmax, [np.zeros((2, 0)), np.zeros(0)]),
     (ValueError, lambda shape: affine().forward(np.zeros(shape)),
      [(), (2,), (3,), (2, 5), (3, 3), (1, 3), (0, 3), (3, 1, 4), (3, 2, 2)]),
@@ -476,9 +381,3 @@ REFUSED = [
 def test_what_doesnt_fit_is_refused(error, call, argument):
     with pytest.raises(error):
         call(argument)
-
-
-def test_layers_introduce_themselves():
-    layers = Affine(np.zeros((784, 50)), np.zeros(50)), Relu(), Sigmoid(), SoftmaxWithLoss()
-    want = ["Affine(784 -> 50)", "Relu()", "Sigmoid()", "SoftmaxWithLoss()"]
-    assert [repr(layer) for layer in layers] == want

@@ -17,7 +17,7 @@ from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from readers import WINDOW, Block, LeakyRelu, Mine
+from readers import WINDOW, LeakyRelu, Mine, held
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.pictures import draw_digits, draw_history, draw_network
@@ -58,7 +58,7 @@ CHAINS = {  # name: (network, shape of x)
         chain(affine(6, 4), LeakyRelu(0.25), LeakyRelu(-3.0), affine(4, 10)),
         (7, 6),
     ),
-    "a block": (chain(Block(affine(6, 5), Relu(), affine(5, 4)), Relu(), affine(4, 10)), (7, 6)),
+    "a block": (chain(held([affine(6, 5), Relu(), affine(5, 4)]), Relu(), affine(4, 10)), (7, 6)),
     "4 axes": (chain(LeakyRelu(2.0), Relu(), affine(40, 10)), (6, 2, 4, 5)),
     "writes into dout": (chain(affine(6, 9), IN_PLACE, affine(9, 10)), (7, 6)),
 }

@@ -14,7 +14,7 @@ from matplotlib.backend_bases import CloseEvent, DrawEvent, KeyEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
-from readers import Block, LeakyRelu, Mine, chain
+from readers import LeakyRelu, Mine, chain, held
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.playground import Playground, play, script
@@ -649,7 +649,7 @@ def hidden(*layers):
 CHAINS = {
     "writes into dout, dropout": lambda: hidden(in_place(), dropout()),
     "a block": lambda: chain(
-        Block1=Block(affine(784, 8), Relu(), dropout()), Affine1=affine(8, 10)
+        Block1=held([affine(784, 8), Relu(), dropout()]), Affine1=affine(8, 10)
     ),
     "writes into x, no dx": lambda: chain(
         Halves=Mine(lambda self, x: np.multiply(x, 0.5, out=x), lambda self, dout: None),
