@@ -681,7 +681,7 @@ def test_any_chain(name):
     assert any((learnt.params[key] != before[key]).any() for key in before)
     assert_params(network, before)
     layers = [*learnt.layers.values()]
-    for layer in [*layers, *getattr(layers[0], "layers", ())]:
+    for layer in [*layers, *getattr(layers[0], "kept", ())]:
         if hasattr(layer, "train_flg"):
             assert layer.train_flg is True
             layer.train_flg = False
