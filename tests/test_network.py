@@ -717,6 +717,13 @@ def test_accuracy_counts_what_an_overridden_predict_returns():
     assert network.accuracy(X, [1, 1]) == 0 and network.accuracy(X, [0, 0]) == 1
 
 
+def test_accuracy_leaves_x_as_it_is_whatever_predict_does():
+    halves = type("Halves", (Network,), {"predict": lambda self, x: np.multiply(x, 0.5, out=x)})
+    x = X.copy()
+    halves(OrderedDict(Affine1=affine()), SoftmaxWithLoss()).accuracy(x, [1, 1])
+    same(x, X)
+
+
 @parametrize("forward", [centering, noise])
 @parametrize("flag", [True, False])
 def test_accuracy_sets_train_flg_to_false_and_puts_it_back(forward, flag):
@@ -799,6 +806,17 @@ def test_a_look_leaves_no_trace(look, call, error, writes):
         state_of([layer, network.params.copy(), [*np.random.get_state()]]), before
     )
     same(x, FOUR)
+
+
+def test_forward_alone_may_be_overridden():
+    def forward(self, x):
+        self.x, self.x_shape = x, x.shape
+        return x @ self.W + self.b
+
+    own = type("Own", (Affine,), {"forward": forward})(affine().W, affine().b)
+    ours = chain(Affine1=affine()).gradient(X, [0, 1])
+    for key, grad in chain(Affine1=own).gradient(X, [0, 1]).items():
+        same(grad, ours[key])
 
 
 @parametrize("call", ["predict", "loss", "gradient"])
