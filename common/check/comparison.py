@@ -9,21 +9,10 @@ If they differ, is that a bug? Each entry goes through these steps:
 2. Or if |a - n| is at most what rounding does to n, and that is small beside the largest n of the
    array; else it is unclear. Rounding is measured: f is computed at points in a row, and what isn't
    smooth about it is rounding. (What h^2 does to n is taken away first.)
-3. Else look closer, with h = 1e-5 and 1e-6. If they agree now, the larger step was too large. Most
-   often it crossed a kink, such as that of Relu at 0. No bug.
-4. If they still differ, x itself may lie at a kink. That is a place where the slopes from the left
-   and from the right differ, so both are measured. If they are the same, it is a bug. If they
-   differ, and backprop is right beside the kink, on both sides of it, it is none.
-5. With small weights each layer makes its outputs smaller, down to 1e-9 and less. Then kinks lie
-   very close together. So smaller steps, down to 1e-8, are tried, too. It is a bug only if two of
-   them in a row give the same n. And if backprop is right, or another, a little further on, it is
-   unclear: x may lie between two kinks. (Unless backprop is wrong at x alone.)
 
-In steps 3 to 5 the error must also be at most half of what it was: a smaller step leaves more
-rounding, in which a bug in tiny gradients could hide.
+Steps 3 to 5 are in bug_or_kink.py.
 """
 
-import contextlib
 import copy
 import math
 import sys
@@ -31,6 +20,7 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
+from common.check.bug_or_kink import UNCLEAR, WRONG, CloserLook, larger
 from common.check.report import ArrayCheck
 from common.gradient import STEP
 from common.guards.mistakes import check_count, is_finite, kind, place_of, wrong
@@ -38,7 +28,7 @@ from common.guards.params import check_gradient_shape
 from common.guards.untouched import untouched
 
 EPS = np.finfo(np.float64).eps
-AGREES, ROUNDED, KINK, UNCLEAR, WRONG = "agrees", "rounded", "kink", "unclear", "wrong"
+AGREES, ROUNDED = "agrees", "rounded"
 
 
 class Comparison:
@@ -94,7 +84,7 @@ class Comparison:
         return ArrayCheck(gradient, entries, a, n, found, noise)
 
     def judge(self, name, i, a, n, rounding, scale):
-        """Steps 2 to 5 for an entry that doesn't agree to the tolerance."""
+        """Step 2 for an entry that doesn't agree to the tolerance, and then a closer look."""
         if abs(a - n) <= rounding / STEP <= 1e-3 * scale:
             return ROUNDED
         noise = self.noise_of(rounding) / STEP
@@ -106,7 +96,7 @@ class Comparison:
             return ROUNDED
         if off <= noise:
             return ROUNDED if noise <= 1e-3 * scale else UNCLEAR
-        return self.look_closer(name, i, a, n, rounding)
+        return CloserLook(self, name, i, a, n, rounding).verdict()
 
     def difference(self, array, i, h, sides=(1, -1)):
         """n, and by how much rounding can put f(x + h) - f(x - h) off, at least.
@@ -170,59 +160,6 @@ class Comparison:
         rounding = 100 * EPS * max(map(abs, fs)) / h
         return abs(a - n) <= 1e-3 * np.linalg.norm(gradient) / root + rounding
 
-    def look_closer(self, name, i, a, n, rounding):
-        """Steps 3 to 5: a kink, a bug, or unclear."""
-        array, off, noise = self.arrays[name], abs(a - n), self.noise_of(rounding)
-        value = array.item(i)
-
-        @contextlib.contextmanager
-        def moved_to(x):
-            array.flat[i] = x
-            try:
-                yield
-            finally:
-                array.flat[i] = value
-
-        def backprop_at(x):
-            with moved_to(x):
-                return np.ravel(self.backprop()[name])[i]
-
-        def agree(a, h, x=value, noise=noise):
-            with moved_to(x):
-                n, _ = self.difference(array, i, h)
-            return abs(a - n) <= min(off / 2, self.tolerance * larger(a, n) + noise / h)
-
-        def is_right_beside(far):
-            return all(agree(backprop_at(x), far / 10, x) for x in (value - far, value + far))
-
-        if agree(a, STEP / 10) or agree(a, STEP / 100):
-            return KINK
-        if not math.isfinite(a):
-            return WRONG
-        slopes = [n, *(self.difference(array, i, STEP / 10, on)[0] for on in ((1, 0), (0, -1)))]
-        apart = max(slopes) - min(slopes)  # across, from the right, from the left
-        # (Those of a curve are the same.)
-        if apart > min(off / 4, max(*map(abs, slopes), 100 * noise / STEP) / 10):
-            if backprop_at(value) == a and any(map(is_right_beside, (STEP / 10, STEP / 100))):
-                return KINK
-        for h in (STEP / 1e4, STEP / 1e3, STEP / 100, STEP / 10, STEP):
-            m, wide = (self.difference(array, i, step)[0] for step in (h, min(10 * h, 2 * STEP)))
-            rounded = 10 * rounding / h
-            if rounded > off / 4 or abs(m - wide) > min(off, larger(m, wide)) / 10 + rounded:
-                continue
-            if agree(a, h, noise=10 * rounding):
-                return KINK
-            if h < STEP / 10:
-                has_kinks = is_right_beside(STEP / 100)
-            else:  # too little for differences with small steps
-                around = [backprop_at(value - STEP / 2), backprop_at(value + STEP / 2)]
-                has_kinks = any(abs(each - a) > off / 2 for each in around)
-            is_wrong_here_alone = a not in [
-                backprop_at(np.nextafter(value, to)) for to in (-np.inf, np.inf)
-            ]
-            return UNCLEAR if has_kinks and not is_wrong_here_alone else WRONG
-        return UNCLEAR
-
     def choose(self, gradient):
         """The entries to check. Half of a sample lies where backprop isn't zero.
 
@@ -234,7 +171,3 @@ class Comparison:
         alive = mixed[gradient[mixed] != 0][: (self.samples + 1) // 2]
         picks = [*np.flatnonzero(~np.isfinite(gradient)), *alive, *mixed]  # nan and inf first
         return np.array(list(dict.fromkeys(picks))[: self.samples])
-
-
-def larger(a, n):
-    return min(max(abs(a), abs(n)), 1e300)

@@ -1,0 +1,111 @@
+"""A closer look at an entry where backprop and a central difference aren't the same: bug or kink?
+
+The steps go on from those of comparison.py:
+
+3. With h = 1e-5 and 1e-6: if they agree now, the larger step was too large. Most often it crossed a
+   kink, such as that of Relu at 0. No bug.
+4. If they still differ, x itself may lie at a kink. That is a place where the slopes from the left
+   and from the right differ, so both are measured. (Those of a curve are the same.) If they differ,
+   and backprop is right beside the kink, on both sides of it, it is no bug.
+5. With small weights each layer makes its outputs smaller, down to 1e-9 and less. Then kinks lie
+   very close together. So smaller steps, down to 1e-8, are tried, too. It is a bug only if two of
+   them in a row give the same n. And if backprop is right, or another, a little further on, it is
+   unclear: x may lie between two kinks. (Unless backprop is wrong at x alone.)
+
+The error must also be at most half of what it was: a smaller step leaves more rounding, in which a
+bug in tiny gradients could hide.
+"""
+
+import contextlib
+import math
+
+import numpy as np
+
+from common.gradient import STEP
+
+KINK, UNCLEAR, WRONG = "kink", "unclear", "wrong"
+
+
+class CloserLook:
+    """Entry i of an array of a Comparison, where backprop says a, and the difference is n."""
+
+    def __init__(self, compare, name, i, a, n, rounding):
+        self.compare, self.name, self.i, self.a, self.n = compare, name, i, a, n
+        self.array = compare.arrays[name]
+        self.x, self.off, self.rounding = self.array.item(i), abs(a - n), rounding
+        self.noise = compare.noise_of(rounding)
+
+    def verdict(self):
+        if self.agrees(self.a, STEP / 10) or self.agrees(self.a, STEP / 100):
+            return KINK
+        if not math.isfinite(self.a):
+            return WRONG
+        return KINK if self.lies_at_kink() else self.with_small_steps()
+
+    def lies_at_kink(self):
+        """Step 4."""
+        sides = (1, 0), (0, -1)  # from the right, from the left
+        slopes = [self.n, *(self.difference(STEP / 10, on) for on in sides)]
+        steepest = max(*map(abs, slopes), 100 * self.noise / STEP)
+        if not max(slopes) - min(slopes) > min(self.off / 4, steepest / 10):
+            return False
+        fars = STEP / 10, STEP / 100
+        return self.backprop_at(self.x) == self.a and any(map(self.is_right_beside, fars))
+
+    def with_small_steps(self):
+        """Step 5."""
+        for h in (STEP / 1e4, STEP / 1e3, STEP / 100, STEP / 10, STEP):
+            n, wide = self.difference(h), self.difference(min(10 * h, 2 * STEP))
+            rounded = 10 * self.rounding / h
+            if rounded > self.off / 4:
+                continue
+            if abs(n - wide) <= min(self.off, larger(n, wide)) / 10 + rounded:
+                if self.agrees(self.a, h, noise=10 * self.rounding):
+                    return KINK
+                return UNCLEAR if self.lies_between_kinks(h) else WRONG
+        return UNCLEAR
+
+    def lies_between_kinks(self, h):
+        neighbours = np.nextafter(self.x, -np.inf), np.nextafter(self.x, np.inf)
+        if self.a not in map(self.backprop_at, neighbours):
+            return False  # it is wrong at x alone
+        if h < STEP / 10:
+            return self.is_right_beside(STEP / 100)
+        # The gradient is so small that rounding hides it from differences with smaller steps.
+        around = self.backprop_at(self.x - STEP / 2), self.backprop_at(self.x + STEP / 2)
+        return any(abs(each - self.a) > self.off / 2 for each in around)
+
+    # What is measured
+
+    def difference(self, h, sides=(1, -1)):
+        return self.compare.difference(self.array, self.i, h, sides)[0]
+
+    def agrees(self, a, h, noise=None):
+        n, noise = self.difference(h), self.noise if noise is None else noise
+        allowed = self.compare.tolerance * larger(a, n) + noise / h
+        return abs(a - n) <= min(self.off / 2, allowed)
+
+    def backprop_at(self, x):
+        with self.moved_to(x):
+            return np.ravel(self.compare.backprop()[self.name])[self.i]
+
+    def is_right_beside(self, far):
+        """Is backprop right at x - far and at x + far?"""
+        for x in (self.x - far, self.x + far):
+            a = self.backprop_at(x)
+            with self.moved_to(x):
+                if not self.agrees(a, far / 10):
+                    return False
+        return True
+
+    @contextlib.contextmanager
+    def moved_to(self, x):
+        self.array.flat[self.i] = x
+        try:
+            yield
+        finally:
+            self.array.flat[self.i] = self.x
+
+
+def larger(a, n):
+    return min(max(abs(a), abs(n)), 1e300)
