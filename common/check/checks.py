@@ -1,8 +1,8 @@
 """check_gradient and check_layer: what is checked, and in which order.
 
-comparison.py compares one array, and bug_or_kink.py looks closer at an entry. How the wrong layer is
-found stands in in_place.py, and what a check can't compare in unseen.py. The words are in report.py
-and causes.py.
+comparison.py compares one array, and bug_or_kink.py looks closer at an entry. How the wrong layer
+is found stands in in_place.py, and what a check can't compare in unseen.py. The words are in
+report.py and causes.py.
 """
 
 import contextlib
