@@ -54,14 +54,21 @@ class CloserLook:
 
     def with_small_steps(self):
         """Step 5."""
-        for h in (STEP / 1e4, STEP / 1e3, STEP / 100, STEP / 10, STEP):
-            n, wide = self.difference(h), self.difference(min(10 * h, 2 * STEP))
-            rounded = 10 * self.rounding / h
-            if rounded > self.off / 4:
+        steps = [STEP / 1e4, STEP / 1e3, STEP / 100, STEP / 10, STEP, 2 * STEP]
+        ns = [self.difference(h) for h in steps]
+        rounded = [10 * self.rounding / h for h in steps]
+        for k, h in enumerate(steps[:-1]):
+            apart = abs(ns[k] - ns[k + 1])
+            if rounded[k] > self.off / 4 and h < STEP:
                 continue
-            if abs(n - wide) <= min(self.off, larger(n, wide)) / 10 + rounded:
-                if self.agrees(self.a, h, noise=10 * self.rounding):
-                    return KINK
+            if apart > min(self.off, larger(ns[k], ns[k + 1])) / 10 + rounded[k]:
+                continue
+            # A larger step that gives the same tells it better: rounding does less there.
+            while k + 1 < len(ns) and abs(ns[k] - ns[k + 1]) <= rounded[k] < self.off / 4:
+                k += 1
+            if self.is_near(self.a, ns[k], rounded[k]):
+                return KINK
+            if apart <= abs(self.a - ns[k]) / 10 + rounded[k]:
                 return UNCLEAR if self.lies_between_kinks(h) else WRONG
         return UNCLEAR
 
@@ -72,17 +79,19 @@ class CloserLook:
         if h < STEP / 10:
             return self.is_right_beside(STEP / 100)
         # The gradient is so small that rounding hides it from differences with smaller steps.
-        around = self.backprop_at(self.x - STEP / 2), self.backprop_at(self.x + STEP / 2)
-        return any(abs(each - self.a) > self.off / 2 for each in around)
+        around = [self.x + side * far for far in (STEP / 10, STEP / 2, STEP) for side in (-1, 1)]
+        return any(abs(each - self.a) > self.off / 2 for each in map(self.backprop_at, around))
 
     # What is measured
 
     def difference(self, h, sides=(1, -1)):
         return self.compare.difference(self.array, self.i, h, sides)[0]
 
-    def agrees(self, a, h, noise=None):
-        n, noise = self.difference(h), self.noise if noise is None else noise
-        allowed = self.compare.tolerance * larger(a, n) + noise / h
+    def agrees(self, a, h):
+        return self.is_near(a, self.difference(h), self.noise / h)
+
+    def is_near(self, a, n, noise):
+        allowed = self.compare.tolerance * larger(a, n) + noise
         return abs(a - n) <= min(self.off / 2, allowed)
 
     def backprop_at(self, x):

@@ -67,8 +67,8 @@ class GradientReport(dict):
         if unclear:
             noise = max(self[name].noise for name in unclear)
             lines.append(
-                f"Neither right nor wrong: {', '.join(unclear)}. Rounding hides differences of up "
-                f"to {noise:.0e} there, or all entries lie at a kink. Other numbers may show more."
+                f"Neither right nor wrong: {', '.join(unclear)}. Rounding, or kinks close by, hide "
+                f"differences of up to {noise:.0e} there. Other numbers may show more."
             )
         lines += [f"Not checked: {name} {why_unseen(name)}." for name in self.unseen]
         if self.ok:
