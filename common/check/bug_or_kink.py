@@ -8,9 +8,10 @@ The steps go on from those of comparison.py:
    and from the right differ, so both are measured. (Those of a curve are the same.) If they differ,
    and backprop is right beside the kink, on both sides of it, it is no bug.
 5. With small weights each layer makes its outputs smaller, down to 1e-9 and less. Then kinks lie
-   very close together. So smaller steps, down to 1e-8, are tried, too. It is a bug only if two of
-   them in a row give the same n. And if backprop is right, or another, a little further on, it is
-   unclear: x may lie between two kinks. (Unless backprop is wrong at x alone.)
+   very close together. So smaller steps, down to 1e-8, are tried, too. It is a bug only if n
+   settles: two steps in a row give nearly the same n, much nearer to each other than to a. And if
+   backprop is right, or another, a little further on, it is unclear: x may lie between two kinks.
+   (Unless backprop is wrong at x alone.)
 
 The error must also be at most half of what it was: a smaller step leaves more rounding, in which a
 bug in tiny gradients could hide.
@@ -57,11 +58,12 @@ class CloserLook:
         steps = [STEP / 1e4, STEP / 1e3, STEP / 100, STEP / 10, STEP, 2 * STEP]
         ns = [self.difference(h) for h in steps]
         rounded = [10 * self.rounding / h for h in steps]
-        for k, h in enumerate(steps[:-1]):
-            apart = abs(ns[k] - ns[k + 1])
-            if rounded[k] > self.off / 4 and h < STEP:
-                continue
+        usable = [k for k, h in enumerate(steps[:-1]) if rounded[k] <= self.off / 4 or h == STEP]
+        for k in usable:
+            h, apart = steps[k], abs(ns[k] - ns[k + 1])
             if apart > min(self.off, larger(ns[k], ns[k + 1])) / 10 + rounded[k]:
+                if k == usable[0] and self.is_near(self.a, ns[k], rounded[k]):
+                    return KINK
                 continue
             # A larger step that gives the same tells it better: rounding does less there.
             while k + 1 < len(ns) and abs(ns[k] - ns[k + 1]) <= rounded[k] < self.off / 4:
