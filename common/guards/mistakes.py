@@ -332,7 +332,8 @@ def number_of(result, what="f(x)", where=str):
         expected = f"{what} to be one number in float64"
         value = np.asarray(result)
         if value.ndim or value.dtype.kind not in "iuf" or value.dtype.itemsize < 8:
-            came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else kind(result)
+            came = kind(result) if value.dtype == object else value.dtype
+            came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else came
             raise wrong(TypeError, expected, came)
         result = float(value)
     if not math.isfinite(result):
