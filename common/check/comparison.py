@@ -101,8 +101,9 @@ class Comparison:
     def difference(self, array, i, h, sides=(1, -1)):
         """n, and by how much rounding can put f(x + h) - f(x - h) off, at least.
 
-        An entry of f that is the same on both sides adds exactly 0, however large it is. With sides
-        (1, 0) it is the slope from the right, and with (0, -1) that from the left.
+        An entry of f that is the same on both sides, such as -1e9, adds 0. But if it is about 1, as
+        a probability, it may only seem so. With sides (1, 0) it is the slope from the right, and
+        with (0, -1) that from the left.
         """
         value, fs = array.item(i), []
         xs = [value + side * h for side in sides]
@@ -120,7 +121,9 @@ class Comparison:
         moved = fs[0] != fs[1]
         if type(change) is float:  # the loss, on whose way there are numbers of about 1
             return change / (xs[0] - xs[1]), EPS * max(4 * sizes, 10)
-        size = 4 * np.sum(sizes, where=moved) if np.any(moved) else np.max(sizes, initial=1)
+        size = np.max(sizes, initial=0 if np.any(moved) else 1)
+        if np.any(moved):
+            size = max(4 * np.sum(sizes, where=moved), min(size, 1))
         return np.sum(change) / (xs[0] - xs[1]), EPS * size
 
     def noise_of(self, rounding):
