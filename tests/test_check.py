@@ -597,6 +597,12 @@ def test_a_right_network_raises_no_alarm(first):
         assert_as_before(network, before[1])
 
 
+def test_a_probability_of_almost_1_only_seems_not_to_move():
+    """exp(-40) is 4e-18. Beside it 1 doesn't change, though its share of the slope is as large."""
+    for seed in range(5):
+        assert check_layer(Softmax(), np.array([[0.0, 40.0]]), rng=seed).ok
+
+
 @parametrize("depth, units", [(4, 8), (6, 8), (7, 10)])
 def test_kinks_that_lie_close_together_are_no_bugs_and_hide_none(depth, units):
     """With weights of 0.01, the book's, each layer makes a hundredth of what it is given."""
