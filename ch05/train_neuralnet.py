@@ -24,6 +24,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     """Gradient descent on random batches. Changes the network, and returns a History.
 
     train_set, test_set : pairs of samples x (N, D) and labels t, as load_mnist returns them
+    iters_num, batch_size, learning_rate : number of updates, samples in each, size of a step
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
     on_epoch : is called with the History once per epoch, when the accuracies have been measured
                (after its first update, as in the book). Return True to stop

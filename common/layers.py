@@ -117,7 +117,8 @@ class Affine:
 
         weight_init_std : a number; or "he" for sqrt(2 / D), before Relu (He et al., 2015), or
                           "xavier" for sqrt(1 / D), before Sigmoid: see chapter 6 of the book
-        rng : a NumPy Generator or a seed. With None np.random is used, as in the book
+        dtype : of W and b, float64 or float32
+        rng   : a NumPy Generator or a seed. With None np.random is used, as in the book
         """
         check_start(input_size, output_size, weight_init_std, dtype)
         if weight_init_std == "he":

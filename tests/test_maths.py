@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import common.functions
 import common.layers
 from common.functions import cross_entropy_error, log_softmax, sigmoid, softmax
+from common.guards.guarded import guarded
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 
 e, log, parametrize = math.e, np.log, pytest.mark.parametrize
@@ -381,3 +382,18 @@ REFUSED = [
 def test_what_doesnt_fit_is_refused(error, call, argument):
     with pytest.raises(error):
         call(argument)
+
+
+def test_a_layer_that_is_added_to_the_page_is_looked_at_too():
+    def forward(self, x):
+        return np.exp(x)  # of 1000 it is beyond all floats
+
+    forward.__module__ = "common.layers"
+    methods = {
+        "forward": forward,
+        "backward": lambda self, dout: dout,
+        "__module__": "common.layers",
+    }
+    layer = guarded(type("Exp", (), methods | {"__init__": lambda self, base: None}))("e")
+    with np.errstate(over="ignore"), pytest.raises(FloatingPointError):
+        layer.forward([1000.0])

@@ -66,11 +66,14 @@ class CloserLook:
                     return KINK
                 continue
             # A larger step that gives the same tells it better: rounding does less there.
-            while k + 1 < len(ns) and abs(ns[k] - ns[k + 1]) <= rounded[k] < self.off / 4:
-                k += 1
-            if self.is_near(self.a, ns[k], rounded[k]):
+            best = k
+            while (
+                best + 1 < len(ns) and abs(ns[best] - ns[best + 1]) <= rounded[best] < self.off / 4
+            ):
+                best += 1
+            if self.is_near(self.a, ns[best], rounded[best]):
                 return KINK
-            if apart <= abs(self.a - ns[k]) / 10 + rounded[k]:
+            if apart <= abs(self.a - ns[best]) / 10 + rounded[best]:
                 return UNCLEAR if self.lies_between_kinks(h) else WRONG
         return UNCLEAR
 

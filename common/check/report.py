@@ -67,8 +67,9 @@ class GradientReport(dict):
         if unclear:
             noise = max(self[name].noise for name in unclear)
             lines.append(
-                f"Neither right nor wrong: {', '.join(unclear)}. Rounding, or kinks close by, hide "
-                f"differences of up to {noise:.0e} there. Other numbers may show more."
+                f"Neither right nor wrong: {', '.join(unclear)}. Rounding may move the numerical "
+                f"gradient there by {noise:.0e}; kinks close by, or a steep curve, by more. Other "
+                "numbers may show more."
             )
         lines += [f"Not checked: {name} {why_unseen(name)}." for name in self.unseen]
         if self.ok:

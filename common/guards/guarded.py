@@ -34,7 +34,6 @@ from common.guards.mistakes import (
 
 HERE = os.path.dirname(__file__)
 PAGE = os.path.join(os.path.dirname(HERE), "network.py")
-PAGE_OF_LAYERS = "common.layers"
 
 
 def guarded(thing):
@@ -129,7 +128,7 @@ def check_left(is_as_before):
 def guarded_layer(cls):
     """A class of layers: guards around its methods, a short repr, words for what it lacks."""
     cls.forward, cls.backward = guarded_forward(cls.forward), guarded_backward(cls.backward)
-    if cls.__module__ == PAGE_OF_LAYERS and "__init__" in vars(cls):
+    if on_page(cls) == "Affine":
         init = cls.__init__
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
     if "__repr__" not in vars(cls):
@@ -139,6 +138,11 @@ def guarded_layer(cls):
     return cls
 
 
+def on_page(thing):
+    """The name of a class or method of common/layers.py; "" for others."""
+    return thing.__qualname__ if thing.__module__ == "common.layers" else ""
+
+
 def described(self):
     """Affine(784 -> 50), or Relu()."""
     return f"{kind(self)}({' -> '.join(map(str, np.shape(vars(self).get('W'))))})"
@@ -146,7 +150,9 @@ def described(self):
 
 def guarded_forward(method):
     """x becomes an array of floats, in the dtype of W. An error if finite numbers become inf."""
-    is_ours = method.__module__ == PAGE_OF_LAYERS
+    is_affine = on_page(method) == "Affine.forward"
+    # These make finite numbers of finite ones, so that no look is needed.
+    stays_finite = on_page(method) in ("Relu.forward", "Sigmoid.forward")
 
     @functools.wraps(method)
     def forward(self, x, *t, **options):
@@ -156,10 +162,10 @@ def guarded_forward(method):
             out = method(self, x, *t, **options)
         except (ValueError, TypeError) as error:
             self.__dict__.pop("_out", None)  # what it has kept may be of two calls
-            raise why_not_rows(x, W, error) if is_ours and W is not None else error from None
+            raise why_not_rows(x, W, error) if is_affine else error from None
         if type(out) is np.ndarray:
             self._out = out.shape, x.dtype
-            if is_ours and W is None:  # Relu and Sigmoid make finite numbers of finite ones
+            if stays_finite:
                 return out
         else:  # the loss, or what comes out of one number
             check_returned("", out)
