@@ -27,6 +27,7 @@ from common.guards.mistakes import (
     kind,
     like,
     number_of,
+    on_page,
     place_of,
     why_not_rows,
     wrong,
@@ -136,11 +137,6 @@ def guarded_layer(cls):
     if "__getattr__" not in vars(cls):
         cls.__getattr__ = missing
     return cls
-
-
-def on_page(thing):
-    """The name of a class or method of common/layers.py; "" for others."""
-    return thing.__qualname__ if thing.__module__ == "common.layers" else ""
 
 
 def described(self):

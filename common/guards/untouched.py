@@ -11,6 +11,7 @@ from collections import deque
 import numpy as np
 
 from common.files import ctrl_c_later
+from common.guards.mistakes import on_page
 
 SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
 RANDOM = (np.random.Generator, np.random.RandomState)
@@ -84,8 +85,11 @@ def same(items, others):
 
 
 def is_ours(thing):
-    """Is it a layer of common/layers.py? These keep W, b and what backward needs."""
-    return type(thing).__module__ == "common.layers"
+    """Is it one of the four layers of layers.py? These keep W, b and what backward needs."""
+    return is_our_class(type(thing))
+
+
+is_our_class = functools.lru_cache(maxsize=1000)(on_page)
 
 
 def members(thing):
