@@ -793,8 +793,9 @@ LOOKS = {
 @parametrize("look", LOOKS)
 @parametrize("call, error", [(0, 0), (1, ValueError), (2, KeyError), (5, KeyboardInterrupt)])
 @parametrize("writes", [False, True])
-def test_a_look_leaves_no_trace(look, call, error, writes):
-    layer = Restless(call, error)
+@parametrize("module", ["readers", "common.layers"])  # a layer may be added to the page
+def test_a_look_leaves_no_trace(look, call, error, writes, module):
+    layer = type("Restless", (Restless,), {"__module__": module})(call, error)
     layer.error, layer.writes = error, writes
     network = chain(Restless=layer, Affine1=affine(4, 4), Relu1=Relu(), Affine2=affine(4, 3))
     x = FOUR.copy()
