@@ -17,6 +17,7 @@ import numpy as np
 
 from common.guards.explained import Noted, explained
 from common.guards.mistakes import (
+    as_finite,
     as_floats,
     as_parameters,
     check_function,
@@ -166,7 +167,8 @@ def guarded_forward(method):
         else:  # the loss, or what comes out of one number
             check_returned("", out)
             self._out, out = ((), x.dtype), float(out)
-        if not is_finite(out) and is_finite(x):
+        if not is_finite(out):
+            as_finite(x)
             came = first_not_finite(out, "out")
             raise wrong(FloatingPointError, "finite numbers from forward", came)
         return out
