@@ -122,7 +122,8 @@ class Chain:
                 check_differentiable(array, f"params[{key!r}]")
             x = x.copy()
         if method in ("gradient", "numerical_gradient"):
-            self.params.decided(x)
+            if not all(map(is_ours, self.layers.values())):
+                self.params.decided(x)
         return x
 
     def after(self, method, x, result, noted):

@@ -214,6 +214,8 @@ def probability_rows(y, t):
 
 def like(dout, shape, dtype):
     """dout in this dtype, or an error if its shape isn't that of out."""
+    if type(dout) is int and shape == ():
+        return float(dout)  # dL/dL = 1
     if dout is not None and np.shape(dout) == shape:
         return as_floats(dout, dtype, "dout") if shape else float(dout)
     hint, came = "", "None" if dout is None else shape_of(dout)
