@@ -123,27 +123,17 @@ class Affine(Layer):
     "SoftmaxWithLoss": """
 def softmax(scores):
     e = np.exp(scores - np.max(scores, -1, keepdims=True)); return e / np.sum(e, -1, keepdims=True)
-def cross_entropy(y, t):
-    return np.mean(-(np.where(t > 0, t, 0) * np.log(np.where(t > 0, y, 1))).sum(-1))
 class SoftmaxWithLoss(Layer):
     def forward(self, x, t):
-        self.keep(softmax(x), np.eye(x.shape[1])[t] if t.ndim == 1 else t)
-        return cross_entropy(*self.saved)
+        self.keep(softmax(x), t); y, t = self.saved
+        return np.mean(-(np.where(t > 0, t, 0) * np.log(np.where(t > 0, y, 1))).sum(-1))
     def backward(self, dout=1.0):
         (y, t), self.saved = self.saved, None
-        dx = y - t
-        dx *= dout / y.shape[0]
-        return dx
+        return dout * (y - t) / y.shape[0]
 """,
-    "numerical_gradient": """
-def numericalGradient(f, x, h=1e-5):
-    grad = np.zeros_like(x)
-    for i, value in np.ndenumerate(x):
-        x[i] = value + h; f1 = f(x)
-        x[i] = value - h; f2 = f(x)
-        x[i] = value; grad[i] = (f1 - f2) / ((value + h) - (value - h))
-    return grad
-""",
+    "numerical_gradient": SHORT["numerical_gradient"]
+    .replace("numerical_gradient(f, x)", "numericalGradient(f, x, h=1e-5)")
+    .replace("grad, h = np.zeros_like(x), 1e-4", "grad = np.zeros_like(x)"),
     "TwoLayerNet": """
 class TwoLayerNet:
     def __init__(self, D, H, C, **options):
