@@ -225,11 +225,6 @@ class TwoLayerNet(TwoLayerNet):
     def gradient(self, x, t):
         return {k: each.reshape(self.params[k].shape) for k, each in super().gradient(x, t).items()}
 """
-SKELETON_RELU = f"""
-class ReLU(Relu): pass
-class Relu:
-    def forward(self, x): {RAISE}
-"""
 NUMERICAL = """
 class TwoLayerNet(TwoLayerNet):
     def gradient(self, x, t):
@@ -239,104 +234,100 @@ class TwoLayerNet(TwoLayerNet):
 TURNED = SHORT["Affine"].replace("= W, b", "= W.T, b").replace("self.W.T", "self.W")
 TURNED = TURNED.replace("self.x @ self.W ", "self.x @ self.W.T ")
 WRONG_LAYERS = {
-    **replaced("Relu", "dout *", "2 * dout *"),
-    **replaced("Affine", "sum(axis=0)", "mean(axis=0)"),
-    **replaced("SoftmaxWithLoss", "dout * (", "(1 + dout) * ("),
-}
-WRONG_OBJECTS = {
     **replaced("Relu", "multiply(dout", "multiply(2 * dout", OBJECTS),
     **replaced("Affine", "np.ones(len(dout)) @", "np.ones(len(dout)) / 2 @", OBJECTS),
     **replaced("SoftmaxWithLoss", "dout *", "2 * dout *", OBJECTS),
 }
-LAYERS = dict.fromkeys(WRONG_LAYERS, "wrong")
-NO_PREDICT = replaced("TwoLayerNet", "        return x\n", "")
+NO_PREDICT = replaced("TwoLayerNet", "return reduce", "reduce", OBJECTS)
+LAYERS = "Relu Affine SoftmaxWithLoss"
 INNER = "    def update(params, grad, learning_rate): pass\n"
 INDENTED = SHORT["SoftmaxWithLoss"].replace("\n", "\n    ")
+FORWARD_DIFFERENCE = replaced(
+    "numerical_gradient",
+    "old - h\n        grad.flat[i] = (above - f(x)) / (2 * h)",
+    "old\n        grad.flat[i] = (above - f(x)) / h",
+    replaced("numerical_gradient", "1e-4", "1e-7"),
+)
+ADAM = SHORT["update"].replace("def update(", "class Adam:\n  def update(self, ")
 LIBRARY = "import common.layers, common.gradient, ch05.two_layer_net\n"
 
-ALL_RIGHT = {  # what is in the file, or at its end
-    **STYLES,
-    "float32, and b as a row": NUMBERS,
-    "float16, and b as a row": NUMBERS.replace("float32", "float16"),
-    "W is kept in another form": {"Affine": TURNED},
-    "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
-    "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
-    "a name is deleted": "del Sigmoid\n",
-    "a class becomes a number": "Relu = 7\n",
-    "backward takes no dout": replaced(
-        "SoftmaxWithLoss", ", dout=1):\n        return dout * (", "):\n        return ("
-    ),
-    "large x": replaced("Sigmoid", "1 / (1 + np.exp(-x))", "np.exp(x) / (1 + np.exp(x))"),
-    "the skeleton's own Relu above": SKELETON_RELU,
-    "one number in an array": replaced(
-        "SoftmaxWithLoss", "log_y) / len(x)", "log_y, keepdims=True)[0] / len(x)"
-    ),
-}
 # fmt: off
-CASES = {case: (change, {}, "") for case, change in ALL_RIGHT.items()} | {
-    "all layers wrong": (OBJECTS | WRONG_OBJECTS, LAYERS, ""),
-    "an extra Relu": (
-        replaced("TwoLayerNet", 'self.params["b2"]))', 'self.params["b2"]), Relu2=Relu())'),
-        {"predict": "wrong", "gradient": "wrong"}, "Relu2"),
-    "numerical gradients": (NUMERICAL, {"gradient": "wrong"}, "numerical"),
-    "wrong layers, wrong predict": (
-        WRONG_LAYERS | NO_PREDICT, LAYERS | {"predict": "wrong"}, "2 times"),
-    "a network of its own": (
-        {"TwoLayerNet": BOOK["TwoLayerNet"].replace("W1=self.first", "W1=-self.first")},
-        {"gradient": "wrong"}, "grad['W1']"),
-    "a forward difference with a small step": (
-        "def numerical_gradient(f, x, h=1e-7):\n    grad = np.zeros_like(x)\n"
-        "    for i in np.ndindex(x.shape):\n        old, before = x[i], f(x)\n        x[i] += h\n"
-        "        grad[i] = (f(x) - before) / h\n        x[i] = old\n    return grad\n",
-        {"numerical_gradient": "wrong"}, "forward difference"),
-    "misspelt __init__": (
-        replaced("Affine", "__init__", "__int__"), {"Affine": "wrong"}, "misspelt"),
-    "indented too far": (
-        {"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
-        {"SoftmaxWithLoss": "wrong"}, "inside the class Affine"),
-    "a function indented too far": (
-        {"TwoLayerNet": SHORT["TwoLayerNet"] + INNER, "update": ""}, {"update": "wrong"}, "inside"),
-    "the book's method of this name": (
-        {"update": SHORT["update"].replace("def update(", "class Adam:\n  def update(self, ")},
-        {"update": NOT}, "no update"),
-    "a wrong forward, no backward": (
-        "class Sigmoid:\n    def forward(self, x): return 1 / (1 + np.exp(x))\n",
-        {"Sigmoid": "wrong"}, "minus"),
-    "a number": ({"Relu": "Relu = 7\n"}, {"Relu": "wrong"}, "expected a class"),
-    "no function": ({"update": "update = 7\n"}, {"update": "wrong"}, "expected a function"),
-    "no forward": (
-        {"Relu": f"class Relu:\n    def forward(self, x): {RAISE}\n"}, {"Relu": NOT}, "isn't"),
-    "no backward": (
-        {"Relu": SHORT["Relu"].split("    def back")[0]}, {"Relu": NOT}, "backward is missing"),
-    "backward to come": (
-        replaced("SoftmaxWithLoss", "return dout * (self.y - self.t) / len(self.y)", RAISE),
-        {"SoftmaxWithLoss": NOT}, "backward"),
-    "a function": ({"Relu": "def relu(x): return np.maximum(x, 0)\n"}, {"Relu": NOT}, "no Relu"),
-    "to come": (
-        {"numerical_gradient": f"def numerical_gradient(f, x): {RAISE}\n"},
-        {"numerical_gradient": NOT}, ""),
-    "no gradient": (
-        replaced("TwoLayerNet", "def gradient", "def slope"), {"gradient": NOT}, "gradient"),
-    "imported": ({"Relu": "from common.layers import Relu\n"}, {"Relu": NOT}, "common.layers"),
-    "inherited": (
-        LIBRARY + "class Relu(common.layers.Relu): pass\n", {"Relu": NOT}, "common.layers"),
-    "delegated": (
-        LIBRARY + "def numerical_gradient(*f_x): return common.gradient.numerical_gradient(*f_x)\n",
-        {"numerical_gradient": NOT}, "common.gradient"),
-    "the library's network": (
-        LIBRARY + "class TwoLayerNet(ch05.two_layer_net.TwoLayerNet): pass\n",
-        {"predict": NOT, "gradient": NOT}, "common.network"),
+CASES = {  # {status: {case: (what is in the file, or at its end; the parts that have this status; a
+    # word about the first of them)}}
+    "right": {case: (change, "", "") for case, change in {
+        **STYLES,
+        "float32, and b as a row": NUMBERS,
+        "float16, and b as a row": NUMBERS.replace("float32", "float16"),
+        "W is kept in another form": {"Affine": TURNED},
+        "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
+        "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
+        "a name is deleted": "del Sigmoid\n",
+        "a class becomes a number": "Relu = 7\n",
+        "backward takes no dout": replaced(
+            "SoftmaxWithLoss", ", dout=1):\n        return dout * (", "):\n        return ("),
+        "large x": replaced("Sigmoid", "1 / (1 + np.exp(-x))", "np.exp(x) / (1 + np.exp(x))"),
+        "the skeleton's own Relu":
+            f"class ReLU(Relu): pass\nclass Relu:\n    def forward(self, x): {RAISE}\n",
+        "one number in an array": replaced(
+            "SoftmaxWithLoss", "log_y) / len(x)", "log_y, keepdims=True)[0] / len(x)"),
+    }.items()},
+    "wrong": {
+        "all layers": (OBJECTS | WRONG_LAYERS, LAYERS, "2 times"),
+        "all layers, and predict": (OBJECTS | WRONG_LAYERS | NO_PREDICT, LAYERS + " predict", ""),
+        "an extra Relu": (
+            replaced("TwoLayerNet", 'self.params["b2"]))', 'self.params["b2"]), Relu2=Relu())'),
+            "predict gradient", "Relu2"),
+        "numerical gradients": (NUMERICAL, "gradient", "numerical"),
+        "a network of its own": (
+            replaced("TwoLayerNet", "W1=self.first", "W1=-self.first", BOOK),
+            "gradient", "grad['W1']"),
+        "a small step": (FORWARD_DIFFERENCE, "numerical_gradient", "forward difference"),
+        "misspelt": (replaced("Affine", "__init__", "__int__"), "Affine", "misspelt"),
+        "indented too far": (
+            {"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
+            "SoftmaxWithLoss", "inside the class Affine"),
+        "a function indented too far": (
+            {"TwoLayerNet": SHORT["TwoLayerNet"] + INNER, "update": ""}, "update", "inside"),
+        "a wrong forward, no backward": (
+            "class Sigmoid:\n    def forward(self, x): return 1 / (1 + np.exp(x))\n",
+            "Sigmoid", "minus"),
+        "a number": ({"Relu": "Relu = 7\n"}, "Relu", "expected a class"),
+        "no function": ({"update": "update = 7\n"}, "update", "expected a function"),
+    },
+    NOT: {
+        "the book's method of this name": ({"update": ADAM}, "update", "no update"),
+        "a function": ({"Relu": "def relu(x): return np.maximum(x, 0)\n"}, "Relu", "no Relu"),
+        "no forward": (replaced("Relu", "self.x = x", RAISE), "Relu", "isn't"),
+        "no backward": (
+            {"Relu": SHORT["Relu"].split("    def back")[0]}, "Relu", "backward is missing"),
+        "backward to come": (
+            replaced("SoftmaxWithLoss", "return dout *", f"{RAISE}\n        return dout *"),
+            "SoftmaxWithLoss", "backward"),
+        "to come": (
+            replaced("numerical_gradient", "grad, h =", f"{RAISE}; grad, h ="),
+            "numerical_gradient", ""),
+        "no gradient": (replaced("TwoLayerNet", "gradient(", "slope("), "gradient", "gradient"),
+        "imported": ({"Relu": "from common.layers import Relu\n"}, "Relu", "common.layers"),
+        "inherited": (
+            LIBRARY + "class Relu(common.layers.Relu): pass\n", "Relu", "common.layers"),
+        "delegated": (
+            LIBRARY + "def numerical_gradient(*f): return common.gradient.numerical_gradient(*f)\n",
+            "numerical_gradient", "common.gradient"),
+        "the library's network": (
+            LIBRARY + "class TwoLayerNet(ch05.two_layer_net.TwoLayerNet): pass\n",
+            "predict gradient", "common.network"),
+    },
 }
 # fmt: on
 
 
-@parametrize("case", CASES)
-def test_each_part_has_the_verdict_that_a_teacher_would_give(case):
-    change, expected, word = CASES[case]
+@parametrize("status, case", [(status, case) for status in CASES for case in CASES[status]])
+def test_each_part_has_the_verdict_that_a_teacher_would_give(status, case):
+    change, parts, word = CASES[status][case]
     verdicts, notes = graded(source(end=change) if isinstance(change, str) else source(change))
-    assert not_right(verdicts) == expected, verdicts
+    assert not_right(verdicts) == dict.fromkeys(parts.split(), status), verdicts
     assert notes == [] or isinstance(change, str)  # what stands below may be a second one
-    assert not word or word in verdicts[next(iter(expected))].sentences[0]
+    assert not word or word in verdicts[parts.split()[0]].sentences[0]
     assert "locals" not in str(verdicts) and "judges" not in str(verdicts)  # no names of our own
 
 
