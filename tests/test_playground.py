@@ -46,96 +46,100 @@ def two_layers(**how):
     return TwoLayerNet(784, 6, 10, 0.1, rng=0, **how)
 
 
+class Tried(Playground):
+    """A playground, and somebody who tries it: what they do, and what they see."""
+
+    def send(self, event):
+        self.figure.canvas.callbacks.process(event.name, event)
+
+    def mouse(self, ax, x, y, *what, button=1, buttons=None):
+        """Events at a place in the coordinates of ax: "press", "move", "release"."""
+        names = {"press": "button_press", "move": "motion_notify", "release": "button_release"}
+        for each in what:
+            place = ax.transData.transform((x, y))
+            event = MouseEvent(f"{names[each]}_event", self.figure.canvas, *place, button)
+            if buttons is not None:
+                event.buttons = frozenset(buttons)  # those that are down: matplotlib 3.10 tells it
+            self.send(event)
+
+    def click(self, ax, x, y):
+        self.mouse(ax, x, y, "press", "release")
+
+    def push(self, words):
+        self.click(self.page.buttons[words].ax, 0.5, 0.5)
+
+    def choose(self, digit):
+        self.click(self.page.ax, 10.4, self.page.digits[digit][0].get_position()[1])
+
+    def cell(self, name, j, back=False):
+        """The middle of the cell of unit j, in the row of a layer: in its out, or in its dout."""
+        image = self.page.rows[name][back].image
+        left, right, bottom, top = image.get_extent()
+        rows, columns = image.get_array().shape
+        i, j = divmod(j, columns)
+        return left + (j + 0.5) * (right - left) / columns, top - (i + 0.5) * (top - bottom) / rows
+
+    def stroke(self, *points, button=1):
+        self.mouse(self.pad.ax, *points[0], "press", button=button)
+        for point in points[1:]:
+            self.mouse(self.pad.ax, *point, "move", button=button)
+        self.mouse(self.pad.ax, *points[-1], "release", button=button)
+
+    def press(self, key):
+        self.send(KeyEvent("key_press_event", self.figure.canvas, key))
+
+    def ticks(self, count):
+        for function, *_ in self.timer.callbacks * count:
+            function()
+
+    def slide(self, slider, value):
+        for place in range(int(slider.valmax) + 1):
+            self.click(slider.ax, np.clip(place, 0.01, slider.valmax - 0.01), 0.5)
+            if slider.valtext.get_text() == f"{value:,}":
+                return
+        raise AssertionError(f"the slider has no {value}")
+
+    def picture(self):
+        self.figure.canvas.draw()
+        return np.array(self.figure.canvas.buffer_rgba(), int)
+
+    @property
+    def words(self):
+        return "|".join(t.get_text() for t in self.figure.findobj(Text) if t.get_visible())
+
+    @property
+    def says(self):
+        return self.page.message.get_text()
+
+    @property
+    def complaint(self):
+        """What it says in the colour of errors."""
+        return self.says if self.page.message.get_color() != "k" else ""
+
+    def texts(self, k):
+        """Beside each digit, k = 2 is y, 4 is y - t and 5 is the score."""
+        return [digit[k].get_text() for digit in self.page.digits]
+
+    @property
+    def x(self):
+        return np.asarray(self.page.x.get_array(), float).reshape(1, 784)
+
+
 def new(network=None, **how):
     """A playground with an empty pad."""
-    playground = Playground(network or two_layers(), rng=1, **how)
+    playground = Tried(network or two_layers(), rng=1, **how)
     playground.clear()
     playground.follow(None)
     return playground
 
 
 def drawn(network=None, t=None):
-    """One with a 7 on the pad, and with the right digit picked."""
+    """One with a 7 on the pad, and with the right digit chosen."""
     playground = new(network)
-    draw(playground, *SEVEN)
+    playground.stroke(*SEVEN)
     if t is not None:
-        pick(playground, t)
+        playground.choose(t)
     return playground
-
-
-def send(playground, event):
-    playground.figure.canvas.callbacks.process(event.name, event)
-
-
-def mouse(playground, ax, x, y, *what, button=1, buttons=None):
-    """Events at a place in the coordinates of ax: "press", "move", "release"."""
-    names = {"press": "button_press", "move": "motion_notify", "release": "button_release"}
-    for each in what:
-        place = ax.transData.transform((x, y))
-        event = MouseEvent(f"{names[each]}_event", playground.figure.canvas, *place, button)
-        if buttons is not None:
-            event.buttons = frozenset(buttons)  # those that are down: matplotlib 3.10 tells it
-        send(playground, event)
-
-
-def click(playground, ax, x, y):
-    mouse(playground, ax, x, y, "press", "release")
-
-
-def push(playground, words):
-    click(playground, playground.page.buttons[words].ax, 0.5, 0.5)
-
-
-def pick(playground, digit):
-    label = playground.page.digits[digit][0]
-    click(playground, playground.page.ax, 10.4, label.get_position()[1])
-
-
-def cell(playground, name, j, back=False):
-    """The middle of the cell of unit j, in the row of a layer: in its out, or in its dout."""
-    image = playground.page.rows[name][back].image
-    left, right, bottom, top = image.get_extent()
-    rows, columns = image.get_array().shape
-    i, j = divmod(j, columns)
-    return left + (j + 0.5) * (right - left) / columns, top - (i + 0.5) * (top - bottom) / rows
-
-
-def draw(playground, *points, button=1):
-    ax = playground.pad.ax
-    mouse(playground, ax, *points[0], "press", button=button)
-    for point in points[1:]:
-        mouse(playground, ax, *point, "move", button=button)
-    mouse(playground, ax, *points[-1], "release", button=button)
-
-
-def key(playground, key):
-    send(playground, KeyEvent("key_press_event", playground.figure.canvas, key))
-
-
-def ticks(playground, count):
-    for function, *_ in playground.timer.callbacks * count:
-        function()
-
-
-def slide(playground, slider, value):
-    for place in range(int(slider.valmax) + 1):
-        click(playground, slider.ax, np.clip(place, 0.01, slider.valmax - 0.01), 0.5)
-        if slider.valtext.get_text() == f"{value:,}":
-            return
-    raise AssertionError(f"the slider has no {value}")
-
-
-def words(playground):
-    return "|".join(t.get_text() for t in playground.figure.findobj(Text) if t.get_visible())
-
-
-def says(playground):
-    return playground.page.message.get_text()
-
-
-def complaint(playground):
-    """What it says in the colour of errors."""
-    return says(playground) if playground.page.message.get_color() != "k" else ""
 
 
 def by_hand(params, x, t=0):
@@ -170,11 +174,6 @@ def stepped(network, rate, hand):
     return {key: array - rate * hand.grads[key] for key, array in network.params.items()}
 
 
-def texts(playground, k):
-    """Beside each digit, k = 2 is y, 4 is y - t and 5 is the score."""
-    return [digit[k].get_text() for digit in playground.page.digits]
-
-
 def shown(numbers, form=".2f"):
     """As the figure shows them: nothing for 0.00."""
     return [format(number, form) if abs(number) >= 0.005 else "" for number in np.ravel(numbers)]
@@ -183,15 +182,6 @@ def shown(numbers, form=".2f"):
 def colour(array):
     """The colour of what comes back, from -1 to 1: four steps of ten from 1 down to nothing."""
     return np.sign(array) * np.clip(1 + np.log10(np.maximum(np.abs(array), 1e-9)) / 4, 0, 1)
-
-
-def picture(playground):
-    playground.figure.canvas.draw()
-    return np.array(playground.figure.canvas.buffer_rgba(), int)
-
-
-def x_of(playground):
-    return np.asarray(playground.page.x.get_array(), float).reshape(1, 784)
 
 
 # Drawing
@@ -225,13 +215,13 @@ def test_what_the_mouse_draws(name):
     playground = new()
     events, inked, blank = MOVES[name]
     for event, x, y, *buttons in events:
-        mouse(playground, playground.pad.ax, x, y, event, buttons=buttons[0] if buttons else None)
+        playground.mouse(playground.pad.ax, x, y, event, buttons=buttons[0] if buttons else None)
     ink = playground.pad.ink
     assert all(np.min(ink[place]) > 0.5 for place in inked) and 0 <= ink.min()
     assert not any(ink[place].any() for place in blank) and ink.max() <= 1
-    push(playground, "clear")
-    assert playground.pad.empty and not x_of(playground).any()
-    assert "It reads" not in words(playground)
+    playground.push("clear")
+    assert playground.pad.empty and not playground.x.any()
+    assert "It reads" not in playground.words
 
 
 @parametrize("digit_below", [False, True])
@@ -240,16 +230,16 @@ def test_erasing_with_the_right_button_and_with_the_key(digit_below):
     if digit_below:
         playground.pad.clear(np.pad(np.ones((3, 21)), ((13, 12), (4, 3))))
     else:
-        draw(playground, (4, 14), (24, 14))
-    draw(playground, (8, 14), (10, 14), button=3)
+        playground.stroke((4, 14), (24, 14))
+    playground.stroke((8, 14), (10, 14), button=3)
     assert playground.pad.ink[14, 8:11].max() == 0 and playground.pad.ink[14, 15:24].min() == 1
-    key(playground, "e")
-    draw(playground, (0, 14), (27, 14))
-    assert playground.pad.empty and not x_of(playground).any()
-    key(playground, "e")
-    key(playground, "q")  # which closes other figures
+    playground.press("e")
+    playground.stroke((0, 14), (27, 14))
+    assert playground.pad.empty and not playground.x.any()
+    playground.press("e")
+    playground.press("q")  # which closes other figures
     assert plt.fignum_exists(playground.figure.number)
-    draw(playground, (16, 14), (18, 14))
+    playground.stroke((16, 14), (18, 14))
     assert playground.pad.ink[14, 16:19].min() == 1
 
 
@@ -257,8 +247,8 @@ def test_erasing_with_the_right_button_and_with_the_key(digit_below):
 def test_a_digit_of_any_size_is_centred_and_its_strokes_are_equally_wide(size):
     playground = new()
     unit = np.array([[0, 0], [0.6, 0], [0.3, 1]]) * size + 1.5  # in the upper left corner
-    draw(playground, *map(tuple, unit))
-    x = x_of(playground).reshape(28, 28)
+    playground.stroke(*map(tuple, unit))
+    x = playground.x.reshape(28, 28)
     rows, columns = (np.flatnonzero(x.any(axis=axis)) for axis in (1, 0))
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20 and x.max() == 1
     for axis in (0, 1):
@@ -269,17 +259,17 @@ def test_a_digit_of_any_size_is_centred_and_its_strokes_are_equally_wide(size):
 
 def test_a_move_of_the_pen_draws_the_pad_alone():
     playground = drawn()
-    before, said, box = picture(playground), words(playground), playground.pad.ax.bbox
+    before, said, box = playground.picture(), playground.words, playground.pad.ax.bbox
     top, bottom = len(before) - box.y1, len(before) - box.y0
     pad = slice(int(top) - 3, int(bottom) + 4), slice(int(box.x0) - 3, int(box.x1) + 4)
     playground.page.pad_rests_until = 0
-    mouse(playground, playground.pad.ax, 3, 25, "press", "move")
+    playground.mouse(playground.pad.ax, 3, 25, "press", "move")
     after = np.array(playground.figure.canvas.buffer_rgba())
-    assert (after[pad] != before[pad]).any() and words(playground) == said
+    assert (after[pad] != before[pad]).any() and playground.words == said
     after[pad] = before[pad]
     np.testing.assert_array_equal(after, before)
-    mouse(playground, playground.pad.ax, 3, 25, "release")
-    assert words(playground) != said
+    playground.mouse(playground.pad.ax, 3, 25, "release")
+    assert playground.words != said
 
 
 # Reading, and what comes back
@@ -290,7 +280,7 @@ def test_the_numbers_are_those_of_the_formulas(dtype):
     network = two_layers(dtype=dtype)
     network.layers["Relu1"] = in_place()  # what it gets back is shown as it was before
     playground = drawn(network)
-    page, x = playground.page, x_of(playground)
+    page, x = playground.page, playground.x
     params = {k: v.astype(float) for k, v in network.params.items()}
 
     def cells(name, back, array, colours):
@@ -304,51 +294,51 @@ def test_the_numbers_are_those_of_the_formulas(dtype):
     cells("Affine1", 0, hand.a, hand.a)
     cells("Relu1", 0, hand.h, hand.h)
     close([digit[1].get_width() for digit in page.digits], 0.5 * hand.y)
-    assert texts(playground, 2) == shown(hand.y)
-    assert texts(playground, 5) == [f"{score:.1f}" for score in hand.scores[0]]
+    assert playground.texts(2) == shown(hand.y)
+    assert playground.texts(5) == [f"{score:.1f}" for score in hand.scores[0]]
     bold = [d[0].get_text() for d in page.digits if d[0].get_weight() == "bold"]
     assert bold == [str(hand.y.argmax())]
-    assert f"It reads: {hand.y.argmax()} ({hand.y.max():.0%})" in words(playground)
-    assert not page.dx.get_visible() and {*texts(playground, 4)} == {""}
+    assert f"It reads: {hand.y.argmax()} ({hand.y.max():.0%})" in playground.words
+    assert not page.dx.get_visible() and {*playground.texts(4)} == {""}
     for t in (7, 2):
-        pick(playground, t)
+        playground.choose(t)
         hand = by_hand(params, x, [t])
-        assert f"L = {hand.L:.4g}" in words(playground)
-        assert texts(playground, 4) == shown(hand.d, "+.2f")
+        assert f"L = {hand.L:.4g}" in playground.words
+        assert playground.texts(4) == shown(hand.d, "+.2f")
         close([digit[3].get_width() for digit in page.digits], 0.2 * hand.d)
         cells("Relu1", 1, hand.dh, colour(hand.dh) * (hand.h > 0))  # grey where it stops
         cells("Affine1", 1, hand.da, colour(hand.da))
         close(page.dx.get_array(), colour(hand.dx))
         assert page.dx.get_clim() == (-1, 1)
-        assert f"size {np.abs(hand.dx).mean():.2g}" in words(playground)
+        assert f"size {np.abs(hand.dx).mean():.2g}" in playground.words
 
 
 def test_a_click_on_a_bar_picks_its_digit_and_the_next_one_takes_it_back():
     playground = new()
     for digit, (_, bar, *_) in enumerate(playground.page.digits):
         for y, t in (bar.get_y() + 0.01, digit), (bar.get_y() + bar.get_height() - 0.01, None):
-            click(playground, playground.page.ax, 10.4, y)
+            playground.click(playground.page.ax, 10.4, y)
             assert playground.t == t
     for x, y in ((10, 5.1), (10, 2.1), (9.3, 4)):  # above, below, beside
-        click(playground, playground.page.ax, x, y)
+        playground.click(playground.page.ax, x, y)
         assert playground.t is None
 
 
 def test_test_digits_come_one_after_the_other_and_why_shows_one_unit_after_the_other():
-    playground = Playground(TwoLayerNet(784, 6, 10, rng=0))
+    playground = Tried(TwoLayerNet(784, 6, 10, rng=0))
     x_test, t_test = playground.test_set
     for k in range(21):  # of 20: it begins again. The first one is there at once
         close(playground.pad.ink, x_test[k % 20])
         assert playground.t == t_test[k % 20] and playground.page.dx.get_visible()
         if k < 20:
-            push(playground, "next digit")
+            playground.push("next digit")
     params = playground.network.params
-    hand = by_hand(params, x_of(playground))
+    hand = by_hand(params, playground.x)
     adds = hand.h[0] * params["W2"][:, hand.y.argmax()]
     best = [j for j in np.argsort(-adds).tolist() if adds[j] > 0][:5]
     for j in (*best, best[0]):
         assert playground.followed == j
-        push(playground, "why?")
+        playground.push("why?")
 
 
 def test_a_dead_unit_looks_dead_forward_and_back_and_the_others_keep_their_colours():
@@ -360,7 +350,7 @@ def test_a_dead_unit_looks_dead_forward_and_back_and_the_others_keep_their_colou
 
     before = shades()
     playground.network.params["b1"][2] = -100
-    pick(playground, 7), pick(playground, 7)
+    playground.choose(7), playground.choose(7)
     assert (shades() > 0.6 * before).all()
     for name, back in ("Relu1", False), ("Relu1", True), ("Affine1", True):
         assert playground.page.rows[name][back].image.get_array().mask.ravel()[2]
@@ -373,7 +363,7 @@ def test_a_dead_unit_looks_dead_forward_and_back_and_the_others_keep_their_colou
 def test_one_unit_from_the_ink_to_the_answer_and_back(j, t):
     playground = drawn(t=t)
     playground.follow(j)
-    params, x = playground.network.params, x_of(playground)
+    params, x = playground.network.params, playground.x
     unit, hand = playground.unit(), by_hand(params, x, t or 0)
     assert [*unit] == ["terms", "b", "out", "to_scores", "dout", "dW"]
     close(unit["terms"], x[0] * params["W1"][:, j])
@@ -401,19 +391,19 @@ def test_the_mouse_points_at_a_unit_and_a_click_keeps_it():
     page, beside = playground.page, (playground.page.ax, 6, 5.5)
 
     def move(ax, x, y):
-        mouse(playground, ax, x, y, "move", button=None)
+        playground.mouse(ax, x, y, "move", button=None)
         return playground.followed
 
     for at in (
-        lambda j: (page.ax, *cell(playground, "Affine1", j)),
-        lambda j: (page.ax, *cell(playground, "Relu1", j, True)),
+        lambda j: (page.ax, *playground.cell("Affine1", j)),
+        lambda j: (page.ax, *playground.cell("Relu1", j, True)),
         lambda j: (page.W.axes, 30 * j + 15, 15),
     ):
-        assert move(*at(4)) == 4 and "unit 4" in words(playground)
+        assert move(*at(4)) == 4 and "unit 4" in playground.words
         assert move(*beside) is None and not page.unit.pictures[0].axes.get_visible()
-        click(playground, *at(2))
+        playground.click(*at(2))
         assert move(*at(3)) == 3 and move(*beside) == 2
-        click(playground, *at(2))
+        playground.click(*at(2))
         assert playground.followed is None
 
 
@@ -423,9 +413,9 @@ def test_a_unit_before_a_wide_layer_and_one_that_is_a_score():
     before_wide.follow(1), score.follow(7)
     unit = before_wide.unit()
     close(unit["to_scores"], max(unit["out"], 0) * deep.params["W2"][1])
-    push(before_wide, "why?")
+    before_wide.push("why?")
     assert before_wide.unit()["out"] > 0
-    scores = score.network.predict(x_of(score))[0]
+    scores = score.network.predict(score.x)[0]
     assert score.unit()["out"] == scores[7] and score.unit()["to_scores"] is None
     close(score.unit()["dout"], np.exp(scores[7]) / np.exp(scores).sum() - 1)
 
@@ -445,13 +435,13 @@ def test_which_units_can_be_followed():
     playground = drawn(chain(Affine1=as_in_the_book, Affine2=affine(8, 10)))
     playground.follow(3)
     close(playground.unit()["terms"].sum() + first.b[3], playground.unit()["out"])
-    pick(playground, 7)
-    assert "dx of shape (1, 784), got (1, 8)" in complaint(playground)
+    playground.choose(7)
+    assert "dx of shape (1, 784), got (1, 8)" in playground.complaint
     for name in ("block", "images"):
         playground = drawn(CHAINS[name](), 7)
         with pytest.raises(ValueError, match="begins with an Affine from 784"):
             playground.follow(0)
-        assert "begins with an Affine from 784" in words(playground)
+        assert "begins with an Affine from 784" in playground.words
 
 
 # Training
@@ -460,18 +450,18 @@ def test_which_units_can_be_followed():
 def test_one_update_is_the_chapters():
     network = two_layers()
     playground = new(network)
-    slide(playground, playground.page.rate, 0.3)
-    slide(playground, playground.page.size, 10)
+    playground.slide(playground.page.rate, 0.3)
+    playground.slide(playground.page.size, 10)
     x, t = playground.train_set
     batch = np.random.default_rng(1).choice(len(x), 10)
-    push(playground, "one update")
+    playground.push("one update")
     learnt = playground.network
     assert_params(learnt, stepped(network, 0.3, by_hand(network.params, x[batch], t[batch])))
     L = by_hand(learnt.params, x[batch], t[batch]).L
     x, t = playground.test_set
     accuracy = np.mean(by_hand(learnt.params, x).y.argmax(axis=1) == t)
     assert playground.curve == [(1, pytest.approx(L), pytest.approx(accuracy))]
-    assert all(f in words(playground) for f in (f"loss  {L:.3f}", f"{accuracy:.3f}", "1 update"))
+    assert all(f in playground.words for f in (f"loss  {L:.3f}", f"{accuracy:.3f}", "1 update"))
 
 
 def test_learning_from_what_is_drawn():
@@ -480,22 +470,22 @@ def test_learning_from_what_is_drawn():
     for missing in ("on the pad", "bar"):
         with pytest.raises(ValueError, match=missing):
             playground.learn_from_mine()
-        push(playground, "learn from mine")
-        assert missing in complaint(playground) and playground.updates == 0
-        draw(playground, *SEVEN)
-    pick(playground, 9)
-    slide(playground, playground.page.rate, 0.03)
+        playground.push("learn from mine")
+        assert missing in playground.complaint and playground.updates == 0
+        playground.stroke(*SEVEN)
+    playground.choose(9)
+    playground.slide(playground.page.rate, 0.03)
     playground.follow(4)
-    hand = by_hand(network.params, x_of(playground), [9])
+    hand = by_hand(network.params, playground.x, [9])
     before, after = playground.learn_from_mine()
     assert_params(playground.network, stepped(network, 0.03, hand))
-    now = by_hand(playground.network.params, x_of(playground), [9])
+    now = by_hand(playground.network.params, playground.x, [9])
     assert (before, after) == pytest.approx((hand.L, now.L)) and after < before
-    said = says(playground).replace("\n", " ")
+    said = playground.says.replace("\n", " ")
     assert f"L {before:.3g} → {after:.3g}" in said and "Unit 4" in said
     assert f"{hand.a[0, 4]:.2f} to {now.a[0, 4]:.2f}" in said
-    push(playground, "one update")
-    assert playground.updates == 2 and "→" not in says(playground)
+    playground.push("one update")
+    assert playground.updates == 2 and "→" not in playground.says
 
 
 def test_training_moves_all_that_is_shown_until_it_is_paused():
@@ -506,75 +496,75 @@ def test_training_moves_all_that_is_shown_until_it_is_paused():
         images = [page.W, page.dx, *(cells.image for row in page.rows.values() for cells in row)]
         return [np.array(each.get_array()) for each in images] + [page.curves[0][0].get_xdata()]
 
-    ticks(playground, 2)
+    playground.ticks(2)
     assert playground.updates == 0
-    push(playground, "train")
+    playground.push("train")
     before = state()
-    ticks(playground, 3)
+    playground.ticks(3)
     after, updates = state(), playground.updates
     assert updates >= 3 and len(after[-1]) == 3
     assert not any(np.array_equal(a, b) for a, b in zip(before, after))
     losses = [loss for _, loss, _ in playground.curve]
     assert losses[-1] < losses[0]
-    push(playground, "train")
-    ticks(playground, 3)
+    playground.push("train")
+    playground.ticks(3)
     assert playground.updates == updates
-    push(playground, "start anew")
+    playground.push("start anew")
     assert playground.updates == 0 and playground.curve == []
     assert_params(playground.network, first)
 
 
 def test_a_picture_waits_for_a_stroke_and_for_the_screen_and_then_the_training_waits_too():
     playground = new()
-    push(playground, "train")
+    playground.push("train")
     for x in range(9, 12):
-        mouse(playground, playground.pad.ax, x, 6, "press" if x == 9 else "move")
+        playground.mouse(playground.pad.ax, x, 6, "press" if x == 9 else "move")
         playground.asked += 9  # seconds, since the machine may be slow
-        ticks(playground, 1)
+        playground.ticks(1)
         assert playground.updates >= x - 8 and playground.curve == []  # the stroke shows itself
-    mouse(playground, playground.pad.ax, 20, 6, "release")
-    ticks(playground, 1)
+    playground.mouse(playground.pad.ax, 20, 6, "release")
+    playground.ticks(1)
     [(updates, _, _)] = playground.curve
     assert updates == playground.updates
-    y = by_hand(playground.network.params, x_of(playground)).y
-    assert texts(playground, 2) == shown(y)
+    y = by_hand(playground.network.params, playground.x).y
+    assert playground.texts(2) == shown(y)
     playground.drawn = False  # as in a browser that hasn't answered yet
-    ticks(playground, 2)
+    playground.ticks(2)
     assert len(playground.curve) == 1 and playground.updates > updates
     playground.asked -= 2  # seconds
     updates = playground.updates
-    ticks(playground, 2)
+    playground.ticks(2)
     assert playground.updates == updates
     playground.figure.canvas.draw()  # somebody looks again
-    ticks(playground, 1)
+    playground.ticks(1)
     assert playground.updates > updates and len(playground.curve) == 2
 
 
 def test_the_hint_fits_what_is_there():
     playground = new()
-    assert "Draw a digit" in says(playground)
-    draw(playground, *SEVEN)
-    assert "Press train" in says(playground)
-    push(playground, "one update")
-    assert "right digit" in says(playground)
-    pick(playground, 7)
-    assert "follow one unit" in says(playground)
+    assert "Draw a digit" in playground.says
+    playground.stroke(*SEVEN)
+    assert "Press train" in playground.says
+    playground.push("one update")
+    assert "right digit" in playground.says
+    playground.choose(7)
+    assert "follow one unit" in playground.says
     playground.follow(1)
-    assert "Unit 1" in says(playground)
+    assert "Unit 1" in playground.says
     playground.network.params["b1"][:] = -100
-    push(playground, "one update")
-    assert "6 of 6 units of Relu1" in says(playground) and "anew" in says(playground)
+    playground.push("one update")
+    assert "6 of 6 units of Relu1" in playground.says and "anew" in playground.says
     silent, trained = two_layers(), new()
     silent.params["b1"][:] = -100
-    assert "anew" not in says(drawn(silent))  # it was so from the start
+    assert "anew" not in drawn(silent).says  # it was so from the start
     trained.learn(300)  # from the 20 digits that it is tested with
-    assert "right digit" in says(drawn(trained.network))  # it can read before any update here
+    assert "right digit" in drawn(trained.network).says  # it can read before any update here
 
 
 def test_the_curve_of_a_long_training_is_short_and_shows_the_largest_loss():
     playground = new()
     playground.curve = [(i, 40.0 if i == 1 else 1.0, 0.5) for i in range(1, 2001)]
-    push(playground, "one update")
+    playground.push("one update")
     assert len(playground.curve) < 1100 and playground.curve[0][0] == 1
     assert playground.page.curve_ax.get_ylim()[1] >= 40
 
@@ -632,10 +622,10 @@ def test_any_chain(name):
     before = network.params.copy()
     playground = drawn(network, 7)
     data = playground.test_set[0].copy()
-    slide(playground, playground.page.rate, 0.01)
-    push(playground, "train")
-    ticks(playground, 2)
-    assert complaint(playground) == "" and playground.training
+    playground.slide(playground.page.rate, 0.01)
+    playground.push("train")
+    playground.ticks(2)
+    assert playground.complaint == "" and playground.training
     learnt = playground.network
     assert any((learnt.params[key] != before[key]).any() for key in before)
     assert_params(network, before)
@@ -644,10 +634,10 @@ def test_any_chain(name):
         if hasattr(layer, "train_flg"):
             assert layer.train_flg is True
             layer.train_flg = False
-    scores = learnt.predict(x_of(playground))
+    scores = learnt.predict(playground.x)
     y = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
-    assert texts(playground, 2) == shown(y)
-    np.testing.assert_array_equal(x_of(playground), playground.pad.x())
+    assert playground.texts(2) == shown(y)
+    np.testing.assert_array_equal(playground.x, playground.pad.x())
     np.testing.assert_array_equal(playground.test_set[0], data)
     assert len(playground.page.rows) <= 10
     assert playground.page.dx.get_visible() == ("no dx" not in name)
@@ -667,7 +657,7 @@ def test_a_look_leaves_no_trace():
     assert playground.network.layers["Layer1"].mean == 0
     playground.learn(3)  # a gradient and a loss each
     assert playground.network.layers["Layer1"].mean == 6
-    push(playground, "start anew")
+    playground.push("start anew")
     assert playground.network.layers["Layer1"].mean == 0
 
 
@@ -693,7 +683,7 @@ def test_a_cell_computes_while_it_trains():
     finally:
         stop.set()
         thread.join()
-    assert complaint(playground) == "" and playground.updates > 0
+    assert playground.complaint == "" and playground.updates > 0
     assert (playground.network.params["W1"] != network.params["W1"]).any()
 
 
@@ -710,11 +700,11 @@ def test_the_network_that_it_gives_is_the_notebooks():
     playground.update(5)
     after = playground.network.params
     assert -101 < after["b1"][3] < -99 and (after["W1"] != learnt.params["W1"]).any()
-    draw(playground, *SEVEN)
+    playground.stroke(*SEVEN)
     playground.network.layers["Relu1"] = LeakyRelu()
     playground.update(1)
     assert {*playground.network.params} == {"W1", "b1", "a2", "W3", "b3"}
-    push(playground, "start anew")
+    playground.push("start anew")
     assert {*playground.network.params} == {*before}
     np.testing.assert_array_equal(playground.network.params["b1"], before["b1"])
 
@@ -734,21 +724,21 @@ def test_which_networks_are_refused():
 def test_a_readers_mistake_and_a_rate_that_is_too_large_are_said_and_the_figure_goes_on(word):
     if word == "forgotten":
         playground = drawn(hidden(Mine(backward=lambda self, dout: dout / self.forgotten)))
-        pick(playground, 7)
-        assert word in complaint(playground)
-        pick(playground, 7)
+        playground.choose(7)
+        assert word in playground.complaint
+        playground.choose(7)
     else:  # no Relu, so no unit dies, and the weights of one layer multiply another's steps
         playground = drawn(hidden(affine(8, 8), affine(8, 8)))
-        slide(playground, playground.page.rate, 10)
-    assert complaint(playground) == ""
-    push(playground, "train")
-    ticks(playground, 20)
-    assert word in complaint(playground) and not playground.training
-    push(playground, "one update")
-    draw(playground, *SEVEN)  # nothing to show, but nothing breaks
-    assert word in complaint(playground)
-    push(playground, "start anew")
-    assert complaint(playground) == ""
+        playground.slide(playground.page.rate, 10)
+    assert playground.complaint == ""
+    playground.push("train")
+    playground.ticks(20)
+    assert word in playground.complaint and not playground.training
+    playground.push("one update")
+    playground.stroke(*SEVEN)  # nothing to show, but nothing breaks
+    assert word in playground.complaint
+    playground.push("start anew")
+    assert playground.complaint == ""
 
 
 # The figure
@@ -756,14 +746,14 @@ def test_a_readers_mistake_and_a_rate_that_is_too_large_are_said_and_the_figure_
 
 def test_a_closed_figure_stops_and_a_new_playground_pauses_the_one_before():
     first = new()
-    push(first, "train")
+    first.push("train")
     second = new()
-    push(second, "train")
-    ticks(first, 1), ticks(second, 1)
+    second.push("train")
+    first.ticks(1), second.ticks(1)
     assert first.updates == 0 < second.updates
     updates = second.updates
-    send(second, CloseEvent("close_event", second.figure.canvas))
-    ticks(second, 1)
+    second.send(CloseEvent("close_event", second.figure.canvas))
+    second.ticks(1)
     assert second.updates == updates
 
 
@@ -775,25 +765,25 @@ def test_all_keeps_its_shape_and_black_on_white_in_any_size_and_style(size):
     assert figure.canvas.get_width_height()[0] == 880
     before, places = page.message.get_fontsize(), [ax.bbox.bounds[2:] for ax in figure.axes]
     figure.set_size_inches(*size)
-    send(playground, ResizeEvent("resize_event", figure.canvas))
+    playground.send(ResizeEvent("resize_event", figure.canvas))
     scale = min(size[0] / 12, size[1] / 5.8)
     assert page.message.get_fontsize() == pytest.approx(before * scale, rel=3e-3)
-    assert np.median(picture(playground)[..., :3]) == 255
+    assert np.median(playground.picture()[..., :3]) == 255
     assert page.digits[0][0].get_color() == "k"
     for ax, place in zip(figure.axes, places):
         close(ax.bbox.bounds[2:], np.array(place) * scale, 3e-3)
-    draw(playground, *SEVEN)
-    pick(playground, 7)
+    playground.stroke(*SEVEN)
+    playground.choose(7)
     assert playground.pad.ink[6, 14] == 1 and playground.t == 7  # the mouse is where it was
 
 
 def test_words_that_are_copied_look_as_if_they_were_drawn():
     playground = drawn(t=7)
     playground.follow(1)
-    first, copied = picture(playground), picture(playground)
+    first, copied = playground.picture(), playground.picture()
     assert np.abs(copied - first).max() <= 3  # of 255: rounding
-    push(playground, "clear")
-    assert np.abs(picture(playground) - first).max() == 255
+    playground.push("clear")
+    assert np.abs(playground.picture() - first).max() == 255
 
 
 # The script
