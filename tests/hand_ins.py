@@ -83,9 +83,8 @@ def update(params, grad, learning_rate):
 """,
 }
 
-# Base classes, functions beside the layers, einsum, annotations, names in other letters. Layers are
-# called, with keywords and further arguments; they return the same arrays again and free what they
-# kept; the network reads a mask.
+# Base classes, annotations, names in other letters. Layers are called, with keywords and further
+# arguments; they return the same arrays again and free what they kept; the network reads a mask.
 OBJECTS = {
     "Relu": """
 class Layer:

@@ -33,13 +33,9 @@ def source(changed=(), end=""):
     return HEAD + "".join((SHORT | dict(changed)).values()) + end
 
 
-def hand_in(text):
-    return HandIn("exercises.py", text.encode())
-
-
 def graded(text, seconds=10):
     """({part: Verdict}, notes), in this process."""
-    names, notes = run(hand_in(text), seconds)
+    names, notes = run(HandIn("exercises.py", text.encode()), seconds)
     return {part: judge(part, names) for part in PARTS}, notes
 
 
@@ -56,8 +52,6 @@ def replaced(name, old, new, parts=SHORT):
 # Planted mistakes: in SHORT one piece of a part is replaced by another. The part that is wrong is
 # named, and only that one; the sentence has the word that names the mistake.
 # {part: {piece: {other piece: word}}}
-
-# fmt: off
 MISTAKES = {
     "Relu": {
         "dout * (self.x > 0)": {"dout": "dout is returned",
@@ -186,10 +180,9 @@ MISTAKES = {
             "for p, g in zip(params.values(), grad.values()):\n        p -= learning_rate * g":
                 "order"},
     },
-}
+}  # fmt: skip
 PLANTED = [(part, piece, *other) for part, pieces in MISTAKES.items()
-           for piece, others in pieces.items() for other in others.items()]
-# fmt: on
+           for piece, others in pieces.items() for other in others.items()]  # fmt: skip
 
 
 @parametrize("part, old, new, word", PLANTED)
@@ -202,8 +195,7 @@ def test_a_planted_mistake_is_found_and_named_and_no_other_part_is_blamed(part, 
 
 def test_the_books_own_way_has_a_remark_for_each_of_its_habits():
     verdicts, _ = graded(source(BOOK))
-    [about_dout] = verdicts["Relu"].sentences
-    assert "dout" in about_dout
+    assert "dout" in verdicts["Relu"].sentences[0]
     remarks = verdicts["SoftmaxWithLoss"].sentences
     for word in ("1e-7", "its dout", "class numbers", "1000"):
         assert any(word in remark for remark in remarks), word
@@ -240,7 +232,6 @@ WRONG_LAYERS = {
 }
 NO_PREDICT = replaced("TwoLayerNet", "return reduce", "reduce", OBJECTS)
 LAYERS = "Relu Affine SoftmaxWithLoss"
-INNER = "    def update(params, grad, learning_rate): pass\n"
 INDENTED = SHORT["SoftmaxWithLoss"].replace("\n", "\n    ")
 FORWARD_DIFFERENCE = replaced(
     "numerical_gradient",
@@ -251,7 +242,6 @@ FORWARD_DIFFERENCE = replaced(
 ADAM = SHORT["update"].replace("def update(", "class Adam:\n  def update(self, ")
 LIBRARY = "import common.layers, common.gradient, ch05.two_layer_net\n"
 
-# fmt: off
 CASES = {  # {status: {case: (what is in the file, or at its end; the parts that have this status; a
     # word about the first of them)}}
     "right": {case: (change, "", "") for case, change in {
@@ -287,7 +277,8 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             {"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
             "SoftmaxWithLoss", "inside the class Affine"),
         "a function indented too far": (
-            {"TwoLayerNet": SHORT["TwoLayerNet"] + INNER, "update": ""}, "update", "inside"),
+            {"TwoLayerNet": SHORT["TwoLayerNet"] + "    def update(params): pass\n", "update": ""},
+            "update", "inside"),
         "a wrong forward, no backward": (
             "class Sigmoid:\n    def forward(self, x): return 1 / (1 + np.exp(x))\n",
             "Sigmoid", "minus"),
@@ -317,8 +308,7 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             LIBRARY + "class TwoLayerNet(ch05.two_layer_net.TwoLayerNet): pass\n",
             "predict gradient", "common.network"),
     },
-}
-# fmt: on
+}  # fmt: skip
 
 
 @parametrize("status, case", [(status, case) for status in CASES for case in CASES[status]])
@@ -346,9 +336,6 @@ def test_the_skeleton_is_not_yet_written_imports_only_numpy_and_trains_when_it_i
     assert losses == sorted(losses, reverse=True) and losses[-1] < 0.05
 
 
-# The language
-
-
 def test_the_chinese_exercises_are_the_same_code():
     english, chinese = (
         ast.parse((GRADE.parent / name).read_text(encoding="utf-8"))
@@ -369,7 +356,8 @@ def test_every_sentence_is_in_the_table_of_words_with_the_same_blanks():
             said |= set(sentences_in(ast.parse(path.read_text(encoding="utf-8"))))
     assert len(said) > 150 and said <= CHINESE.keys(), said - CHINESE.keys()
     for english, chinese in CHINESE.items():
-        assert blanks(english) == blanks(chinese), english
+        blanks, others = (sorted(re.findall(r"{(\w+)", text)) for text in (english, chinese))
+        assert blanks == others, english
         assert not chinese.isascii() or chinese == "exercises.zh.py", chinese
 
 
@@ -385,41 +373,33 @@ def sentences_in(tree):
                 yield text
 
 
-def blanks(text):
-    return sorted(re.findall(r"{(\w+)", text))
-
-
 # What a file does while it runs
 
 ROWS = "for _ in range(3):\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass"
 
 
-@parametrize(
-    "line, notes",
-    [
-        ("if __name__ == '__main__':\n    1 / 0", 0),
-        ("from __future__ import annotations", 0),
-        ("def f(x: Nothing) -> Nowhere: return x", 0),
-        ("np.float = float", 0),
-        ("1 / 0", 1),
-        ("import sys; sys.exit()", 1),
-        ("np.exp = np.sum = lambda *args, **more: 7", 2),
-        ("import builtins; builtins.len = builtins.print = None", 2),
-        ("import time; time.sleep(20)", 1),
-        (ROWS, 1),  # as a training that ends early at Ctrl-C, and the loop around it goes on
-        ("for i in range(100): 1 / 0\n" * 30, 21),
-    ],
-)
-def test_what_else_is_in_a_file_hides_nothing(line, notes):
+NOTED = {  # what stands in the middle of a file: how many notes there are about it
+    "if __name__ == '__main__':\n    1 / 0": 0, "from __future__ import annotations": 0,
+    "def f(x: Nothing) -> Nowhere: return x": 0, "np.float = float": 0,
+    "1 / 0": 1, "import sys; sys.exit()": 1, "for i in range(100): 1 / 0\n" * 30: 21,
+    "np.exp = np.sum = lambda *args, **more: 7": 2,
+    "import builtins; builtins.len = builtins.print = None": 2,
+    "import time; time.sleep(20)": 1,
+    ROWS: 1,  # as a training that ends early at Ctrl-C, and the loop around it goes on
+}  # fmt: skip
+
+
+@parametrize("line", NOTED)
+def test_what_else_is_in_a_file_hides_nothing(line):
     parts = {"Affine": f"{line}\n{SHORT['Affine']}"}  # in the middle
     verdicts, noted = graded(source(parts), 0.3 if "time" in line or line == ROWS else 60)
-    assert len(noted) == notes and not_right(verdicts) == {}, noted
+    assert len(noted) == NOTED[line] and not_right(verdicts) == {}, noted
 
 
 def test_below_what_hangs_only_definitions_are_read():
     text = "while True: pass\nEPS = 1e-7\nf = lambda x: len(x)\nlate = len('')\nprint()\n"
     text += "if EPS:\n    def g(): pass\ntry:\n    import os\nexcept ImportError: pass\n"
-    names, notes = run(hand_in(text), 0.3)
+    names, notes = run(HandIn("exercises.py", text.encode()), 0.3)
     assert {"EPS", "f", "g", "os"} <= names.keys() and "late" not in names and len(notes) == 1
 
 
@@ -462,39 +442,41 @@ def test_what_python_cant_read_is_told(content):
 
 # Files that harm themselves or others, each in a process of its own
 
-LONG = "        while True: pass\n"
-DEAF = (
-    "        while True:\n            try: import time; time.sleep(9)\n"
-    "            except BaseException: pass\n"
-)
-WARN = "np.seterr(all='raise')\nimport warnings; warnings.simplefilter('error')\n"
-# What stands in a method or function, and a word of the answer. Relu costs its own point only,
-# though the network doesn't run without it.
-HARM = [
-    {
-        "Relu": (DEAF, "still running"),
-        "Sigmoid": ("        import os; os._exit(0)\n", "ended the program"),
-        "Affine": ("        return self.forward(x)\n", "RecursionError"),
-        "numerical_gradient": ("    input()\n", "EOFError"),
-        "update": ("    np.ones((10**9, 10**9))\n", "Memory"),
-    },
-    {
-        "Relu": ("        import os; os.kill(os.getpid(), 9)\n", "ended the program"),
-        "Sigmoid": (LONG, "still running"),
-        "Affine": ("        import sys; sys.exit(0)\n", "exit"),
-        "numerical_gradient": ("    print('x' * 10_000_000); 1 / 0\n", "ZeroDivisionError"),
-        "update": ("    np.log(0.0); import warnings; warnings.warn('no')\n", "UserWarning"),
-    },
-]
+HARMFUL = """
+np.seterr(all='raise')
+import warnings; warnings.simplefilter('error')
+def deaf():
+    import time
+    while True:
+        try: time.sleep(9)
+        except BaseException: pass
+"""
+# What stands first in a method or function, and a word of the answer. Relu costs its own point
+# only, though the network doesn't run without it.
+HARM = [{
+    "Relu": ("deaf()", "still running"),
+    "Sigmoid": ("import os; os._exit(0)", "ended the program"),
+    "Affine": ("return self.forward(x)", "RecursionError"),
+    "numerical_gradient": ("input()", "EOFError"),
+    "update": ("np.ones((10**9, 10**9))", "Memory"),
+}, {
+    "Relu": ("import os; os.kill(os.getpid(), 9)", "ended the program"),
+    "Sigmoid": ("while True: pass", "still running"),
+    "Affine": ("import sys; sys.exit(0)", "exit"),
+    "numerical_gradient": ("print('x' * 10_000_000); 1 / 0", "ZeroDivisionError"),
+    "update": ("np.log(0.0); import warnings; warnings.warn('no')", "UserWarning"),
+}]  # fmt: skip
 
 
 @parametrize("lines", HARM)
 def test_a_part_that_ends_or_stops_the_program_costs_its_own_point_only(lines, monkeypatch):
     monkeypatch.setattr(handed_in, "GRACE", 0.5)
-    head = r"(def (?:forward|numerical_gradient|update)\(.*\n)"
-    parts = {name: re.sub(head, r"\1" + line, SHORT[name]) for name, (line, _) in lines.items()}
-    text = source(parts).replace(HEAD, HEAD + WARN)
-    verdicts, notes = handed_in.grade(hand_in(text), seconds=0.5)
+    head = r"( *)(def (?:forward|numerical_gradient|update)\(.*\n)"
+    parts = {
+        name: re.sub(head, rf"\1\2\1    {line}\n", SHORT[name]) for name, (line, _) in lines.items()
+    }
+    text = source(parts).replace(HEAD, HEAD + HARMFUL)
+    verdicts, notes = handed_in.grade(HandIn("exercises.py", text.encode()), seconds=0.5)
     assert not_right(verdicts) == dict.fromkeys([part for part in PARTS if part in lines], "wrong")
     assert notes == []
     for name, (_, word) in lines.items():
@@ -559,9 +541,6 @@ def alive(pid):
         return False
 
 
-# The command
-
-
 def started(*command, cwd, status=0):
     done = subprocess.run([sys.executable, *command], cwd=cwd, capture_output=True, text=True)
     assert done.returncode == status, done.stderr
@@ -591,8 +570,7 @@ def test_the_command_prints_writes_and_says_by_its_status_whether_all_is_right(t
     [told] = grades[1]["sentences"].pop("Relu")
     assert "dout is returned" in told and not any(grades[1]["sentences"].values())
     assert (tmp_path / "points.csv").read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
-    with open(tmp_path / "points.csv", encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = [*csv.DictReader((tmp_path / "points.csv").read_text("utf-8-sig").splitlines())]
     expected = {"file": names[1], **grades[1]["parts"], "points": "6.5", "of": "8.5"}
     assert [row["file"] for row in rows] == names and rows[1] == expected
     texts = [(tmp_path / "for_them" / f"{Path(name).relative_to('in')}.txt") for name in names]
@@ -605,7 +583,6 @@ def test_one_part_one_file_and_another_language(tmp_path, monkeypatch, capsys):
     text = source(replaced("Relu", "dout * (self.x > 0)", "dout"))
     Path("exercises.py").write_text(text, encoding="utf-8")
     assert grade.main(["exercises.py", "--part", "Affine"]) == 0
-    capsys.readouterr()
     args = "--part Relu --part update --weights update=3 --gradescope results.json --lang zh"
     assert grade.main(["exercises.py", *args.split()]) == 1
     said = capsys.readouterr().out
@@ -632,30 +609,20 @@ def test_what_is_done_stays_when_the_grading_is_ended(tmp_path):
         assert "/dev/full isn't written: No space" in done.stderr
 
 
-@parametrize(
-    "args, word",
-    [
-        ("", "required"),
-        ("nothing.py", "no such file"),
-        ("exercises.py", "cp "),
-        ("points.csv", ".ipynb"),
-        ("empty", "empty folder"),
-        ("a.py --csv no/such/folder.csv", "No such"),
-        ("a.py --json empty", "directory"),
-        ("a.py --feedback points.csv", "exists"),
-        ("a.py --csv a.py", "overwrite"),
-        ("a.py --csv b.py c.py", "overwrite"),
-        ("a.py --json c.ipynb", "overwrite"),
-        ("a.py --csv linked.csv", "overwrite"),
-        ("a.py --csv x.csv --json x.csv", "twice"),
-        ("a.py b.py --gradescope x.json", "one file"),
-        ("a.py --weights Relu=-1", "-1"),
-        ("a.py --part Rela", "Rela"),
-        ("a.py --seconds 0", "above 0"),
-        ("a.py --seconds nan", "above 0"),
-    ],
-)
-def test_options_that_cant_be_used_have_status_2(args, word, tmp_path, monkeypatch, capsys):
+UNUSABLE = {  # options: a word of what is said
+    "": "required", "nothing.py": "no such file", "exercises.py": "cp ", "points.csv": ".ipynb",
+    "empty": "empty folder", "a.py --csv no/such/folder.csv": "No such",
+    "a.py --json empty": "directory", "a.py --feedback points.csv": "exists",
+    "a.py --csv a.py": "overwrite", "a.py --csv b.py c.py": "overwrite",
+    "a.py --json c.ipynb": "overwrite", "a.py --csv linked.csv": "overwrite",
+    "a.py --csv x.csv --json x.csv": "twice", "a.py b.py --gradescope x.json": "one file",
+    "a.py --weights Relu=-1": "-1", "a.py --part Rela": "Rela",
+    "a.py --seconds 0": "above 0", "a.py --seconds nan": "above 0",
+}  # fmt: skip
+
+
+@parametrize("args", UNUSABLE)
+def test_options_that_cant_be_used_have_status_2(args, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name in ("a.py", "b.py", "c.py", "points.csv"):
         (tmp_path / name).touch()
@@ -663,7 +630,8 @@ def test_options_that_cant_be_used_have_status_2(args, word, tmp_path, monkeypat
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit) as stop:
         grade.parse(args.split())
-    assert stop.value.code == 2 and word in capsys.readouterr().err.split("grade.py: error")[1]
+    said = capsys.readouterr().err.split("grade.py: error")[1]
+    assert stop.value.code == 2 and UNUSABLE[args] in said
     assert not any((tmp_path / name).stat().st_size for name in ("a.py", "b.py"))
 
 
@@ -674,9 +642,6 @@ def test_a_pattern_that_the_shell_leaves_as_it_is_is_read_here(tmp_path, monkeyp
     args = grade.parse(["*", "a.py"])
     assert [path.name for path in args.files] == ["a.py", "b.py", "c.ipynb"]
     assert [path.name for path, why in args.left_out if ".py" in why] == ["d.txt"]
-
-
-# The page for the classroom
 
 
 PAGES = {
