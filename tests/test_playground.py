@@ -263,9 +263,6 @@ def test_a_move_of_the_pen_draws_the_pad_alone():
     assert playground.words != said
 
 
-# Reading, and what comes back
-
-
 @parametrize("dtype", [np.float32, np.float64])
 def test_the_numbers_are_those_of_the_formulas(dtype):
     network = two_layers(dtype=dtype)
@@ -545,9 +542,6 @@ def test_the_hint_fits_what_is_there():
     assert "anew" not in drawn(silent).says  # it was so from the start
     trained.learn(300)  # from the 20 digits that it is tested with
     assert "right digit" in drawn(trained.network).says  # it can read before any update here
-
-
-# Other chains, and what a notebook does meanwhile
 
 
 def affine(D, M):
