@@ -97,6 +97,7 @@ class Tried(Playground):
             self.click(slider.ax, np.clip(place, 0.01, slider.valmax - 0.01), 0.5)
             if slider.valtext.get_text() == f"{value:,}":
                 return
+        raise AssertionError(f"the slider has no {value}")
 
     def picture(self):
         self.figure.canvas.draw()
