@@ -1,10 +1,7 @@
 """Right solutions of ch05/classroom/exercises.py in three styles, for test_classroom.py."""
 
 HEAD = "from collections import OrderedDict\nimport numpy as np\n"
-
-# {name: source of that class or function}
-
-SHORT = {  # one line where one is enough
+SHORT = {  # {name: source of that class or function}
     "Relu": """
 class Relu:
     def forward(self, x):
@@ -86,21 +83,28 @@ def update(params, grad, learning_rate):
 """,
 }
 
-# Base classes, functions beside the layers, einsum, annotations, names in other letters.
+# Base classes, annotations, names in other letters. Layers are called, with keywords and further
+# arguments; they return the same arrays again and free what they kept; the network reads a mask.
 OBJECTS = {
     "Relu": """
 class Layer:
     saved: "Anything" = None
+    def __call__(self, *args, **options): return self.forward(*args, **options)
     def keep(self, *arrays): self.saved = arrays
+    def same(self, name, array):
+        kept = vars(self).setdefault(name, array)
+        if kept.shape != array.shape: return array
+        kept[...] = array
+        return kept
 class ReLU(Layer):
     def forward(self, x: np.ndarray) -> ReLU:
-        self.keep(np.where(x > 0, 1, 0).astype(x.dtype)); return x * self.saved[0]
-    def backward(self, dout): return np.multiply(dout, self.saved[0])
+        self.mask = np.where(x > 0, 1, 0).astype(x.dtype)
+        return self.same("out", x * self.mask)
+    def backward(self, dout): return self.same("dx", np.multiply(dout, self.mask))
 """,
-    "Sigmoid": SHORT["Sigmoid"],
     "Affine": """
 class Affine(Layer):
-    def __init__(self, W, b):
+    def __init__(self, W, b, name=""):
         self.params = [W, b]; self.grads = [np.zeros_like(W), np.zeros_like(b)]
     @property
     def dW(self): return self.grads[0]
@@ -108,58 +112,46 @@ class Affine(Layer):
     def db(self): return self.grads[1]
     def forward(self, x):
         self.keep(x); W, b = self.params
-        return np.einsum("nd,dm->nm", x.reshape(x.shape[0], -1), W) + b[None, :]
+        return self.same("out", np.einsum("nd,dm->nm", x.reshape(x.shape[0], -1), W) + b[None, :])
     def backward(self, dout):
-        x, = self.saved
+        (x,), self.saved = self.saved, None
         self.grads[0][...] = np.tensordot(x.reshape(x.shape[0], -1), dout, [[0], [0]])
         self.grads[1][...] = np.ones(len(dout)) @ dout
-        return np.einsum("nm,dm->nd", dout, self.params[0]).reshape(x.shape)
+        return self.same("dx", np.einsum("nm,dm->nd", dout, self.params[0]).reshape(x.shape))
 """,
     "SoftmaxWithLoss": """
 def softmax(scores):
     e = np.exp(scores - np.max(scores, -1, keepdims=True)); return e / np.sum(e, -1, keepdims=True)
-def cross_entropy(y, t):
-    return np.mean(-(np.where(t > 0, t, 0) * np.log(np.where(t > 0, y, 1))).sum(-1))
 class SoftmaxWithLoss(Layer):
     def forward(self, x, t):
-        self.keep(softmax(x), np.eye(x.shape[1])[t] if t.ndim == 1 else t)
-        return cross_entropy(*self.saved)
+        self.keep(softmax(x), t); y, t = self.saved
+        return np.mean(-(np.where(t > 0, t, 0) * np.log(np.where(t > 0, y, 1))).sum(-1))
     def backward(self, dout=1.0):
-        y, t = self.saved
-        dx = y - t
-        dx *= dout / y.shape[0]
-        return dx
+        (y, t), self.saved = self.saved, None
+        return dout * (y - t) / y.shape[0]
 """,
-    "numerical_gradient": """
-def numericalGradient(f, x, h=1e-5):
-    grad = np.zeros_like(x)
-    for i, value in np.ndenumerate(x):
-        x[i] = value + h; f1 = f(x)
-        x[i] = value - h; f2 = f(x)
-        x[i] = value; grad[i] = (f1 - f2) / ((value + h) - (value - h))
-    return grad
-""",
+    "numerical_gradient": SHORT["numerical_gradient"]
+    .replace("numerical_gradient(f, x)", "numericalGradient(f, x, h=1e-5)")
+    .replace("grad, h = np.zeros_like(x), 1e-4", "grad = np.zeros_like(x)"),
     "TwoLayerNet": """
 class TwoLayerNet:
-    def __init__(self, *sizes, weight_init_std=0.01):
-        self.affines, self.layers = [], []
-        for D, M in zip(sizes, sizes[1:]):
-            self.affines.append(Affine(weight_init_std * np.random.randn(D, M), np.zeros(M)))
-            self.layers += [self.affines[-1], ReLU()]
-        self.layers.pop(); self.last_layer = SoftmaxWithLoss()
-    def by_name(self, arrays):
-        return {f"{k}{i}": each for i, pair in enumerate(arrays, 1) for k, each in zip("Wb", pair)}
+    def __init__(self, D, H, C, **options):
+        one = Affine(b=np.zeros(H), W=0.01 * np.random.randn(D, H), name="1")
+        self.layers = [one, ReLU(), Affine(0.01 * np.random.randn(H, C), np.zeros(C), "2")]
+        self.last_layer = SoftmaxWithLoss()
+    def by_name(self, kind):
+        one, _, two = self.layers
+        return dict(zip(("W1", "b1", "W2", "b2"), getattr(one, kind) + getattr(two, kind)))
     @property
-    def params(self):
-        return self.by_name(getattr(a, "params", None) or (a.W, a.b) for a in self.affines)
+    def params(self): return self.by_name("params")
     def predict(self, x):
         from functools import reduce
-        return reduce(lambda x, layer: layer.forward(x), self.layers, x)
-    def loss(self, x, t): return self.last_layer.forward(self.predict(x), t)
+        return reduce(lambda x, layer: layer(x), self.layers, x)
     def gradient(self, x, t):
-        self.loss(x, t); dout = self.last_layer.backward(1)
-        for layer in self.layers[::-1]: dout = layer.backward(dout)
-        return self.by_name((a.dW, a.db) for a in self.affines)
+        one, relu, two = self.layers
+        self.last_layer.forward(t=t, x=self.predict(x=x))
+        one.backward(dout=two.backward(self.last_layer.backward(dout=1)) * relu.mask)
+        return self.by_name("grads")
 """,
     "update": """
 def update(params, grad, learning_rate=0.1):
@@ -177,8 +169,6 @@ class Relu:
     def forward(self, x): self.mask = x <= 0; out = x.copy(); out[self.mask] = 0; return out
     def backward(self, dout): dout[self.mask] = 0; return dout
 """,
-    "Sigmoid": SHORT["Sigmoid"],
-    "Affine": SHORT["Affine"],
     "SoftmaxWithLoss": """
 class SoftmaxWithLoss:
     def forward(self, x, t):
@@ -186,7 +176,6 @@ class SoftmaxWithLoss:
         return -np.sum(self.t * np.log(self.y + 1e-07)) / self.y.shape[0]
     def backward(self, dout=1): return (self.y - self.t) / self.t.shape[0]
 """,
-    "numerical_gradient": SHORT["numerical_gradient"],
     "TwoLayerNet": """
 class TwoLayerNet:
     def __init__(self, input_size, hidden_size, output_size, weight_init_std=0.01):
