@@ -5,9 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections import OrderedDict
 from pathlib import Path
-from types import SimpleNamespace
 
 import matplotlib.figure
 import matplotlib.style
@@ -17,14 +15,14 @@ from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from readers import WINDOW, LeakyRelu, Mine, held
+from readers import WINDOW, LeakyRelu, Mine, chain, held
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.pictures import draw_digits, draw_history, draw_network
 from ch05.tools.figures import ORANGE
+from ch05.train_neuralnet import History
 from ch05.two_layer_net import TwoLayerNet
-from common.layers import Affine, Relu, SoftmaxWithLoss
-from common.network import Network
+from common.layers import Affine, Relu
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKWARD = to_rgba(ORANGE)
@@ -39,11 +37,6 @@ IN_PLACE = Mine(
 )
 
 
-def chain(*layers, last=None):
-    named = OrderedDict((f"{type(layer).__name__}{i}", layer) for i, layer in enumerate(layers, 1))
-    return Network(named, last or SoftmaxWithLoss())
-
-
 def affine(D, M, dtype=np.float64):
     return Affine.random(D, M, "he", dtype=dtype, rng=0)
 
@@ -52,15 +45,18 @@ NETWORK, BATCH = TwoLayerNet(6, 5, 4, rng=0), (np.ones((3, 6)), [0, 1, 2])
 CHAINS = {  # name: (network, shape of x)
     "one sample": (TwoLayerNet(784, 50, 10, rng=0), (1, 784)),
     "many samples, images": (TwoLayerNet(784, 5, 10, dtype=np.float32, rng=0), (1000, 1, 28, 28)),
-    "one layer": (chain(affine(3, 10)), (4, 3)),
+    "one layer": (chain(Affine1=affine(3, 10)), (4, 3)),
     "deep": (MultiLayerNet(20, [20] * 7, 10, "sigmoid", 0.1, rng=0), (30, 20)),
     "a reader's own": (
-        chain(affine(6, 4), LeakyRelu(0.25), LeakyRelu(-3.0), affine(4, 10)),
+        chain(A=affine(6, 4), LeakyRelu2=LeakyRelu(), LeakyRelu3=LeakyRelu(-3.0), Z=affine(4, 10)),
         (7, 6),
     ),
-    "a block": (chain(held([affine(6, 5), Relu(), affine(5, 4)]), Relu(), affine(4, 10)), (7, 6)),
-    "4 axes": (chain(LeakyRelu(2.0), Relu(), affine(40, 10)), (6, 2, 4, 5)),
-    "writes into dout": (chain(affine(6, 9), IN_PLACE, affine(9, 10)), (7, 6)),
+    "a block": (
+        chain(Block=held([affine(6, 5), Relu(), affine(5, 4)]), Relu=Relu(), Z=affine(4, 10)),
+        (7, 6),
+    ),
+    "4 axes": (chain(LeakyRelu1=LeakyRelu(2.0), Relu2=Relu(), Z=affine(40, 10)), (6, 2, 4, 5)),
+    "writes into dout": (chain(A=affine(6, 9), Relu2=IN_PLACE, Z=affine(9, 10)), (7, 6)),
 }
 
 
@@ -85,10 +81,6 @@ def assert_says(figure, name, arrays):
     assert shapes == tuple(str(array.shape) for array in arrays)
     expected = [np.abs(array).mean() if array.ndim else float(array) for array in arrays]
     np.testing.assert_allclose(sizes, expected, rtol=0.051)
-
-
-def assert_is_shown(figure):
-    assert figure._repr_png_()[:8] == PNG
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -138,7 +130,8 @@ def test_a_network_is_drawn_with_its_numbers(name):
 def test_on_paper():
     # x = (1, 2), W = diag(3, -5): out = (3, -10), Relu gives (3, 0), their sum is L = 3.
     # Back: (1, 1); Relu leaves (1, 0); dx = (1, 0) W^T = (3, 0); dW = x^T (1, 0) = (1, 0; 2, 0).
-    network = chain(Affine(np.diag([3.0, -5.0]), np.zeros(2)), Relu(), last=SUM)
+    network = chain(Affine1=Affine(np.diag([3.0, -5.0]), np.zeros(2)), Relu1=Relu())
+    network.lastLayer = SUM
     figure = draw_network(network, [[1, 2]], [0])
     assert {"Network, a batch of N = 1", "L = 3.000"} <= {*texts(figure)}
     shape = "(1, 2)"
@@ -154,7 +147,7 @@ def test_on_paper():
 
 
 def test_a_first_layer_may_return_no_dx():
-    network = chain(Mine(backward=lambda self, dout: None), affine(3, 10))
+    network = chain(A=Mine(backward=lambda self, dout: None), Z=affine(3, 10))
     figure = draw_network(network, np.ones((2, 3)), [0, 1])
     assert said(figure, "dx") == [] and len(said(figure, "dout")) == 3
 
@@ -162,12 +155,12 @@ def test_a_first_layer_may_return_no_dx():
 def test_where_a_relu_stops_everything_and_a_parameter_is_empty():
     affine1 = Affine(np.ones((3, 4)), np.full(4, -9.0))  # 3 - 9 = -6 for each unit
     affine1.empty, affine1.dempty = np.zeros((0, 5)), np.zeros((0, 5))
-    figure = draw_network(chain(affine1, Relu(), affine(4, 10)), np.ones((2, 3)), [0, 1])
+    figure = draw_network(chain(A=affine1, Relu=Relu(), Z=affine(4, 10)), np.ones((2, 3)), [0, 1])
     assert said(figure, "out") == [("(2, 4)", 6), ("(2, 4)", 0)]
     assert said(figure, "dout")[0] == ("(2, 4)", 0) and said(figure, "dx") == [("(2, 3)", 0)]
     assert sum("100%" in text for text in texts(figure)) == 4  # these three, and the scores
     assert said(figure, "empty1") == said(figure, "dempty1") == [("(0, 5)", 0)]
-    assert_is_shown(figure)
+    assert figure._repr_png_()[:8] == PNG
 
 
 # What stands in the picture: forward only so far, and backward only so far.
@@ -261,7 +254,7 @@ def test_every_style_is_readable(style):
     with matplotlib.style.context(style):
         pictures = [
             draw_network(network, x, t),
-            draw_history(history([2.5, 2.0] * 100, [0.1, 0.5], [0.3, 0.4])),
+            draw_history(History(5, [2.5, 2.0] * 100, [0.1, 0.5], [0.3, 0.4])),
             draw_digits(x, t),
         ]
     for figure in pictures:
@@ -329,7 +322,7 @@ def test_weights_have_a_colour_bar_that_is_white_at_0(weights):
     low, high = figure.axes[0].images[0].get_clim()
     assert low == -high < 0
     assert figure.axes[1].get_ylabel() == "weight in W1"
-    assert_is_shown(figure)
+    assert figure._repr_png_()[:8] == PNG
 
 
 REFUSED = [
@@ -347,8 +340,8 @@ REFUSED = [
     lambda: draw_network(NETWORK, *BATCH, downto=0),
     lambda: draw_network(NETWORK, *BATCH, upto="Relu1", downto="Relu1"),
     lambda: draw_network(NETWORK, *BATCH, columns=0),
-    lambda: draw_history(history([])),
-    lambda: draw_history(history([3, 1]), ax=matplotlib.figure.Figure().subplots(1, 3)),
+    lambda: draw_history(History(5, [])),
+    lambda: draw_history(History(5, [3, 1]), ax=matplotlib.figure.Figure().subplots(1, 3)),
 ]
 
 
@@ -376,20 +369,10 @@ def test_digits_and_histories_are_drawn_in_axes_of_a_readers_own():
     mine = matplotlib.figure.Figure()
     axes = mine.subplots(1, 3)
     assert draw_digits(X, [1, 2], ax=axes[0]) is mine
-    assert draw_history(history([2, 1], [0.5], [0.5]), ax=axes[1:]) is mine
+    assert draw_history(History(5, [2, 1], [0.5], [0.5]), ax=axes[1:]) is mine
     assert len(axes[0].images) == 1 and len(axes[1].lines) == 1 and len(axes[2].lines) == 2
-    assert draw_history(history([3, 1], [0.5], [0.5]), ax=axes[1]) is mine  # the loss only
+    assert draw_history(History(5, [3, 1], [0.5], [0.5]), ax=axes[1]) is mine  # the loss only
     assert len(axes[1].lines) == 2 and len(axes[2].lines) == 2
-
-
-def history(loss, train_acc=(), test_acc=(), end=None):
-    return SimpleNamespace(
-        train_loss_list=loss,
-        train_acc_list=train_acc,
-        test_acc_list=test_acc,
-        iter_per_epoch=5,
-        end_accuracies=end,
-    )
 
 
 @pytest.mark.parametrize(
@@ -401,7 +384,7 @@ def history(loss, train_acc=(), test_acc=(), end=None):
     ],
 )
 def test_a_history(loss, train_acc, test_acc):
-    figure = draw_history(history(loss, train_acc, test_acc))
+    figure = draw_history(History(5, loss, train_acc, test_acc))
     left, right = figure.axes
     assert [list(line.get_ydata()) for line in right.lines] == [train_acc, test_acc]
     legend = [text.get_text() for text in right.get_legend().get_texts()]
@@ -418,7 +401,7 @@ def test_a_history(loss, train_acc, test_acc):
 
 def test_the_end_is_the_last_point_of_the_accuracies():
     # 5 updates an epoch: after updates 1, 6 and, at the end, 8. 8 / 5 = 1.6 epochs.
-    figure = draw_history(history([2, 1] * 4, [0.1, 0.6], [0.2, 0.5], end=(0.9, 0.8)))
+    figure = draw_history(History(5, [2, 1] * 4, [0.1, 0.6], [0.2, 0.5], (0.9, 0.8)))
     train, test = figure.axes[1].lines
     legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     assert legend == ["training 0.9000", "test 0.8000"]
@@ -434,7 +417,7 @@ LOG = [2.3, 0.5, 0.05], [1e-7, 1e3]
 
 @pytest.mark.parametrize("loss", [*LINEAR, *LOG])
 def test_a_loss_of_any_kind_has_plain_numbers_at_its_axis(loss):
-    figure = draw_history(history(list(loss)))
+    figure = draw_history(History(5, list(loss)))
     [ax] = figure.axes  # there are no accuracies
     assert ax.get_yscale() == ("log" if any(loss is each for each in LOG) else "linear")
     figure.draw_without_rendering()
@@ -466,7 +449,7 @@ LEARNT = [0.1] + [0.9 + 0.005 * k for k in range(9)]
 )
 def test_where_curves_coincide_they_are_drawn_larger(train, apart, start):
     test = [a - apart for a in train]
-    figure = draw_history(history([2.0] * 5 * len(train), train, test))
+    figure = draw_history(History(5, [2.0] * 5 * len(train), train, test))
     ax = figure.axes[1]
     assert len(ax.child_axes) == (start is not None)
     for inset in ax.child_axes:
@@ -484,7 +467,7 @@ def test_where_curves_coincide_they_are_drawn_larger(train, apart, start):
 def test_a_legend_covers_nothing_in_any_font(size):
     with matplotlib.rc_context({"font.size": size}):
         losses = list(np.geomspace(2.3, 0.01, 700))
-        figure = draw_history(history(losses, LEARNT, LEARNT))
+        figure = draw_history(History(5, losses, LEARNT, LEARNT))
         for _ in range(2):  # ticks depend on the layout, which depends on ticks
             figure.draw_without_rendering()
         words = []
