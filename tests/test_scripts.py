@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -38,13 +37,16 @@ NUMBERS = re.compile(r"([01]\.\d{4} [01]\.\d{4}\n)*")  # what standard output ho
 KEYS = "W1", "b1", "W2", "b2"
 
 
-def start(*command, cwd, **environment):
-    """A process of Python."""
+def start(*command, cwd, typed="", **environment):
+    """A process of Python, with what somebody types into it."""
     few = "PYTHONPATH", "PYTHONUNBUFFERED"  # few readers set these
     ours = {name: value for name, value in os.environ.items() if name not in few}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command = [sys.executable, *map(str, command)]
-    return subprocess.Popen(command, cwd=cwd, env=ours | environment, **pipes)
+    process = subprocess.Popen(command, cwd=cwd, env=ours | environment, text=True, **pipes)
+    process.stdin.write(typed)
+    process.stdin.close()
+    return process
 
 
 def finish(process):
@@ -62,9 +64,9 @@ def run(*command, cwd=ROOT, **how):
     return finish(start(*command, cwd=cwd, **how))
 
 
-def each_update(data, iters=1_000_000, save="w.npz"):
+def each_update(data, iters=1_000_000):
     """The options of a run that prints and saves after each update."""
-    return f"--data {data} --batch-size 20 --iters {iters} --dtype float64 --save {save}".split()
+    return f"--data {data} --batch-size 20 --iters {iters} --dtype float64 --save w.npz".split()
 
 
 def three_updates(data):
@@ -84,7 +86,7 @@ def forward(x, W1, b1, W2, b2):
     return h, y / y.sum(axis=1, keepdims=True)
 
 
-def textbook(params, x_train, t_train, draws, iters_num, batch_size=100, learning_rate=0.1):
+def textbook(params, x_train, t_train, draws, iters_num, batch_size, learning_rate):
     """The four arrays after the training, and the loss after each update."""
     W1, b1, W2, b2 = (np.array(params[key]) for key in KEYS)
     train_loss_list = []
@@ -394,36 +396,24 @@ def test_numbers_that_are_looked_up_are_not_warned_of():
     train(network, (x, t), (x, t), iters_num=3)  # a warning would be an error
 
 
-def in_terminal(*command, columns=100):
-    """What a command shows in a real terminal."""
-    import fcntl  # not at the top: Windows has none of the three
-    import pty
-    import termios
-
-    reader, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    with subprocess.Popen([sys.executable, *command], stdout=terminal, stderr=terminal) as process:
-        os.close(terminal)
-        shown = b""
-        try:
-            while chunk := os.read(reader, 4096):
-                shown += chunk
-        except OSError:  # how Linux says that the other end is closed
-            pass
-        os.close(reader)
-    assert process.returncode == 0
-    return shown.decode()
-
-
 @pytest.mark.unix
+@pytest.mark.filterwarnings("ignore:.*multi-threaded")
 def test_a_terminal_shows_progress_and_the_epoch_of_a_row(data):
-    arguments = "--batch-size", "10", "--epochs", "40", "--no-plot", "--data", data
-    shown = in_terminal(TRAIN, *arguments)
+    import pty  # not at the top: Windows has none
+
+    def keep(terminal):
+        chunks.append(os.read(terminal, 4096))
+        return chunks[-1]
+
+    command, chunks = [TRAIN, *"--batch-size 10 --epochs 40 --no-plot --data".split(), data], []
+    sized = ["sh", "-c", 'stty rows 24 cols 100; exec "$@"', "sh", sys.executable]
+    assert pty.spawn([*sized, *map(str, command)], keep) == 0
+    shown = b"".join(chunks).decode()
     assert re.search(r"\d/80\b.*loss", shown)
     lines = [line.split("\r")[-1] for line in shown.replace("\r\n", "\n").split("\n")]
     rows = [line.split() for line in lines if re.search(r"[01]\.\d{4} [01]\.\d{4}$", line)]
     assert [row[0] for row in rows] == [*map(str, range(40)), "end"]
-    _, out, err = run(TRAIN, *arguments)  # the same words in two streams, without progress
+    _, out, err = run(*command)  # the same words in two streams, without progress
     assert [row[1:] for row in rows[:-1]] == [line.split() for line in out.splitlines()]
     assert {*err.splitlines()[:-1]} < {*lines}  # the last one says how long it took
     assert "/80" not in out + err and "\r" not in out + err
@@ -432,11 +422,10 @@ def test_a_terminal_shows_progress_and_the_epoch_of_a_row(data):
 # Ctrl-C
 
 PRESS = """
-import atexit, importlib, os, runpy, signal, sys
+import atexit, os, pkgutil, runpy, signal, sys
 
 sys.path.insert(0, {root!r})
-owner, name, times = importlib.import_module({module!r}), {name!r}, {times}
-owner = getattr(owner, {cls!r}, owner)
+owner, name, times = pkgutil.resolve_name({owner!r}), {name!r}, {times}
 right = getattr(owner, name)
 
 def press(*args, **named):  # Ctrl-C as this function is called for the n-th time
@@ -456,31 +445,26 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.mark.parametrize(
-    "module, cls, name, times, status, printed, learnt, said",
+    "owner, name, times, status, printed, learnt, said",
     [
-        ("ch05.tools.options", "", "load_mnist", 1, 130, 0, 0, False),
-        ("common.network", "Network", "gradient", 1, 130, 0, 0, True),
-        ("common.network", "Network", "loss", 4, 130, 1, 2, True),  # after the second gradient
-        ("common.network", "Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
-        ("common.network", "Network", "accuracy", 12, 130, 5, 5, True),  # at the end
-        ("os", "", "fsync", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
-        ("ch05.tools.train_output", "", "finish", 1, 130, 5, 5, False),
-        ("os", "", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
-        pytest.param(  # all is done
-            *("atexit", "", "register", 0, -signal.SIGINT, 5, 5, True), marks=pytest.mark.unix
-        ),
-    ],
+        ("ch05.tools.options", "load_mnist", 1, 130, 0, 0, False),
+        ("common.network:Network", "gradient", 1, 130, 0, 0, True),
+        ("common.network:Network", "loss", 4, 130, 1, 2, True),  # after the second gradient
+        ("common.network:Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
+        ("common.network:Network", "accuracy", 12, 130, 5, 5, True),  # at the end
+        ("os", "fsync", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
+        ("ch05.tools.train_output", "finish", 1, 130, 5, 5, False),
+        ("os", "fsync", 6, 130, 5, 5, True),  # in the last saving, before the picture
+        pytest.param("atexit", "register", 0, -signal.SIGINT, 5, 5, True, marks=pytest.mark.unix),
+    ],  # the last one: all is done
 )
-def test_ctrl_c_at_any_moment(
-    tmp_path, data, module, cls, name, times, status, printed, learnt, said
-):
+def test_ctrl_c_at_any_moment(tmp_path, data, owner, name, times, status, printed, learnt, said):
     TwoLayerNet(784, 50, 10, rng=1).save(tmp_path / "w.npz")
     old = (tmp_path / "w.npz").read_bytes()
     (tmp_path / "train_neuralnet.png").write_text("old")
-    code = PRESS.format(root=str(ROOT), module=module, cls=cls, name=name, times=times)
+    code = PRESS.format(root=str(ROOT), owner=owner, name=name, times=times)
     came, out, err = run("-c", code, TRAIN, *each_update(data, iters=5), cwd=tmp_path)
-    assert came == status
-    assert NUMBERS.fullmatch(out) and out.count("\n") == printed
+    assert came == status and NUMBERS.fullmatch(out) and out.count("\n") == printed
     if learnt:
         assert_saved(tmp_path / "w.npz", data, learnt)
     else:
@@ -575,13 +559,10 @@ shell.run_cell({SHOW!r})
 )
 def test_a_session_is_as_before(tmp_path, data, session, options):
     command = [*session, TRAIN, *three_updates(data), *options]
-    pipe = {"capture_output": True, "text": True, "timeout": 60, "cwd": tmp_path}
-    ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    ours["IPYTHONDIR"] = str(tmp_path)
-    done = subprocess.run([sys.executable, *map(str, command)], input=f"{SHOW}\n", env=ours, **pipe)
-    assert "as before: True" in done.stdout, done
-    assert "Traceback" not in done.stdout + done.stderr and done.returncode == 0
-    assert ("train_neuralnet.py:" in done.stderr) == (len(options) > 1)
+    how = {"cwd": tmp_path, "typed": f"{SHOW}\n", "IPYTHONDIR": str(tmp_path)}
+    status, out, err = run(*command, **how)
+    assert status == 0 and "as before: True" in out and "Traceback" not in out
+    assert ("train_neuralnet.py:" in err) == (len(options) > 1)
 
 
 # Full disks, closed pipes
