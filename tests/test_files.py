@@ -6,6 +6,7 @@ The ordinary run tries some hundred kinds of damage, pytest -m campaign some ten
 import gzip
 import hashlib
 import io
+import itertools
 import os
 import pickle
 import signal
@@ -75,7 +76,6 @@ def idx(array, magic=None):
 
 
 PIXELS = np.random.default_rng(0).integers(256, size=(3, 28, 28), dtype=np.uint8)
-PIXELS[:, 1, 2] = 51  # pixel 1 * 28 + 2 = 30, normalised 51 / 255 = 1/5
 NUMBERS = np.array([9, 0, 4], np.uint8)
 CONTENT = {
     IMAGES: idx(PIXELS),
@@ -103,26 +103,16 @@ def refuses(folder, *names):
     return error_of(ValueError, lambda: load_mnist(data_dir=folder), *names)
 
 
-@pytest.mark.parametrize("normalize", [True, False])
-@pytest.mark.parametrize("flatten", [True, False])
-@pytest.mark.parametrize("one_hot", [True, False])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_the_options_are_independent_and_arrays_can_be_written(
-    folder, normalize, flatten, one_hot, pack
-):
-    for name, content in CONTENT.items():
-        (folder / name).write_bytes(pack(content))
-    sets = load_mnist(normalize, flatten, one_hot, data_dir=folder)
-    for (x, t), N in zip(sets, (3, 2)):
-        assert x.shape == ((N, 784) if flatten else (N, 1, 28, 28))
-        assert x.dtype == (np.float32 if normalize else np.uint8)
-        pixel = x[:, 30] if flatten else x[:, 0, 1, 2]
-        np.testing.assert_allclose(pixel, [0.2 if normalize else 51] * N, rtol=1e-7)
-        if one_hot:
-            assert t.shape == (N, 10) and t.dtype == np.float32
-            assert (t.sum(axis=1) == 1).all() and (t[np.arange(N), NUMBERS[:N]] == 1).all()
-        else:
-            assert t.dtype == np.uint8 and t.tolist() == NUMBERS[:N].tolist()
+@pytest.mark.parametrize("options", [*itertools.product([True, False], repeat=3)])
+def test_the_options_are_independent_and_arrays_can_be_written(folder, options):
+    normalize, flatten, one_hot = options
+    for (x, t), N in zip(load_mnist(*options, data_dir=folder), (3, 2)):
+        pixels = PIXELS[:N].reshape((N, 784) if flatten else (N, 1, 28, 28))
+        labels = np.eye(10)[NUMBERS[:N]] if one_hot else NUMBERS[:N]
+        np.testing.assert_allclose(x, pixels / 255 if normalize else pixels, rtol=1e-7)
+        np.testing.assert_array_equal(t, labels)
+        assert x.shape == pixels.shape and x.dtype == (np.float32 if normalize else np.uint8)
+        assert t.shape == labels.shape and t.dtype == (np.float32 if one_hot else np.uint8)
         x[...] = t[...] = 7
     assert_right(folder)  # and what was written went into these arrays only
 
@@ -277,7 +267,7 @@ def damaged(content, seed):
     new = content
     while new == content or new and rng.random() < 0.3:
         at = rng.integers(min(len(new), 20) if rng.random() < 0.5 else len(new))
-        end, far = at + rng.integers(1, 50), rng.integers(at, len(new) + 1)
+        end = at + rng.integers(1, 50)
         new = [
             new[:at] + bytes([new[at] ^ 1 << rng.integers(8)]) + new[at + 1 :],  # flipped
             new[:at] + rng.bytes(end - at) + new[end:],  # overwritten
@@ -286,8 +276,7 @@ def damaged(content, seed):
             new + rng.bytes(end - at),  # more behind it
             new[:at] + new[end:],  # lost
             new[:end] + new[at:],  # twice
-            new[:at] + new[far:] + new[at:far],  # in another order
-        ][rng.integers(8)]
+        ][rng.integers(7)]
     return new
 
 
@@ -353,16 +342,21 @@ def assert_refused(path, *names, **options):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("its_dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [(3, [4], 2), (300, [60], 10), (3, [4, 5, 6], 2)])
-def test_weights_come_back_to_the_bit(tmp_path, dtype, size):
-    saved, other = (MultiLayerNet(*size, dtype=dtype, rng=seed) for seed in (0, 1))
-    mine = other.params["W1"]
+def test_weights_come_back_to_the_bit_or_rounded_to_the_networks_dtype(
+    tmp_path, dtype, its_dtype, size
+):
+    saved = MultiLayerNet(*size, dtype=its_dtype, rng=0)
+    net = MultiLayerNet(*size, dtype=dtype, rng=1)
+    mine = net.params["W1"]
     before = mine.copy()
     with ThreadPoolExecutor(1) as threads:  # saving needn't be done in the main thread
         threads.submit(saved.save, tmp_path / "w.npz").result()
-    other.load(str(tmp_path / "w.npz"))
-    assert bits(other) == bits(saved) and other.dtype == dtype
-    assert other.params["W1"] is other.layers["Affine1"].W  # the layer's own array
+    net.load(str(tmp_path / "w.npz"))
+    assert bits(net) == {key: a.astype(dtype).tobytes() for key, a in saved.params.items()}
+    assert net.dtype == dtype
+    assert net.params["W1"] is net.layers["Affine1"].W  # the layer's own array
     assert (mine == before).all()  # one read before keeps its numbers
     assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
@@ -380,14 +374,6 @@ def test_the_file_is_a_plain_npz_and_any_such_file_is_loaded(tmp_path, monkeypat
     np.savez(path, **weights(b1=edges))
     assert load(path).params["b1"].tobytes() == edges.tobytes()
     assert_refused(path, "b1", dtype=np.float32)  # which has no room for the first
-
-
-@pytest.mark.parametrize("saved, loaded", [("f4", "f8"), ("f8", "f4")])
-def test_the_network_keeps_its_dtype(tmp_path, saved, loaded):
-    np.savez(tmp_path / "w.npz", **{key: a.astype(saved) / 3 for key, a in weights().items()})
-    net = load(tmp_path / "w.npz", dtype=np.dtype(loaded))
-    assert net.dtype == loaded
-    np.testing.assert_allclose(net.params["W2"], 1 / 6, rtol=1e-7)
 
 
 @pytest.mark.parametrize(
