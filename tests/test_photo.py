@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from readers import error_of
 
+from ch05.train_neuralnet import train
 from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
 from dataset.photo import centred, from_photo
@@ -172,13 +173,8 @@ def digits():
 
 @pytest.fixture(scope="module")
 def trained(digits):
-    (x, t), _ = digits
     net = TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0)
-    rng = np.random.default_rng(0)
-    for _ in range(1500):
-        batch = rng.integers(len(x), size=100)
-        for key, gradient in net.gradient(x[batch], t[batch]).items():
-            net.params[key] -= 0.1 * gradient
+    train(net, *digits, iters_num=1500, rng=0)
     return net
 
 

@@ -316,13 +316,17 @@ def test_hidden_layers_are_given_in_either_form(parse):
         assert [param.size for key, param in params.items() if key[0] == "b"] == [*sizes, 10]
 
 
-@pytest.mark.parametrize("backend", ["agg", "module://nowhere", "inline"])
-def test_without_a_screen_training_goes_on_and_says_so(tmp_path, data, backend):
+@pytest.mark.parametrize("backend", ["agg", "module://nowhere", "inline", "module://window"])
+def test_show_opens_a_window_or_says_that_there_is_no_screen(tmp_path, data, backend):
     # A notebook's cell passes its own backend on to what it starts by "!".
+    (tmp_path / "window.py").write_text(WINDOW)
+    screen = {"MPLBACKEND": backend, "PYTHONPATH": str(tmp_path)}
     arguments = ["--data", data, "--iters", "3", "--show", "--plot", "p.png"]
-    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, MPLBACKEND=backend)
-    assert (status, out.count("\n"), files(tmp_path)) == (0, 3, ["p.png"])
-    assert "screen" in err.splitlines()[-1] and f"MPLBACKEND={backend};" in err.splitlines()[-1]
+    status, out, err = run(TRAIN, *arguments, cwd=tmp_path, **screen)
+    assert status == 0 and [*tmp_path.glob("*.png")] == [tmp_path / "p.png"]
+    rows, rest = out.splitlines()[:3], out.splitlines()[3:]
+    assert len(rows) == 3 and rest == ["windows: 2"] * (backend == "module://window")
+    assert bool(re.search(f"screen.*MPLBACKEND={backend};.*$", err)) != bool(rest)
 
 
 def test_a_name_may_hold_anything_and_what_is_replaced_is_said(tmp_path, data, monkeypatch, capsys):
@@ -334,13 +338,6 @@ def test_a_name_may_hold_anything_and_what_is_replaced_is_said(tmp_path, data, m
         assert err.replace("\n", "").isprintable()  # nothing that a terminal acts on
         assert ("replaced" in err) == (name != "w.npz")  # p.png was there
         assert (tmp_path / name).stat().st_size > 100_000
-
-
-def test_show_shows_the_picture_where_there_is_a_screen(tmp_path, data):
-    (tmp_path / "window.py").write_text(WINDOW)
-    screen = {"MPLBACKEND": "module://window", "PYTHONPATH": str(tmp_path)}
-    status, out, err = run(TRAIN, *three_updates(data), "--show", cwd=tmp_path, **screen)
-    assert status == 0 and out.endswith("windows: 2\n"), err
 
 
 # What a run says
@@ -627,11 +624,9 @@ KERNEL = types.SimpleNamespace(kernel="what a notebook runs in")
 
 
 @pytest.mark.parametrize("shell, shown", [(None, False), (object(), False), (KERNEL, True)])
-def test_a_bar_is_shown_in_a_notebook_and_not_where_ipykernel_is_only_imported(
-    monkeypatch, capsys, shell, shown
-):
+def test_a_bar_is_shown_where_a_kernel_runs_only(monkeypatch, capsys, shell, shown):
     ipython = types.SimpleNamespace(get_ipython=lambda: shell)
     monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))  # says nothing
     train(TwoLayerNet(4, 5, 3), small(), small(), iters_num=3, batch_size=100)
     assert ("3/3" in capsys.readouterr().out) == shown
