@@ -18,7 +18,7 @@ import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import Mock, mock_open
 
 import numpy as np
 import pytest
@@ -39,9 +39,6 @@ SHA_256 = {
     TEST_IMAGES: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     TEST_LABELS: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-
-
-# MNIST itself
 
 
 def test_the_files_are_the_published_ones():
@@ -196,15 +193,11 @@ def test_a_missing_file_is_named_and_what_lies_there_instead(folder, name):
 
 
 def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
-    class Broken(io.BytesIO):
-        def seek(self, *_):
-            raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr("builtins.open", lambda path, *_: Broken(CONTENT[IMAGES]))
+    opened = mock_open(read_data=CONTENT[IMAGES])
+    opened.return_value.seek.side_effect = OSError(5, "Input/output error")
+    monkeypatch.setattr("builtins.open", opened)
     error_of(OSError, lambda: load_mnist(data_dir=folder), folder / LABELS)
 
-
-# Files that aren't what they say
 
 GZIP = gzip.compress(CONTENT[IMAGES])
 WRONG = {
@@ -247,12 +240,15 @@ def memory_for(call, *args):
 @pytest.mark.parametrize("name", [IMAGES, LABELS])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_no_file_of_digits_fills_the_memory(folder, name, pack):
-    contents = [CONTENT[name] + bytes(20_000_000)]  # much more than its header says
-    for count in (2**31, 2**32 - 1):  # much less
-        contents.append(CONTENT[name][:4] + struct.pack(">I", count) + CONTENT[name][8:])
-    count = 25_000 if name == IMAGES else 20_000_000  # as much as it says, but not as the labels
-    contents.append(contents[0][:4] + struct.pack(">I", count) + contents[0][8:])
-    contents[-1] = contents[-1].ljust(16 + 784 * count if name == IMAGES else 8 + count, b"\0")
+    def declared(N):
+        return CONTENT[name][:4] + struct.pack(">I", N) + CONTENT[name][8:]
+
+    N, head, size = (25_000, 16, 784) if name == IMAGES else (20_000_000, 8, 1)
+    contents = [
+        CONTENT[name] + bytes(20_000_000),  # much more than its header says
+        *(declared(2**31), declared(2**32 - 1)),  # much less
+        declared(N).ljust(head + N * size, b"\0"),  # as much as it says, but not as the labels
+    ]
     for content in contents:
         (folder / name).write_bytes(pack(content))
         assert memory_for(refuses, folder, folder / name) < 1_500_000
@@ -400,9 +396,6 @@ def test_what_is_no_name_or_no_text_for_a_terminal_is_answered(tmp_path):
         error_of(TypeError, lambda thing=thing: network().load(thing), type(thing).__name__)
     np.savez(tmp_path / "w.npz", **weights(), **{"\x1b[2J\n": np.zeros(1)})
     assert "[2J" in (text := assert_refused(tmp_path / "w.npz")) and text.isprintable()
-
-
-# Damaged weights
 
 
 def npy(array):
@@ -563,9 +556,6 @@ def test_a_link_stays_a_link_to_the_new_weights_and_a_private_file_private(tmp_p
     network(seed=2).save(link)
     assert link.is_symlink() and bits(load(path)) == bits(network(seed=2))
     assert (path.stat().st_mode & 0o777 == 0o600) == there
-
-
-# kill -9
 
 
 def die_at(line):

@@ -1,5 +1,6 @@
 """A digit of one's own: from a photo or a pad to x, or a refusal, never a silent guess."""
 
+import contextlib
 import io
 
 import numpy as np
@@ -166,6 +167,11 @@ def test_a_photo_is_turned_as_the_phone_was_held(form):
 # Photos as people take them, read by a network
 
 
+def x_or_none(photo):
+    with contextlib.suppress(ValueError):
+        return from_photo(photo)
+
+
 @pytest.fixture(scope="module")
 def digits():
     return load_mnist()
@@ -196,19 +202,6 @@ def half_in_shadow(photo, rng, y, x):
     return photo * np.where(np.cos(angle) * x + np.sin(angle) * y < 0.05, 1, 0.6)
 
 
-def compressed(photo, rng, *_):
-    pixels = np.uint8(255 * noisy(photo, rng, 0.02).clip(0, 1))
-    return through_file(Image.fromarray(pixels), "JPEG", quality=20)
-
-
-def dusty(photo, rng, *_):
-    photo = photo.copy()
-    for _ in range(15):
-        top, left = (rng.integers(side) for side in photo.shape)
-        photo[top : top + rng.integers(1, 5), left : left + rng.integers(1, 5)] = 0.1
-    return photo
-
-
 SITUATIONS = {  # y and x say where each pixel lies, from -0.5 to 0.5
     "noisy": lambda photo, rng, y, x: noisy(photo, rng),
     "from the side": lambda photo, rng, y, x: photo * (0.65 - 0.6 * (y, x)[rng.integers(2)]),
@@ -217,14 +210,18 @@ SITUATIONS = {  # y and x say where each pixel lies, from -0.5 to 0.5
         photo * np.where(np.hypot(y + 0.6, x - rng.uniform(-0.3, 0.3)) < 0.4, 0.6, 1)
     ),
     "framed": lambda photo, rng, y, x: np.pad(photo, 1),
-    "compressed": compressed,
+    "compressed": lambda photo, rng, y, x: through_file(
+        Image.fromarray(np.uint8(255 * noisy(photo, rng, 0.02).clip(0, 1))), "JPEG", quality=20
+    ),
     "on a desk": lambda photo, rng, y, x: np.where(  # dark wood on the left and below
         (x + 0.03 * y < -0.46) | (y - 0.03 * x > 0.46), 0.35 + 0.02 * np.sin(200 * y), photo
     ),
     "ruled": lambda photo, rng, y, x: (
         photo * np.where(np.arange(len(photo)) % 40 < 2, 0.85, 1)[:, np.newaxis]
     ),
-    "dusty": dusty,
+    "dusty": lambda photo, rng, y, x: (
+        photo * np.kron(rng.random((75, 90)) > 0.002, np.ones((4, 4)))
+    ),
     "chalk": lambda photo, rng, y, x: noisy(half_in_shadow(1.1 - photo, rng, y, x), rng, 0.02),
 }
 SIZES = {"small": (28, (50, 60)), "far away": (56, (400, 400)), "large": (1400, (2000, 2500))}
@@ -240,12 +237,9 @@ def test_digits_are_read_on_any_paper_in_any_light_and_size(trained, digits, sit
     rng, refused = np.random.default_rng(1), 0
     for k in known[: 15 if size < 1000 else 5]:
         photo = SITUATIONS[situation](on_paper(x[k], rng, size, paper), rng, *places)
-        try:
-            read = from_photo(photo)
-        except ValueError:
-            refused += 1
-        else:
-            assert trained.predict(read).argmax() == t[k]
+        read = x_or_none(photo)
+        refused += read is None
+        assert read is None or trained.predict(read).argmax() == t[k]
     assert refused <= 1
 
 
@@ -316,14 +310,12 @@ def test_what_is_not_one_digit_on_paper_is_refused(picture, reason):
 
 def test_two_digits_of_mnist_are_refused(digits):
     _, (x, _) = digits
-    refused = 0
+    read = []
     for a, b in x[:40].reshape(20, 2, 28, 28):
         pair = np.concatenate([a[:, a.any(axis=0)], np.zeros((28, 1)), b[:, b.any(axis=0)]], axis=1)
-        try:
-            from_photo(np.pad(1 - np.kron(pair, np.ones((3, 3))), 40, constant_values=1))
-        except ValueError:
-            refused += 1
-    assert refused >= 19
+        photo = np.pad(1 - np.kron(pair, np.ones((3, 3))), 40, constant_values=1)
+        read.append(x_or_none(photo))
+    assert sum(each is None for each in read) >= 19
 
 
 EACH = "np.concatenate([{}(each) for each in pictures])"

@@ -237,12 +237,12 @@ def test_scripts_and_imports_find_the_code_beside_them(copy, data, command, wher
 def test_without_a_package_one_line_names_the_command_to_run(tmp_path, data):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['matplotlib'] = None")
     without, few = {"PYTHONPATH": str(tmp_path)}, [TRAIN, "--data", data, "--iters", "1"]
-    for said, command, how in (
-        ("numpy", ["-S", "-E", CHECK], {}),  # -S: no packages but Python's own
-        ("numpy", ["-S", "-E", "-m", "ch05.train_neuralnet"], {}),
-        ("matplotlib", few, without),
+    for said, *command in (
+        ("numpy", "-S", "-E", CHECK),  # -S: no packages but Python's own
+        ("numpy", "-S", "-E", "-m", "ch05.train_neuralnet"),
+        ("matplotlib", *few),
     ):
-        status, out, err = run(*command, **how)
+        status, out, err = run(*command, **without)
         assert (status, out, err.count("\n")) == (1, "", 1) and said in err
         assert "pip install" in err
     assert run(*few, "--no-plot", **without)[0] == 0  # only what draws needs that one
@@ -287,9 +287,6 @@ def test_training_learns_digits(tmp_path):
     # A header, and a summary with the accuracies of now: no update came after the last line.
     assert "601" in err and all(accuracy in err for accuracy in lines[-1].split())
     assert files(tmp_path) == []
-
-
-# Options
 
 
 def test_the_options_reach_the_training(tmp_path, data, monkeypatch, capsys):
@@ -338,9 +335,6 @@ def test_a_name_may_hold_anything_and_what_is_replaced_is_said(tmp_path, data, m
         assert err.replace("\n", "").isprintable()  # nothing that a terminal acts on
         assert ("replaced" in err) == (name != "w.npz")  # p.png was there
         assert (tmp_path / name).stat().st_size > 100_000
-
-
-# What a run says
 
 
 def test_a_run_that_diverges_stops_in_one_line_and_writes_nothing(tmp_path, data):
@@ -522,8 +516,6 @@ def test_on_epoch_may_end_a_training(end):
         train(network, small(), small())
 
 
-# A session that goes on afterwards
-
 SHOW = "import signal; print('as before:', "
 SHOW += "signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
 IPYTHON = f"""
@@ -545,9 +537,6 @@ def test_a_session_is_as_before(tmp_path, data, session, options):
     status, out, err = run(*command, **how)
     assert status == 0 and "as before: True" in out and "Traceback" not in out
     assert ("train_neuralnet.py:" in err) == (len(options) > 1)
-
-
-# Full disks, closed pipes
 
 
 @pytest.mark.parametrize("fails", [1, 2, 4])
@@ -576,14 +565,8 @@ def test_a_pipe_that_closes_early_ends_a_run_quietly(tmp_path, data, script, lin
     assert files(tmp_path) == []
 
 
-# The gradient check
-
-
 def test_gradient_check_prints_the_books_lines_and_a_verdict(monkeypatch, capsys):
-    """The README says within which range the figures of any seed lie: so do the default ones.
-
-    They come of all entries; for the verdict a few will do here.
-    """
+    # The figures come of all entries. For the verdict a few will do here.
     few = lambda *args, **how: check_gradient(*args, **how | {"samples": 2})  # noqa: E731
     monkeypatch.setattr(gradient_check, "check_gradient", few)
     readme = (ROOT / "README.md").read_text("utf-8")
@@ -593,6 +576,7 @@ def test_gradient_check_prints_the_books_lines_and_a_verdict(monkeypatch, capsys
     names, values = zip(*(line.split(":") for line in figures.splitlines()))
     assert names == KEYS and verdict.strip()
     # The book prints 2.2e-13, 9.7e-13, 8.4e-13 and 1.19e-10.
+    # The README says within which range the figures of any seed lie: so do the default ones.
     lows, highs = (1e-13, 5e-13, 4e-13, 1e-10), (4e-13, 2e-12, 2e-12, 1.5e-10)
     for value, low, high, (least, most) in zip(values, lows, highs, ranges, strict=True):
         assert low < float(least) <= float(value) <= float(most) < high
