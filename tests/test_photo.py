@@ -13,8 +13,6 @@ from ch05.two_layer_net import TwoLayerNet
 from dataset.mnist import load_mnist
 from dataset.photo import centred, from_photo
 
-# Where a digit goes
-
 
 def drawn_L(k, height, width, top, left):
     """A picture with an L in it, 1 on 0: 20k high, 12k wide, and all its strokes 4k wide."""
@@ -72,9 +70,6 @@ def test_thin_strokes_are_bright_too_and_a_dot_fills_its_square():
     assert centred(dot).sum() == 20 * 20
 
 
-# What shows the digit
-
-
 def in_colours(ink, ground):
     """PICTURE with that ink on that ground."""
     return np.where(PICTURE[..., np.newaxis] > 0, np.array(ink), np.array(ground))
@@ -90,7 +85,6 @@ def through_file(image, form, **options):
 INK = np.uint8(255 * PICTURE)
 SCAN = Image.fromarray(np.uint16(60000 - 50000 * PICTURE))
 PICTURES = {
-    "1 on 0": drawn_L(1, 28, 28, 2, 11),
     "0 on 1": 1 - drawn_L(1, 28, 28, 2, 11),
     "small, at the foot": 1 - drawn_L(1, 90, 30, 60, 3),
     "large": drawn_L(6, 150, 200, 9, 8),
@@ -243,9 +237,6 @@ def test_digits_are_read_on_any_paper_in_any_light_and_size(trained, digits, sit
     assert refused <= 1
 
 
-# One digit in pieces
-
-
 def strokes(*bars, shape=(200, 200)):
     """Paper with bars (top, bottom, left, right) of ink."""
     picture = np.ones(shape)
@@ -271,8 +262,6 @@ def test_pieces_near_each_other_are_one_digit_and_small_ones_far_off_are_not(dig
     x = from_photo(strokes(*digit, *rest))
     np.testing.assert_allclose(x, centred(strokes(*digit) < 1), atol=1e-6)
 
-
-# What is refused
 
 BAR = (50, 150, 90, 100)
 NOISE = np.random.default_rng(0).standard_normal((200, 200))

@@ -117,7 +117,7 @@ def test_a_network_is_drawn_with_its_numbers(name):
     by_size = np.argsort([np.abs(dout).mean() for dout in douts])
     assert len(bars) == len(douts) and (np.diff(np.array(bars)[by_size]) > -1e-6).all()
     assert {*network.layers, "lastLayer"} <= {*texts(figure)}
-    assert_apart(figure, boxes(figure, figure.findobj(Text)))
+    assert_apart(figure, figure.findobj(Text))
     wrapped = [text for text in texts(figure) if text.startswith(("from ", "to "))]
     assert bool(wrapped) == (len(network.layers) > 4)
     images = figure.findobj(AxesImage)
@@ -192,13 +192,6 @@ def test_a_lecture_draws_it_step_by_step():
     assert {*texts(figure)} == {*texts(whole)}
 
 
-def boxes(figure, artists):
-    """[(text, left, low, right, high), ...] in pixels."""
-    figure.draw_without_rendering()
-    shown = [each for each in artists if each.get_visible() and each.get_text().strip()]
-    return [(each.get_text(), *each.get_window_extent().extents) for each in shown]
-
-
 def tick_labels(axis):
     """{place: label} of those that are in view."""
     low, high = axis.get_view_interval()
@@ -206,14 +199,21 @@ def tick_labels(axis):
     return {place: label for place, label in ticks.items() if low <= place <= high}
 
 
-def assert_apart(figure, boxes):
-    """No text lies on another or beyond the edge. A pixel may be shared."""
+def assert_apart(figure, artists):
+    """No text lies on another or beyond the edge. A pixel may be shared.
+
+    Returns [(text, left, low, right, high), ...] in pixels.
+    """
+    figure.draw_without_rendering()
+    shown = [each for each in artists if each.get_visible() and each.get_text().strip()]
+    boxes = [(each.get_text(), *each.get_window_extent().extents) for each in shown]
     width, height = figure.bbox.size
     for i, (text, left, low, right, high) in enumerate(boxes):
         assert left > -1 and low > -1 and right < width + 1 and high < height + 1, text
         for other, left2, low2, right2, high2 in boxes[:i]:
             across, up = min(right, right2) - max(left, left2), min(high, high2) - max(low, low2)
             assert min(across, up) < 1, (text, other)
+    return boxes
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def assert_apart(figure, boxes):
 def test_texts_lie_apart_and_have_their_size_however_it_is_drawn(name, how):
     network, shape = CHAINS[name]
     figure = draw_network(network, np.ones(shape), np.arange(shape[0]) % 10, **how)
-    assert_apart(figure, boxes(figure, figure.findobj(Text)))
+    assert_apart(figure, figure.findobj(Text))
     sizes = [text.get_size() for text in figure.axes[0].texts if text.get_text()]
     assert min(sizes) == how.get("fontsize", 8)
     # At 8 points a box is at most 1.8 inches wide, and the margins together are one more.
@@ -351,8 +351,7 @@ def test_titles_lie_apart_in_any_font(size):
     with matplotlib.rc_context({"font.size": size}):
         figure = draw_digits(np.zeros((20, 784)), [f"{k} → 3\nread" for k in range(20)])
         [ax] = figure.axes
-        titles = boxes(figure, ax.texts)
-        assert_apart(figure, titles)
+        titles = assert_apart(figure, ax.texts)
     sheet = ax.images[0].get_array()  # masked where nothing is drawn
     for text, *corners in titles:
         (left, low), (right, high) = ax.transData.inverted().transform(np.reshape(corners, (2, 2)))
@@ -472,7 +471,7 @@ def test_a_legend_covers_nothing_in_any_font(size):
             axes = ax.get_window_extent()
             assert not legend.get_window_extent().overlaps(axes)
             assert axes.width > 0.2 * figure.bbox.width and axes.height > 0.4 * figure.bbox.height
-        assert_apart(figure, boxes(figure, words))
+        assert_apart(figure, words)
 
 
 DIGIT = "from ch05.pictures import draw_digits\nfigure = draw_digits([0.0] * 64)\n"
@@ -521,9 +520,7 @@ print(plt.get_fignums())
         ("module://window", PLT + "plt.figure()\n" + 2 * DIGIT, ["windows: 0 1 1"]),
     ],
 )
-def test_a_picture_needs_no_pyplot_which_sees_it_and_only_a_window_needs_a_screen(
-    backend, code, printed, tmp_path
-):
+def test_a_picture_needs_no_pyplot_and_a_window_a_screen(backend, code, printed, tmp_path):
     (tmp_path / "window.py").write_text(WINDOW)
     code += "\nfigure._repr_png_()\nfigure.show()"
     *came, last = run(code, MPLBACKEND=backend, PYTHONPATH=str(tmp_path))
