@@ -13,8 +13,8 @@ Backprop says a, and the difference with a step of h = 1e-4 is n. These are the 
 4. With small weights each layer makes its outputs smaller, down to 1e-9 and less. Then kinks lie
    very close together. So smaller steps, down to 1e-8, are tried, too. It is a bug only if n
    settles: two steps in a row give nearly the same n, much nearer to each other than to a. And if
-   backprop is right a little further on, it is unclear: x may lie between two kinks. (Unless
-   backprop is wrong at x alone.)
+   backprop is right, or another, a little further on, it is unclear: x may lie between two kinks.
+   (Unless backprop is wrong at x alone.)
 
 In steps 2 to 4 the error must also be at most half of what it was: a smaller step leaves more
 rounding, in which a bug in tiny gradients could hide.
@@ -70,18 +70,25 @@ class CloserLook:
         usable = [h for h in STEP * 10.0 ** np.arange(-4, 0) if h >= smallest]
         steps = [*usable, STEP, 2 * STEP]
         ns = [self.difference(h) for h in steps]
-        for h, n, next_n in zip(steps, ns, ns[1:]):
-            rounded = 10 * self.rounding / h
-            if self.is_near(self.a, n, rounded):
+        for k, h in enumerate(steps[:-1]):
+            rounded, apart = 10 * self.rounding / h, abs(ns[k] - ns[k + 1])
+            # A larger step that gives the same tells it better: rounding does less there.
+            best = max(j for j in range(k, len(steps)) if abs(ns[j] - ns[k]) <= rounded)
+            if self.is_near(self.a, ns[best], 10 * self.rounding / steps[best]):
                 return KINK
-            apart = min(self.off, abs(self.a - n), larger(n, next_n)) / 10
-            if abs(n - next_n) <= apart + rounded:
+            close = min(self.off, larger(ns[k], ns[k + 1]), abs(self.a - ns[best])) / 10
+            if apart <= close + rounded:
                 return UNCLEAR if self.lies_between_kinks(h) else WRONG
         return UNCLEAR
 
     def lies_between_kinks(self, h):
-        neighbours = np.nextafter(self.x, (-np.inf, np.inf))
-        return self.a in map(self.backprop_at, neighbours) and self.is_right_beside(10 * h)
+        if self.a not in map(self.backprop_at, np.nextafter(self.x, (-np.inf, np.inf))):
+            return False  # it is wrong at x alone
+        if h < STEP / 10:
+            return self.is_right_beside(STEP / 100)
+        # The gradient is so small that rounding hides it from differences with smaller steps.
+        around = self.x + STEP * np.array([-1, -0.5, -0.1, 0.1, 0.5, 1])
+        return any(abs(each - self.a) > self.off / 2 for each in map(self.backprop_at, around))
 
     def is_right_beside(self, far):
         """Is backprop right at x - far and at x + far?"""
