@@ -45,6 +45,13 @@ class Tap:
         """What forward returns once more, whatever goes on in other layers."""
         return self.forward(self.x + self.add_to_x, *self.t)
 
+    def keeps_out(self):
+        arrays = [each for each in members(self.layer).values() if isinstance(each, np.ndarray)]
+        return any(np.shares_memory(each, self.out) for each in arrays)
+
+    def largest(self):
+        return max(np.abs(each).max(initial=0) for each in (self.x, self.out))
+
     def go_back(self):  # with a method named backward this would be a layer
         dx = self.layer.backward(copy.copy(self.dout))
         self.dx = None if dx is None else np.array(dx)  # the layer may use its array again
@@ -62,6 +69,9 @@ class Judge:
         order = [("lastLayer", network.lastLayer), *reversed(network.layers.items())]
         self.taps = {name: Tap(layer) for name, layer in order}
         self.slopes = {}  # dL/dout where it isn't the dx of the layer after it
+        self.faults = {name: [] for name in self.taps}  # such as ["dx", "dW1"]
+        self.between = []  # (name, name) of two layers with something between them
+        self.writers = {}  # layers that write into an array which the layer before keeps
         self.forward()
         for tap in self.taps.values():
             tap.add_to_x, tap.add_to_out = np.zeros(tap.x.shape), np.zeros(np.shape(tap.out))
@@ -107,33 +117,23 @@ class Judge:
             return compare.check("x").ok
         return True
 
-    def last_layer(self, dout):
-        """The ArrayCheck of the last layer's dx."""
-        tap = self.taps["lastLayer"]
-        tap.dout = dout
-        return self.compare(tap.add_to_x, tap, "dx", tap).check("x")
-
     def walk(self):
-        """From the last layer to the first: is the dx right? The next layer gets the true one.
+        """From the last layer to the first: is its dx right? The next one gets the true dout.
 
-        Returns the names of layers with a wrong dx, and (name, after) where the dx of the layer
-        after is right, and still isn't the dL/dout of the layer with that name. Nobody uses the
-        dx of the first layer.
+        Nobody uses the dx of the first layer. That of the last one is looked at by itself.
         """
-        wrong, between, names = [], [], list(self.taps)
+        names = list(self.taps)
         for after, name in zip(names, names[1:]):
             last, tap = self.taps[after], self.taps[name]
-            is_right = self.is_right(last.add_to_x, last, "dx")
-            if is_right and np.shape(last.dx) == np.shape(tap.out):
-                if self.is_right(tap.add_to_out, tap, "dout"):
-                    continue
-            if is_right:
-                between.append((name, after))
-            else:
-                wrong.append(after)
-            with contextlib.suppress(ArithmeticError):
-                self.slopes[name] = self.slopes_of(tap.add_to_out)
-        return wrong, between
+            if last.writes and tap.keeps_out():
+                self.writers[after] = name
+            if not self.is_right(tap.add_to_out, tap, "dout"):
+                if self.is_right(last.add_to_x, last, "dx"):
+                    self.between.append((name, after))
+                elif after != "lastLayer":
+                    self.faults[after].append("dx")
+                with contextlib.suppress(ArithmeticError):
+                    self.slopes[name] = self.slopes_of(tap.add_to_out)
 
     def slopes_of(self, array):
         """dL/darray by differences, with a small step, so that kinks are crossed seldom."""
@@ -143,16 +143,6 @@ class Judge:
             slopes.flat[i] = (above - below) / (2 * h)
         return slopes
 
-    def writers(self):
-        """{name: the layer before it} of layers that write into an out which that one keeps."""
-        found, names = {}, list(self.taps)
-        for name, before in zip(names, names[1:]):
-            out, kept = self.taps[before].out, members(self.taps[before].layer).values()
-            arrays = [each for each in kept if isinstance(each, np.ndarray)]
-            if self.taps[name].writes and any(np.shares_memory(each, out) for each in arrays):
-                found[name] = before
-        return found
-
 
 def judge_layers(report, network, loss, other_loss, options):
     """Write the layers that are wrong, and what speaks for it, into the report.
@@ -161,48 +151,49 @@ def judge_layers(report, network, loss, other_loss, options):
     """
     with untouched(network), contextlib.suppress(AttributeError, TypeError):  # it can't be tapped
         judge = Judge(network, loss, other_loss, options)
-        check = judge.last_layer(dout=2.5)
+        last = judge.taps["lastLayer"]
+        last.dout = 2.5
+        check = judge.compare(last.add_to_x, last, "dx", last).check("x")
         if not check.ok:
-            report["lastLayer"] = check
+            report["lastLayer"], judge.faults["lastLayer"] = check, ["dx"]
             alone = GradientReport({"lastLayer": check})
-            report.causes += likely_causes(alone, len(judge.taps["lastLayer"].x), np.array(2.5))
+            report.causes += likely_causes(alone, len(last.x), np.array(last.dout))
         if not report.ok:
             look_for_suspects(report, judge, network)
         if any(check.unclear for check in report.values()):
-            arrays = {name: (tap.x, tap.out) for name, tap in judge.taps.items()}
-            arrays["loss"] = [loss()]
-            sizes = {k: max(np.abs(a).max(initial=0) for a in v) for k, v in arrays.items()}
+            sizes = {name: tap.largest() for name, tap in judge.taps.items()} | {"loss": loss()}
             name = max(sizes, key=sizes.get)
             if sizes[name] > 1e5:
                 report.causes.append(f"{name} works with numbers up to {sizes[name]:.0e}.")
 
 
 def look_for_suspects(report, judge, network):
-    wrong, between = judge.walk()
-    faults = {name: ["dx"] if name in wrong else [] for name in judge.taps}
-    faults["lastLayer"] = ["dx"] if "lastLayer" in report else []
-    writers, said, unexplained = judge.writers(), [], False
+    judge.walk()
+    faults, said, unexplained = judge.faults, [], False
+    is_dout_true = not (faults["lastLayer"] or judge.slopes or judge.writers)
     for key, each in find_parameters(network.layers).items():
-        tap, has_failed = judge.taps[each.place], key in report.failed
+        failed = key in report.failed
         if judge.is_right(each.array, each, "gradient"):
-            if has_failed and not (faults["lastLayer"] or judge.slopes or writers):
+            if failed and is_dout_true:
                 said.append(f"d{key} of {each.place} is right, but gradient returns another.")
-        elif not judge.is_right(each.array, each, "gradient", tap):
+        elif not judge.is_right(each.array, each, "gradient", judge.taps[each.place]):
             faults[each.place].append(f"d{key}")
             continue
-        elif has_failed:
+        elif failed:
             does = f"is right for what {each.place} does, but the loss uses {key} elsewhere too"
             said.append(f"d{key} {does}.")
-        unexplained |= has_failed
+        unexplained |= failed
     if unexplained:  # else gradient knows what lies between two layers
         does = "does something that gradient leaves out"
-        said = [f"Between {name} and {after} forward {does}." for name, after in between] + said
+        said = [
+            f"Between {name} and {after} forward {does}." for name, after in judge.between
+        ] + said
     for name in [*network.layers, "lastLayer"]:
-        if faults[name] or name in writers:
-            report.suspects.append(name)
         if faults[name]:
             wrong = " and ".join(faults[name])
             report.causes.append(f"{name} turns a right dout into a wrong {wrong}.")
-        if name in writers:
-            said.append(f"{name} writes into what it is given, which {writers[name]} keeps.")
+        if before := judge.writers.get(name):
+            said.append(f"{name} writes into what it is given, which {before} keeps.")
+        if faults[name] or before:
+            report.suspects.append(name)
     report.causes += said

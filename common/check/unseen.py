@@ -14,32 +14,31 @@ def unseen(things, params, f):
     learnt. things are layers by their names. Afterwards all is as before.
     """
     learnt = [array for array in params.values() if array.flags.writeable]
-    values = [array.copy() for array in learnt]
+    values, found = [array.copy() for array in learnt], []
     with untouched(*things.values(), learnt):
         for array in learnt:
             move(array)  # a factor of 0 would hide what it multiplies
-        try:
-            before = f()
-        except Exception:  # such numbers may not be possible
+        if (before := value_of(f)) is None:  # such numbers may not be possible
             put(values, learnt)
-            before = f()
+            before = value_of(f)
         values = [array.copy() for array in learnt]
         kept = [(*each, each[1].copy()) for each in arrays_in(things)]
-        f()
-        left, found = {id(array) for _, array in arrays_in(things)}, []
+        value_of(f)
+        left = {id(array) for _, array in arrays_in(things)} - set(map(id, learnt))
         for name, array, numbers in kept:
-            is_learnt = any(array is each for each in learnt)
-            if is_learnt or id(array) not in left or not np.array_equal(array, numbers):
-                continue
-            move(array)
-            put(values, learnt)  # of which it may be a part
-            try:
-                changes = not np.array_equal(f(), before)
-            except Exception:  # f can't take other numbers
-                changes = True
-            array[...] = numbers
-            found += [name] * changes
-        return found
+            if id(array) in left and np.array_equal(array, numbers):
+                move(array)
+                put(values, learnt)  # of which it may be a part
+                if not np.array_equal(value_of(f), before):
+                    found.append(name)
+                array[...] = numbers
+    return found
+
+
+def value_of(f):
+    """f(), or None where it can't take the numbers that it is given."""
+    with contextlib.suppress(Exception):
+        return f()
 
 
 def put(values, arrays):
