@@ -50,34 +50,41 @@ class CloserLook:
         if off <= noise:
             return ROUNDED if noise <= 1e-3 * scale else UNCLEAR
         self.noise = noise * STEP
-        if any(self.agrees(self.a, self.difference(h), h) for h in (STEP / 10, STEP / 100)):
-            return KINK
+        for h in (STEP / 10, STEP / 100):
+            if self.is_near(self.a, self.difference(h), self.noise / h):
+                return KINK
         if not math.isfinite(self.a):
             return WRONG
         return KINK if self.lies_at_kink() else self.with_small_steps()
 
     def lies_at_kink(self):
         """Step 3."""
-        right, left = (self.slope(self.x + h, self.x) for h in (STEP / 10, -STEP / 10))
-        slopes = self.n, right, left
-        if max(slopes) - min(slopes) <= self.off / 4 or self.backprop_at(self.x) != self.a:
+        slopes = [self.n, *(self.slope(self.x + h, self.x) for h in (STEP / 10, -STEP / 10))]
+        steepest = max(*map(abs, slopes), 100 * self.noise / STEP)
+        do_differ = max(slopes) - min(slopes) > min(self.off / 4, steepest / 10)
+        if not do_differ or self.backprop_at(self.x) != self.a:
             return False
         return self.is_right_beside(STEP / 10) or self.is_right_beside(STEP / 100)
 
     def with_small_steps(self):
         """Step 4."""
-        smallest = 40 * self.rounding / self.off  # with smaller steps rounding hides too much
-        usable = [h for h in STEP * 10.0 ** np.arange(-4, 0) if h >= smallest]
-        steps = [*usable, STEP, 2 * STEP]
-        ns = [self.difference(h) for h in steps]
+        steps = [STEP / 1e4, STEP / 1e3, STEP / 100, STEP / 10, STEP, 2 * STEP]
+        steps = [h for h in steps if h >= STEP or 10 * self.rounding / h <= self.off / 4]
+        ns, rounded = [self.difference(h) for h in steps], [10 * self.rounding / h for h in steps]
         for k, h in enumerate(steps[:-1]):
-            rounded, apart = 10 * self.rounding / h, abs(ns[k] - ns[k + 1])
             # A larger step that gives the same tells it better: rounding does less there.
-            best = max(j for j in range(k, len(steps)) if abs(ns[j] - ns[k]) <= rounded)
-            if self.is_near(self.a, ns[best], 10 * self.rounding / steps[best]):
+            best = k
+            while (
+                best + 1 < len(ns) and abs(ns[best] - ns[best + 1]) <= rounded[best] < self.off / 4
+            ):
+                best += 1
+            if self.is_near(self.a, ns[best], rounded[best]):
                 return KINK
-            close = min(self.off, larger(ns[k], ns[k + 1]), abs(self.a - ns[best])) / 10
-            if apart <= close + rounded:
+            apart, size = abs(ns[k] - ns[k + 1]), min(self.off, larger(ns[k], ns[k + 1]))
+            if (
+                apart <= size / 10 + rounded[k]
+                and apart <= abs(self.a - ns[best]) / 10 + rounded[best]
+            ):
                 return UNCLEAR if self.lies_between_kinks(h) else WRONG
         return UNCLEAR
 
@@ -94,12 +101,9 @@ class CloserLook:
         """Is backprop right at x - far and at x + far?"""
         h = far / 10
         return all(
-            self.agrees(self.backprop_at(x), self.slope(x + h, x - h), h)
+            self.is_near(self.backprop_at(x), self.slope(x + h, x - h), self.noise / h)
             for x in (self.x - far, self.x + far)
         )
-
-    def agrees(self, a, n, h):
-        return self.is_near(a, n, self.noise / h)
 
     def is_near(self, a, n, noise):
         allowed = self.compare.tolerance * larger(a, n) + noise
