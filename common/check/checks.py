@@ -166,8 +166,7 @@ def look_where_moved(compare, report):
 
 
 def is_constant(array):
-    values = np.unique(array)
-    return len(values) == 1 and (array.size > 1 or values[0] in (0, 1))
+    return np.unique(array).size == 1 and (array.size > 1 or array.item() in (0, 1))
 
 
 def layers_of(network):
@@ -206,7 +205,7 @@ def shuffled(x, rng):
 
 def other_labels(t):
     """Class 1 for 0, and 0 for all others; or the next place in each row."""
-    return (t == 0).astype(t.dtype) if t.ndim < 2 or t.shape[1] == 1 else np.roll(t, 1, axis=-1)
+    return (t == 0).astype(t.dtype) if t.ndim < 2 or t.shape[-1] == 1 else np.roll(t, 1, axis=-1)
 
 
 @contextlib.contextmanager

@@ -37,12 +37,15 @@ class Comparison:
             check_count("samples", samples)
         if not 1e-9 <= tolerance < 1:
             raise wrong(ValueError, "tolerance between 1e-9 and 1", tolerance)
-        self.owner, self.arrays, self._backprop = owner, arrays, backprop
-        self.f = lambda: np.array(f(), dtype=np.float64)  # a copy: a layer may use its array again
+        self.owner, self.arrays, self._f, self._backprop = owner, arrays, f, backprop
         self.samples, self.tolerance, self.rng, self.dout = samples, tolerance, rng, dout
-        # First of all, so that a stale cache shows; a copy, as above.
+        # First of all, so that a stale cache shows; a copy, since backprop may reuse its arrays.
         self.gradients = copy.deepcopy(self.backprop())
         self.noise = None  # measured when it is needed
+
+    def f(self):
+        out = self._f()
+        return out if type(out) is float else np.array(out, dtype=np.float64)  # a copy, as above
 
     def backprop(self):
         gradients = self._backprop()
@@ -105,14 +108,12 @@ class Comparison:
             if not is_finite(f):
                 came = f"{np.sum(f)} where x{place_of(i, array)} is {x}"
                 raise wrong(ValueError, "finite outputs", came)
-        change, sizes, moved = (fs[0] - fs[1]) * self.dout, abs(fs[0] * self.dout), fs[0] != fs[1]
-        if fs[0].ndim == 0:  # the loss, on whose way there are numbers of about 1
-            size = max(4 * sizes, 10)
-        elif moved.any():
-            size = max(4 * np.sum(sizes, where=moved), min(sizes.max(), 1))
-        else:
-            size = sizes.max(initial=1)
-        return change.sum() / (xs[0] - xs[1]), EPS * size
+        change, sizes, step = (fs[0] - fs[1]) * self.dout, abs(fs[0] * self.dout), xs[0] - xs[1]
+        if not getattr(change, "ndim", 0):  # the loss, on whose way there are numbers of about 1
+            return change / step, EPS * max(4 * sizes, 10)
+        moved, size = fs[0] != fs[1], sizes.max(initial=0)
+        size = max(4 * np.sum(sizes, where=moved), min(size, 1)) if moved.any() else max(size, 1)
+        return change.sum() / step, EPS * size
 
     def noise_of(self, rounding):
         """How far rounding on the way to f puts a difference of f off.
