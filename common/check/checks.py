@@ -61,8 +61,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     things = layers | {"lastLayer": network.lastLayer} if layers else {kind(network): network}
     other = {"x": shuffled(x, rng), "t": other_labels(t)}
 
-    def loss(x=x, t=t):
-        return number_of(network.loss(x.copy(), t.copy()), "the loss")  # layers may keep x itself
+    def loss(x=x, t=t):  # with copies, since a layer may keep x itself
+        return number_of(network.loss(x.copy(), t.copy()), "the loss")
 
     with untouched(network), threads_for(dict(network.params), len(x)):
         set_train_flg(layers, True)

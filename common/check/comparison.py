@@ -44,8 +44,8 @@ class Comparison:
         self.noise = None  # measured when it is needed
 
     def f(self):
-        out = self._f()
-        return out if type(out) is float else np.array(out, dtype=np.float64)  # a copy, as above
+        out = self._f()  # a layer may use its array again
+        return out if type(out) is float else np.array(out, dtype=np.float64)
 
     def backprop(self):
         gradients = self._backprop()
