@@ -40,7 +40,7 @@ class CloserLook:
     def verdict(self, scale):
         """scale is the largest n of the array."""
         off, noise = self.off, self.rounding / STEP
-        if off > noise:
+        if not off <= noise <= 1e-3 * scale:
             noise = self.compare.noise_of(self.rounding) / STEP
             # A central difference is off in proportion to h^2. Two of them tell n without this.
             better = (4 * self.n - self.difference(2 * STEP)) / 3
