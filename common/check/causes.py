@@ -6,7 +6,7 @@ import numpy as np
 
 
 def likely_causes(report, N, dout=None):
-    """What the wrong gradients look like, a sentence each: guesses where to look.
+    """What the wrong gradients look like: ["W1, b1: every gradient is ...", ...].
 
     N is the batch size, dout what backward was given.
     """
@@ -29,10 +29,8 @@ def _likeness(name, report, N, dout):
     if _alike(a, n):
         return  # a few entries off: nothing to name
     if not n.any():
-        yield (
-            "every numerical gradient is zero; does forward use it at all? Or does a later layer "
-            "undo it?"
-        )
+        words = "every numerical gradient is zero; does forward use it at all?"
+        yield f"{words} Or does a later layer undo it?"
         return
     if not a.any():
         yield "every gradient checked is zero; does backward compute it?"
@@ -46,14 +44,12 @@ def _likeness(name, report, N, dout):
     large = np.abs(n) > 1e-3 * np.abs(n).max()  # rounding leaves little of the others
     factor = float(np.median(a[large] / n[large]))
     if large.sum() > 1 and _alike(a, factor * n):
+        batch = f"The batch size is {N}: is"
         known = [
             (-1, "Is a sign wrong?"),
             (2, "Is something added twice?"),
-            (
-                N,
-                f"The batch size is {N}: is a division by it missing, or does forward do it twice?",
-            ),
-            (1 / N, f"The batch size is {N}: is it divided by twice, or not at all in forward?"),
+            (N, f"{batch} a division by it missing, or does forward do it twice?"),
+            (1 / N, f"{batch} it divided by twice, or not at all in forward?"),
         ]
         if dout is not None and dout.ndim == 0:
             known.append((1 / dout, f"dout was {dout:.6g}: is it ignored?"))

@@ -58,23 +58,25 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
     layers = layers_of(network)
+    things = layers | {"lastLayer": network.lastLayer} if layers else {kind(network): network}
+    other = {"x": shuffled(x, rng), "t": other_labels(t)}
+
+    def loss(x=x, t=t):  # with copies, since a layer may keep x itself
+        return number_of(network.loss(x.copy(), t.copy()), "the loss")
+
     with untouched(network), threads_for(dict(network.params), len(x)):
         set_train_flg(layers, True)
-        things = layers | {"lastLayer": network.lastLayer} if layers else {kind(network): network}
-        other = try_other_batch(network, x, t, rng)
+        with unwritten("backprop", {**network.params, **other}), contextlib.suppress(Exception):
+            network.gradient(*other.values())  # what fails here fails in the real check too
         params = check_network(network)  # anew, as a layer may build its own only now
 
-        def f():
-            return network.loss(x, t)
+        def backprop():
+            return gradient_of(network, x.copy(), t.copy())
 
-        compare = Comparison("gradient", params, f, lambda: gradient_of(network, x, t), **options)
-        number_of(f(), "the loss")
-        check_repeatable(f, layers or {kind(network): network})
-        report = report_of(compare, len(x))
+        compare = Comparison("gradient", params, loss, backprop, **options)
+        report = report_of(compare, things, len(x))
         if layers:
-            judge_layers(report, network, (x, t), other, options)
-        given = x.copy(), t.copy()  # layers may keep x itself
-        report.unseen = unseen(things, params, lambda: network.loss(*(a.copy() for a in given)))
+            judge_layers(report, network, loss, lambda: loss(*other.values()), options)
     return report
 
 
@@ -99,7 +101,6 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         arrays = {key: each.array for key, each in found.items()} | {"x": x}
         for each, array in arrays.items():
             check_differentiable(array, f"{name}'s {each}")
-        # First another batch, so that a backward which goes on using it shows.
         others = arrays | {"x": shuffled(x, rng)}
         with unwritten(name, others):
             out = as_output(name, layer.forward(others["x"]))
@@ -114,28 +115,28 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
                 del found[key], arrays[key]
         dout = np.asarray(rng.standard_normal(out.shape))
 
+        def forward():
+            return layer.forward(x.copy())  # it may keep x itself
+
         def backprop():
-            layer.forward(x)
-            dx = layer.backward(dout)
+            forward()
+            dx = layer.backward(dout.copy())
             return {key: each.gradient for key, each in found.items()} | {"x": dx}
 
-        def f():
-            return layer.forward(x)
-
-        compare = Comparison(name, arrays, f, backprop, samples, tolerance, rng, dout)
-        check_repeatable(f, layers)
-        report = report_of(compare, len(np.atleast_1d(x)), dout)
+        compare = Comparison(name, arrays, forward, backprop, samples, tolerance, rng, dout)
+        report = report_of(compare, layers, len(np.atleast_1d(x)), dout)
         report.suspects += [] if report.ok else [name]
-        report.unseen = unseen(layers, arrays, lambda: np.array(layer.forward(x.copy())))
     return report
 
 
-def report_of(compare, N, dout=None):
+def report_of(compare, things, N, dout=None):
     """The GradientReport of a comparison. N is the batch size."""
+    check_repeatable(compare.f, things)
     report = GradientReport({name: compare.check(name) for name in compare.arrays})
     if report.ok:
         look_where_moved(compare, report)
     report.causes = likely_causes(report, N, dout)
+    report.unseen = unseen(things, compare.arrays, compare.f)
     return report
 
 
@@ -146,16 +147,17 @@ def look_where_moved(compare, report):
     backprop, its entries are compared. If one is wrong, that goes into the report, and the arrays
     stay moved, for the search for the layer.
     """
-    arrays = compare.arrays
-    before = {name: array.copy() for name, array in arrays.items()}
+    arrays, before = compare.arrays, copy.deepcopy(compare.arrays)
     equal = [name for name in arrays if name != "x" and is_constant(arrays[name])]
-    there = copy.copy(compare)
-    there.samples, there.noise = min(compare.samples or 50, 50), None
+    if not equal:
+        return
     for name in equal:
         arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, arrays[name].shape)
+    there = copy.copy(compare)
+    there.samples, there.noise = min(compare.samples or 50, 50), None
     with contextlib.suppress(Exception):  # such numbers may not be possible
-        there.gradients = copy.deepcopy(there.backprop()) if equal else {}
-        for name in arrays if equal else ():
+        there.gradients = copy.deepcopy(there.backprop())
+        for name in arrays:
             if not there.agrees_along_a_line(name) and not (check := there.check(name)).ok:
                 report[name], report.moved = check, equal
     if not report.moved:
@@ -164,9 +166,7 @@ def look_where_moved(compare, report):
 
 
 def is_constant(array):
-    if array.size == 1:
-        return array.item() in (0, 1)
-    return array.size and (array == array.flat[0]).all()
+    return np.unique(array).size == 1 and (array.size > 1 or array.item() in (0, 1))
 
 
 def layers_of(network):
@@ -195,7 +195,7 @@ def parameters_of(layer):
     return found
 
 
-# Another batch first, so that a backward which goes on using it shows
+# First another batch, so that a backward which goes on using it shows
 
 
 def shuffled(x, rng):
@@ -203,16 +203,19 @@ def shuffled(x, rng):
     return 0.9 * rng.permuted(x.ravel()).reshape(x.shape)
 
 
-def try_other_batch(network, x, t, rng):
-    """Returns it. What fails here fails in the real check too, and is told there."""
-    others = {**network.params, "x": shuffled(x, rng)}
-    with unwritten("backprop", others), contextlib.suppress(Exception):
-        classes = network.predict(others["x"]).shape[1]
-        t = (t + 1) % classes if t.ndim == 1 else np.roll(t, 1, axis=-1)
-    others["t"] = t.copy()
-    with unwritten("backprop", others), contextlib.suppress(Exception):
-        network.gradient(others["x"], others["t"])
-    return others["x"], t
+def other_labels(t):
+    """Class 1 for 0, and 0 for all others; or the next place in each row."""
+    return (t == 0).astype(t.dtype) if t.ndim < 2 or t.shape[-1] == 1 else np.roll(t, 1, axis=-1)
+
+
+@contextlib.contextmanager
+def unwritten(owner, arrays):
+    """Within it, arrays must be left as they are."""
+    given = copy.deepcopy(arrays)
+    yield
+    for name, array in given.items():
+        if not np.array_equal(arrays[name], array, equal_nan=True):
+            raise wrong(ValueError, f"{name} left as given", "a write; use a copy", at=owner)
 
 
 # What can't be checked
@@ -232,14 +235,14 @@ def check_network(network):
     return dict(params)
 
 
-def check_repeatable(f, layers):
+def check_repeatable(f, things):
     """Does f() give the same again? If not, what a layer changes in forward is named."""
-    first, second = (np.array(f(), dtype=np.float64) for _ in range(2))
+    first, second = f(), f()
     if not np.isfinite(first).all():
         raise wrong(ValueError, "finite outputs", f"a sum of {np.sum(first)}; pass other numbers")
     if not np.array_equal(first, second):
         came, hint = "another", "if it draws random numbers, draw the same each time"
-        if name := what_changes(layers, f):
+        if name := what_changes(things, f):
             came, hint = f"another, since {name} changes in forward", ""
         raise wrong(ValueError, "the same output for the same x", came, hint)
 
@@ -252,19 +255,3 @@ def as_output(name, out):
         came = f"{out.dtype}, whose rounding would hide the differences"
         raise wrong(TypeError, "forward to return float64 for float64", came, at=name)
     return out
-
-
-@contextlib.contextmanager
-def unwritten(owner, arrays):
-    """Within it, arrays must be left as they are. If they aren't, they are put right."""
-    given, written = copy.deepcopy(arrays), []
-    try:
-        yield
-    finally:
-        for name, array in given.items():
-            is_float = array.dtype.kind == "f"
-            if not np.array_equal(arrays[name], array, equal_nan=is_float):
-                arrays[name][...] = array
-                written.append(name)
-    if written:
-        raise wrong(ValueError, f"{written[0]} left as given", "a write; use a copy", at=owner)

@@ -71,7 +71,12 @@ class GradientReport(dict):
                 f"gradient there by {noise:.0e}; kinks close by, or a steep curve, by more. Other "
                 "numbers may show more."
             )
-        lines += [f"Not checked: {name} {why_unseen(name)}." for name in self.unseen]
+        for name in self.unseen:
+            place, _, array = name.rpartition(".")
+            hint = f". If it is to be learnt, {place} must keep self.d{array}"
+            is_own = place != "lastLayer" and "." not in place and array.isidentifier()
+            words = "changes the output, but has no gradient"
+            lines.append(f"Not checked: {name} {words}{hint if is_own else ''}.")
         if self.ok:
             where = " wherever that can tell" if unclear else ""
             where += " in what was checked" if self.unseen else ""
@@ -81,15 +86,6 @@ class GradientReport(dict):
             names = ", ".join(self.failed)
             lines.append(f"Backprop DISAGREES with the numerical gradient: {names}.")
         return "\n".join([*lines, *(f"- {cause}" for cause in self.causes)])
-
-
-def why_unseen(name):
-    """What to say of an array that changes the output and has no gradient: "Affine2.W"."""
-    place, _, array = name.rpartition(".")
-    words = "changes the output, but has no gradient"
-    if place == "lastLayer" or "." in place or not array.isidentifier():
-        return words
-    return f"{words}. If it is to be learnt, {place} must keep self.d{array}"
 
 
 class ArrayCheck:

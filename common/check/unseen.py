@@ -13,45 +13,37 @@ def unseen(things, params, f):
     """The names of arrays of floats that change f(), that forward leaves in place, and that aren't
     learnt. things are layers by their names. Afterwards all is as before.
     """
-    learnt = {id(array) for array in params.values()}
-    with untouched(*things.values()):
-        arrays = [array for array in params.values() if array.flags.writeable]
-        values = [array.copy() for array in arrays]
-        for array in arrays:
+    learnt = [array for array in params.values() if array.flags.writeable]
+    values, found = [array.copy() for array in learnt], []
+    with untouched(*things.values(), learnt):
+        for array in learnt:
             move(array)  # a factor of 0 would hide what it multiplies
-        try:
-            before = f()
-        except Exception:  # such numbers may not be possible
-            for array, value in zip(arrays, values):
-                array[...] = value
-            before = f()
-        moved = [(array, array.copy()) for array in arrays]
-        kept = [(*each, each[1].copy()) for each in arrays_in(things) if id(each[1]) not in learnt]
-        f()
-        left = {id(array) for _, array in arrays_in(things)}
-        return [
-            name
-            for name, array, numbers in kept
-            if id(array) in left and np.array_equal(array, numbers)
-            if matters(array, moved, f, before)
-        ]
+        if (before := value_of(f)) is None:  # such numbers may not be possible
+            put(values, learnt)
+            before = value_of(f)
+        values = [array.copy() for array in learnt]
+        kept = [(*each, each[1].copy()) for each in arrays_in(things)]
+        value_of(f)
+        left = {id(array) for _, array in arrays_in(things)} - set(map(id, learnt))
+        for name, array, numbers in kept:
+            if id(array) in left and np.array_equal(array, numbers):
+                move(array)
+                put(values, learnt)  # of which it may be a part
+                if not np.array_equal(value_of(f), before):
+                    found.append(name)
+                array[...] = numbers
+    return found
 
 
-def matters(array, learnt, f, before):
-    """Does f() change, if array does? What is learnt in it stays as it is.
+def value_of(f):
+    """f(), or None where it can't take the numbers that it is given."""
+    with contextlib.suppress(Exception):
+        return f()
 
-    Numbers that f can't take count as a change.
-    """
-    kept = array.copy()
-    move(array)
-    try:
-        for each, numbers in learnt:
-            each[...] = numbers
-        return not np.array_equal(f(), before)
-    except Exception:
-        return True
-    finally:
-        array[...] = kept
+
+def put(values, arrays):
+    for array, value in zip(arrays, values):
+        array[...] = value
 
 
 def move(array):
@@ -70,19 +62,18 @@ def arrays_in(things):
     return [*found.values()]
 
 
-def what_changes(layers, f):
+def what_changes(things, f):
     """The name of an attribute that changes in forward, and f() with it, such as "L1.h"; or "".
 
     If f() gives the same again once the attribute is set back, this is it.
     """
-    with contextlib.suppress(Exception), untouched(*layers.values()):
-        before = [(each, copy.deepcopy(kept_by(each.layer))) for each in find(layers)]
-        first = np.array(f())
-        for each, kept in before:
-            for name, value in kept.items():
-                with untouched(*layers.values()):
-                    if not np.array_equal(kept_by(each.layer).get(name), value):
-                        vars(each.layer)[name] = value
+    with contextlib.suppress(Exception), untouched(*things.values()):
+        for place, layer, _ in find(things):
+            for name, value in copy.deepcopy(kept_by(layer)).items():
+                with untouched(*things.values()):
+                    first = f()
+                    if not np.array_equal(kept_by(layer).get(name), value):
+                        vars(layer)[name] = value
                         if np.array_equal(f(), first):
-                            return f"{each.place}.{name}"
+                            return f"{place}.{name}"
     return ""
