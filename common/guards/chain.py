@@ -217,7 +217,7 @@ def backward_without_dx(layer, dout):
 
 
 def is_affine(layer):
-    """Is its forward that of Affine? This looks for nan and inf itself, and writes into no array."""
+    """Is its forward that of Affine? It looks for nan and inf itself, and writes into no array."""
     return on_page(layer.forward) == "Affine.forward"
 
 
