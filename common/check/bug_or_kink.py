@@ -14,7 +14,7 @@ Backprop says a, and the difference with a step of h = 1e-4 is n. These are the 
    very close together. So smaller steps, down to 1e-8, are tried, too. It is a bug only if n
    settles: two steps in a row give nearly the same n, much nearer to each other than to a. And if
    backprop is right, or another, a little further on, it is unclear: x may lie between two kinks.
-   (Unless backprop is wrong at x alone.)
+   (Unless backprop is wrong at x alone.) It is unclear, too, if a itself is mostly rounding.
 
 In steps 2 to 4 the error must also be at most half of what it was: a smaller step leaves more
 rounding, in which a bug in tiny gradients could hide.
@@ -25,7 +25,9 @@ import math
 import numpy as np
 
 from common.gradient import STEP
+from common.guards.untouched import untouched
 
+EPS = np.finfo(np.float64).eps
 AGREES, ROUNDED, KINK, UNCLEAR, WRONG = "agrees", "rounded", "kink", "unclear", "wrong"
 
 
@@ -85,7 +87,7 @@ class CloserLook:
                 apart <= size / 10 + rounded[k]
                 and apart <= abs(self.a - ns[best]) / 10 + rounded[best]
             ):
-                return UNCLEAR if self.lies_between_kinks(h) else WRONG
+                return UNCLEAR if self.lies_between_kinks(h) or self.is_rounded() else WRONG
         return UNCLEAR
 
     def lies_between_kinks(self, h):
@@ -96,6 +98,19 @@ class CloserLook:
         # The gradient is so small that rounding hides it from differences with smaller steps.
         around = self.x + STEP * np.array([-1, -0.5, -0.1, 0.1, 0.5, 1])
         return any(abs(each - self.a) > self.off / 2 for each in map(self.backprop_at, around))
+
+    def is_rounded(self):
+        """Is a rounded as coarsely? Then it changes where all numbers change in their last digits.
+
+        So it may be behind several batch normalizations of numbers that hardly differ.
+        """
+        for _ in range(3):
+            with untouched(self.compare.arrays):
+                for array in self.compare.arrays.values():
+                    array *= 1 + EPS * self.compare.rng.uniform(-8, 8, array.shape)
+                if abs(self.backprop_at(self.array.item(self.i)) - self.a) > self.off / 10:
+                    return True
+        return False
 
     def is_right_beside(self, far):
         """Is backprop right at x - far and at x + far?"""

@@ -14,14 +14,12 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from common.check.bug_or_kink import AGREES, WRONG, CloserLook, larger, with_entry
+from common.check.bug_or_kink import AGREES, EPS, WRONG, CloserLook, larger, with_entry
 from common.check.report import ArrayCheck
 from common.gradient import STEP
 from common.guards.mistakes import check_count, is_finite, kind, place_of, wrong
 from common.guards.params import check_gradient_shape
 from common.guards.untouched import untouched
-
-EPS = np.finfo(np.float64).eps
 
 
 class Comparison:
