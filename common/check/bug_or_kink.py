@@ -62,11 +62,17 @@ class CloserLook:
     def lies_at_kink(self):
         """Step 3."""
         slopes = [self.n, *(self.slope(self.x + h, self.x) for h in (STEP / 10, -STEP / 10))]
-        steepest = max(*map(abs, slopes), 100 * self.noise / STEP)
-        do_differ = max(slopes) - min(slopes) > min(self.off / 4, steepest / 10)
+        steepest = max(map(abs, slopes))
+        enough = max(steepest, 100 * self.noise / STEP) / 10
+        do_differ = max(slopes) - min(slopes) > min(self.off / 4, enough)
         if not do_differ or self.backprop_at(self.x) != self.a:
             return False
-        return self.is_right_beside(STEP / 10) or self.is_right_beside(STEP / 100)
+        if self.is_right_beside(STEP / 10) or self.is_right_beside(STEP / 100):
+            return True
+        # The next kink may be closer still. If x lies at one, backprop itself jumps there.
+        left, right = (self.backprop_at(self.x + side * STEP / 1e5) for side in (-1, 1))
+        jumps = abs(left - right) > self.off / 10
+        return jumps and any(self.is_right_beside(STEP / k, most=steepest / 10) for k in (1e3, 1e4))
 
     def with_small_steps(self):
         """Step 4."""
@@ -112,11 +118,12 @@ class CloserLook:
                     return True
         return False
 
-    def is_right_beside(self, far):
-        """Is backprop right at x - far and at x + far?"""
+    def is_right_beside(self, far, most=math.inf):
+        """Is backprop right at x - far and at x + far, if rounding makes up for `most`?"""
         h = far / 10
+        noise = min(self.noise / h, most)
         return all(
-            self.is_near(self.backprop_at(x), self.slope(x + h, x - h), self.noise / h)
+            self.is_near(self.backprop_at(x), self.slope(x + h, x - h), noise)
             for x in (self.x - far, self.x + far)
         )
 
