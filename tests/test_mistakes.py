@@ -439,9 +439,8 @@ load_mnist(data_dir='text') |
 load_mnist(data_dir='folder') |
     FileNotFoundError | folder: expected a folder with … got a folder that holds nothing; put the
     file in it
-net.save('folder') | OSError | …folder: expected to write a file, got a folder of that name
-net.save('none/w.npz') |
-    OSError | …w.npz: expected to write this file, got: No such file or directory
+net.save('folder') | OSError | …folder: expected a file to write, got a folder
+net.save('none/w.npz') | OSError | …w.npz: expected a file to write, got No such file or directory
 net.save(None) | TypeError | expected str, bytes or os.PathLike object, not NoneType
 Affine1.W = x[:3] * np.nan; net.save('w.npz') |
     ValueError | expected finite parameters, got nan or inf in W1; not saved
