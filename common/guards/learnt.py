@@ -1,10 +1,9 @@
 """What a network learns: the layers of a chain, those inside them, and their parameters.
 
 A layer learns the array a if it keeps da beside it, and if forward leaves a in place: self.W and
-self.dW, for instance. What forward makes anew is kept for backward, and isn't learnt, such as
-self.Z beside self.dZ. A layer may hold layers, in its attributes, in lists and in dicts, one inside
-another: they learn too. The key of a parameter is its name and a number, which counts the layers
-that learn: W1, b1, W2, b2, ...
+self.dW, for instance. What forward makes anew is a cache, such as self.Z beside self.dZ. Layers may
+hold layers, in attributes, in lists and in dicts. The key of a parameter is its name and a number,
+which counts the layers that learn: W1, b1, W2, b2, ...
 
 What looks as if it were learnt, and can't be, is refused here by its name.
 """
@@ -136,10 +135,10 @@ def is_new(layer, first, path, holders, thing):
     if there is here:
         return True
     if holders[-1] == others[-1]:
-        refers = id(thing) != other
+        is_second = id(thing) == other
     else:
-        refers = holders[-1] in others or others[-1] in holders
-    if not refers:
+        is_second = holders[-1] not in others and others[-1] not in holders
+    if is_second:
         came = f"that of {before} again; make a second one"
         raise wrong(ValueError, "a layer of its own", came, at=path)
     return False
@@ -176,8 +175,7 @@ def learnt(layer, place):
         came = "them in the lists params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
     for name, value in in_class(type(layer)).items():
-        is_array = is_float_array(value) or holds_arrays(value)
-        if name not in kept and (is_layer(value) or is_array and hasattr(layer, f"d{name}")):
+        if name not in kept and (is_layer(value) or hasattr(layer, f"d{name}")):
             came = f"it in the class, which all its objects share; write self.{name} in __init__"
             raise wrong(TypeError, f"{name} in the layer itself", came, at=place)
     return names

@@ -81,19 +81,19 @@ def did_you_mean(name, names):
 
 def as_numbers(array, name="x"):
     """An array of real numbers, whatever holds them: a list, an array, a table's column."""
-    expected = f"{name} as real numbers"
     try:
         numbers = np.asarray(array)
     except ValueError:
         hint = "np.column_stack makes one array of columns, "
         hint += "np.concatenate([from_photo(each) for each in x]) one of pictures"
         came = f"a {kind(array)} of several shapes"
-        raise wrong(ValueError, expected, came, hint) from None
+        raise wrong(ValueError, f"{name} as one array of numbers", came, hint) from None
     if numbers.dtype.kind in "biuf":  # truth values, integers, unsigned integers, floats
         return numbers
-    if not numbers.ndim or numbers.dtype.kind == "c":
-        raise wrong(TypeError, expected, numbers.dtype if numbers.ndim else kind(array))
-    raise wrong(TypeError, expected, *of_words(numbers, name))
+    came, hint = numbers.dtype if numbers.ndim else kind(array), ""
+    if numbers.ndim and numbers.dtype.kind != "c":
+        came, hint = of_words(numbers, name)
+    raise wrong(TypeError, f"{name} as real numbers", came, hint)
 
 
 def of_words(array, name):

@@ -14,13 +14,12 @@ class Params(dict):
     params["W1"] -= step changes the layer's array in place. params["W1"] = new gives the layer a
     copy of new in its place; the old array keeps its numbers. So both train the layer, and no
     assignment makes two networks share an array. To add or remove a key, add or remove a layer.
+    copy() gives a dict of copies; pickle, copy.deepcopy and np.save keep a plain dict of arrays.
 
     A network has one Params, brought up to date whenever you write network.params. With layers of
     your own the keys are certain from the first gradient on: only then is it known what forward
-    leaves in place. copy() gives a dict of copies; pickle, copy.deepcopy and np.save keep one.
-
-    KeyError for another key, ValueError for a wrong shape, nan or inf, TypeError for what isn't
-    numbers, RuntimeError if the layer has got another array meanwhile.
+    leaves in place. KeyError for another key, ValueError for a wrong shape, nan or inf, TypeError
+    for what isn't numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
     __slots__ = "_layers _seen _only_ours _found _parameters _arrays _is_decided".split()
@@ -79,9 +78,8 @@ class Params(dict):
             place, layer, name = self._parameters[key]
             is_there = self._layers.get(place) is self._seen[place]
             if not is_there or getattr(layer, name, None) is not values:
-                came = "an older one; read network.params again"
-                expected = "the array that its layer has now"
-                raise wrong(RuntimeError, expected, came, at=f"params[{key!r}]")
+                expected, at = "the array that its layer has now", f"params[{key!r}]"
+                raise wrong(RuntimeError, expected, "an older one", "read network.params again", at)
 
     def update(self, values=(), /, **more):
         """Set several, or none of them if one is refused."""
@@ -103,9 +101,8 @@ class Params(dict):
         return dict, (dict(self),)
 
     def __missing__(self, key):
-        hint = did_you_mean(str(key), [*self]) or (
-            "adding a layer adds its parameters, and the number counts the layers that learn"
-        )
+        hint = "adding a layer adds its parameters, and the number counts the layers that learn"
+        hint = did_you_mean(str(key), [*self]) or hint
         raise wrong(KeyError, f"one of {short([*self])}", short(key), hint)
 
     def __ior__(self, values):
@@ -142,9 +139,8 @@ def check_same_names(found, before):
 
 
 def check_seen_before(place, name):
-    came = f"it only afterwards; write self.d{name} = None in __init__"
-    hint = f"or, if {name} isn't learnt, call it grad_{name}"
-    raise wrong(TypeError, f"d{name} before backward too", f"{came}, {hint}", at=place)
+    hint = f"write self.d{name} = None in __init__, or, if {name} isn't learnt, call it grad_{name}"
+    raise wrong(TypeError, f"d{name} before backward too", "it only afterwards", hint, place)
 
 
 def check_no_parameters(place, layer, layers):
@@ -203,6 +199,6 @@ def as_values(key, values, array):
 
 def check_keys(values, params):
     if not hasattr(values, "keys") or set(values) != set(params):
-        expected = f"params as a dict with the keys {short([*params])}"
         came = short([*values]) if hasattr(values, "keys") else kind(values)
+        expected = f"params as a dict with the keys {short([*params])}"
         raise wrong(ValueError, expected, came, "to set some, call params.update")
