@@ -17,6 +17,10 @@ def printable(text):
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
+def refusal(error, path, expected, came):
+    return error(printable(f"{path}: expected {expected}, got {came}"))
+
+
 # Writing
 
 
@@ -45,19 +49,14 @@ def check_can_write(path):
 def new_file_beside(path):
     """The path that is meant, and that of a new file beside it, which is removed afterwards."""
     path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays; its target is written
-    short = path.name[:50]  # a name may not be longer than 255 bytes
-    new = path.with_name(f"{short}.{os.getpid()}-{threading.get_ident()}.tmp")
-    # The renaming would replace a device or a protected file without asking.
-    if os.path.exists(path) and not (path.is_file() and os.access(path, os.W_OK)):
-        came = "a folder" if path.is_dir() else "a device or a write-protected file"
-        raise OSError(f"{printable(path)}: expected to write a file, got {came} of that name")
+    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        with contextlib.suppress(FileNotFoundError):
-            os.stat(path)  # an error where the name is too long
+        # The renaming would replace a device or a protected file without asking.
+        if os.path.exists(path) and not (path.is_file() and os.access(path, os.W_OK)):
+            raise OSError(0, "a folder" if path.is_dir() else "a device or a protected file")
         yield path, new
     except OSError as error:
-        came = f"expected to write this file, got: {error.strerror}"
-        raise OSError(f"{printable(path)}: {came}") from None
+        raise refusal(OSError, path, "a file to write", error.strerror) from None
     finally:
         with contextlib.suppress(OSError):  # after the renaming it is gone
             new.unlink()
@@ -96,23 +95,20 @@ def ctrl_c_later():
 
 def load_arrays(path, expected):
     """{key: array} from a .npz file; ValueError unless keys and shapes are those of `expected`."""
-    path = Path(os.path.expanduser(path))
-    try:
-        if path.exists() and not path.is_file():
-            raise ValueError("a folder" if path.is_dir() else "a device")
-        arrays, differences = _read_arrays(path, expected)
-    except FileNotFoundError:
+    path, what = Path(os.path.expanduser(path)), "a .npz file of weights, as save writes it"
+    if not path.exists():
         hint = f"; did you mean {path.name}.npz?" if Path(f"{path}.npz").exists() else ""
-        words = f"{path}: expected a file of weights, got none{hint}"
-        raise FileNotFoundError(printable(words)) from None
+        raise refusal(FileNotFoundError, path, "a file of weights", f"none{hint}")
+    if not path.is_file():  # a pipe would wait for somebody who writes
+        raise refusal(ValueError, path, what, "a folder" if path.is_dir() else "a device")
+    try:
+        arrays, differences = _read_arrays(path, expected)
     except Exception as error:  # zipfile and NumPy fail in many ways on a damaged file
-        came = what_it_is(path, error) or f"something else ({error})"
-        words = f"{path}: expected a .npz file of weights, as save writes it, got {came}"
-        raise ValueError(printable(words)) from None
+        raise refusal(ValueError, path, what, what_it_is(path, error)) from None
     if differences:
         more = f"; and {len(differences) - 4} more" * (len(differences) > 4)
-        words = f"{path}: expected the weights of this network, got others: "
-        raise ValueError(printable(words + "; ".join(differences[:4]) + more))
+        came = f"others: {'; '.join(differences[:4])}{more}"
+        raise refusal(ValueError, path, "the weights of this network", came)
     return arrays
 
 
@@ -127,20 +123,20 @@ def _read_arrays(path, expected):
             key = info.filename.removesuffix(".npy")
             with archive.open(info) as file:
                 shape, dtype = _read_head(info, file)
-            if key not in expected:
-                differences.append(f"{key} is not in the network")
-            elif shape != expected[key].shape:
-                differences.append(f"{key} has shape {shape}, not {expected[key].shape}")
-            elif dtype not in (np.float32, np.float64):
-                differences.append(f"{key} has dtype {dtype}, not float32 or float64")
-            else:
-                with archive.open(info) as file:
-                    arrays[key] = np.lib.format.read_array(file, allow_pickle=False)
+                if key not in expected:
+                    differences.append(f"{key} is not in the network")
+                elif shape != expected[key].shape:
+                    differences.append(f"{key} has shape {shape}, not {expected[key].shape}")
+                elif dtype not in (np.float32, np.float64):
+                    differences.append(f"{key} has dtype {dtype}, not float32 or float64")
+                else:
+                    file.seek(0)
+                    array = arrays[key] = np.lib.format.read_array(file, allow_pickle=False)
                     if file.read(1):  # at its end zipfile compares the checksum
                         raise ValueError(f"more than an array in {info.filename}")
-                largest = np.finfo(expected[key].dtype).max
-                if not (np.abs(arrays[key]) <= largest).all():
-                    differences.append(f"{key} holds nan or numbers beyond {expected[key].dtype}")
+                    dtype = expected[key].dtype
+                    if not (np.abs(array) <= np.finfo(dtype).max).all():
+                        differences.append(f"{key} holds nan or numbers beyond {dtype}")
     differences += [f"{key} is missing" for key in expected if f"{key}.npy" not in names]
     return arrays, differences
 
@@ -168,12 +164,10 @@ OTHER_FILES = {
 
 
 def what_it_is(path, error):
-    """In words, by how it begins; or ""."""
-    if not path.is_file():  # a pipe would wait for somebody who writes
-        return str(error)
+    """In words, by how it begins."""
     with open(path, "rb") as file:
         head = file.read(100).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"PK") and isinstance(error, zipfile.BadZipFile):
         return f"a damaged one, or a part of it ({error}); copy or download it again"
     found = [words for start, words in OTHER_FILES.items() if head.startswith(start)]
-    return found[0] if found else "" if head else "an empty file"
+    return found[0] if found else f"something else ({error})" if head else "an empty file"

@@ -126,8 +126,8 @@ line.accuracy(x, t > 1) |
 line.accuracy(x, t + 0.5) |
     ValueError | accuracy: … for targets that are no classes look at network.loss(x, t)
 check_gradient(net, x, (t, rows)) |
-    ValueError | expected t as real numbers, got a tuple of arrays of shapes (4,) and (4, 3); put
-    them beside each other, as np.column_stack does
+    ValueError | expected t as one array of numbers, got a tuple of several shapes; np.column_stack
+    makes one array of columns, np.concatenate([from_photo(each) for each in x]) one of pictures
 # Samples
 net.predict(x[0]) | ValueError | … (N, 3), got (3,); for a single sample pass x.reshape(1, -1)
 net.predict(x[:, :2]) | ValueError | Affine1: expected x of shape (N, 3), got (4, 2)
@@ -152,7 +152,8 @@ reader.predict(np.zeros((28, 28))) |
     x.reshape(1, -1), or from_photo(x) of dataset/photo.py for dark ink on white
 reader.accuracy(Image.new('L', (28, 28)), [3]) | ValueError | … got (28, 28); for a single …
 reader.predict(np.zeros((28, 28, 3), np.uint8)) |
-    ValueError | … got (28, 28, 3); if x is a picture, pass from_photo(x) of dataset/photo.py
+    ValueError | … got (28, 28, 3); for a picture pass from_photo(x) of dataset/photo.py, for
+    several np.concatenate([from_photo(each) for each in x])
 reader.predict(np.zeros((784, 3))) | ValueError | … got (784, 3); samples are rows: pass x.T
 reader.predict(5) | ValueError | Affine1: expected x of shape (N, 784), got one number
 # Parameters: their keys
@@ -177,31 +178,26 @@ net.W1 = np.eye(3) | AttributeError | expected network.params['W1'] = ..., got n
 net.params.W1 = np.eye(3) | AttributeError | … no attribute 'W1'…
 # Parameters: their values
 net.params['W1'] = 0 | ValueError | params['W1']: expected shape (3, 3), got ()
-wide = TwoLayerNet(3, 5, 2); wide.params['W1'] = np.ones((5, 3)) |
-    ValueError | params['W1']: expected shape (3, 5), got (5, 3); pass its .T
 net.params.update(W1=x[:3], b2=[1, 2]) | ValueError | params['b2']: expected shape (3,), got (2,)
 net.params['W1'] = 'W1' | TypeError | expected params['W1'] as real numbers, got str
 single.params['b1'] = [1e300, 0, 0] |
-    ValueError | params['b1']: expected finite numbers, got nan or inf; in training, try a smaller
-    learning rate
+    ValueError | params['b1']: expected finite numbers, got nan or inf
 old = net.params; Affine1.W = np.ones((3, 3)); old['W1'] -= np.eye(3) |
     RuntimeError | params['W1']: expected the array that its layer has now, got an older one; read
     network.params again
-Affine1.W = np.broadcast_to(1.0, (3, 3)); net.gradient(x, t) |
-    ValueError | Affine1: expected parameter W in an array that can be written, got a read-only one
+Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] -= 1 | ValueError | … is read-only
 Affine1.b = 0; net.gradient(x, t) |
-    TypeError | Affine1: expected parameter b in a NumPy array of floats, got int; if it isn't
-    learnt, give db another name
+    TypeError | Affine1: expected parameter b in an array of float64, got int; if it isn't learnt,
+    give db another name
 Affine1.W = Affine1.W.astype(int); net.loss(x, t) | TypeError | … W in … got dtype int…
 Affine1.W = Affine1.W.astype('f2'); net.gradient(x, t) | TypeError | … W in … got dtype float16; …
 net.layers['A'] = Affine(np.eye(3, dtype='f4'), [0] * 3); net.gradient(x, t) |
-    TypeError | A: expected parameter W in float64 like those before it, got float32
+    TypeError | A: expected parameter W in an array of float64, got dtype float32; …
 net.layers['A'] = Affine(Affine1.W, [0] * 3); net.gradient(x, t) |
     ValueError | A: expected parameter W in an array of its own, got one in use; pass a copy
 Affine(np.eye(3, dtype='f4'), np.zeros(3)) |
-    TypeError | expected W and b in one dtype, got float32 and float64; pass b.astype(W.dtype)
-Affine(np.eye(3, dtype='i8'), np.zeros(3)) |
-    TypeError | expected W in floats, got dtype int64; pass W.astype(float)
+    TypeError | expected W and b both in float64, or both in float32, got float32 and float64
+Affine(np.eye(3, dtype='i8'), np.zeros(3)) | TypeError | … got int64 and float64
 Affine(3, 4) |
     ValueError | expected W of shape (D, M) and b of shape (M,), got () and (); for sizes, use
     Affine.random
@@ -213,8 +209,8 @@ net.layers['A'] = Mine(W=[np.eye(3)], dW=[None]); net.gradient(x, t) |
     TypeError | A: expected parameter W as one array, got a list; give each array a name: self.W0,
     self.dW0
 net.layers['A'] = type('Mine', (Relu,), {'W': np.eye(3), 'dW': None})(); net.gradient(x, t) |
-    TypeError | A: expected parameter W in the layer itself, got it in the class, which all its
-    objects share; write self.W in __init__
+    TypeError | A: expected W in the layer itself, got it in the class, which all its objects share;
+    write self.W in __init__
 net.layers['A'] = Mine(params=[x], grads=[x]); net.params |
     TypeError | A: expected parameters by their names, got them in the lists params and grads; write
     self.W and self.dW, for instance
@@ -271,7 +267,7 @@ check_layer(Mine(lambda self, x: None), x) |
     TypeError | Mine: expected forward to return an array, …
 check_layer(Mine(backward=lambda self, dout: None), x) |
     ValueError | Mine: expected backward to compute dx of shape (4, 3), got nothing; a layer without
-    dx can only stand first in a network, where check_gradient sees it
+    dx can only stand first in a network; see check_gradient
 net.layers['Relu1'] = Mine(lambda self, x: x / x.std(axis=1)[:1] / 0); net.loss(x, t) |
     FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf; it divides by
     0, or takes the log of 0
@@ -318,7 +314,7 @@ Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, db=x[0]); ne
     ValueError | Affine1: expected backward to compute dW of shape (3, 3), got dtype complex128
 net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.ones((2, 3))) or dout,
     V=np.ones((3, 2)), dV=None); net.gradient(x, t) |
-    ValueError | A: expected backward to compute dV of shape (3, 2), got (2, 3), the transpose
+    ValueError | A: expected backward to compute dV of shape (3, 2), got (2, 3)
 line.gradient(x, t) |
     ValueError | Affine1: expected dout of shape (4, 1), as out has, got (4, 4); for scores of shape
     (4, 1) pass t.reshape(-1, 1)
@@ -333,12 +329,10 @@ net.lastlayer = SoftmaxWithLoss() |
     AttributeError | expected network.lastLayer = ..., got network.lastlayer = ...
 net.layers = [Relu()] | TypeError | expected layers as an OrderedDict of name: layer, got list
 Network({}, SoftmaxWithLoss()).loss(x, t) |
-    ValueError | expected at least one layer in network.layers, got none; …
-net.layers = OrderedDict(); net.params['W1'] |
-    ValueError | expected at least one layer in network.layers, got none; set network.layers first,
-    or keep params = network.params before you empty it
+    ValueError | expected at least one layer in network.layers, got none
+net.layers = OrderedDict(); net.params['W1'] | ValueError | expected at least one layer … got none
 net.layers['relu1'] = Relu(); net.gradient(x, t) |
-    ValueError | expected another name than 'Relu1', got 'relu1' beside it; did you mean 'Relu1'?
+    ValueError | expected another name than 'Relu1', got 'relu1' beside it
 net.layers['A'] = Mine(train_flg=True); net.train_flg = False |
     AttributeError | expected the train_flg of a layer, got one of the network; accuracy sets it to
     False for you; to predict, set that of the layer
@@ -385,8 +379,7 @@ numerical_gradient(lambda x: np.nan if x[0, 0] > 3 else 1.0, x) |
 numerical_gradient(np.sum, x * np.nan) | ValueError | expected numbers … in x, … got nan
 numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x.copy()) |
     ValueError | expected f to leave x as it is, got a write into it; compute on x.copy()
-numerical_gradient(np.sum, np.broadcast_to(1.0, 3)) |
-    ValueError | expected x in an array that can be written, got a read-only one
+numerical_gradient(np.sum, np.broadcast_to(1.0, 3)) | ValueError | … is read-only
 # Checks
 check_gradient(single, x, t) |
     TypeError | expected params['W1'] as an array with dtype=np.float64, got an array of float32;
@@ -439,9 +432,8 @@ load_mnist(data_dir='text') |
 load_mnist(data_dir='folder') |
     FileNotFoundError | folder: expected a folder with … got a folder that holds nothing; put the
     file in it
-net.save('folder') | OSError | …folder: expected to write a file, got a folder of that name
-net.save('none/w.npz') |
-    OSError | …w.npz: expected to write this file, got: No such file or directory
+net.save('folder') | OSError | …folder: expected a file to write, got a folder
+net.save('none/w.npz') | OSError | …w.npz: expected a file to write, got No such file or directory
 net.save(None) | TypeError | expected str, bytes or os.PathLike object, not NoneType
 Affine1.W = x[:3] * np.nan; net.save('w.npz') |
     ValueError | expected finite parameters, got nan or inf in W1; not saved

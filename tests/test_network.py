@@ -444,7 +444,7 @@ def scale(**kept):
 @parametrize("kept, keys", [
     *[(scale(dg=dg), ["g1"]) for dg in (None, 0, 0.0, np.float32(0), np.zeros(2))],
     *[(keeping(name), []) for name in ("x", "out", "y", "t")],
-    ({"type": "linear", "W": np.eye(2)}, []),
+    ({"type": "linear", "W": np.eye(2), "params": [], "grads": []}, []),
     ({"dW": None, "im": np.ones(2), "dim": 3}, []),  # a whole number is no gradient
     ({"inner": Sigmoid(), "teacher": by_hand(), "network": chain(a=affine())}, []),
     ({**scale(dg=None), "inner": Mine(**scale(dg=np.zeros(2)))}, ["g1", "g2"]),

@@ -1,10 +1,9 @@
 """What a network learns: the layers of a chain, those inside them, and their parameters.
 
 A layer learns the array a if it keeps da beside it, and if forward leaves a in place: self.W and
-self.dW, for instance. What forward makes anew is kept for backward, and isn't learnt, such as
-self.Z beside self.dZ. A layer may hold layers, in its attributes, in lists and in dicts, one inside
-another: they learn too. The key of a parameter is its name and a number, which counts the layers
-that learn: W1, b1, W2, b2, ...
+self.dW, for instance. What forward makes anew is a cache, such as self.Z beside self.dZ. Layers may
+hold layers, in attributes, in lists and in dicts. The key of a parameter is its name and a number,
+which counts the layers that learn: W1, b1, W2, b2, ...
 
 What looks as if it were learnt, and can't be, is refused here by its name.
 """
@@ -21,13 +20,13 @@ from common.guards.untouched import (
     SEVERAL,
     in_class,
     is_foreign,
+    is_layer,
     is_ours,
     kept_by,
     members,
 )
 
 NUMBERS = (np.ndarray, np.floating, float, int)
-QUICK = (type(None), bool, int, float, str, np.float64, np.float32)
 
 
 class Found(NamedTuple):
@@ -72,7 +71,36 @@ def with_keys(found):
     return parameters
 
 
+def set_train_flg(layers, value):
+    """Of all layers that have a train_flg, since they work differently in training."""
+    for _, layer, _ in find(layers) if layers else ():
+        if hasattr(layer, "train_flg"):
+            layer.train_flg = value
+
+
 # The search
+
+
+def find(layers, known=()):
+    """[Found, ...]: each layer of the chain, followed by those that it holds.
+
+    known, from another find, are layers to which these may refer.
+    """
+    check_chain(layers)
+    found, first = [], {}
+
+    def add(place, layer, path, holders):
+        found.append(Found(place, layer, learnt(layer, place)))
+        for here, thing, each in () if is_ours(layer) else walk(layer, path, {id(layer)}, is_part):
+            if is_layer(each) and is_new(each, first, here, holders, thing):
+                add(place, each, here, [*holders, id(each)])
+
+    chain = id(layers)
+    for place, layer in [*(each[:2] for each in known), *layers.items()]:
+        is_new(layer, first, place, [chain], layers)
+    for place, layer in layers.items():
+        add(place, layer, place, [chain, id(layer)])
+    return found
 
 
 def walk(thing, path, seen, into):
@@ -83,81 +111,49 @@ def walk(thing, path, seen, into):
     """
     made = passing(thing)
     for name, each in members(thing).items():
-        if type(each) in QUICK or name[1:] in made or name == "._params" or is_foreign(each):
-            continue
-        yield path + name, thing, each
-        if id(each) not in seen and into(each):
-            seen.add(id(each))
-            yield from walk(each, path + name, seen, into)
+        if name[1:] not in made and not is_foreign(type(each)):
+            yield path + name, thing, each
+            if id(each) not in seen and into(each):
+                seen.add(id(each))
+                yield from walk(each, path + name, seen, into)
 
 
-def layers_in(thing, path=""):
-    """walk for the layers that thing holds itself, or in lists and other objects.
+def is_part(thing):
+    """May it hold layers of this one? A layer has its own, and so has a network, often frozen."""
+    return not (is_float_array(thing) or is_layer(thing) or hasattr(thing, "lastLayer"))
 
-    It doesn't go on into these layers, nor into another network, perhaps a frozen one.
+
+def is_new(layer, first, path, holders, thing):
+    """Is it found for the first time? Write down where, with the layers around it, in first.
+
+    ValueError if it has two places: backward would use what forward kept for the other one. In one
+    of them it may be only referred to: there one of the two holders is inside the other. And within
+    one holder it may stand in a list and in an attribute.
     """
-    for step in walk(thing, path, {id(thing)}, is_no_layer):
-        if is_layer(step[2]):
-            yield step
-
-
-def is_layer(thing):
-    return hasattr(thing, "forward") and hasattr(thing, "backward")
-
-
-def is_no_layer(thing):
-    is_array = type(thing) is np.ndarray and not thing.dtype.hasobject
-    return not is_array and not is_layer(thing) and not hasattr(thing, "lastLayer")
-
-
-def find(layers, known=()):
-    """[Found, ...]: each layer of the chain, followed by those that it holds.
-
-    known are layers to which these may refer. An error for one object in two places: backward would
-    use what forward kept for the other place.
-    """
-    check_chain(layers)
-    # Where a layer was found first. None is for the chain itself: every layer may refer to it.
-    found, first = [], {id(layer): None for layer in [*layers.values(), *known]}
-
-    def add(place, layer, path, holders):
-        found.append(Found(place, layer, learnt(layer, place)))
-        for here, thing, each in () if is_ours(layer) else layers_in(layer, path):
-            place_here = here, holders, id(thing)
-            if id(each) in first:
-                check_one_place(first[id(each)], place_here)
-            else:
-                first[id(each)] = place_here
-                add(place, each, here, [*holders, id(each)])
-
-    for place, layer in layers.items():
-        add(place, layer, place, [id(layer)])
-    return found
-
-
-def set_train_flg(layers, value):
-    """Of all layers that have a train_flg, since they work differently in training."""
-    for _, layer, _ in find(layers) if layers else ():
-        if hasattr(layer, "train_flg"):
-            layer.train_flg = value
-
-
-def check_one_place(first, here):
-    """Is a layer that was found before only referred to here, or the other way round?
-
-    It is if one of its two holders is inside the other. Within one holder it may stand in a list
-    and in an attribute, but not in two attributes, or twice in one list.
-    """
-    if first is None:
-        return
-    (path, holders, thing), (again, others, other) = first, here
+    here = path, holders, id(thing)
+    before, others, other = there = first.setdefault(id(layer), here)
+    if there is here:
+        return True
     if holders[-1] == others[-1]:
-        refers = thing != other
+        is_second = id(thing) == other
     else:
-        refers = holders[-1] in others or others[-1] in holders
-    if not refers:
-        came = f"that of {path} again; make a second one"
-        raise wrong(ValueError, "a layer of its own", came, at=again)
+        is_second = holders[-1] not in others and others[-1] not in holders
+    if is_second:
+        came = f"that of {before} again; make a second one"
+        raise wrong(ValueError, "a layer of its own", came, at=path)
+    return False
+
+
+def check_chain(layers):
+    """No layer at all, or two of nearly one name?"""
+    if not hasattr(layers, "items"):
+        raise wrong(TypeError, "layers as an OrderedDict of name: layer", kind(layers))
+    if not layers:
+        raise wrong(ValueError, "at least one layer in network.layers", "none")
+    names = {}
+    for name in layers:
+        if (like := names.setdefault(str(name).lower(), name)) is not name:
+            raise wrong(ValueError, f"another name than {like!r}", f"{name!r} beside it")
 
 
 def learnt(layer, place):
@@ -178,12 +174,10 @@ def learnt(layer, place):
     if "grads" in kept and isinstance(kept.get("params"), SEVERAL) and len(kept["params"]):
         came = "them in the lists params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
-    for name, value in in_class(type(layer)):
-        is_array = is_float_array(value) or holds_arrays(value)
-        if name not in kept and (hasattr(layer, f"d{name}") if is_array else is_layer(value)):
-            what = "parameter" if is_array else "layer"
+    for name, value in in_class(type(layer)).items():
+        if name not in kept and (is_layer(value) or hasattr(layer, f"d{name}")):
             came = f"it in the class, which all its objects share; write self.{name} in __init__"
-            raise wrong(TypeError, f"{what} {name} in the layer itself", came, at=place)
+            raise wrong(TypeError, f"{name} in the layer itself", came, at=place)
     return names
 
 
@@ -197,25 +191,7 @@ def is_float_array(value):
 
 
 def holds_arrays(several):
-    values = several.values() if isinstance(several, dict) else several
-    return isinstance(several, SEVERAL) and any(map(is_float_array, values))
-
-
-def check_chain(layers):
-    """No layer at all, one in two places, or two of nearly one name?"""
-    if not hasattr(layers, "items"):
-        raise wrong(TypeError, "layers as an OrderedDict of name: layer", kind(layers))
-    if not layers:
-        hint = "set network.layers first, or keep params = network.params before you empty it"
-        raise wrong(ValueError, "at least one layer in network.layers", "none", hint)
-    places, names = {}, {}
-    for name, layer in layers.items():
-        if (first := places.setdefault(id(layer), name)) is not name:
-            came = f"that of {first} again; make a second one"
-            raise wrong(ValueError, "a layer of its own", came, at=name)
-        if (like := names.setdefault(str(name).lower(), name)) is not name:
-            hint = f"did you mean {like!r}?"
-            raise wrong(ValueError, f"another name than {like!r}", f"{name!r} beside it", hint)
+    return isinstance(several, SEVERAL) and any(map(is_float_array, members(several).values()))
 
 
 # What forward makes anew
@@ -227,19 +203,17 @@ def passing(thing):
     They are those that forward writes before it reads them. Where a trial has shown it (trial.py),
     that counts: it stands in thing._learnt.
     """
-    written = written_first(type(thing)) if is_layer(thing) else ()
-    if decided := kept_by(thing).get("_learnt"):
-        return {name for name in {*written, *decided} if not decided.get(name)}
-    return written
+    stays = written_first(type(thing)) | kept_by(thing).get("_learnt", {})
+    return [name for name, is_left in stays.items() if not is_left]
 
 
 @functools.lru_cache(maxsize=1000)
 def written_first(cls):
-    """The attributes that forward of this class writes before it reads them."""
+    """{name: False} for the attributes that forward of this class writes before it reads them."""
     first = {}
     for step in steps(cls, "forward", set()):
         first.setdefault(step.argval, step.opname)
-    return {name for name, opname in first.items() if opname == "STORE_ATTR"}
+    return {name: False for name, opname in first.items() if opname == "STORE_ATTR"}
 
 
 def steps(cls, method, seen):

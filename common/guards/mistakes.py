@@ -17,6 +17,7 @@ import numpy as np
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # as frames spell it
 OURS = tuple(os.path.join(ROOT, folder, "") for folder in ("common", "dataset", "ch05"))
+LAYERS = ("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss")
 
 
 def wrong(error, expected, came, hint="", at=""):
@@ -27,13 +28,10 @@ def wrong(error, expected, came, hint="", at=""):
     return error
 
 
-def wrong_x(expected, came, hint=""):
-    """The error for an x that doesn't fit. The hint is for the caller of a network, or of a layer.
-
-    In the middle of a network it is left out: there x comes from another layer.
-    """
-    error = wrong(ValueError, expected, came, hint)
-    error.without_hint = str(wrong(ValueError, expected, came))
+def wrong_x(*words):
+    """The error for an x that doesn't fit. Its hint is left out where x comes from a layer."""
+    error = wrong(ValueError, *words)
+    error.without_hint = str(wrong(ValueError, *words[:2]))
     return error
 
 
@@ -43,9 +41,6 @@ def hide_our_frames():
     while frame and (frame := frame.f_back):
         if frame.f_code.co_filename.startswith(OURS) and frame.f_code.co_name != "<module>":
             frame.f_locals["__tracebackhide__"] = True  # which IPython looks for
-
-
-LAYERS = {"Affine", "Relu", "Sigmoid", "SoftmaxWithLoss"}
 
 
 def on_page(thing):
@@ -88,27 +83,30 @@ def as_numbers(array, name="x"):
     """An array of real numbers, whatever holds them: a list, an array, a table's column."""
     try:
         numbers = np.asarray(array)
-    except ValueError:  # lists of several lengths, pictures of several sizes
-        raise wrong(ValueError, f"{name} as real numbers", *of_several_shapes(array)) from None
-    if numbers.dtype.kind not in "biuf":  # truth values, integers, unsigned integers, floats
-        raise wrong(TypeError, f"{name} as real numbers", *of_no_numbers(numbers, name, array))
-    return numbers
+    except ValueError:
+        hint = "np.column_stack makes one array of columns, "
+        hint += "np.concatenate([from_photo(each) for each in x]) one of pictures"
+        came = f"a {kind(array)} of several shapes"
+        raise wrong(ValueError, f"{name} as one array of numbers", came, hint) from None
+    if numbers.dtype.kind in "biuf":  # truth values, integers, unsigned integers, floats
+        return numbers
+    came, hint = numbers.dtype if numbers.ndim else kind(array), ""
+    if numbers.ndim and numbers.dtype.kind != "c":
+        came, hint = of_words(numbers, name)
+    raise wrong(TypeError, f"{name} as real numbers", came, hint)
 
 
-def of_no_numbers(array, name, given):
+def of_words(array, name):
     """What came, and a hint: for a table's header, numbers written as words, names as labels."""
-    if not array.ndim or array.dtype.kind == "c":
-        return array.dtype if array.ndim else kind(given), ""
-    words = [each for each in array.flat if isinstance(each, (str, bytes))]
-    no_numbers = [word for word in words if not are_numbers(word)]
-    hint, came = "", f"dtype {array.dtype}"
+    words = [each for each in array.ravel().tolist() if isinstance(each, (str, bytes))]
+    came, hint = f"dtype {array.dtype}", ""
     if words:
-        came = f"words such as {short(str((no_numbers or words)[0]))}"
+        came = f"words such as {short(min(words, key=are_numbers))}"  # one that is no number
     if are_numbers(array):
         hint = "np.array(..., float) makes numbers of them"
     elif words and len(array) > 1 and are_numbers(array[1:]):
         hint = "if the first is a table's header, leave it out"
-    elif name[0] == "t" and len(no_numbers) == len(array) == array.size:
+    elif name[0] == "t" and len(words) == len(array) and not any(map(are_numbers, words)):
         hint = "np.unique(t, return_inverse=True)[1] numbers them, with all labels in t"
     return came, hint
 
@@ -118,17 +116,6 @@ def are_numbers(words):
         return np.isfinite(np.asarray(words).astype(float)).all()
     except (TypeError, ValueError):
         return False
-
-
-def of_several_shapes(x):
-    """What came, and a hint, for a list or a tuple of things that make no array together."""
-    shapes = list(dict.fromkeys(np.shape(each) for each in x))
-    came = f"a {kind(x)} of arrays of shapes {shapes[0]} and {shapes[-1]}"
-    if isinstance(x, tuple) and len({shape[:1] for shape in shapes}) == 1:
-        return came, "put them beside each other, as np.column_stack does"
-    if all(len(shape) in (2, 3) for shape in shapes):
-        return came, "if they are pictures: np.concatenate([from_photo(each) for each in x])"
-    return came, "each sample needs the same shape"
 
 
 def as_floats(x, dtype=None, name="x"):
@@ -171,39 +158,38 @@ def label_rows(t, y):
         raise wrong_x("scores (N, C) of one sample or more", shape_of(y))
     N, C = y.shape
     if C == 1:  # softmax of one score is 1, whatever the score: there is nothing to be right about
-        expected = "an output for each class, two or more"
+        expected, came = "an output for each class, two or more", "a network with 1 output"
         hint = "for targets that are no classes write a last layer of your own"
-        raise about_t(expected, "a network with 1 output", hint)
-    if t.shape == (N,) or t.shape == (N, 1):
+    elif t.shape == (N,) or t.shape == (N, 1):
         rows = t.reshape(N, 1) == np.arange(C)  # True where the class is, once in each row
         if np.count_nonzero(rows) == N:
             return rows.astype(y.dtype)
         expected, came = f"class numbers 0 to {C - 1}", t[~rows.any(axis=1)].item(0)
         hint = f"the network has {C} outputs, and the first class is 0"
     elif t.shape == (N, C):
-        sums = t.sum(axis=1, dtype=np.float64, keepdims=True)
-        if (t >= 0).all() and (np.abs(sums - 1) < 1e-3).all():
+        if (sums := sums_to_1(t)) is not None:
             return (t / sums).astype(y.dtype)
         expected, came = "rows of t to be one-hot or probabilities", "other numbers"
         hint = "if they are frequencies, pass t / t.sum(axis=1, keepdims=True)"
     else:
         expected = f"t of shape ({N},) for class numbers or ({N}, {C}) for rows"
         came, hint = shape_of(t), "pass t.ravel()" if t.size == N else ""
-    raise about_t(expected, came, hint)
-
-
-def about_t(*words):
-    """The error for labels that are no classes of these scores."""
-    error = wrong(ValueError, *words)
+    error = wrong(ValueError, expected, came, hint)
     error.is_about_t = True
-    return error
+    raise error
+
+
+def sums_to_1(rows):
+    """The sums (N, 1) of rows of probabilities, which aren't exactly 1; None for other rows."""
+    sums = rows.sum(axis=-1, dtype=np.float64, keepdims=True)
+    return sums if (rows >= 0).all() and (np.abs(sums - 1) < 1e-3).all() else None
 
 
 def probability_rows(y, t):
     """y as rows (N, C) of probabilities, and t likewise: one sample becomes a batch of one."""
     if y.ndim == 1:
-        y, t = y[np.newaxis], np.reshape(t, 1 if np.size(t) == 1 else (1, -1))
-    if not ((y >= 0).all() and (np.abs(y.sum(axis=-1) - 1) < 1e-3).all()):
+        y, t = y[np.newaxis], np.reshape(t, (1, -1))
+    if sums_to_1(y) is None:
         hint = "if they are scores, use softmax(scores)"
         raise wrong(ValueError, "y as rows of probabilities", "other numbers", hint)
     return y, label_rows(t, y)
@@ -229,14 +215,10 @@ def as_parameters(W, b):
 
     A copy would be learnt in the place of the array that the caller keeps.
     """
-    for name, array in (("W", W), ("b", b)):
-        if isinstance(array, np.ndarray) and array.dtype not in FLOATS:
-            came = f"dtype {array.dtype}"
-            raise wrong(TypeError, f"{name} in floats", came, f"pass {name}.astype(float)")
     dtypes = [each.dtype for each in (W, b) if isinstance(each, np.ndarray)]
-    if dtypes[1:] and dtypes[0] != dtypes[1]:
-        came = f"{dtypes[0]} and {dtypes[1]}"
-        raise wrong(TypeError, "W and b in one dtype", came, "pass b.astype(W.dtype)")
+    if any(each not in FLOATS or each != dtypes[0] for each in dtypes):
+        came = " and ".join(map(str, dtypes))
+        raise wrong(TypeError, "W and b both in float64, or both in float32", came)
     dtype = dtypes[0] if dtypes else None
     W, b = as_floats(W, dtype, "W"), as_floats(b, dtype, "b")
     if W.ndim != 2 or W.size == 0 or b.shape != W.shape[1:]:
@@ -255,7 +237,7 @@ def check_returned(name, out, method="forward"):
 def check_is_layer(name, layer, methods=("forward", "backward"), last=False):
     """TypeError unless layer has these methods, and they take what the network passes."""
     for method in methods:
-        takes = (["x", "t"] if last else ["x"]) if method == "forward" else ["dout"]
+        takes = ["dout"] if method == "backward" else ["x", "t"] if last else ["x"]
         function, came = getattr(layer, method, None), kind(layer)
         if callable(function) and not isinstance(layer, type):
             try:
@@ -266,9 +248,8 @@ def check_is_layer(name, layer, methods=("forward", "backward"), last=False):
                 continue
             except TypeError:
                 whole = inspect.signature(getattr(function, "__func__", function))
-                first = next(iter(whole.parameters), None)
-                hint = "; is self missing?" if first in takes and not signature.parameters else ""
-                came = f"{method}{signature}{hint}"
+                lacks_self = [*whole.parameters] == takes
+                came = f"{method}{signature}{'; is self missing?' * lacks_self}"
         elif near := difflib.get_close_matches(method, set(dir(layer)) - {method}, n=1):
             came += f" with {near[0]}; did you mean {method}?"
         expected = f"a layer with {method}({', '.join(takes)})"
@@ -286,9 +267,8 @@ def check_start(input_size, output_size, std, dtype):
     check_count("output_size", output_size)
     if np.dtype(dtype) not in FLOATS:
         raise wrong(TypeError, "dtype float32 or float64", np.dtype(dtype))
-    if isinstance(std, str) and std in ("he", "xavier"):
-        return
-    if not isinstance(std, numbers.Real) or not 0 <= std < math.inf:
+    is_number = isinstance(std, numbers.Real) and 0 <= std < math.inf
+    if not is_number and not (isinstance(std, str) and std in ("he", "xavier")):
         raise wrong(ValueError, 'weight_init_std as a number, "he" or "xavier"', short(std))
 
 
@@ -307,12 +287,9 @@ def why_not_rows(x, W, error):
         hint = "are x and t swapped?"
     elif x.ndim == 2 and len(x) == D:
         hint = "samples are rows: pass x.T"
-    elif D == 784 and x.ndim > 1:
-        coloured = x.ndim > 2 and x.shape[-1] <= 4
-        if min(x.shape[-3:-1] if coloured else x.shape[-2:]) >= 28:
-            hint = "if x is a picture, pass from_photo(x) of dataset/photo.py"
-            if x.ndim > 2 + coloured:
-                hint = "if x holds pictures: np.concatenate([from_photo(each) for each in x])"
+    elif D == 784 and sum(side >= 28 for side in x.shape) > 1:
+        hint = "for a picture pass from_photo(x) of dataset/photo.py, "
+        hint += "for several np.concatenate([from_photo(each) for each in x])"
     return wrong_x(f"x of shape (N, {D})", shape_of(x), hint)
 
 
@@ -330,8 +307,6 @@ def check_differentiable(x, name, hint=""):
     if not isinstance(x, np.ndarray) or x.dtype != np.float64:
         came = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else kind(x)
         raise wrong(TypeError, f"{name} as an array with dtype=np.float64", came, hint)
-    if not x.flags.writeable:
-        raise wrong(ValueError, f"{name} in an array that can be written", "a read-only one")
     if (lost := x[~(np.abs(x) < 1e10)]).size:
         raise wrong(ValueError, f"numbers below 1e10 in {name}, or h is lost", lost[0])
 
@@ -343,14 +318,11 @@ def place_of(i, array):
 
 def number_of(result, what="f(x)", where=str):
     """What f returned, as a finite float. where() says for which x."""
-    if not isinstance(result, float):  # np.float64 is one too
-        expected = f"{what} to be one number in float64"
-        value = np.asarray(result)
-        if value.ndim or value.dtype.kind not in "iuf" or value.dtype.itemsize < 8:
-            came = kind(result) if value.dtype == object else value.dtype
-            came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else came
-            raise wrong(TypeError, expected, came)
-        result = float(value)
-    if not math.isfinite(result):
-        raise wrong(ValueError, f"{what} to be finite", f"{result}{where()}")
-    return result
+    value = np.asarray(result)
+    if value.ndim or value.dtype.kind not in "iuf" or value.dtype.itemsize < 8:
+        came = kind(result) if value.dtype == object else value.dtype
+        came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else came
+        raise wrong(TypeError, f"{what} to be one number in float64", came)
+    if not math.isfinite(value):
+        raise wrong(ValueError, f"{what} to be finite", f"{value}{where()}")
+    return float(value)

@@ -12,17 +12,14 @@ class Params(dict):
     """The parameters of a network, {"W1": array, ...}: the layers' own arrays.
 
     params["W1"] -= step changes the layer's array in place. params["W1"] = new gives the layer a
-    copy of new in its place, if key, shape and numbers are right; the old array keeps its numbers.
-    So both train the layer, and no assignment makes two networks share an array. To add or remove a
-    key, add or remove a layer.
+    copy of new in its place; the old array keeps its numbers. So both train the layer, and no
+    assignment makes two networks share an array. To add or remove a key, add or remove a layer.
+    copy() gives a dict of copies; pickle, copy.deepcopy and np.save keep a plain dict of arrays.
 
-    A network has one Params. It is brought up to date whenever you write network.params. With
-    layers of your own the keys are certain from the first gradient on: only then is it known what
-    forward leaves in place.
-
-    copy() gives a dict of copies. pickle, copy.deepcopy and np.save keep a plain dict of arrays.
-    KeyError for another key, ValueError for a wrong shape, nan or inf, TypeError for what isn't
-    numbers, RuntimeError if the layer has got another array meanwhile.
+    A network has one Params, brought up to date whenever you write network.params. With layers of
+    your own the keys are certain from the first gradient on: only then is it known what forward
+    leaves in place. KeyError for another key, ValueError for a wrong shape, nan or inf, TypeError
+    for what isn't numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
     __slots__ = "_layers _seen _only_ours _found _parameters _arrays _is_decided".split()
@@ -81,18 +78,13 @@ class Params(dict):
             place, layer, name = self._parameters[key]
             is_there = self._layers.get(place) is self._seen[place]
             if not is_there or getattr(layer, name, None) is not values:
-                came = "an older one; read network.params again"
-                expected = "the array that its layer has now"
-                raise wrong(RuntimeError, expected, came, at=f"params[{key!r}]")
+                expected, at = "the array that its layer has now", f"params[{key!r}]"
+                raise wrong(RuntimeError, expected, "an older one", "read network.params again", at)
 
     def update(self, values=(), /, **more):
         """Set several, or none of them if one is refused."""
         self.up_to_date(self._layers)
         values = dict(values, **more)
-        for key, value in values.items():
-            if key in self and value is self[key]:
-                came = "the network's own array, which training changes; keep network.params.copy()"
-                raise wrong(ValueError, "numbers that were kept", came, at=f"params[{key!r}]")
         new = {key: as_values(key, value, self[key]) for key, value in values.items()}
         for key, array in new.items():
             _, layer, name = self._parameters[key]
@@ -109,9 +101,8 @@ class Params(dict):
         return dict, (dict(self),)
 
     def __missing__(self, key):
-        hint = did_you_mean(str(key), [*self]) or (
-            "adding a layer adds its parameters, and the number counts the layers that learn"
-        )
+        hint = "adding a layer adds its parameters, and the number counts the layers that learn"
+        hint = did_you_mean(str(key), [*self]) or hint
         raise wrong(KeyError, f"one of {short([*self])}", short(key), hint)
 
     def __ior__(self, values):
@@ -138,46 +129,40 @@ def check_same_names(found, before):
     """Has a gradient appeared only in backward, or become none? Others would get another key."""
     known = {id(each.layer): each.names for each in before}
     for place, layer, names in found:
-        for name in names:
-            if name not in known.get(id(layer), names):
-                check_seen_before(place, name)
-        for name in known.get(id(layer), ()):
+        then = known.get(id(layer), names)
+        for name in set(names).difference(then):
+            check_seen_before(place, name)
+        for name in set(then).difference(names):
             gradient = getattr(layer, f"d{name}", None)
-            if name not in names and not is_gradient(gradient):
+            if not is_gradient(gradient):
                 raise wrong(TypeError, f"d{name} as an array of floats", kind(gradient), at=place)
 
 
 def check_seen_before(place, name):
-    came = f"it only afterwards; write self.d{name} = None in __init__"
-    hint = f"or, if {name} isn't learnt, call it grad_{name}"
-    raise wrong(TypeError, f"d{name} before backward too", f"{came}, {hint}", at=place)
+    hint = f"write self.d{name} = None in __init__, or, if {name} isn't learnt, call it grad_{name}"
+    raise wrong(TypeError, f"d{name} before backward too", "it only afterwards", hint, place)
 
 
 def check_no_parameters(place, layer, layers):
     """The parameters of lastLayer are never trained. (It may refer to the layers of the chain.)"""
-    known = [each.layer for each in find(layers)] if layers else []
-    for _, each, names in find({place: layer}, known):
+    for _, each, names in find({place: layer}, known=find(layers) if layers else ()):
         for name in names:
             came = f"{name}, which would never be trained; put it into network.layers"
             raise wrong(TypeError, f"no parameters in {kind(each)}", came, at=place)
 
 
 def check_parameters(parameters):
-    """Parameters that can't be changed in place, of two dtypes, or two in one array?"""
-    dtype, by_base = None, {}
+    """Parameters that are no arrays of floats, of two dtypes, or two in one array?"""
+    dtypes, by_base = FLOATS, {}
     for place, layer, name in parameters.values():
         array, what = getattr(layer, name), f"parameter {name} in"
         is_array = isinstance(array, np.ndarray)
-        if not is_array or array.dtype not in FLOATS:
+        if not is_array or array.dtype not in dtypes:
             came = f"dtype {array.dtype}" if is_array else kind(array)
             hint = f"if it isn't learnt, give d{name} another name"
-            raise wrong(TypeError, f"{what} a NumPy array of floats", came, hint, at=place)
-        dtype = dtype or array.dtype
-        if array.dtype != dtype:
-            raise wrong(TypeError, f"{what} {dtype} like those before it", array.dtype, at=place)
-        if not array.flags.writeable:
-            came = "a read-only one"
-            raise wrong(ValueError, f"{what} an array that can be written", came, at=place)
+            expected = f"{what} an array of {' or '.join(map(str, dtypes))}"
+            raise wrong(TypeError, expected, came, hint, at=place)
+        dtypes = [array.dtype]  # in which those that follow must be, too
         arrays = by_base.setdefault(id(array if array.base is None else array.base), [])
         if any(np.shares_memory(array, other) for other in arrays):
             came = "one in use; pass a copy"
@@ -193,30 +178,27 @@ def check_gradient_shape(place, name, gradient, shape):
     if gradient is None:
         came = "nothing"
         if name == "x":
-            hint = "a layer without dx can only stand first in a network, "
-            hint += "where check_gradient sees it"
-    elif came == shape[::-1]:
-        came = f"{came}, the transpose"
+            hint = "a layer without dx can only stand first in a network; see check_gradient"
     raise wrong(ValueError, f"backward to compute d{name} of shape {shape}", came, hint, at=place)
 
 
 def as_values(key, values, array):
     """A copy of values, to take the place of params[key] (a copy, so that W1 and W2 can swap)."""
     at = f"params[{key!r}]"
-    values = as_numbers(values, at)
+    if values is array:
+        came = "the network's own array, which training changes; keep network.params.copy()"
+        raise wrong(ValueError, "numbers that were kept", came, at=at)
     with np.errstate(over="ignore"):  # what is beyond float32 becomes inf, and is refused
-        new = np.array(values, array.dtype)
+        new = np.array(as_numbers(values, at), array.dtype)
     if new.shape != array.shape:
-        hint = "pass its .T" if new.T.shape == array.shape else ""
-        raise wrong(ValueError, f"shape {array.shape}", new.shape, hint, at)
+        raise wrong(ValueError, f"shape {array.shape}", new.shape, at=at)
     if not is_finite(new):
-        hint = "in training, try a smaller learning rate"
-        raise wrong(ValueError, "finite numbers", "nan or inf", hint, at)
+        raise wrong(ValueError, "finite numbers", "nan or inf", at=at)
     return new
 
 
 def check_keys(values, params):
     if not hasattr(values, "keys") or set(values) != set(params):
-        expected = f"params as a dict with the keys {short([*params])}"
         came = short([*values]) if hasattr(values, "keys") else kind(values)
+        expected = f"params as a dict with the keys {short([*params])}"
         raise wrong(ValueError, expected, came, "to set some, call params.update")

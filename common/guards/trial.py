@@ -5,6 +5,8 @@ takes the place of such an array. If forward leaves it there, it is learnt. If n
 is the same, it is made anew from x: a cache. Else it is made from the old one, which is refused.
 """
 
+import contextlib
+
 import numpy as np
 
 from common.guards.learnt import find, is_float_array, written_first
@@ -14,16 +16,13 @@ from common.guards.untouched import is_ours, kept_by, untouched
 
 def decide(layers, x):
     """Write down in each layer of one's own what it learns. Otherwise all is as before."""
-    found = [each for each in find(layers) if not is_ours(each.layer)]
-    names = [{*kept_by(layer), *written_first(type(layer))} for _, layer, _ in found]
-    if not any(name.startswith("d") for name in set().union(*names)):
-        return
-    try:
-        with untouched(*layers.values()), np.errstate(all="ignore"):
+    found, doubtful = find(layers), []
+    own = [layer for _, layer, _ in found if not is_ours(layer)]
+    names = set().union(*[{*kept_by(layer), *written_first(type(layer))} for layer in own])
+    if any(name.startswith("d") for name in names):
+        with attempt(layers):
             forward(layers, x)  # it may build what it keeps
             doubtful, out = undecided(found), forward(layers, x)
-    except Exception:
-        return  # the call that follows will fail too, and say why
     for each in doubtful:
         try_with_another(layers, x, out, *each)
 
@@ -42,24 +41,28 @@ def undecided(found):
 
 def try_with_another(layers, x, out, place, layer, name, array):
     moved, was = array + 0.01 * (1 + np.abs(array)), kept_by(layer).get(name)
-    numbers = moved.copy()
-    try:
-        with untouched(*layers.values()), np.errstate(all="ignore"):
-            forward(layers, x)
-            setattr(layer, name, moved)
-            same_output = np.array_equal(forward(layers, x), out)
-            stays = getattr(layer, name) is moved
-    except Exception:
-        return
-    if same_output and not np.array_equal(moved, numbers):  # forward writes into it
-        stays = False
+    numbers, stays = moved.copy(), None
+    with attempt(layers):
+        forward(layers, x)
+        setattr(layer, name, moved)
+        same_output = np.array_equal(forward(layers, x), out)
+        is_written = not np.array_equal(moved, numbers)
+        stays = getattr(layer, name) is moved and not (same_output and is_written)
     if stays and not is_float_array(was):
         came = "it only in forward; build it in __init__"
         raise wrong(TypeError, f"{name} from the start", came, at=place)
-    if not stays and is_float_array(was) and not same_output:
+    if stays is False and is_float_array(was) and not same_output:
         came = f"another one made from it; if {name} isn't learnt, call its gradient grad_{name}"
         raise wrong(TypeError, f"forward to leave {name} in place", came, at=place)
-    vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: stays}
+    if stays is not None:
+        vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: stays}
+
+
+@contextlib.contextmanager
+def attempt(layers):
+    """It leaves no trace. If it fails, so will the call that follows, and say why."""
+    with contextlib.suppress(Exception), untouched(*layers.values()), np.errstate(all="ignore"):
+        yield
 
 
 def forward(layers, x):

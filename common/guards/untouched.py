@@ -15,15 +15,16 @@ from common.guards.mistakes import on_page
 
 SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
 RANDOM = (np.random.Generator, np.random.RandomState)
+CODE = (type, types.ModuleType, types.FunctionType)
 
 
 @contextlib.contextmanager
 def untouched(*things):
-    """In a with statement. At its end all that these things keep is as before.
+    """In a with statement. At its end all that these things keep is as before, also after an error.
 
     That is their attributes, the numbers in their arrays, what their lists and dicts hold, and
     where their random numbers go on, also those of np.random; likewise for the objects that they
-    hold, one inside another. Also after an error, and after Ctrl-C.
+    hold, one inside another.
     """
     kept = {}
     for thing in things:
@@ -38,8 +39,8 @@ def untouched(*things):
 
 def remember(thing, kept):
     """kept[id(thing)] puts thing back. The same for all that it holds."""
-    if id(thing) in kept or is_foreign(thing) or hasattr(thing, "up_to_date"):
-        return  # network.params is brought up to date whenever it is read
+    if id(thing) in kept or is_foreign(type(thing)):
+        return
     if isinstance(thing, np.ndarray) and thing.dtype != object:
         if thing.flags.writeable:
             kept[id(thing)] = functools.partial(thing.__setitem__, ..., thing.copy())
@@ -84,6 +85,37 @@ def same(items, others):
 # What an object holds
 
 
+def members(thing):
+    """{name: value} of what thing holds: attributes as ".name", what stands in lists as "[0]"."""
+    held = {f".{name}": value for name, value in (in_class(type(thing)) | kept_by(thing)).items()}
+    if isinstance(thing, dict):
+        return held | {f"[{key!r}]": value for key, value in thing.items()}
+    is_array = isinstance(thing, np.ndarray) and thing.dtype == object
+    items = thing.ravel() if is_array else thing if isinstance(thing, SEVERAL) else ()
+    return held | {f"[{i}]": value for i, value in enumerate(items)}
+
+
+def kept_by(thing):
+    """An object's own attributes."""
+    return {} if is_foreign(type(thing)) else getattr(thing, "__dict__", {})
+
+
+@functools.lru_cache(maxsize=1000)
+def in_class(cls):
+    """{name: value} of the arrays, lists and layers in the body of a class, or of one before it."""
+    return {
+        name: value
+        for each in reversed(cls.__mro__)
+        for name, value in vars(each).items()
+        if isinstance(value, (np.ndarray, *SEVERAL)) and name[:2] != "__" or is_layer(value)
+    }
+
+
+def is_layer(thing):
+    methods = hasattr(thing, "forward") and hasattr(thing, "backward")
+    return methods and not isinstance(thing, type)
+
+
 def is_ours(thing):
     """Is it one of the four layers of layers.py? These keep W, b and what backward needs."""
     return is_our_class(type(thing))
@@ -92,55 +124,11 @@ def is_ours(thing):
 is_our_class = functools.lru_cache(maxsize=1000)(on_page)
 
 
-def members(thing):
-    """{name: value} of what thing holds: attributes as ".name", what stands in lists as "[0]"."""
-    held = {f".{name}": value for name, value in kept_by(thing).items()}
-    if isinstance(thing, dict):
-        held |= {f"[{key!r}]": value for key, value in thing.items()}
-    elif isinstance(thing, SEVERAL) or isinstance(thing, np.ndarray) and thing.dtype == object:
-        items = thing.ravel() if isinstance(thing, np.ndarray) else thing
-        held |= {f"[{i}]": value for i, value in enumerate(items)}
-    return held | {
-        f".{name}": value for name, value in in_class(type(thing)) if f".{name}" not in held
-    }
-
-
-def kept_by(thing):
-    """An object's own attributes. Those of modules, classes and functions aren't the reader's."""
-    kept = getattr(thing, "__dict__", None)
-    return {} if type(kept) is not dict or is_foreign(thing) else kept
-
-
 @functools.lru_cache(maxsize=1000)
-def in_class(cls):
-    """(name, value) of the arrays, lists and layers in the body of a class, or of one before it."""
-    found = []
-    for each in cls.__mro__:
-        for name, value in vars(each).items() if not is_library(each) else ():
-            is_layer = hasattr(value, "backward") and not isinstance(value, (type, property))
-            if is_layer or isinstance(value, (np.ndarray, *SEVERAL)) and name[:2] != "__":
-                found.append((name, value))
-    return found
-
-
-SIMPLE = (type(None), bool, int, float, complex, str, bytes, np.generic)
-FOREIGN = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
-
-
-def is_foreign(thing):
-    return is_foreign_class(type(thing))
-
-
-@functools.lru_cache(maxsize=1000)
-def is_foreign_class(cls):
-    ours = issubclass(cls, (np.ndarray, *SEVERAL, *RANDOM))
-    return issubclass(cls, (*SIMPLE, *FOREIGN)) or is_library(cls) and not ours
-
-
-@functools.lru_cache(maxsize=1000)
-def is_library(cls):
-    """Does Python or NumPy bring this class with it?"""
-    root = cls.__module__.partition(".")[0]
-    if root == "builtins" or cls is types.SimpleNamespace:  # (or a class made by exec)
-        return False
-    return root == "numpy" or root in sys.stdlib_module_names
+def is_foreign(cls):
+    """Do objects of this class hold nothing of the reader's? network.params is made anew anyway."""
+    if issubclass(cls, (np.ndarray, *SEVERAL, *RANDOM, types.SimpleNamespace)):
+        return hasattr(cls, "up_to_date")
+    root = cls.__module__.partition(".")[0]  # "builtins" for a class made by exec, too
+    is_library = root == "numpy" or root in sys.stdlib_module_names and root != "builtins"
+    return is_library or not cls.__dictoffset__ or issubclass(cls, CODE)  # or no attributes at all
