@@ -318,6 +318,8 @@ def place_of(i, array):
 
 def number_of(result, what="f(x)", where=str):
     """What f returned, as a finite float. where() says for which x."""
+    if type(result) is float and math.isfinite(result):
+        return result  # the usual case, quickly
     value = np.asarray(result)
     if value.ndim or value.dtype.kind not in "iuf" or value.dtype.itemsize < 8:
         came = kind(result) if value.dtype == object else value.dtype
