@@ -127,7 +127,10 @@ line.accuracy(x, t + 0.5) |
     ValueError | accuracy: … for targets that are no classes look at network.loss(x, t)
 check_gradient(net, x, (t, rows)) |
     ValueError | expected t as one array of numbers, got a tuple of several shapes; np.column_stack
-    makes one array of columns, np.concatenate([from_photo(each) for each in x]) one of pictures
+    puts columns beside each other
+net.predict([x[0], x[0, :2]]) |
+    ValueError | expected x as one array of numbers, got a list of several shapes; each sample needs
+    the same shape; from_photo brings pictures to one
 # Samples
 net.predict(x[0]) | ValueError | … (N, 3), got (3,); for a single sample pass x.reshape(1, -1)
 net.predict(x[:, :2]) | ValueError | Affine1: expected x of shape (N, 3), got (4, 2)

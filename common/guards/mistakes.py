@@ -84,8 +84,9 @@ def as_numbers(array, name="x"):
     try:
         numbers = np.asarray(array)
     except ValueError:
-        hint = "np.column_stack makes one array of columns, "
-        hint += "np.concatenate([from_photo(each) for each in x]) one of pictures"
+        hint = "each sample needs the same shape; from_photo brings pictures to one"
+        if isinstance(array, tuple):
+            hint = "np.column_stack puts columns beside each other"
         came = f"a {kind(array)} of several shapes"
         raise wrong(ValueError, f"{name} as one array of numbers", came, hint) from None
     if numbers.dtype.kind in "biuf":  # truth values, integers, unsigned integers, floats
