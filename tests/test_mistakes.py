@@ -283,6 +283,8 @@ net.layers['Z'] = Mine(lambda self, x: np.exp(1000 * x)); net.layers['S'] = Sigm
 net.params['W1'] = np.eye(3) * 1e308; net.layers['S'] = Sigmoid(); net.loss(x, t) |
     FloatingPointError | Affine1: … its parameters
     are up to 1e+308: if it was trained, use a smaller learning rate
+net.layers['Relu1'] = Mine(lambda self, x: np.where(x > 0, np.nan, x)); net.loss(x, t) |
+    FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf
 net.layers['Relu1'] = Mine(lambda self, x: math_fails()); net.loss(x, t) |
     FloatingPointError | Relu1: my own words
 net.lastLayer = Mine(lambda self, x, t: np.log(0 * x).mean()); net.loss(x, t) |

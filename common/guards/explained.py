@@ -175,6 +175,8 @@ def check_outputs(network, x, scores, rows=False):
                 if not str(error).startswith("expected finite"):
                     raise named(error, name, "") from None  # the reader's own
                 raise not_finite(name, layer, noted) from error
+            except ValueError as error:
+                raise (first or error) from None  # it refuses what came from the first
             check_returned(name, out)
             if not is_finite(out):
                 first = first or not_finite(name, layer, noted)
