@@ -70,9 +70,11 @@ class CloserLook:
         if self.is_right_beside(STEP / 10) or self.is_right_beside(STEP / 100):
             return True
         # The next kink may be closer still. If x lies at one, backprop itself jumps there.
-        left, right = (self.backprop_at(self.x + side * STEP / 1e5) for side in (-1, 1))
-        jumps = abs(left - right) > self.off / 10
-        return jumps and any(self.is_right_beside(STEP / k, most=steepest / 10) for k in (1e3, 1e4))
+        for far in (STEP / 1e3, STEP / 1e4):
+            jump = self.backprop_at(self.x + far) - self.backprop_at(self.x - far)
+            if abs(jump) > self.off / 10 and self.is_right_beside(far, most=steepest / 10):
+                return True
+        return False
 
     def with_small_steps(self):
         """Step 4."""
@@ -86,13 +88,13 @@ class CloserLook:
                 best + 1 < len(ns) and abs(ns[best] - ns[best + 1]) <= rounded[best] < self.off / 4
             ):
                 best += 1
-            if self.is_near(self.a, ns[best], rounded[best]):
+            off = abs(self.a - ns[best])
+            if self.is_near(self.a, ns[best], rounded[best]) or any(
+                abs(self.a - n) <= off / 10 for n in ns[k:best]
+            ):
                 return KINK
             apart, size = abs(ns[k] - ns[k + 1]), min(self.off, larger(ns[k], ns[k + 1]))
-            if (
-                apart <= size / 10 + rounded[k]
-                and apart <= abs(self.a - ns[best]) / 10 + rounded[best]
-            ):
+            if apart <= size / 10 + rounded[k] and apart <= off / 10 + rounded[best]:
                 return UNCLEAR if self.lies_between_kinks(h) or self.is_rounded() else WRONG
         return UNCLEAR
 
