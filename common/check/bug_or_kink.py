@@ -72,7 +72,7 @@ class CloserLook:
         # The next kink may be closer still. If x lies at one, backprop itself jumps there.
         for far in (STEP / 1e3, STEP / 1e4):
             jump = self.backprop_at(self.x + far) - self.backprop_at(self.x - far)
-            if abs(jump) > self.off / 10 and self.is_right_beside(far, most=steepest / 10):
+            if abs(jump) > self.off / 100 and self.is_right_beside(far, most=steepest / 10):
                 return True
         return False
 
