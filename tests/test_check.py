@@ -615,6 +615,24 @@ def test_kinks_that_lie_close_together_are_no_bugs_and_hide_none(depth, units):
     assert report.failed == [f"b{depth + 1}"] and report.suspects == [f"Affine{depth + 1}"]
 
 
+# At such seeds a kink lies at x itself, or a step of 1e-6 crosses the next one.
+@parametrize("seed", [15, 129, 182, 425, 720, 753, 1167])
+def test_a_kink_at_x_beside_others_is_no_bug(seed):
+    x = np.random.default_rng(seed).standard_normal((4, 6))
+    network = MultiLayerNet(6, [5] * 4, 5, weight_init_std=0.01, rng=seed)
+    assert_right(check_gradient(network, x, np.arange(4)))
+
+
+@parametrize("seed", range(5))
+def test_rounding_in_backprop_is_no_bug(seed):
+    """Each batch normalization of equal rows divides what is rounded by sqrt(1e-6)."""
+    first, last = (Affine.random(D, M, 0.5, rng=seed) for D, M in ((4, 5), (5, 3)))
+    norms = {f"Norm{i}": BatchNormalization(np.ones(5), np.zeros(5)) for i in range(4)}
+    report = check_gradient(chain(first=first, **norms, last=last), np.zeros((3, 4)), T3)
+    assert_right(report)
+    assert report["b1"].unclear
+
+
 def largest(x):
     """The largest of each row, as a pooling layer takes it: a kink where two are equal."""
     return x.max(axis=1, keepdims=True)
