@@ -49,8 +49,11 @@ def check_can_write(path):
 def new_file_beside(path):
     """The path that is meant, and that of a new file beside it, which is removed afterwards."""
     path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays; its target is written
-    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    short = path.name[:50]  # a name may not be longer than 255 bytes
+    new = path.with_name(f"{short}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)  # an error where the name is too long
         # The renaming would replace a device or a protected file without asking.
         if os.path.exists(path) and not (path.is_file() and os.access(path, os.W_OK)):
             raise OSError(0, "a folder" if path.is_dir() else "a device or a protected file")
