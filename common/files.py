@@ -52,6 +52,8 @@ def new_file_beside(path):
     short = path.name[:50]  # a name may not be longer than 255 bytes
     new = path.with_name(f"{short}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)  # an error where the name is too long
         # The renaming would replace a device or a protected file without asking.
         if os.path.exists(path) and not (path.is_file() and os.access(path, os.W_OK)):
             raise OSError(0, "a folder" if path.is_dir() else "a device or a protected file")

@@ -269,8 +269,8 @@ net.lastLayer = Mine(lambda self, x, t: (x - t)**2); net.loss(x, x) |
 check_layer(Mine(lambda self, x: None), x) |
     TypeError | Mine: expected forward to return an array, …
 check_layer(Mine(backward=lambda self, dout: None), x) |
-    ValueError | Mine: expected backward to compute dx of shape (4, 3), got nothing; a layer without
-    dx can only stand first in a network; see check_gradient
+    ValueError | Mine: expected backward to compute dx of shape (4, 3), got nothing; only a first
+    layer needs none, see check_gradient
 net.layers['Relu1'] = Mine(lambda self, x: x / x.std(axis=1)[:1] / 0); net.loss(x, t) |
     FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf; it divides by
     0, or takes the log of 0

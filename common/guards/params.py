@@ -177,8 +177,7 @@ def check_gradient_shape(place, name, gradient, shape):
     came = f"dtype {array.dtype}" if array.shape == shape else array.shape
     if gradient is None:
         came = "nothing"
-        if name == "x":
-            hint = "a layer without dx can only stand first in a network; see check_gradient"
+        hint = "only a first layer needs none, see check_gradient" if name == "x" else ""
     raise wrong(ValueError, f"backward to compute d{name} of shape {shape}", came, hint, at=place)
 
 
