@@ -195,7 +195,7 @@ Affine1.b = 0; net.gradient(x, t) |
 Affine1.W = Affine1.W.astype(int); net.loss(x, t) | TypeError | … W in … got dtype int…
 Affine1.W = Affine1.W.astype('f2'); net.gradient(x, t) | TypeError | … W in … got dtype float16; …
 net.layers['A'] = Affine(np.eye(3, dtype='f4'), [0] * 3); net.gradient(x, t) |
-    TypeError | A: expected parameter W in an array of float64, got dtype float32; …
+    TypeError | A: expected parameter W in an array of float64, got dtype float32
 net.layers['A'] = Affine(Affine1.W, [0] * 3); net.gradient(x, t) |
     ValueError | A: expected parameter W in an array of its own, got one in use; pass a copy
 Affine(np.eye(3, dtype='f4'), np.zeros(3)) |
@@ -384,7 +384,8 @@ numerical_gradient(lambda x: np.nan if x[0, 0] > 3 else 1.0, x) |
 numerical_gradient(np.sum, x * np.nan) | ValueError | expected numbers … in x, … got nan
 numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x.copy()) |
     ValueError | expected f to leave x as it is, got a write into it; compute on x.copy()
-numerical_gradient(np.sum, np.broadcast_to(1.0, 3)) | ValueError | … is read-only
+numerical_gradient(np.sum, np.broadcast_to(1.0, 3)) |
+    ValueError | expected x in an array that can be written, got a read-only one
 # Checks
 check_gradient(single, x, t) |
     TypeError | expected params['W1'] as an array with dtype=np.float64, got an array of float32;

@@ -607,7 +607,16 @@ class Listed(list):
         return held(self).backward(dout)
 
 
+class Attributes(dict):
+    """A dict whose items are its attributes."""
+
+    def __init__(self, layers):
+        super().__init__(zip("abc", layers))
+        self.__dict__ = self
+
+
 WAYS = {
+    "attributes": Attributes,
     "list": list,
     "tuple": tuple,
     "deque": deque,
@@ -635,6 +644,24 @@ def test_layers_inside_a_layer_learn_however_they_are_kept(keep):
     report = check_gradient(network, X, [0, 1])
     assert report.failed == ["W1", "b1"] and report.suspects == ["Block1"]
     assert check_layer(network.layers["Block1"], X).failed == ["W1", "b1", "x"]
+
+
+def test_defaults_in_a_class_change_neither_the_keys_nor_what_is_allowed():
+    class Later:
+        parts, t, dt = (), (0, 1), 0.1
+
+        def __init__(self):
+            self.first, self.parts = affine(), [affine()]
+
+        def forward(self, x):
+            return self.parts[0].forward(self.first.forward(x))
+
+        def backward(self, dout):
+            return self.first.backward(self.parts[0].backward(dout))
+
+    layer = Later()
+    params = chain(Later=layer).params
+    assert params["W1"] is layer.first.W and params["W2"] is layer.parts[0].W
 
 
 def test_what_a_layer_refers_to_stays_where_it_belongs():

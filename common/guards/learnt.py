@@ -175,7 +175,8 @@ def learnt(layer, place):
         came = "them in the lists params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
     for name, value in in_class(type(layer)).items():
-        if name not in kept and (is_layer(value) or hasattr(layer, f"d{name}")):
+        is_array = is_float_array(value) or holds_arrays(value)
+        if name not in kept and (is_layer(value) or is_array and hasattr(layer, f"d{name}")):
             came = f"it in the class, which all its objects share; write self.{name} in __init__"
             raise wrong(TypeError, f"{name} in the layer itself", came, at=place)
     return names

@@ -84,7 +84,9 @@ def as_numbers(array, name="x"):
     try:
         numbers = np.asarray(array)
     except ValueError:
-        hint = "each sample needs the same shape; from_photo brings pictures to one"
+        hint = ""
+        if name == "x":
+            hint = "each sample needs the same shape; from_photo brings pictures to one"
         if isinstance(array, tuple):
             hint = "np.column_stack puts columns beside each other"
         came = f"a {kind(array)} of several shapes"
@@ -308,6 +310,8 @@ def check_differentiable(x, name, hint=""):
     if not isinstance(x, np.ndarray) or x.dtype != np.float64:
         came = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else kind(x)
         raise wrong(TypeError, f"{name} as an array with dtype=np.float64", came, hint)
+    if not x.flags.writeable:
+        raise wrong(ValueError, f"{name} in an array that can be written", "a read-only one")
     if (lost := x[~(np.abs(x) < 1e10)]).size:
         raise wrong(ValueError, f"numbers below 1e10 in {name}, or h is lost", lost[0])
 
@@ -319,8 +323,8 @@ def place_of(i, array):
 
 def number_of(result, what="f(x)", where=str):
     """What f returned, as a finite float. where() says for which x."""
-    if type(result) is float and math.isfinite(result):
-        return result  # the usual case, quickly
+    if isinstance(result, float) and math.isfinite(result):  # np.float64 is one too
+        return float(result)
     value = np.asarray(result)
     if value.ndim or value.dtype.kind not in "iuf" or value.dtype.itemsize < 8:
         came = kind(result) if value.dtype == object else value.dtype

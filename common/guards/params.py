@@ -159,7 +159,8 @@ def check_parameters(parameters):
         is_array = isinstance(array, np.ndarray)
         if not is_array or array.dtype not in dtypes:
             came = f"dtype {array.dtype}" if is_array else kind(array)
-            hint = f"if it isn't learnt, give d{name} another name"
+            is_float = is_array and array.dtype in FLOATS  # then only the dtype is another
+            hint = "" if is_float else f"if it isn't learnt, give d{name} another name"
             expected = f"{what} an array of {' or '.join(map(str, dtypes))}"
             raise wrong(TypeError, expected, came, hint, at=place)
         dtypes = [array.dtype]  # in which those that follow must be, too

@@ -87,7 +87,9 @@ def same(items, others):
 
 def members(thing):
     """{name: value} of what thing holds: attributes as ".name", what stands in lists as "[0]"."""
-    held = {f".{name}": value for name, value in (in_class(type(thing)) | kept_by(thing)).items()}
+    kept = kept_by(thing)  # first, in the order of their keys in files of weights
+    shared = {name: each for name, each in in_class(type(thing)).items() if name not in kept}
+    held = {f".{name}": value for name, value in (kept | shared).items()}
     if isinstance(thing, dict):
         return held | {f"[{key!r}]": value for key, value in thing.items()}
     is_array = isinstance(thing, np.ndarray) and thing.dtype == object
@@ -96,8 +98,9 @@ def members(thing):
 
 
 def kept_by(thing):
-    """An object's own attributes."""
-    return {} if is_foreign(type(thing)) else getattr(thing, "__dict__", {})
+    """An object's own attributes. (A dict that is its own __dict__ has them as items.)"""
+    kept = {} if is_foreign(type(thing)) else getattr(thing, "__dict__", {})
+    return {} if kept is thing else kept
 
 
 @functools.lru_cache(maxsize=1000)
