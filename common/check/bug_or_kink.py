@@ -12,9 +12,10 @@ Backprop says a, and the difference with a step of h = 1e-4 is n. These are the 
    and backprop is right beside the kink, on both sides of it, it is no bug.
 4. With small weights each layer makes its outputs smaller, down to 1e-9 and less. Then kinks lie
    very close together. So smaller steps, down to 1e-8, are tried, too. It is a bug only if n
-   settles: two steps in a row give nearly the same n, much nearer to each other than to a. And if
-   backprop is right, or another, a little further on, it is unclear: x may lie between two kinks.
-   (Unless backprop is wrong at x alone.) It is unclear, too, if a itself is mostly rounding.
+   settles: two steps in a row, and one between, give nearly the same n, much nearer to each other
+   than to a. And if backprop is right, or another, a little further on, it is unclear: x may lie
+   between two kinks. (Unless backprop is wrong at x alone.) It is unclear, too, if a itself is
+   mostly rounding.
 
 In steps 2 to 4 the error must also be at most half of what it was: a smaller step leaves more
 rounding, in which a bug in tiny gradients could hide.
@@ -69,7 +70,8 @@ class CloserLook:
             return False
         if self.is_right_beside(STEP / 10) or self.is_right_beside(STEP / 100):
             return True
-        # The next kink may be closer still. If x lies at one, backprop itself jumps there.
+        # With small weights the next kink may be 1e-7 away. Closer to x rounding is large, so that
+        # more is asked: backprop itself must jump there.
         for far in (STEP / 1e3, STEP / 1e4):
             jump = self.backprop_at(self.x + far) - self.backprop_at(self.x - far)
             if abs(jump) > self.off / 100 and self.is_right_beside(far, most=steepest / 10):
@@ -81,20 +83,23 @@ class CloserLook:
         steps = [STEP / 1e4, STEP / 1e3, STEP / 100, STEP / 10, STEP, 2 * STEP]
         steps = [h for h in steps if h >= STEP or 10 * self.rounding / h <= self.off / 4]
         ns, rounded = [self.difference(h) for h in steps], [10 * self.rounding / h for h in steps]
+        apart = np.abs(np.diff(ns))
         for k, h in enumerate(steps[:-1]):
             # A larger step that gives the same tells it better: rounding does less there.
             best = k
-            while (
-                best + 1 < len(ns) and abs(ns[best] - ns[best + 1]) <= rounded[best] < self.off / 4
-            ):
+            while best < len(apart) and apart[best] <= rounded[best] < self.off / 4:
                 best += 1
             off = abs(self.a - ns[best])
-            if self.is_near(self.a, ns[best], rounded[best]) or any(
-                abs(self.a - n) <= off / 10 for n in ns[k:best]
-            ):
+            if self.is_near(self.a, ns[best], rounded[best]):
                 return KINK
-            apart, size = abs(ns[k] - ns[k + 1]), min(self.off, larger(ns[k], ns[k + 1]))
-            if apart <= size / 10 + rounded[k] and apart <= off / 10 + rounded[best]:
+            if any(abs(self.a - n) <= off / 10 for n in ns[k:best]):
+                return KINK  # it is the larger step that crosses one, though by little
+            # Where kinks are crossed, two steps may give the same by chance: one between them, too?
+            between = self.difference(math.sqrt(h * steps[k + 1]))
+            spread = max(apart[k], abs(between - ns[k]))
+            size = min(self.off, larger(ns[k], ns[k + 1]))
+            settles = spread <= size / 10 + rounded[k]
+            if settles and spread <= off / 10 + min(rounded[best], off / 10):
                 return UNCLEAR if self.lies_between_kinks(h) or self.is_rounded() else WRONG
         return UNCLEAR
 
@@ -108,7 +113,7 @@ class CloserLook:
         return any(abs(each - self.a) > self.off / 2 for each in map(self.backprop_at, around))
 
     def is_rounded(self):
-        """Is a mostly rounding? Then it changes, when other numbers change in their last digits.
+        """Is a mostly rounding? Then it changes if other numbers change in their last digits.
 
         So it may be behind several batch normalizations of numbers that hardly differ.
         """
@@ -123,7 +128,7 @@ class CloserLook:
         return False
 
     def is_right_beside(self, far, most=math.inf):
-        """Is backprop right at x - far and at x + far, if rounding makes up for `most`?"""
+        """Is backprop right at x - far and at x + far? Rounding excuses an error of `most`."""
         h = far / 10
         noise = min(self.noise / h, most)
         return all(
