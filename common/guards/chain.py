@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from common import files
-from common.guards.explained import check_outputs, why_gradient_not_finite
+from common.guards.explained import check_outputs, in_words, why_gradient_not_finite
 from common.guards.learnt import find, find_parameters, set_train_flg
 from common.guards.mistakes import (
     FLOATS,
@@ -144,7 +144,7 @@ class Chain:
                 came = "None; no return?" if result is None else f"{shape}; return its mean"
                 raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
             if not math.isfinite(result):
-                came = f"{result} from finite scores{noted.in_words()}"
+                came = f"{result} from finite scores{in_words(noted)}"
                 raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
         return float(result) if method in ("loss", "accuracy") else result
 
@@ -202,7 +202,7 @@ class Chain:
 
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
-        own = ("_params", "_noted")
+        own = ("_params", "_within")
         return {name: value for name, value in vars(self).items() if name not in own}
 
 

@@ -30,27 +30,14 @@ SEEN = {  # what NumPy would warn of, in words
 SEARCH = "common.guards.learnt", "common.guards.trial"  # their functions take a layer first, too
 
 
-class Noted(set):
-    """What NumPy would warn of during a call: "overflow", "divide by zero", "invalid value"."""
+def noting(noted):
+    """In a with statement: what NumPy would warn of becomes a key of the dict noted, "overflow"."""
+    return np.errstate(all="call", under="ignore", call=noted.setdefault)
 
-    def __init__(self, network):
-        self.kept, self.dtype = vars(network), network.dtype
 
-    def __call__(self, name, flag):
-        self.add(name)
-
-    def __enter__(self):
-        self.kept["_noted"] = self  # the methods that are called within know of it
-        self.errstate = np.errstate(all="call", under="ignore", call=self)
-        self.errstate.__enter__()
-
-    def __exit__(self, *error):
-        self.kept.pop("_noted", None)
-        self.errstate.__exit__(*error)
-
-    def in_words(self):
-        """The end of a sentence."""
-        return next((f"; {words}" for name, words in SEEN.items() if name in self), "")
+def in_words(noted):
+    """The end of a sentence."""
+    return next((f"; {words}" for name, words in SEEN.items() if name in noted), "")
 
 
 def explained(network, error, x, t=None):
@@ -167,9 +154,9 @@ def check_outputs(network, x, scores, rows=False):
     with network.untouched():
         x = np.array(x)
         for name, layer in network.layers.items() if network.is_plain() else ():
-            noted = Noted(network)
+            noted = {}
             try:
-                with noted:
+                with noting(noted):
                     out = layer.forward(x)
             except FloatingPointError as error:
                 if not str(error).startswith("expected finite"):
@@ -194,7 +181,7 @@ def check_outputs(network, x, scores, rows=False):
 
 def not_finite(name, layer, noted):
     """The error for a layer that made nan or inf of finite numbers."""
-    hint, parameters = noted.in_words(), find_parameters({name: layer}).values()
+    hint, parameters = in_words(noted), find_parameters({name: layer}).values()
     largest = max((np.abs(each.array).max() for each in parameters), default=0)
     if not np.isfinite(largest):
         hint = "; its parameters hold nan or inf"
@@ -210,11 +197,11 @@ def why_gradient_not_finite(network):
     order = [("lastLayer", network.lastLayer), *reversed(network.layers.items())]
     with network.untouched(), contextlib.suppress(Exception):  # a second time may fail
         for name, layer in order:
-            noted = Noted(network)
-            with noted:
+            noted = {}
+            with noting(noted):
                 dout = layer.backward(dout)
             own = [each.gradient for each in parameters if each.place == name]
             if not all(map(is_finite, [*own, 0 if dout is None else dout])):
                 break
-    came = f"nan or inf{noted.in_words()}"
+    came = f"nan or inf{in_words(noted)}"
     return wrong(FloatingPointError, "finite gradients from backward", came, at=name)

@@ -6,7 +6,6 @@ stretched (broadcast). What NumPy refuses by itself is explained afterwards. A c
 a guarded one may override what it likes: its own methods aren't guarded.
 """
 
-import contextlib
 import functools
 import inspect
 import itertools
@@ -15,7 +14,7 @@ import types
 
 import numpy as np
 
-from common.guards.explained import Noted, explained
+from common.guards.explained import explained, noting
 from common.guards.mistakes import (
     as_finite,
     as_floats,
@@ -43,7 +42,7 @@ def guarded(thing):
     if isinstance(thing, type):
         return guarded_layer(thing)
     if next(iter(inspect.signature(thing).parameters)) == "self":
-        return guarded_method(thing)
+        return guarded_method(a_look(thing) if thing.__name__ == "numerical_gradient" else thing)
     return guarded_difference(thing) if thing.__name__ == "numerical_gradient" else of_arrays(thing)
 
 
@@ -207,7 +206,15 @@ def missing(self, name):  # Python calls it only for an attribute that isn't the
 # Methods of a network
 
 
-NO_LOOK = contextlib.nullcontext()
+def a_look(method):
+    """A method of a network that leaves no trace in the layers."""
+
+    @functools.wraps(method)
+    def look(self, x, t):
+        with self.untouched():
+            return method(self, x, t)
+
+    return look
 
 
 def guarded_method(method):
@@ -220,15 +227,17 @@ def guarded_method(method):
     @functools.wraps(method)
     def wrapper(self, x, *t, **options):
         try:
-            noted = vars(self).get("_noted")
-            if noted is not None:  # in another guarded method
-                x = self.before(name, x, noted.dtype)
+            within = vars(self).get("_within")  # it is there while another guarded method runs
+            noted, dtype = within or ({}, self.dtype)
+            x = self.before(name, x, dtype)
+            if within:
                 return self.after(name, x, method(self, x, *t, **options), noted)
-            noted = Noted(self)
-            x = self.before(name, x, noted.dtype)
-            look = self.untouched() if name == "numerical_gradient" else NO_LOOK
-            with look, noted:
-                result = method(self, x, *t, **options)
+            vars(self)["_within"] = noted, dtype
+            try:
+                with noting(noted):
+                    result = method(self, x, *t, **options)
+            finally:
+                vars(self).pop("_within", None)
             return self.after(name, x, result, noted)
         except Exception as error:
             error = explained(self, error, x, *t)

@@ -44,8 +44,8 @@ class Params(dict):
             self._seen = dict(layers)
             dict.clear(self)
         self._layers = layers
-        for key, (_, layer, name) in self._parameters.items():
-            dict.__setitem__(self, key, getattr(layer, name))
+        found = self._parameters.items()
+        dict.update(self, {key: getattr(layer, name) for key, (_, layer, name) in found})
         return self
 
     def decided(self, x):
