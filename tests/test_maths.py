@@ -239,7 +239,7 @@ DX_OF_HALVES = np.array([[-3 / 16, -1 / 8, 5 / 16], [3 / 20, 1 / 40, -7 / 40]])
 @parametrize("dtype", [np.float32, np.float64])
 @parametrize("t, loss, dx", [
     (NUMBERS.tolist(), LOSS, DX), (ONE_HOT, LOSS, DX), (ONE_HOT > 0, LOSS, DX),
-    (HALVES, LOSS_OF_HALVES, DX_OF_HALVES),
+    (NUMBERS.astype(np.uint8), LOSS, DX), (HALVES, LOSS_OF_HALVES, DX_OF_HALVES),
 ])  # fmt: skip
 def test_softmax_with_loss_by_hand(t, loss, dx, dtype):
     layer, rtol = SoftmaxWithLoss(), 1e-6 if dtype == np.float32 else 1e-14
