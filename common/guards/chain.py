@@ -92,9 +92,9 @@ class Chain:
             raise wrong(ValueError, "at least one sample", "an empty batch")
         with self.untouched():
             set_train_flg(self.layers, False)
-            first = next(iter(self.layers.values()))
+            first = next(iter(self.layers.values())).forward
             batches = [x[i : i + size] for i in range(0, len(x), size)]
-            if not (self.is_plain() and is_affine(first)):  # it may write into x
+            if not (self.is_plain() and on_page(first)):  # it may write into x
                 batches = [batch.copy() for batch in batches]
             try:
                 scores = [np.array(self.predict(each)) for each in batches]  # out may be used again
@@ -115,8 +115,10 @@ class Chain:
         if method == "accuracy":
             return x
         x = as_floats(x, dtype)
-        if method == "predict" and not is_affine(next(iter(self.layers.values()))):
-            x = as_finite(x).copy()  # a layer of one's own may write into it
+        if method == "predict":
+            first = next(iter(self.layers.values())).forward
+            if not is_affine(first):
+                x = as_finite(x) if on_page(first) else as_finite(x).copy()  # it may write into x
         if method == "numerical_gradient":
             for key, array in self.params.items():
                 check_differentiable(array, f"params[{key!r}]")
@@ -129,7 +131,7 @@ class Chain:
     def after(self, method, x, result, noted):
         """What the method returns, if it can be right."""
         if method == "predict":
-            ends_in_affine = is_affine(next(reversed(self.layers.values())))
+            ends_in_affine = is_affine(next(reversed(self.layers.values())).forward)
             is_fine = type(result) is np.ndarray and len(result) == len(x)
             if noted or not is_fine or not (ends_in_affine or is_finite(result)):
                 check_outputs(self, x, result)
@@ -216,9 +218,9 @@ def backward_without_dx(layer, dout):
     layer.backward(dout, **({"need_dx": False} if leaves_out else {}))
 
 
-def is_affine(layer):
-    """Is its forward that of Affine? It looks for nan and inf itself, and writes into no array."""
-    return on_page(layer.forward) == "Affine.forward"
+def is_affine(forward):
+    """Is it that of Affine? It looks for nan and inf itself, and its out is a new array."""
+    return on_page(forward) == "Affine.forward"
 
 
 def differ(scores, alone):
