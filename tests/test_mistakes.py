@@ -612,9 +612,9 @@ signed = np.uint8(x * 85).view(np.int8) * np.int8(1); signed[0, 0], signed[1, 1]
     UserWarning | … bytes read as signed? x.astype(np.int8).view(np.uint8) makes them pixels 0 to
     255
 new = TwoLayerNet(3, 3, 3, rng=0); train(new, digits, digits, iters_num=100, learning_rate=1e-12) |
-    UserWarning | expected a loss below 1.040, as mere guessing has, got …: the network has learnt
-    next to nothing; is the learning rate too large or too small, are the updates too few, or do x
-    and t not belong together?
+    UserWarning | expected a loss well below 1.040, as mere guessing has, got …: the network has
+    learnt next to nothing; is the learning rate too large or too small, are the updates too few, or
+    do x and t not belong together?
 big, labels = np.tile(np.eye(4), (40, 1)), np.tile(t, 40); train(TwoLayerNet(4, 9, 3, 1, rng=0),
     (big, labels), (big, np.roll(labels, 2)), iters_num=400, rng=0) |
     UserWarning | expected a test accuracy well above 0.500, as mere guessing has, got 0.500, where

@@ -88,9 +88,9 @@ def warn_of_end(history, t_train, t_test, softmax):
     learnt = train_acc > (1 + share.max()) / 2
     if softmax and loss > 0.995 * guess and not learnt:
         warn(
-            f"expected a loss below {guess:.3f}, as mere guessing has, got {loss:.3f}: the network "
-            "has learnt next to nothing; is the learning rate too large or too small, are the "
-            "updates too few, or do x and t not belong together?"
+            f"expected a loss well below {guess:.3f}, as mere guessing has, got {loss:.3f}: the "
+            "network has learnt next to nothing; is the learning rate too large or too small, are "
+            "the updates too few, or do x and t not belong together?"
         )
     elif learnt and N >= 50 and test_acc <= most + luck:
         warn(
