@@ -72,6 +72,7 @@ class Judge:
         self.faults = {name: [] for name in self.taps}  # such as ["dx", "dW1"]
         self.between = []  # (name, name) of two layers with something between them
         self.writers = {}  # layers that write into an array which the layer before keeps
+        self.senders = {}  # of a layer with a wrong dx: those that give it a part, as a skip does
         self.forward()
         for tap in self.taps.values():
             tap.add_to_x, tap.add_to_out = np.zeros(tap.x.shape), np.zeros(np.shape(tap.out))
@@ -132,8 +133,24 @@ class Judge:
                     self.between.append((name, after))
                 elif after != "lastLayer":
                     self.faults[after].append("dx")
+                    self.senders[after] = self.senders_to(after)
                 with contextlib.suppress(ArithmeticError):
                     self.slopes[name] = self.slopes_of(tap.add_to_out)
+
+    def senders_to(self, name):
+        """The layers on whose dout the dx of this one depends, though its own dout stays."""
+        slopes, douts = self.slopes, {each: tap.dout for each, tap in self.taps.items()}
+
+        def with_twice(*others):
+            self.slopes = douts | {each: 2 * douts[each] for each in others}
+            self.backward()
+            return self.taps[name].dx
+
+        dx = with_twice()
+        found = [each for each in douts if not np.array_equal(with_twice(each), dx)]
+        is_repeatable = np.array_equal(with_twice(), dx)
+        self.slopes = slopes
+        return [each for each in found if each != name] if is_repeatable else []
 
     def slopes_of(self, array):
         """dL/darray by differences, with a small step, so that kinks are crossed seldom."""
@@ -190,10 +207,11 @@ def look_for_suspects(report, judge, network):
         ] + said
     for name in [*network.layers, "lastLayer"]:
         if faults[name]:
-            wrong = " and ".join(faults[name])
-            report.causes.append(f"{name} turns a right dout into a wrong {wrong}.")
+            wrong, others = " and ".join(faults[name]), " or ".join(judge.senders.get(name, ()))
+            given = f", or {others} gives it a wrong part of dx" if others else ""
+            report.causes.append(f"{name} turns a right dout into a wrong {wrong}{given}.")
         if before := judge.writers.get(name):
             said.append(f"{name} writes into what it is given, which {before} keeps.")
-        if faults[name] or before:
+        if faults[name] or before or any(name in each for each in judge.senders.values()):
             report.suspects.append(name)
     report.causes += said
