@@ -18,7 +18,7 @@ from ch05.tools.train_output import finish, print_row
 __all__ = ["History", "train"]
 
 
-@answers_wrong_arguments  # a call such as train(net, x, t) gets a short error message
+@answers_wrong_arguments  # a call such as train(net, x, t, x, t) gets a short error message
 def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, learning_rate=0.1,
           rng=None, on_epoch=None):  # fmt: skip
     """Gradient descent on random batches. Changes the network, and returns a History.
@@ -26,8 +26,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     train_set, test_set : pairs of samples x (N, D) and labels t, as load_mnist returns them
     iters_num, batch_size, learning_rate : number of updates, samples in each, size of a step
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
-    on_epoch : is called with the History once per epoch, when the accuracies have been measured
-               (after its first update, as in the book). Return True to stop
+    on_epoch : is called with the History after the first update of each epoch, as in the book, when
+               the accuracies have been measured. Return True to stop
 
     Ctrl-C ends it too, and the History of what was done is returned. FloatingPointError if the loss
     isn't finite any more.
@@ -43,8 +43,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     draws = np.random if rng is None else np.random.default_rng(rng)
     params = network.params  # the layers' own arrays
 
-    # updates are the numbers 0 to iters_num - 1, shown with a progress bar. Ctrl-C ends the loop,
-    # and the function goes on after this block.
+    # Read it as `for i in range(iters_num):`. running adds a progress bar, and lets Ctrl-C end the
+    # loop only.
     with running(history, network, iters_num, batch_size, draws) as updates:
         for i in updates:
             batch_mask = draws.choice(train_size, batch_size)
@@ -68,12 +68,12 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
                     break
 
     if are_classes:
-        measure_end(history, network, train_set, test_set, batch_size)  # the accuracies of now
+        measure_end(history, network, train_set, test_set, batch_size)  # the accuracies at the end
     return history
 
 
 def main(argv=None):
-    args = parse_training(argv)  # reads the options, loads MNIST, and makes a TwoLayerNet
+    args = parse_training(argv)  # reads the options, loads MNIST, makes the network: a TwoLayerNet
     history = train(
         args.network,
         args.train_set,

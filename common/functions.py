@@ -25,6 +25,11 @@ def sigmoid(x):
     return np.where(x >= 0, 1 / (1 + z), z / (1 + z))
 
 
+def softmax(x):
+    """exp(x) / sum(exp(x)), each row by itself: probabilities from scores."""
+    return np.exp(log_softmax(x))  # log_softmax is next: with it large scores don't overflow
+
+
 @guarded
 def log_softmax(x):
     """log(softmax(x)), each row by itself. x is (N, C), or one row (C,).
@@ -35,18 +40,13 @@ def log_softmax(x):
     For large scores exp would overflow. So m, the largest score of the row, is subtracted first.
     Then no exp(x - m) is above 1, and that of the largest score is 1: their sum is 1 or more, and
     its log is finite. The result is the same, because m cancels:
-    exp(x - m) = exp(-m) * exp(x), and exp(-m) is the same in the whole row. So
-    log(sum(exp(x - m))) = log(exp(-m) * sum(exp(x))) = -m + log(sum(exp(x)))
+    exp(x - m) = exp(x) / exp(m), and exp(m) is the same in the whole row. So
+    log(sum(exp(x - m))) = log(sum(exp(x)) / exp(m)) = log(sum(exp(x))) - m
     (x - m) - log(sum(exp(x - m))) = x - m + m - log(sum(exp(x))) = x - log(sum(exp(x)))
     """
     # axis=-1: along the classes. With keepdims the maxima are (N, 1): from each row its own.
     x_minus_m = x - x.max(axis=-1, keepdims=True)
     return x_minus_m - np.log(np.exp(x_minus_m).sum(axis=-1, keepdims=True))
-
-
-def softmax(x):
-    """exp(x) / sum(exp(x)), each row by itself: probabilities from scores."""
-    return np.exp(log_softmax(x))  # so that large scores don't overflow
 
 
 @guarded
@@ -57,7 +57,8 @@ def cross_entropy_error(y, t):
     One sample alone is allowed: y is (C,), and t is one class number or a row (C,).
 
     The book adds 1e-7 to y, which changes every loss a little. Here nothing is added: if y of the
-    right class is 0, the loss is inf. ValueError if y isn't probabilities, or for an invalid label.
+    right class is 0, the loss is inf. So SoftmaxWithLoss doesn't use it: see there. ValueError if y
+    isn't probabilities, or for an invalid label.
     """
     y, t = probability_rows(y, t)  # now both are (N, C): class numbers have become one-hot rows
     used = t > 0  # terms with t = 0 are left out: in NumPy 0 * log(0) is nan

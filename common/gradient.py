@@ -14,14 +14,14 @@ def numerical_gradient(f, x):
     In f(x + h), h is added to one entry of x; the others stay.
 
     f : a function of x that returns one number in float64, and doesn't change x
-    x : float64 array of any shape. h is added to one entry of x in place, f is called, and the old
-        value is put back (after an error, @guarded does that). So f must read this very array, not
-        a copy. Numbers of 1e10 or more are an error: there x + h is rounded too coarsely
+    x : float64 array of any shape. One entry of x is changed in place, by h and by -h. f is called
+        each time, and the old value is put back (after an error, too). So f must read this very
+        array, not a copy. Numbers of 1e10 or more are an error: there x + h is rounded too coarsely
 
     Returns an array of the shape of x. How wrong is it? For three reasons it isn't quite right.
 
-    First, h isn't 0. Taylor's formula says how f changes near x. If it is new to you, take the next
-    two lines as given. On the right, f, f', f'' and so on are f and its derivatives at x:
+    First, h isn't 0. Taylor's formula says how f changes near x; on the right, f, f', f'' and so on
+    are f and its derivatives at x. If it is new to you, take these two lines as given:
     f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
     f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
     Subtract: f(x + h) - f(x - h) = 2 h f' + 2 h^3 f'''/6 + ...
@@ -36,13 +36,13 @@ def numerical_gradient(f, x):
     (1.5e-4 - 0) / 2e-4 = 0.75. The slope there is 1.
     """
     grad = np.zeros_like(x)
-    for i in range(x.size):  # x.flat is x as one long row
-        value = x.flat[i]
+    for i in range(x.size):
+        value = x.flat[i]  # x.flat is x as one long row
         above, below = value + STEP, value - STEP
         x.flat[i] = above
         f_above = f(x)
         x.flat[i] = below
         f_below = f(x)
         x.flat[i] = value  # put back
-        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, after rounding
+        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, as it is after rounding
     return grad

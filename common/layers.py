@@ -68,19 +68,20 @@ class Affine:
 
     n counts samples, d inputs, m outputs: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule. Let x[n, d] grow by a small e. Each out[n, m] has the term x[n, d] * W[d, m], so
-    it grows by e * W[d, m]. dout[n, m] says how fast L grows with out[n, m]. So through out[n, m]
-    L grows by dout[n, m] * e * W[d, m]. For small e the effects through all m add up. Divide by e:
+    The chain rule. Let one x[n, d] grow by a small e. Only row n of out changes: for every m,
+    out[n, m] has the term x[n, d] * W[d, m], so it grows by e * W[d, m]. dout[n, m] says how fast L
+    grows with it, so L grows by dout[n, m] * e * W[d, m]. For small e this adds up over all m.
+    Divide by e:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
-    Let W[d, m] grow by e. Each out[n, m], one for each n, grows by x[n, d] * e. In the same way:
+    Let one W[d, m] grow by e. For every n, out[n, m] grows by x[n, d] * e. In the same way:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
 
-    Let b[m] grow by e. Each out[n, m] grows by e:
+    Let one b[m] grow by e. For every n, out[n, m] grows by e:
     db[m] = sum over n of dout[n, m]
 
     Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index k of the
-    sum is last in A and first in B. To bring it there, transpose: W.T[m, d] = W[d, m].
+    sum is last in A and first in B. Where it isn't, transpose: W.T[m, d] = W[d, m].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
@@ -158,7 +159,7 @@ class SoftmaxWithLoss:
     dL/dx_j = (y_j - t_j) / N. dx is dout times this.
 
     forward doesn't use cross_entropy_error: a very small y is rounded to 0, and then log(y) is
-    -inf. log_softmax computes log(y) from x, so it stays finite, and no term must be left out.
+    -inf. log_softmax computes log(y) from x, so it stays finite, and all terms can stay.
     """
 
     def forward(self, x, t):
@@ -175,4 +176,4 @@ class SoftmaxWithLoss:
 
 # For later, a layer of your own: any class with forward and backward. It needs no base class, and
 # no @guarded. To learn an array, keep it as self.W, and write self.dW = None in __init__. In
-# backward set self.dW to dL/dW. Any other name will do: self.a is learnt, if self.da stands there.
+# backward set self.dW to dL/dW. Other names work too: self.a with self.da, for instance.

@@ -22,8 +22,8 @@ class Network(Chain):
     An update in training: grad = network.gradient(x, t), and then for each key
     network.params[key] -= learning_rate * grad[key]. This changes the array that the layer uses.
 
-    No mathematics: Chain has params, save and load. @guarded checks arguments and results, and lets
-    error messages begin with the layer's name.
+    No mathematics: Chain has params, save, load, predict_in_batches and collect_gradients. @guarded
+    checks arguments and results, and lets error messages begin with the layer's name.
     """
 
     def __init__(self, layers, lastLayer):
@@ -55,9 +55,9 @@ class Network(Chain):
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = self.lastLayer.backward(1)  # dL/dL = 1
         layers = list(self.layers.values())
-        for layer in reversed(layers[1:]):  # from the last layer back to the second
+        for layer in reversed(layers[1:]):  # from the end of layers back to the second
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        # Last, layers[0].backward(dout). No layer before it needs its dx: need_dx=False for Affine.
+        # Last, layers[0].backward(dout). It is the first: nobody needs its dx (need_dx=False).
         backward_without_dx(layers[0], dout)
         return self.collect_gradients()  # {"W1": the dW of Affine1, ...}
 
@@ -66,7 +66,7 @@ class Network(Chain):
         """dL/dW1 and so on by central differences, to check gradient. Only in float64."""
         grads = {}
         for key, param in self.params.items():
-            # The function (imported above) changes param itself, which is the layer's W, for
-            # instance. So self.loss sees the change. _ is that same array, not used.
+            # This is the imported function, not this method. It changes param, the layer's own W
+            # or b, in place, so self.loss sees the change. _ is param again, and isn't used.
             grads[key] = numerical_gradient(lambda _: self.loss(x, t), param)
         return grads
