@@ -41,7 +41,7 @@ class CloserLook:
         self.x, self.off = self.array.item(i), abs(a - n)
 
     def verdict(self, scale):
-        """scale is the largest n of the array."""
+        """ROUNDED, KINK, UNCLEAR or WRONG. scale is the largest n of the array."""
         off, noise = self.off, self.rounding / STEP
         if not off <= noise <= 1e-3 * scale:
             noise = self.compare.noise_of(self.rounding) / STEP

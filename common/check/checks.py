@@ -1,7 +1,7 @@
 """check_gradient and check_layer: what is checked, and in which order.
 
 comparison.py compares one array, and bug_or_kink.py looks closer at an entry. How the wrong layer
-is found stands in in_place.py, and what a check can't compare in unseen.py. The words are in
+is found stands in which_layer.py, and what a check can't compare in unseen.py. The words are in
 report.py and causes.py.
 """
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from common.check.causes import likely_causes
 from common.check.comparison import Comparison
-from common.check.in_place import judge_layers
 from common.check.report import GradientReport
 from common.check.unseen import unseen, what_changes
+from common.check.which_layer import judge_layers
 from common.guards.chain import Chain
 from common.guards.learnt import find_parameters, set_train_flg
 from common.guards.mistakes import (

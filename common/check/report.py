@@ -14,7 +14,7 @@ class GradientReport(dict):
     ok       : True if backprop is wrong nowhere
     failed   : names of the gradients that are wrong: parameters, "x" of a layer, "lastLayer"
     suspects : names of the layers that turn a right dout into a wrong dx or dW
-    causes   : what wrong or unclear numbers look like, a sentence each: where to look first
+    causes   : what wrong or unclear numbers look like, and what the suspects do wrong
     unseen   : names of arrays that change the output but have no gradient, so weren't checked
     moved    : names of parameters that were moved a little to see what is wrong
     """
@@ -91,7 +91,8 @@ class GradientReport(dict):
 class ArrayCheck:
     """Backprop beside the numerical gradient, at the entries of one array that were checked.
 
-    checked, kinks : how many entries; at how many of them a step of 1e-4 was too large
+    checked, kinks : how many entries; at how many of them a step of 1e-4 was too large. (Once one
+                     is wrong, the others aren't looked at for that.)
     mean_abs_diff  : mean of |a - n| without those: the figure that the book prints
     max_rel_error  : largest |a - n| / max(|a|, |n|) without those, and without differences that
                      rounding explains
@@ -127,7 +128,8 @@ class ArrayCheck:
         shape = "x".join(map(str, self.shape)) or "one number"
         errors = ("-" if e != e else f"{e:.2e}" for e in (self.mean_abs_diff, self.max_rel_error))
         verdict = "unclear" if self.unclear else "ok" if self.ok else "FAILED"
-        return shape, f"{self.checked:,}", f"{self.kinks:,}", *errors, verdict
+        kinks = f"{self.kinks:,}" if self.ok else "-"
+        return shape, f"{self.checked:,}", kinks, *errors, verdict
 
     def __repr__(self):
         return f"ArrayCheck({', '.join(self.cells())})"

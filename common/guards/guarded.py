@@ -38,7 +38,10 @@ PAGE = os.path.join(os.path.dirname(HERE), "network.py")
 
 
 def guarded(thing):
-    """The same function, class of layers or method of a network, with its guards."""
+    """The same function, class of layers or method of a network, with its guards.
+
+    A method is told by its self. Else the first argument is an array, but in numerical_gradient.
+    """
     if isinstance(thing, type):
         return guarded_layer(thing)
     if next(iter(inspect.signature(thing).parameters)) == "self":
@@ -145,7 +148,7 @@ def described(self):
 
 
 def guarded_forward(method):
-    """x becomes an array of floats, in the dtype of W. An error if finite numbers become inf."""
+    """x becomes an array of floats, in the dtype of W. An error if nan or inf comes out."""
     is_affine = on_page(method) == "Affine.forward"
     # These make finite numbers of finite ones, so that no look is needed.
     stays_finite = on_page(method) in ("Relu.forward", "Sigmoid.forward")

@@ -202,7 +202,7 @@ def passing(thing):
     """The names of attributes that forward makes anew, as far as is known.
 
     They are those that forward writes before it reads them. Where a trial has shown it (trial.py),
-    that counts: it stands in thing._learnt.
+    that counts: it stands in thing._learnt, as {name: does forward leave it in place?}.
     """
     stays = written_first(type(thing)) | kept_by(thing).get("_learnt", {})
     return [name for name, is_left in stays.items() if not is_left]

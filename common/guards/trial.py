@@ -1,8 +1,9 @@
 """What is learnt, where the code of forward doesn't tell: an array is moved, and forward called.
 
 This concerns arrays with a gradient beside them, in layers of one's own. A little moved, a copy
-takes the place of such an array. If forward leaves it there, it is learnt. If not, and the output
-is the same, it is made anew from x: a cache. Else it is made from the old one, which is refused.
+takes the place of such an array. If forward leaves it there, it is learnt. If forward puts or
+writes something else there, and the output is the same, that is made anew from x: a cache. Else it
+is made from the old one, which is refused.
 """
 
 import contextlib

@@ -109,7 +109,7 @@ class Judge:
         return Comparison("", {"x": array}, f, backprop, dout=dout, **self.options)
 
     def is_right(self, *arguments):
-        """Do they agree? Where f can't be computed, nothing speaks against it."""
+        """Do they agree? Not if backprop fails. If f does, nothing speaks against it."""
         try:
             compare = self.compare(*arguments)
         except Exception:
