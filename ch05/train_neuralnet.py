@@ -32,7 +32,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     Ctrl-C ends it too, and the History of what was done is returned. FloatingPointError if the loss
     isn't finite any more.
     """
-    # Checks the arguments. are_classes is False if t isn't class labels: then there is no accuracy.
+    # Checks the arguments. are_classes is False in a regression: then there is no accuracy.
     train_set, test_set, are_classes = check_training(
         network, train_set, test_set, iters_num, batch_size, learning_rate
     )
