@@ -25,7 +25,7 @@ class NotYet(Exception):
 
 
 def joined(*texts):
-    return say("; ").join(texts)
+    return say("; ").join(filter(None, texts))
 
 
 @contextlib.contextmanager
@@ -193,9 +193,9 @@ def raised(what, error):
     if isinstance(error, SystemExit):
         return say("{what} ends the program by exit()", what=what) + where
     text = "".join(each if each.isprintable() else " " for each in f"{error}"[:200])
-    hint = [say("is __init__ misspelt?")] if "takes no arguments" in text else []
+    hint = say("is __init__ misspelt?") if "takes no arguments" in text else ""
     words = "{what} raised {kind}: {text}"
-    return joined(say(words, what=what, kind=type(error).__name__, text=text) + where, *hint)
+    return joined(say(words, what=what, kind=type(error).__name__, text=text) + where, hint)
 
 
 def kept(layer, key, shape):
@@ -207,6 +207,6 @@ def kept(layer, key, shape):
             if name[0] in "dg" and isinstance(each, np.ndarray) and each.shape == shape
         ]
         others += ["grads"] if hasattr(layer, "grads") else []
-        hint = [say("is it in self.{name}?", name=others[0])] if others else []
-        raise Wrong(joined(say("backward leaves nothing in self.{key}", key=key), *hint))
+        hint = say("is it in self.{name}?", name=others[0]) if others else ""
+        raise Wrong(joined(say("backward leaves nothing in self.{key}", key=key), hint))
     return getattr(layer, key)

@@ -70,9 +70,11 @@ def verdicts_on(part, names, deadly=()):
             if name != wanted(part):
                 words = "it is called {name}; expected {wanted}"
                 remark(say(words, name=name, wanted=wanted(part)))
-            more = [deadly] if part in ("predict", "gradient") else []
             with np.errstate(all="ignore"):  # whatever the file has set
-                JUDGES[part](found, names, remark, *more)
+                if part in TRIALS:
+                    judge_network(part, found, names, {*deadly})
+                else:
+                    JUDGES[part](found, remark)
             status, sentences = "right", []
         except NotImplementedError:
             status, sentences = "not yet", []
@@ -197,14 +199,18 @@ def difference(what, got, want, tolerance=1e-5):
     place = str([int(i) for i in worst]) if want.shape else ""
     size = np.abs(want).max(initial=0)
     want, got = (np.where(np.abs(each) < 1e-12 * size, 0, each) for each in (want, got))  # rounding
-    texts = next(
-        pair
-        for digits in range(6, 18)
-        if len({*(pair := [f"{each[worst]:.{digits}g}" for each in (want, got)])}) == 2
-        or digits == 17
-    )
+    for digits in range(6, 18):
+        texts = [f"{each[worst]:.{digits}g}" for each in (want, got)]
+        if texts[0] != texts[1]:
+            break
     words = "{what}: expected {want}, got {got}"
     return say(words, what=what + place, want=texts[0], got=texts[1])
+
+
+def expect(what, got, want, hint="", tolerance=1e-5):
+    """Wrong, with the hint, if got isn't want."""
+    if text := difference(what, got, want, tolerance):
+        raise Wrong(joined(text, hint))
 
 
 def alike(got, want, tolerance=1e-5):
@@ -218,155 +224,126 @@ def alike(got, want, tolerance=1e-5):
     return False
 
 
-# Relu, Sigmoid, Affine
-
-DOUT = np.array([[2.0, 5.0, -3.0], [-4.0, -1.0, 6.0]])
+# Relu, Sigmoid, Affine, SoftmaxWithLoss
 
 
-def judge_relu(Relu, names, remark):
-    judge_activation("Relu", Relu, np.array([[1.0, -2.0, 0.0], [-0.5, 2.0, -1.0]]), remark)
+def judge_layer(part, kind, runs, two, remark):
+    """In each run one layer is given a list of (words, env), one after the other.
 
+    two : the envs of two layers at once, of which each has to keep its own
+    """
+    out, *grads = RIGHT[part]
 
-def judge_sigmoid(Sigmoid, names, remark):
-    x = np.log([[3, 1 / 3, 1], [1 / 9, 4, 9]])  # out is 3/4, 1/4, 1/2 and 1/10, 4/5, 9/10
-    judge_activation("Sigmoid", Sigmoid, x, remark)
-    with remarked(remark, say("x = 1000 and -1000: ")):
-        out = call(Sigmoid(), "forward", np.array([[ASKED, -ASKED]]))
-        if text := difference("out", out, [[1, 0]]):
-            raise Wrong(joined(text, *([say("exp overflows")] if np.isnan(out).any() else [])))
+    def new_layer(env):
+        return kind(*(env[key].copy() for key in "Wb" if key in env))
 
+    def forward(layer, env):
+        return call(layer, "forward", *(env[key] for key in "xt" if key in env))
 
-def judge_activation(part, make, x, remark):
-    images = x.reshape(2, 1, 1, 3), DOUT.reshape(2, 1, 1, 3)
-    floats = x.astype(np.float32), DOUT.astype(np.float32)
-    runs = [
-        [("", x, DOUT), ("second batch: ", x + 0.75, DOUT + 0.5)],
-        [("images: ", *images), ("one sample: ", x[:1], DOUT[:1])],
-        [("float32: ", *floats)],
-    ]
+    def backward(records, layer, env, **more):
+        params = {key: copy.copy(getattr(layer, key, None)) for key in "Wb" if key in env}
+        dx = call_backward(layer, env["dout"], remark)
+        for key, old in params.items():
+            if isinstance(old, np.ndarray):
+                hint = say("backward leaves {key} to update", key=key)
+                expect(key, getattr(layer, key), old, hint)
+        for key in grads:
+            got = dx if key == "dx" else kept(layer, key, env[key[1:]].shape)
+            records.append(Record(key, key, got, env, **more))
 
     def trial(records):
         for run in runs:
-            try_layer(records, make(), run, {}, ("dx",), remark)
-        try_two(records, make, x, 0.5 - x, DOUT, {}, ("dx",))
+            layer, before, packed = new_layer(run[0][1]), None, False
+            for batch, env in run:
+                batch, W = say(batch), env.get("W")
+                after = "" if W is None else say("; here W has shape {shape}", shape=W.shape)
+                with told(batch, after):
+                    got = forward(layer, env)
+                    if out == "loss" and np.shape(got):
+                        packed = packed or np.size(got) == 1 < len(env["x"])
+                        if packed:
+                            words = "the loss has shape {shape}; expected one number"
+                            remark(say(words, shape=np.shape(got)))
+                            got = np.squeeze(got)
+                    records.append(Record(out, out, got, env, batch, before))
+                    backward(records, layer, env, batch=batch, before=before)
+                before = env
+        layers = [new_layer(env) for env in two]
+        for layer, env in zip(layers, two):
+            forward(layer, env)
+        words = say("of two such layers, the first one's ")
+        backward(records, layers[0], two[0], batch=words, other=two[1])
 
     settle(part, trial)
 
 
-def judge_affine(Affine, names, remark):
+def judge_activation(part, kind, x, remark):
+    first = {"x": x, "dout": np.array([[2.0, 5.0, -3.0], [-4.0, -1.0, 6.0]])}
+    second = {"x": x + 0.75, "dout": first["dout"] + 0.5}
+    images = {key: each.reshape(2, 1, 1, 3) for key, each in first.items()}
+    one = {key: each[:1] for key, each in first.items()}
+    single = {key: each.astype(np.float32) for key, each in first.items()}
+    runs = [
+        [("", first), ("second batch: ", second)],
+        [("images: ", images), ("one sample: ", one)],
+        [("float32: ", single)],
+    ]
+    judge_layer(part, kind, runs, (first, first | {"x": 0.5 - x}), remark)
+
+
+def judge_relu(Relu, remark):
+    judge_activation("Relu", Relu, np.array([[1.0, -2.0, 0.0], [-0.5, 2.0, -1.0]]), remark)
+
+
+def judge_sigmoid(Sigmoid, remark):
+    x = np.log([[3, 1 / 3, 1], [1 / 9, 4, 9]])  # out is 3/4, 1/4, 1/2 and 1/10, 4/5, 9/10
+    judge_activation("Sigmoid", Sigmoid, x, remark)
+    with remarked(remark, say("x = 1000 and -1000: ")):
+        out = call(Sigmoid(), "forward", np.array([[ASKED, -ASKED]]))
+        expect("out", out, [[1, 0]], say("exp overflows") if np.isnan(out).any() else "")
+
+
+def judge_affine(Affine, remark):
     x, dout = np.array([[1.0, 2, 3], [4, 0, -1]]), np.array([[1.0, -2, 3], [2, 1, 0]])
     W, b = np.array([[1.0, 2, 0], [0, 1, -1], [3, 0, 1]]), np.array([1.0, -1, 0.5])
-    square = W, b, [("", x, dout), ("second batch: ", x - 2, dout + 3)]
+    square = {"x": x, "dout": dout, "W": W, "b": b}
     rng = np.random.default_rng(0)
-    W, b, x, dout = (rng.standard_normal(shape) for shape in ((6, 2), 2, (4, 6), (4, 2)))
-    wide = W, b, [("", x, dout), ("one sample: ", x[:1], dout[:1])]
-    W32, b32, x32, dout32 = (each.astype(np.float32) for each in (W, b, x, dout))
-    single = W32, b32, [("float32: ", x32, dout32)]
-    runs, images, taken = [square, wide, single], x.reshape(4, 1, 2, 3), False
-    with remarked(remark, say("images: ")):
-        with contextlib.suppress(NotYet):
-            call(Affine(W.copy(), b.copy()), "forward", images)
-            taken = True
-    if taken:
-        runs.append((W, b, [("images: ", images, dout)]))
-    keys = ("dx", "dW", "db")
-
-    def trial(records):
-        for W, b, run in runs:
-            with told("", say("; here W has shape {shape}", shape=W.shape)):
-                layer = Affine(W.copy(), b.copy())
-                try_layer(records, layer, run, {"W": W, "b": b}, keys, remark)
-        try_two(records, lambda: Affine(W.copy(), b.copy()), x, 0.5 - x, dout, {"W": W, "b": b},
-                keys)  # fmt: skip
-
-    settle("Affine", trial)
-
-
-def try_layer(records, layer, run, params, keys, remark):
-    """One layer goes through a run: a list of (words, x, dout)."""
-    before = None
-    for batch, x, dout in run:
-        batch, env = say(batch), {"x": x, "dout": dout, **params}
-        with told(batch):
-            record = functools.partial(Record, env=env, batch=batch, before=before)
-            own = {key: copy.copy(getattr(layer, key, None)) for key in params}
-            records.append(record("out", "out", call(layer, "forward", x)))
-            dx = call_backward(layer, dout, remark)
-            for key, old in own.items():
-                if isinstance(old, np.ndarray) and (
-                    text := difference(key, getattr(layer, key), old)
-                ):
-                    raise Wrong(joined(text, say("backward leaves {key} to update", key=key)))
-            for key in keys:
-                got = dx if key == "dx" else kept(layer, key, params[key[1:]].shape)
-                records.append(record(key, key, got))
-        before = env
-
-
-def try_two(records, make, x, other, dout, params, keys):
-    """Two layers at once: each has to keep its own."""
-    one, two = make(), make()
-    call(one, "forward", x)
-    call(two, "forward", other)
-    dx = call_backward(one, dout, lambda _: None)
-    env = {"x": x, "dout": dout, **params}
-    for key in keys:
-        got = dx if key == "dx" else kept(one, key, params[key[1:]].shape)
-        words = say("of two such layers, the first one's ")
-        records.append(Record(key, key, got, env, words, other=env | {"x": other}))
-
-
-# SoftmaxWithLoss
-
-
-def judge_softmax_with_loss(SoftmaxWithLoss, names, remark):
-    # y is 1/8, 1/4, 5/8 and 1/4, 1/4, 1/2 in the first batch
-    first = np.log([[1.0, 2, 5], [4, 4, 8]]), np.array([[0, 1, 0], [0, 0, 1]])
-    second = np.log([[6.0, 2, 2], [1, 1, 2]]), np.array([[0, 0, 1], [1, 0, 0]])
-    three = np.log([[3.0, 1, 2, 2], [1, 1, 5, 1], [2, 3, 1, 4]]), np.eye(4)[[1, 2, 3]]
+    shapes = {"W": (6, 2), "b": 2, "x": (4, 6), "dout": (4, 2)}
+    wide = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
+    one = wide | {key: wide[key][:1] for key in ("x", "dout")}
+    single = {key: each.astype(np.float32) for key, each in wide.items()}
+    images = wide | {"x": wide["x"].reshape(4, 1, 2, 3)}
     runs = [
-        [("", *first), ("second batch: ", *second)],
-        [("", *three), ("one sample: ", first[0][:1], first[1][:1])],
-        [("float32: ", first[0].astype(np.float32), first[1])],
+        [("", square), ("second batch: ", square | {"x": x - 2, "dout": dout + 3})],
+        [("", wide), ("one sample: ", one)],
+        [("float32: ", single)],
     ]
+    with remarked(remark, say("images: ")), contextlib.suppress(NotYet):
+        call(Affine(wide["W"].copy(), wide["b"].copy()), "forward", images["x"])
+        runs.append([("images: ", images)])
+    judge_layer("Affine", Affine, runs, (wide, wide | {"x": 0.5 - wide["x"]}), remark)
 
-    def trial(records):
-        for run in runs:
-            try_loss(records, SoftmaxWithLoss(), run, remark)
-        one, two = SoftmaxWithLoss(), SoftmaxWithLoss()
-        call(one, "forward", *first)
-        call(two, "forward", *second)
-        env, other = ({"x": x, "t": t, "dout": 1} for x, t in (first, second))
-        words = say("of two such layers, the first one's ")
-        dx = call_backward(one, 1, remark)
-        records.append(Record("dx", "dx", dx, env, words, other=other))
 
-    settle("SoftmaxWithLoss", trial)
-    x, t = first
+def judge_softmax_with_loss(SoftmaxWithLoss, remark):
+    def env(x, t):
+        return {"x": x, "t": t, "dout": 1}
+
+    # y is 1/8, 1/4, 5/8 and 1/4, 1/4, 1/2 in the first batch
+    x, t = np.log([[1.0, 2, 5], [4, 4, 8]]), np.array([[0, 1, 0], [0, 0, 1]])
+    second = env(np.log([[6.0, 2, 2], [1, 1, 2]]), np.array([[0, 0, 1], [1, 0, 0]]))
+    three = env(np.log([[3.0, 1, 2, 2], [1, 1, 5, 1], [2, 3, 1, 4]]), np.eye(4)[[1, 2, 3]])
+    runs = [
+        [("", env(x, t)), ("second batch: ", second)],
+        [("", three), ("one sample: ", env(x[:1], t[:1]))],
+        [("float32: ", env(x.astype(np.float32), t))],
+    ]
+    judge_layer("SoftmaxWithLoss", SoftmaxWithLoss, runs, (env(x, t), second), remark)
     large = np.array([[ASKED, 1001, 1002], [-ASKED, -1000, -1001]])
     loss = np.squeeze(call(SoftmaxWithLoss(), "forward", large, t))
-    if text := difference(say("loss for scores of 1000"), loss, right_loss(large, t)[0]):
-        hint = say("exp overflows; subtract the largest score of each row first")
-        raise Wrong(joined(text, *([hint] if not np.all(np.isfinite(loss)) else [])))
+    hint = "" if np.all(np.isfinite(loss)) else (
+        say("exp overflows; subtract the largest score of each row first"))  # fmt: skip
+    expect(say("loss for scores of 1000"), loss, right_loss(large, t)[0], hint)
     remarks_on_loss(SoftmaxWithLoss, x, t, remark)
-
-
-def try_loss(records, layer, run, remark):
-    before, packed = None, False
-    for batch, x, t in run:
-        batch, env = say(batch), {"x": x, "t": t, "dout": 1}
-        with told(batch):
-            loss = call(layer, "forward", x, t)
-            if isinstance(loss, np.ndarray) and loss.shape:
-                packed = packed or loss.size == 1 < len(x)
-            if packed:
-                words = "the loss has shape {shape}; expected one number"
-                remark(say(words, shape=np.shape(loss)))
-                loss = np.squeeze(loss)
-            records.append(Record("loss", "loss", loss, env, batch, before))
-            dx = call_backward(layer, 1, remark)
-            records.append(Record("dx", "dx", dx, env, batch, before))
-        before = env
 
 
 def remarks_on_loss(SoftmaxWithLoss, x, t, remark):
@@ -383,16 +360,15 @@ def remarks_on_loss(SoftmaxWithLoss, x, t, remark):
     apart = np.array([[0.0, 1, 2], [1000, 1001, 1002]])
     soft = np.array([[0.5, 0.25, 0.25], [0, 0.9, 0.1]])
     for words, scores, labels, rows, hint in (
-        ("rows of scores 1000 apart: ", apart, t, t, ["subtract each row's own largest"]),
+        ("rows of scores 1000 apart: ", apart, t, t, "subtract each row's own largest"),
         ("scores 1000 and 0, where 0 belongs to the right class: ", np.array([[1000.0, 0]]),
-         np.array([[0, 1]]), np.array([[0, 1]]), []),
-        ("class numbers as labels t: ", x, t.argmax(axis=1), t, []),
-        ("probabilities as labels t: ", x, soft, soft, []),
+         np.array([[0, 1]]), np.array([[0, 1]]), ""),
+        ("class numbers as labels t: ", x, t.argmax(axis=1), t, ""),
+        ("probabilities as labels t: ", x, soft, soft, ""),
     ):  # fmt: skip
         with remarked(remark, say(words)):
             loss = loss_of(scores, labels)
-            if text := difference("loss", np.squeeze(loss), right_loss(scores, rows)[0]):
-                raise Wrong(joined(text, *map(say, hint)))
+            expect("loss", np.squeeze(loss), right_loss(scores, rows)[0], say(hint))
     layer = SoftmaxWithLoss()
     call(layer, "forward", x, t)
     with remarked(remark, "dout = 2: "):
@@ -403,7 +379,7 @@ def remarks_on_loss(SoftmaxWithLoss, x, t, remark):
 # numerical_gradient
 
 
-def judge_numerical_gradient(numerical_gradient, names, remark):
+def judge_numerical_gradient(numerical_gradient, remark):
     def trial(records):
         for x in np.array([3.0, 4, -1]), np.array([[1.0, 2, 0.5], [-1, 3, 2]]), np.ones((2, 1, 2)):
             start = x.copy()
@@ -420,8 +396,8 @@ def judge_numerical_gradient(numerical_gradient, names, remark):
                 grad = call_function(numerical_gradient, shown, x)
                 record = Record("grad", "grad", grad, env, say(name))
                 records.append(record._replace(tolerance=5e-7))
-                if text := difference(say("x afterwards"), x, start, 1e-9):
-                    raise Wrong(say(name) + joined(text, say("put each old value back")))
+                with told(say(name)):
+                    expect(say("x afterwards"), x, start, say("put each old value back"), 1e-9)
                 if not np.array_equal(x, start):
                     words = "x is as before only up to rounding; put the old value itself back"
                     remark(say(words))
@@ -433,15 +409,7 @@ def judge_numerical_gradient(numerical_gradient, names, remark):
 # predict and gradient
 
 
-def judge_predict(TwoLayerNet, names, remark, deadly):
-    judge_network("predict", TwoLayerNet, names, {*deadly} - {"predict", "gradient"}, try_predict)
-
-
-def judge_gradient(TwoLayerNet, names, remark, deadly):
-    judge_network("gradient", TwoLayerNet, names, {*deadly} - {"gradient"}, try_gradient)
-
-
-def judge_network(part, TwoLayerNet, names, deadly, trial):
+def judge_network(part, TwoLayerNet, names, deadly):
     """With the student's own layers. If some are wrong, with right ones in their place, too.
 
     So a wrong layer isn't counted twice. Nor is a wrong predict: another stands in for it.
@@ -465,7 +433,7 @@ def judge_network(part, TwoLayerNet, names, deadly, trial):
     for replaced, own_predict in tries:
         try:
             with stand_ins(names, classes, replaced, silent, TwoLayerNet, own_predict) as log:
-                return settle(part, functools.partial(trial, TwoLayerNet, log))
+                return settle(part, functools.partial(TRIALS[part], TwoLayerNet, log))
         except (Wrong, NotYet, NotImplementedError) as error:
             last = error
     raise last
@@ -502,10 +470,9 @@ def try_gradient(TwoLayerNet, log, records):
             env = {"x": x, "t": t, "params": params, "key": key}
             given = grad[key], env, say(batch), before.get(key)
             records.append(Record(f"grad[{key!r}]", "grad", *given, **more))
-            if text := difference(say("params[{key!r}] afterwards", key=key), net.params[key],
-                                  params[key]):  # fmt: skip
-                hint = say("gradient only computes; leave the parameters as they are")
-                raise Wrong(say(batch) + joined(text, hint))
+            with told(say(batch)):
+                expect(say("params[{key!r}] afterwards", key=key), net.params[key], params[key],
+                       say("gradient only computes; leave the parameters as they are"))  # fmt: skip
             before[key] = env
         methods = [method for method, _, _ in log]
         counted = (methods.count(each) for each in ("forward", "predict", "loss"))
@@ -521,8 +488,8 @@ def tolerance_of(net):
 def check_dict(grad):
     if not hasattr(grad, "keys"):
         words = "gradient: expected a dict, got {kind}"
-        hint = [say("is a return missing?")] if grad is None else []
-        raise Wrong(joined(say(words, kind=type(grad).__name__), *hint))
+        hint = say("is a return missing?") if grad is None else ""
+        raise Wrong(joined(say(words, kind=type(grad).__name__), hint))
     if missing := [key for key in KEYS if key not in grad]:
         words = "gradient: expected the keys {expected}, got {got}; without {missing}"
         keys = {"expected": KEYS, "got": map(str, grad), "missing": missing}
@@ -561,7 +528,7 @@ def explained(log, method, before):
 # update
 
 
-def judge_update(update, names, remark):
+def judge_update(update, remark):
     shapes, rng = {"W1": (3, 2), "b1": (2,), "W2": (3, 2), "b2": (2,)}, np.random.default_rng(0)
 
     def trial(records):
@@ -607,8 +574,7 @@ JUDGES = {
     "Affine": judge_affine,
     "SoftmaxWithLoss": judge_softmax_with_loss,
     "numerical_gradient": judge_numerical_gradient,
-    "predict": judge_predict,
-    "gradient": judge_gradient,
     "update": judge_update,
 }
-PARTS = list(JUDGES)
+TRIALS = {"predict": try_predict, "gradient": try_gradient}
+PARTS = list(RIGHT)
