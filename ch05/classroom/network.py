@@ -14,8 +14,6 @@ import numpy as np
 from ch05.classroom.answers import RIGHT, value
 from ch05.classroom.words import say
 
-__all__ = ["LAYERS", "called_wrongly", "stand_ins"]
-
 LAYERS = ("Affine", "Relu", "SoftmaxWithLoss")
 LAST = "SoftmaxWithLoss"
 
@@ -38,12 +36,9 @@ def stand_ins(names, classes, wrong, silent, TwoLayerNet, own_predict=True):
                 names[layer] = own[0]
             for each in own:
                 watch(undo, each, layer, log, made, layer in wrong, layer in silent)
-        for name in "predict", "loss", "numerical_gradient":
-            owner = None if name == "numerical_gradient" else TwoLayerNet
-            function = getattr(owner, name, None) if owner else names.get(name)
-            if callable(function):
-                counted = logged(function, log, name)
-                put(undo, owner, name, counted) if owner else names.update({name: counted})
+        for name in "predict", "loss":  # called for every entry, these are numerical gradients
+            if callable(function := getattr(TwoLayerNet, name, None)):
+                put(undo, TwoLayerNet, name, logged(function, log, name))
         if not own_predict:
 
             def predict(self, x, *_, **__):

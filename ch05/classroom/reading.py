@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import types
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +20,6 @@ import numpy as np
 from ch05.classroom.calling import MODULE, raised, wanted
 from ch05.classroom.judges import PARTS
 from ch05.classroom.words import say
-
-__all__ = ["HandIn", "Skip", "Unreadable", "limited", "run"]
 
 NOTES = 20  # more of them tell nobody anything
 FOREIGN = "bash sh cmd script html javascript js latex markdown svg perl ruby cython R".split()
@@ -33,10 +30,6 @@ class HandIn(NamedTuple):
 
     name: str
     source: bytes
-
-    @classmethod
-    def of(cls, path):
-        return cls(Path(path).name, Path(path).read_bytes())
 
 
 class Skip(NamedTuple):
@@ -59,7 +52,7 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
     comes later. When the time is over, or after skip, only what defines something still runs.
     """
     module = types.ModuleType(MODULE)
-    names, notes, defined, replaced = vars(module), Notes(), {}, []
+    names, notes, defined, replaced = vars(module), [], {}, []
     sys.modules[MODULE] = module
     library = {"np": vars(np), "builtins": vars(builtins)}
     before = {name: each.copy() for name, each in library.items()}
@@ -105,7 +98,7 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             names[name] = value  # as after Relu = Relu()
     for each in replaced + changed("np", library, before):
         notes.append(say("it replaces {name}; for the grading that is undone", name=each))
-    return names, notes
+    return names, notes[:NOTES] + [say("and more")] * (len(notes) > NOTES)
 
 
 def changed(owner, library, before):
@@ -124,16 +117,6 @@ def note_twice(notes, defined, name, names, place):
     if first and not builds_on and name in map(wanted, PARTS):
         words = "{name} is defined twice ({first}; {second}); the last one is graded"
         notes.append(say(words, name=name, first=first[0], second=place))
-
-
-class Notes(list):
-    """The first notes; of the others only that there are more."""
-
-    def append(self, note):
-        if len(self) < NOTES:
-            super().append(note)
-        elif len(self) == NOTES:
-            super().append(say("and more"))
 
 
 def still_running(seconds):

@@ -3,8 +3,6 @@
 In the code they stand in English, with {names} for what is filled in.
 """
 
-__all__ = ["LANGUAGES", "say", "use"]
-
 _table = {}
 
 
