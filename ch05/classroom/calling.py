@@ -171,7 +171,6 @@ def call_function(function, *args, free=False):
     except NotImplementedError:
         raise
     except (Exception, SystemExit) as error:
-        sys.setprofile(profile)
         shapes = [f"{np.shape(each)}" for each in args if isinstance(each, np.ndarray)]
         name = getattr(function, "__name__", "it")
         if shapes:

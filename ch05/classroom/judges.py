@@ -1,6 +1,6 @@
 """A judge for each part of exercises.py.
 
-A judge calls what was handed in with small arrays, and records what comes. settle compares the
+A judge calls what was handed in with small arrays, and yields what comes. settle compares these
 records with the right values of answers.py. It judges by values, and never looks at the code. The
 first difference is told, with a cause if one fits all records. remark(text) costs no point.
 
@@ -104,18 +104,12 @@ class Record(NamedTuple):
         return value(RIGHT[part][self.key], self.env | changed)
 
 
-class Records(list):
-    """Records with what came as it was then: a layer may use its arrays again."""
-
-    def append(self, record):
-        super().append(record._replace(got=copy.copy(record.got)))
-
-
 def settle(part, trial):
-    """trial(records) adds records, to the end or until it raises. Wrong at the first difference."""
-    records, stop = Records(), None
+    """A trial yields records, to the end or until it raises. Wrong at the first difference."""
+    records, stop = [], None
     try:
-        trial(records)
+        for record in trial:  # as it was then: a layer may use its arrays again
+            records.append(record._replace(got=copy.copy(record.got)))
     except (Wrong, NotYet, NotImplementedError) as error:
         stop = error
     for record in records:
@@ -238,7 +232,7 @@ def judge_layer(part, kind, runs, two, remark):
     def forward(layer, env):
         return call(layer, "forward", *(env[key] for key in "xt" if key in env))
 
-    def backward(records, layer, env, **more):
+    def backward(layer, env, **more):
         params = {key: copy.copy(getattr(layer, key, None)) for key in "Wb" if key in env}
         dx = call_backward(layer, env["dout"], remark)
         for key, old in params.items():
@@ -247,9 +241,9 @@ def judge_layer(part, kind, runs, two, remark):
                 expect(key, getattr(layer, key), old, hint)
         for key in grads:
             got = dx if key == "dx" else kept(layer, key, env[key[1:]].shape)
-            records.append(Record(key, key, got, env, **more))
+            yield Record(key, key, got, env, **more)
 
-    def trial(records):
+    def trial():
         for run in runs:
             layer, before, packed = new_layer(run[0][1]), None, False
             for batch, env in run:
@@ -263,16 +257,16 @@ def judge_layer(part, kind, runs, two, remark):
                             words = "the loss has shape {shape}; expected one number"
                             remark(say(words, shape=got.shape))
                             got = np.squeeze(got)
-                    records.append(Record(out, out, got, env, batch, before))
-                    backward(records, layer, env, batch=batch, before=before)
+                    yield Record(out, out, got, env, batch, before)
+                    yield from backward(layer, env, batch=batch, before=before)
                 before = env
         layers = [new_layer(env) for env in two]
         for layer, env in zip(layers, two):
             forward(layer, env)
         words = say("of two such layers, the first one's ")
-        backward(records, layers[0], two[0], batch=words, other=two[1])
+        yield from backward(layers[0], two[0], batch=words, other=two[1])
 
-    settle(part, trial)
+    settle(part, trial())
 
 
 def judge_activation(part, kind, x, remark):
@@ -378,7 +372,7 @@ def remarks_on_loss(SoftmaxWithLoss, x, t, remark):
 
 
 def judge_numerical_gradient(numerical_gradient, remark):
-    def trial(records):
+    def trial():
         for x in np.array([3.0, 4, -1]), np.array([[1.0, 2, 0.5], [-1, 3, 2]]), np.ones((2, 1, 2)):
             start = x.copy()
             cubes, slopes = (lambda x: np.sum(x**3)), 3 * x**2
@@ -393,7 +387,7 @@ def judge_numerical_gradient(numerical_gradient, remark):
                 env = {"f": f, "x": start, "slope": slope, "reads": reads}
                 grad = call_function(numerical_gradient, shown, x)
                 record = Record("grad", "grad", grad, env, say(name))
-                records.append(record._replace(tolerance=5e-7))
+                yield record._replace(tolerance=5e-7)
                 with told(say(name)):
                     expect(say("x afterwards"), x, start, say("put each old value back"), 1e-9)
                 if not np.array_equal(x, start):
@@ -401,7 +395,7 @@ def judge_numerical_gradient(numerical_gradient, remark):
                     remark(say(words))
                     x[...] = start
 
-    settle("numerical_gradient", trial)
+    settle("numerical_gradient", trial())
 
 
 # predict and gradient
@@ -431,7 +425,7 @@ def judge_network(part, TwoLayerNet, names, deadly):
     for replaced, own_predict in tries:
         try:
             with stand_ins(names, classes, replaced, silent, TwoLayerNet, own_predict) as log:
-                return settle(part, functools.partial(TRIALS[part], TwoLayerNet, log))
+                return settle(part, TRIALS[part](TwoLayerNet, log))
         except (Wrong, NotYet, NotImplementedError) as error:
             last = error
     raise last
@@ -444,7 +438,7 @@ NETWORK_BATCHES = [
 ]
 
 
-def try_predict(TwoLayerNet, log, records):
+def try_predict(TwoLayerNet, log):
     net = new_network(TwoLayerNet)
     for batch, x, _ in NETWORK_BATCHES:
         log.clear()
@@ -452,10 +446,10 @@ def try_predict(TwoLayerNet, log, records):
             scores = call(net, "predict", x, free=True)
         env = {"x": x, **{key: np.array(net.params[key]) for key in KEYS}}
         more = {"notes": [*called_wrongly(log, "forward")], "tolerance": tolerance_of(net)}
-        records.append(Record("scores", "scores", scores, env, say(batch), **more))
+        yield Record("scores", "scores", scores, env, say(batch), **more)
 
 
-def try_gradient(TwoLayerNet, log, records):
+def try_gradient(TwoLayerNet, log):
     net, before = new_network(TwoLayerNet), {}
     for batch, x, t in NETWORK_BATCHES:
         params = {key: np.array(net.params[key]) for key in KEYS}
@@ -467,7 +461,7 @@ def try_gradient(TwoLayerNet, log, records):
         for key in KEYS:
             env = {"x": x, "t": t, "params": params, "key": key}
             given = grad[key], env, say(batch), before.get(key)
-            records.append(Record(f"grad[{key!r}]", "grad", *given, **more))
+            yield Record(f"grad[{key!r}]", "grad", *given, **more)
             with told(say(batch)):
                 expect(say("params[{key!r}] afterwards", key=key), net.params[key], params[key],
                        say("gradient only computes; leave the parameters as they are"))  # fmt: skip
@@ -529,7 +523,7 @@ def explained(log, method, before):
 def judge_update(update, remark):
     shapes, rng = {"W1": (3, 2), "b1": (2,), "W2": (3, 2), "b2": (2,)}, np.random.default_rng(0)
 
-    def trial(records):
+    def trial():
         for turned in False, True:
             params, grad = ({key: rng.integers(1, 9, shape) / 2 for key, shape in shapes.items()}
                             for _ in range(2))  # fmt: skip
@@ -552,18 +546,16 @@ def judge_update(update, remark):
                         words = ("params[{key!r}] is a new array: the layers still hold the old "
                                  "one; change it in place, as params[key] -= ...")  # fmt: skip
                         raise Wrong(say(words, key=key))
-                    if alike(got, before[key]) and hasattr(returned, "get"):
-                        if alike(returned.get(key), want):
-                            words = (
-                                "what update returns is right, but params should change in place"
-                            )
-                            raise Wrong(say(words))
-                    records.append(record)
+                    own = returned.get(key) if hasattr(returned, "get") else None
+                    if alike(got, before[key]) and alike(own, want):
+                        words = "what update returns is right, but params should change in place"
+                        raise Wrong(say(words))
+                    yield record
                 if any(not np.array_equal(grad[key], given[key]) for key in shapes):
                     remark(say("update changes grad"))
                     grad = {key: each.copy() for key, each in given.items()}
 
-    settle("update", trial)
+    settle("update", trial())
 
 
 JUDGES = {

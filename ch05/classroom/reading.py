@@ -241,18 +241,19 @@ def python_of(cell, name, notes):
         return cell
     lines = cell.split("\n")
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
-    if lines[first].startswith("%%"):
-        magic = lines[first].split()[0]
-        lines[first] = ""
-        if magic[2:] in FOREIGN or not readable(rest := cleaned(lines)):
-            if magic[2:] not in FOREIGN and re.search(r"^(class|def) ", cell, re.M):
-                return cleaned(lines)  # a mistake in it is noted
-            return ""
-        if magic not in ("%%time", "%%timeit", "%%capture"):
-            words = "{name}: {magic} is left out; what stands below it is read as code"
-            notes.append(say(words, name=name, magic=magic))
-        return rest
-    return cleaned(lines)
+    if not lines[first].startswith("%%"):
+        return cleaned(lines)
+    magic = lines[first].split()[0]
+    lines[first] = ""
+    rest = cleaned(lines)
+    if magic[2:] in FOREIGN:
+        return ""
+    if not readable(rest):  # a mistake in a class or function is noted
+        return rest if re.search(r"^(class|def) ", cell, re.M) else ""
+    if magic not in ("%%time", "%%timeit", "%%capture"):
+        words = "{name}: {magic} is left out; what stands below it is read as code"
+        notes.append(say(words, name=name, magic=magic))
+    return rest
 
 
 def readable(source):
