@@ -61,18 +61,17 @@ def verdicts_on(part, names, deadly=()):
     verdicts = []
     for name, found in candidates(names, part) or [(None, None)]:
         remarks = []
-        remark = lambda text, to=remarks: to.append(say("remark: ") + text)  # noqa: E731
         try:
             if found is None:
                 raise missing(names, wanted(part))
             if name != wanted(part):
                 words = "it is called {name}; expected {wanted}"
-                remark(say(words, name=name, wanted=wanted(part)))
+                remarks.append(say(words, name=name, wanted=wanted(part)))
             with np.errstate(all="ignore"):  # whatever the file has set
                 if part in TRIALS:
                     judge_network(part, found, names, {*deadly})
                 else:
-                    JUDGES[part](found, remark)
+                    JUDGES[part](found, remarks.append)
             status, sentences = "right", []
         except NotImplementedError:
             status, sentences = "not yet", []
@@ -82,7 +81,8 @@ def verdicts_on(part, names, deadly=()):
             status, sentences = "wrong", [str(wrong)]
         except (Exception, SystemExit) as error:  # in __init__, for instance
             status, sentences = "wrong", [raised(part, error)]
-        verdicts.append(Verdict(status, [*sentences, *dict.fromkeys(remarks)]))
+        remarks = [say("remark: ") + each for each in dict.fromkeys(remarks)]
+        verdicts.append(Verdict(status, sentences + remarks))
     return verdicts
 
 
@@ -445,8 +445,8 @@ def try_predict(TwoLayerNet, log):
         with explained(log, "forward", say(batch)):
             scores = call(net, "predict", x, free=True)
         env = {"x": x, **{key: np.array(net.params[key]) for key in KEYS}}
-        more = {"notes": [*called_wrongly(log, "forward")], "tolerance": tolerance_of(net)}
-        yield Record("scores", "scores", scores, env, say(batch), **more)
+        notes = [*called_wrongly(log, "forward")]
+        yield Record("scores", "scores", scores, env, say(batch), notes=notes)
 
 
 def try_gradient(TwoLayerNet, log):
@@ -457,11 +457,11 @@ def try_gradient(TwoLayerNet, log):
         with explained(log, "backward", say(batch)):
             grad = call(net, "gradient", x, t, free=True)
             check_dict(grad)
-        more = {"notes": [*called_wrongly(log, "backward")], "tolerance": tolerance_of(net)}
+        notes = [*called_wrongly(log, "backward")]
         for key in KEYS:
             env = {"x": x, "t": t, "params": params, "key": key}
             given = grad[key], env, say(batch), before.get(key)
-            yield Record(f"grad[{key!r}]", "grad", *given, **more)
+            yield Record(f"grad[{key!r}]", "grad", *given, notes=notes)
             with told(say(batch)):
                 expect(say("params[{key!r}] afterwards", key=key), net.params[key], params[key],
                        say("gradient only computes; leave the parameters as they are"))  # fmt: skip
@@ -470,11 +470,6 @@ def try_gradient(TwoLayerNet, log):
         once = ("predict", ""), ("loss", ""), ("forward", "lastLayer")  # in gradient
         if max(map(calls.count, once)) > 20:
             raise Wrong(say("these are numerical gradients: no layer's backward is called"))
-
-
-def tolerance_of(net):
-    halves = any(np.asarray(each).dtype == np.float16 for each in net.params.values())
-    return 0.02 if halves else 1e-5
 
 
 def check_dict(grad):

@@ -42,9 +42,8 @@ def stand_ins(names, classes, wrong, silent, TwoLayerNet, own_predict=True):
         if not own_predict:
 
             def predict(self, x, *_, **__):
-                chain = vars(self).get("layers") or [each for each, _, _ in made.values()]
-                for layer in getattr(chain, "values", chain.__iter__)():
-                    if not isinstance(layer, tuple(classes[LAST])):
+                for layer, name, _ in [*made.values()]:  # in the order in which they were made
+                    if name != "lastLayer":
                         x = layer.forward(x)
                 return x
 
@@ -87,9 +86,9 @@ def watch(undo, own, layer, log, made, right, silent):
         def call(self, *args, **kwargs):
             return replacement(self, original, *args, **kwargs)
 
-        for each in {name, *(k for k in dir(own) if getattr(own, k, None) is original)}:
-            if original is not None or each == name:
-                put(undo, own, each, call)
+        same = [each for each in dir(own) if original and getattr(own, each, None) is original]
+        for each in {name, *same}:
+            put(undo, own, each, call)
 
     def about(self):
         if id(self) not in made:
@@ -156,28 +155,27 @@ def called_wrongly(log, method, stopped=False):
     stopped : an error came, so that calls at the end may be missing
     """
     log = [each for each in log if each[1]]
+    if not log:
+        return  # a network in a way of its own
     order = ["Affine1", "Relu1", "Affine2"]
     if method == "backward":
         order = ["lastLayer", *reversed(order)]
-    calls = [(name, args) for called, name, args in log if called == method]
-    first = [args[0] for _, args in calls if args]
-    if not log:
-        return  # a network in a way of its own
+    names = [name for called, name, _ in log if called == method]
+    first = [args[0] for called, _, args in log if called == method and args]
     if method == "backward" and log[0][0] == "backward":
         yield say("no forward is called before: call self.loss(x, t) first")
-    elif not calls and not stopped:
+    elif not names and not stopped:
         yield say("no layer's {method} is called", method=method)
     elif len(first) > 1 and all(each is first[0] for each in first):
         name = "x" if method == "forward" else "dout"
         words = "each layer gets the same {name}: write {name} = layer.{method}({name})"
         yield say(words, name=name, method=method)
-    elif stopped and [name for name, _ in calls] == order[: len(calls)]:
-        return
-    elif [name for name, _ in calls] != order:
-        came, expected = (", ".join(each) for each in ([name for name, _ in calls], order))
+    elif names != (order[: len(names)] if stopped else order):
+        came, expected = ", ".join(names), ", ".join(order)
         words = "{method} is called for {came}; expected {expected}"
         yield say(words, method=method, came=came, expected=expected)
-    elif method == "backward" and np.size(first[:1]) and len(calls[0][1]):
-        if np.size(first[0]) == 1 and float(np.ravel(first[0])[0]) != 1:
+    elif method == "backward" and not stopped and len(first) == len(order):
+        dout = np.ravel(first[0])
+        if dout.size == 1 and float(dout[0]) != 1:
             words = "lastLayer.backward gets {dout} as its dout; it should be 1"
-            yield say(words, dout=f"{float(np.ravel(first[0])[0]):.6g}")
+            yield say(words, dout=f"{float(dout[0]):.6g}")
