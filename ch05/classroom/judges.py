@@ -519,15 +519,12 @@ def judge_update(update, remark):
     shapes, rng = {"W1": (3, 2), "b1": (2,), "W2": (3, 2), "b2": (2,)}, np.random.default_rng(0)
 
     def trial():
-        for turned in False, True:
+        for first, keys in ("", "W1 b1 W2 b2"), ("keys in another order: ", "W2 b2 W1 b1"):
             params, grad = ({key: rng.integers(1, 9, shape) / 2 for key, shape in shapes.items()}
                             for _ in range(2))  # fmt: skip
-            if turned:
-                grad = {key: grad[key] for key in ("W2", "b2", "W1", "b1")}
+            grad = {key: grad[key] for key in keys.split()}
             arrays, given = params.copy(), {key: each.copy() for key, each in grad.items()}
-            for batch, rate, earlier in ("", 0.1, 0), ("second update: ", 0.01, 0.1):
-                if turned:
-                    batch = "keys in another order: " if not earlier else batch
+            for batch, rate, earlier in (first, 0.1, 0), ("second update: ", 0.01, 0.1):
                 before = {key: each.copy() for key, each in params.items()}
                 with told(say(batch)):
                     returned = call_function(update, params, grad, rate)

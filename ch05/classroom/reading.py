@@ -60,12 +60,15 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
     if late:
         words = "{name}: {why}; it is read only for its definitions"
         notes.append(say(words, name=hand_in.name, why=skip.why))
+
+    def note_late(why):
+        words = "{name}, line {line}: {why}; what comes later is read only for its definitions"
+        notes.append(say(words, name=name, line=statement.lineno, why=why))
+        return True
+
     for number, (name, statement) in enumerate(statements(hand_in, notes)):
-        place = {"name": name, "line": statement.lineno}
         if skip and number == skip.number:
-            words = "{name}, line {line}: {why}; what comes later is read only for its definitions"
-            notes.append(say(words, **place, why=skip.why))
-            late = True
+            late = note_late(skip.why)
             continue
         if late and not defines(statement):
             continue
@@ -88,9 +91,7 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
                 note_twice(notes, defined, each.name, names, f"{name}, " * (name != hand_in.name)
                            + say("line {line}", line=each.lineno))  # fmt: skip
         if not late and time.monotonic() > end:
-            late = True
-            words = "{name}, line {line}: {why}; what comes later is read only for its definitions"
-            notes.append(say(words, **place, why=still_running(seconds)))
+            late = note_late(still_running(seconds))
     for name, (_, value) in defined.items():
         if not isinstance(names.get(name), type) and not callable(names.get(name)):
             names[name] = value  # as after update = update(...)
