@@ -215,7 +215,8 @@ class TwoLayerNet(TwoLayerNet):
             layer.W = self.params[W] = self.params[W].astype(np.float32)
             layer.b = self.params[b] = self.params[b].astype(np.float32)[None]
     def gradient(self, x, t):
-        return {k: each.reshape(self.params[k].shape) for k, each in super().gradient(x, t).items()}
+        grad = super().gradient(x.astype(self.params["W1"].dtype), t)
+        return {k: each.reshape(self.params[k].shape).astype(float) for k, each in grad.items()}
 """
 NUMERICAL = """
 class TwoLayerNet(TwoLayerNet):
@@ -223,6 +224,7 @@ class TwoLayerNet(TwoLayerNet):
         f = lambda _: self.loss(x, t)
         return {key: numerical_gradient(f, p) for key, p in self.params.items()}
 """
+CHECKED = f"{NUMERICAL}        return super().gradient(x, t)\n".replace("return {", "self.check = {")
 TURNED = SHORT["Affine"].replace("= W, b", "= W.T, b").replace("self.W.T", "self.W")
 TURNED = TURNED.replace("self.x @ self.W ", "self.x @ self.W.T ")
 WRONG_LAYERS = {
@@ -255,6 +257,7 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "a class becomes a number": "Relu = 7\n",
         "backward takes no dout": replaced(
             "SoftmaxWithLoss", ", dout=1):\n        return dout * (", "):\n        return ("),
+        "a gradient that checks itself": CHECKED,
         "large x": replaced("Sigmoid", "1 / (1 + np.exp(-x))", "np.exp(x) / (1 + np.exp(x))"),
         "the skeleton's own Relu":
             f"class ReLU(Relu): pass\nclass Relu:\n    def forward(self, x): {RAISE}\n",

@@ -47,13 +47,13 @@ def grade(hand_in, seconds=10, parts=PARTS, lang="en"):
     verdicts, notes, deadly, skip = {}, [], [], None
     source = base64.b64encode(hand_in.source).decode()
     job = {"name": hand_in.name, "source": source, "seconds": seconds, "lang": lang}
-    adopt_orphans()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         while left := [part for part in parts if part not in verdicts]:
             empty = Path(folder, "of", "this")  # rmtree("..") shouldn't reach another's
             empty.mkdir(parents=True, exist_ok=True)
             now = job | {"parts": left, "skip": skip, "deadly": deadly}
-            lines, why = run_process(now, empty, seconds)
+            with adopting():
+                lines, why = run_process(now, empty, seconds)
             if lines is None:
                 raise NotGraded(why)
             told = {line[0]: line[1:] for line in lines}  # the last line of each kind
@@ -86,7 +86,6 @@ def run_process(job, folder, seconds):
         "OPENBLAS_NUM_THREADS": "1",
         "MPLBACKEND": "agg",  # no windows
     }
-    before = children()
     process = subprocess.Popen(
         [sys.executable, "-m", "ch05.classroom.handed_in"],
         cwd=folder,
@@ -114,7 +113,6 @@ def run_process(job, folder, seconds):
             time.sleep(0.01)
     finally:
         end_group(process)
-        end_children(but=before)
     reader.join(5)
     process.stdout.close()
     if why is None:
@@ -156,20 +154,22 @@ def end_group(process):
 # On Linux a process that left the group comes to us when its own parent ends. So it is ended too.
 
 
-def adopt_orphans():
-    """From now on processes whose parent has ended become our children."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-
-
-def end_children(but):
-    end = time.monotonic() + 5
-    while (others := children() - but) and time.monotonic() < end:
-        for pid in others:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+@contextlib.contextmanager
+def adopting():
+    """Within it, processes whose parent has ended become our children; these are ended after it."""
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else lambda *_: None
+    subreaper, before = 36, children()
+    prctl(subreaper, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        end = time.monotonic() + 5
+        while (orphans := children() - before) and time.monotonic() < end:
+            for pid in orphans:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+        prctl(subreaper, 0, 0, 0, 0)
 
 
 def children():

@@ -269,8 +269,8 @@ CHINESE = {
     "gradient: expected the keys {expected}, got {got}; without {missing}":
         "gradient：键应当是 {expected}，实际是 {got}；缺少 {missing}",
     "gradient only computes; leave the parameters as they are": "gradient 只做计算，不应当改动参数",
-    "these are numerical gradients: no layer's backward is called":
-        "这是数值微分求出的梯度：没有调用任何层的 backward",
+    "these are numerical gradients; use each layer's backward":
+        "这是数值微分求出的梯度；请用各层的 backward",
     "that is the array itself; its gradient is in the layer's dW or db":
         "这是参数本身；它的梯度在层的 dW 或 db 里",
     "divide by the batch size N, once": "除以批大小 N，只除一次",
