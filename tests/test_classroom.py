@@ -63,43 +63,39 @@ MISTAKES = {
         "return dout * (self.x > 0)": {"dout * (self.x > 0)": "return"},
         "self.x = x\n": {"self.x = getattr(self, 'x', x)\n": "batch before",
             "x[x < 0] = 0; self.x = x\n": "x.copy()", "Relu.x = x\n": "in self"},
-        "np.maximum(x, 0)": {"np.minimum(x, 0)": "smaller", "abs(x)": "become positive",
-            "x": "x is returned", "np.where(x > 0, x, 0.01 * x)": "expected 0, got -0.02",
+        "np.maximum(x, 0)": {"np.minimum(x, 0)": "smaller", "x": "x is returned",
+            "np.where(x > 0, x, 0.01 * x)": "expected 0, got -0.02",
             "(x > 0) * 1.0": "1 where x > 0", "x if x > 0 else 0": "ambiguous",
             "np.array([[max(v, 0) for v in row] for row in x])": "images"},
         "return np.maximum(x, 0)": {"return np.maximum(x, 0).tolist()": "expected an array",
             "return np.maximum(x, 0), self.x": "tuple of 2"},
         "self.x > 0": {"self.x >= 0": "at x = 0 it should be 0: take"},
-        "(self.x > 0)": {"(1 + np.sign(self.x)) / 2": "at x = 0 it should be 0"},
         "def forward": {"def forword": "is forword meant"},
         "def backward": {"def relu_backward": "is relu_backward meant"},
     },
     "Sigmoid": {
         "dout * self.out * (1 - self.out)": {"self.out * (1 - self.out)": "dout is missing",
             "dout * self.out": "1 - out is missing", "dout * (1 - self.out)": "factor out is",
-            "dout * dout * (1 - dout)": "not dout", "dout * self.out * (1 + self.out)": "sign",
+            "dout * (s := 1 / (1 + np.exp(-self.out))) * (1 - s)": "once more",
             "dout * (1 - self.out ** 2)": "tanh"},
         "self.out = 1 / (1 + np.exp(-x))\n        return self.out": {
             "self.out = x\n        return 1 / (1 + np.exp(-x))": "out is needed, not x"},
         "np.exp(-x)": {"np.exp(x)": "minus is missing", "math.exp(-x)": "NameError"},
-        "1 / (1 + np.exp(-x))": {"1 / 1 + np.exp(-x)": "brackets", "1 / (1 - np.exp(-x))": "sign",
-            "np.tanh(x)": "tanh"},
+        "1 / (1 + np.exp(-x))": {"1 / 1 + np.exp(-x)": "brackets", "1 / (1 - np.exp(-x))": "sign"},
         "class Sigmoid": {"class Sigmiod": "is Sigmiod meant"},
     },
     "Affine": {
         "self.x @ self.W + self.b": {"self.x @ self.W": "b is missing",
             "self.x @ self.W.T + self.b": "not be transposed", "self.x * self.W + self.b": "shape"},
-        "dout @ self.W.T": {"dout @ self.W": "W should be transposed",
-            "np.ones_like(dout) @ self.W.T": "dout is missing"},
+        "dout @ self.W.T": {"dout @ self.W": "W should be transposed"},
         "(dout @ self.W.T).reshape(self.shape)": {"dout @ self.W.T": "shape of x"},
         "self.x.T @ dout": {"dout.T @ self.x": "transpose", "self.x @ dout": "(2, 3)",
             "self.x.T @ dout / len(dout)": "divided by the batch",
-            "(self.dW if self.dW is not None else 0) + self.x.T @ dout": "added",
-            "self.x.T @ np.ones_like(dout)": "dout is missing"},
+            "(self.dW if self.dW is not None else 0) + self.x.T @ dout": "added"},
         "self.dW, self.db = self": {"self.dw, self.db = self": "self.dw"},
         "dout.sum(axis=0)": {"dout.sum(axis=1)": "axis=0", "dout.sum()": "axis=0",
             "dout.sum(axis=0, keepdims=True)": "keepdims", "dout.mean(axis=0)": "mean of the rows",
-            "dout": "every row", "dout[0]": "one row"},
+            "dout": "add up the rows"},
         "return (dout": {"self.W -= 0.1 * self.dW; return (dout": "leaves W to update"},
         "return (dout @ self.W.T).reshape(self.shape)": {
             "return (dout @ self.W.T).reshape(self.shape), self.dW": "return dx alone"},
@@ -111,10 +107,10 @@ MISTAKES = {
             "-np.sum(self.t * log_y + (1 - self.t) * np.log(1 - self.y)) /": "binary"},
         "log_y) / len(x)": {"log_y)": "batch size"},
         "-np.sum(self.t * log_y)": {"np.sum(self.t * log_y)": "minus",
-            "-np.sum(self.t * log_y) / np.log(2)": "base 2",
             "-np.sum(self.t * self.y)": "logarithm", "-np.sum(log_y)": "t is missing"},
-        "-np.sum(self.t * log_y) / len(x)": {"-np.mean(self.t * log_y)": "mean over all entries",
-            "-np.sum(self.t * log_y, axis=1)": "return their mean"},
+        "-np.sum(self.t * log_y) / len(x)": {"-np.mean(self.t * log_y)": "N C",
+            "-np.sum(self.t * log_y, axis=1)": "return their mean",
+            "-self.t * log_y": "add up over the classes"},
         "np.exp(x).sum(axis=1, keepdims=True)": {"np.exp(x).sum(axis=0)": "each row",
             "np.exp(x).sum(axis=1)": "broadcast", "np.exp(x).sum()": "whole batch"},
         "x = x - x.max(axis=1, keepdims=True)\n": {"pass\n": "overflows"},
@@ -174,7 +170,7 @@ MISTAKES = {
         "params[key] -= learning_rate": {"params[key] = params[key] - learning_rate": "in place"},
         "params[key] -= learning_rate * grad[key]": {"params[key][...] = grad[key]": "subtract",
             "params[key] -= learning_rate * grad[key]; return": "unchanged"},
-        "params[key] -=": {"params[key] -= learning_rate *": "squared"},
+        "params[key] -=": {"params[key] =-": "write -="},
         "for key in params:\n        params[key] -= learning_rate * grad[key]": {
             "return {key: params[key] - learning_rate * grad[key] for key in params}": "in place",
             "for p, g in zip(params.values(), grad.values()):\n        p -= learning_rate * g":
@@ -224,7 +220,7 @@ class TwoLayerNet(TwoLayerNet):
         f = lambda _: self.loss(x, t)
         return {key: numerical_gradient(f, p) for key, p in self.params.items()}
 """
-CHECKED = f"{NUMERICAL}        return super().gradient(x, t)\n".replace("return {", "self.check = {")
+CHECKED = f"{NUMERICAL}        return super().gradient(x, t)\n".replace("return {", "check = {")
 TURNED = SHORT["Affine"].replace("= W, b", "= W.T, b").replace("self.W.T", "self.W")
 TURNED = TURNED.replace("self.x @ self.W ", "self.x @ self.W.T ")
 WRONG_LAYERS = {

@@ -130,12 +130,10 @@ CHINESE = {
     "exp overflows": "exp 溢出了",
     # Relu
     "x is returned as it was; negative numbers should become 0": "原样返回了 x；负数应当变成 0",
-    "negative numbers become positive; they should become 0": "负数变成了正数；应当变成 0",
     "that is the smaller one of x and 0": "这是 x 和 0 中较小的那个",
     "that is 1 where x > 0; it should be x there": "x > 0 处得到的是 1；那里应当是 x",
     "at x = 0 it should be 0: take x > 0, not x >= 0":
         "x = 0 处应当是 0：条件是 x > 0，不是 x >= 0",
-    "at x = 0 it should be 0": "x = 0 处应当是 0",
     "dout is returned as it was; it should become 0 where x <= 0":
         "原样返回了 dout；x <= 0 处应当变成 0",
     "the mask is the wrong way round": "mask 反了",
@@ -146,25 +144,19 @@ CHINESE = {
         "dout 乘的是 out；x > 0 处应当乘 1",
     # Sigmoid
     "that is 1 / (1 + exp(x)): a minus is missing": "这是 1 / (1 + exp(x))：少了负号",
-    "that is tanh(x)": "这是 tanh(x)",
     "that is 1 / (1 - exp(-x)): a sign is wrong": "这是 1 / (1 - exp(-x))：有一个符号错了",
     "that is 1 / 1 + exp(-x): brackets are missing": "这是 1 / 1 + exp(-x)：少了括号",
     "the factor 1 - out is missing": "没有乘 1 - out",
     "the factor out is missing": "没有乘 out",
     "in out * (1 - out) out is needed, not x": "out * (1 - out) 里要用 out，不是 x",
-    "in out * (1 - out) out is needed, not dout": "out * (1 - out) 里要用 out，不是 dout",
     "sigmoid is applied to out once more": "对 out 又做了一次 sigmoid",
-    "dout is returned as it was": "原样返回了 dout",
-    "a sign is wrong: that is out * (1 + out)": "有一个符号错了：这是 out * (1 + out)",
     "that is the derivative of tanh, 1 - out²": "这是 tanh 的导数 1 - out²",
     # Affine
     "b is missing": "没有加 b",
     "that is x W^T + b: W should not be transposed": "这是 x W^T + b：W 不应当转置",
-    "that is x * W, entry by entry; use np.dot": "这是逐元素的 x * W；请用 np.dot",
     "that is dout W: W should be transposed": "这是 dout W：W 应当转置",
     "dx should have the shape of x": "dx 的形状应当与 x 相同",
     "that is the transpose of x^T dout": "这是 x^T dout 的转置",
-    "x is missing": "没有乘 x",
     "that is divided by the batch size N; add up over the batch":
         "多除了一次批大小 N；应当把批里各个样本的加起来",
     "add up the rows of dout: axis=0": "应当把 dout 的各行加起来：axis=0",
@@ -172,47 +164,32 @@ CHINESE = {
         "这是整个 dout 的和；只把各行加起来：axis=0",
     "that is the mean of the rows; add them up": "这是各行的平均；应当求和",
     "leave out keepdims": "不要 keepdims",
-    "leave out keepdims, and add up the rows of dout: axis=0":
-        "不要 keepdims，并且把 dout 的各行加起来：axis=0",
-    "b is added to every row, so add up the rows of dout: axis=0":
-        "b 加到了每一行上，所以应当把 dout 的各行加起来：axis=0",
-    "that is one row of dout; add up all rows": "这只是 dout 的一行；应当把各行加起来",
     # SoftmaxWithLoss
     "divide by the batch size N": "没有除以批大小 N",
     "it is divided by the batch size N twice": "除了两次批大小 N",
     "that is one number a sample; return their mean": "这是每个样本一个数；应当返回它们的平均",
     "add up over the classes, and return the mean over the batch":
         "应当对类别求和，再对批求平均",
-    "that is a mean over all entries; divide the sum by N, not by N C":
-        "这是所有元素的平均；总和应当除以 N，不是 N C",
     "the minus is missing": "少了负号",
-    "the minus is missing, and the division by N": "少了负号，也没有除以 N",
     "softmax adds up along the wrong axis; samples are rows, each row of y should sum to 1":
         "softmax 沿错了轴求和；一行是一个样本，y 的每一行之和应当是 1",
     "softmax adds up over the whole batch; each row of y should sum to 1":
         "softmax 对整个批求了和；y 的每一行之和应当是 1",
     "are x and t swapped?": "x 和 t 是不是写反了？",
     "softmax is applied twice": "做了两次 softmax",
-    "that is a logarithm to base 2": "这是以 2 为底的对数",
     "that is binary cross entropy; add up t * log(y) only, without 1 - t":
         "这是二元交叉熵；只对 t * log(y) 求和，不要 1 - t 的部分",
     "t is missing: all classes count": "没有乘 t：所有类别都算进去了",
     "the logarithm is missing": "没有取对数",
     "the softmax is missing: that is the logarithm of x": "没有做 softmax：这是 x 的对数",
-    "that is half the squared error": "这是平方误差的一半",
-    "that is the mean squared error": "这是均方误差",
     "it is divided by the number of classes; divide by the batch size N":
         "除以的是类别数；应当除以批大小 N",
     "it is divided by N C; divide by the batch size N": "除以的是 N C；应当除以批大小 N",
     "the sign is wrong: y - t, not t - y": "符号反了：应当是 y - t，不是 t - y",
-    "the sign is wrong: y - t, not t - y. And divide by N":
-        "符号反了：应当是 y - t，不是 t - y；还要除以 N",
     "t is missing: y - t": "没有减 t：应当是 y - t",
-    "t is missing: y - t. And divide by N": "没有减 t：应当是 y - t；还要除以 N",
     "that is the gradient with respect to y, -t / y; go on to x":
         "这是关于 y 的梯度 -t / y；还要继续传到 x",
     "leave out the factor y (1 - y)": "不要乘 y (1 - y)",
-    "that is x - t; y is needed": "这是 x - t；应当用 y",
     "exp overflows; subtract the largest score of each row first":
         "exp 溢出了；先减去每一行最大的得分",
     "subtract each row's own largest": "每一行减去自己的最大值",
@@ -236,8 +213,6 @@ CHINESE = {
         "只有最后一个元素是对的：是不是在循环里重新建立了 grad？",
     "that is a forward difference: use (f(x + h) - f(x - h)) / 2h":
         "这是前向差分：应当用 (f(x + h) - f(x - h)) / 2h",
-    "that is a backward difference: use (f(x + h) - f(x - h)) / 2h":
-        "这是后向差分：应当用 (f(x + h) - f(x - h)) / 2h",
     "the second step ends at x, not at x - h: from x + h go back by 2h":
         "第二步停在 x，没有到 x - h：从 x + h 要退回 2h",
     "the step is too large; use h = 1e-4": "步长太大；请用 h = 1e-4",
@@ -253,8 +228,6 @@ CHINESE = {
     "that is chapter 4's network: here it is Relu, and no softmax":
         "这是第 4 章的网络：这里用 Relu，不做 softmax",
     "that is what Affine1 returns; go on to the end": "这是 Affine1 的输出；要一直算到最后",
-    "that is what Relu1 returns; go on to the end": "这是 Relu1 的输出；要一直算到最后",
-    "that is x: write x = layer.forward(x)": "这是 x：应当写 x = layer.forward(x)",
     "that is the class; return the scores": "这是类别；应当返回得分",
     "no layer's {method} is called": "没有调用任何层的 {method}",
     "each layer gets the same {name}: write {name} = layer.{method}({name})":
@@ -273,17 +246,13 @@ CHINESE = {
         "这是数值微分求出的梯度；请用各层的 backward",
     "that is the array itself; its gradient is in the layer's dW or db":
         "这是参数本身；它的梯度在层的 dW 或 db 里",
-    "divide by the batch size N, once": "除以批大小 N，只除一次",
     **{f"that is the gradient of {key}": f"这是 {key} 的梯度" for key in ("W1", "b1", "W2", "b2")},
     # update
     "it is unchanged": "它没有变",
     "the sign is wrong: subtract": "符号反了：应当减",
     "learning_rate is missing": "没有乘 learning_rate",
     "the gradient takes its place; subtract": "被换成了梯度；应当减去",
-    "the step takes its place; subtract it": "被换成了这一步的改变量；应当减去它",
-    "learning_rate is squared": "learning_rate 乘了两次",
-    "the first update counts again: keep nothing between two updates":
-        "第一次更新又算了一遍：两次更新之间不要保存任何东西",
+    "the step takes its place: write -=, not =-": "被换成了这一步的改变量：应当写 -=，不是 =-",
     "grad has its keys in another order than params: take grad[key]":
         "grad 的键的顺序与 params 不同：应当用 grad[key]",
     "params[{key!r}] is a new array: the layers still hold the old one; change it in place, as "
