@@ -151,7 +151,6 @@ CAUSES = {
               for y in (f"softmax(x, {axis})", f"(np.exp(x) / np.exp(x).sum({axis}))")
               for factor in ("", " * len(x)")),
             ("are x and t swapped?", "-np.sum(x * np.log(softmax(t))) / len(x)"),
-            ("softmax is applied twice", "entropy(softmax(softmax(x)), t)"),
             ("that is binary cross entropy; add up t * log(y) only, without 1 - t",
              "right - np.sum((1 - t) * np.log(1 - softmax(x))) / len(x)"),
             ("t is missing: all classes count", "-np.log(softmax(x)).sum() / len(x)"),
@@ -198,7 +197,6 @@ CAUSES = {
         "scores": [
             ("these are probabilities; predict returns scores, without softmax", "softmax(right)"),
             ("Relu1 is left out", "(x @ W1 + b1) @ W2 + b2"),
-            ("a Relu too many: the scores are what Affine2 returns", "relu(right)"),
             ("that is chapter 4's network: here it is Relu, and no softmax",
              "softmax(sigmoid(x @ W1 + b1) @ W2 + b2)"),
             ("that is what Affine1 returns; go on to the end", "x @ W1 + b1"),
@@ -223,7 +221,7 @@ CAUSES = {
             ("the gradient takes its place; subtract", "grad[key]"),
             ("the step takes its place: write -=, not =-", "-rate * grad[key]"),
             ("grad has its keys in another order than params: take grad[key]",
-             "before[key] - rate * [*grad.values()][[*params].index(key)]"),
+             "before[key] - rate * [*grad.values()][[*before].index(key)]"),
         ],
     },
 }  # fmt: skip

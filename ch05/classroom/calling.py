@@ -77,10 +77,8 @@ def missing(names, name):
     if module := imported(value):
         return NotYet(say("{name} is imported from {module}; write it here", name=name,
                           module=module))  # fmt: skip
-    if value is not None:
+    if value is not None and name[0].isupper():
         words = "{name}: expected a class, got {got}"
-        if not name[0].isupper():
-            words = "{name}: expected a function, got {got}"
         return Wrong(say(words, name=name, got=type(value).__name__))
     own = {key: each for key, each in names.items() if getattr(each, "__module__", "") == MODULE}
     for key, each in own.items():
@@ -126,10 +124,7 @@ def call(layer, method, *args, remark=None, free=False):
         raise NotYet(say("{method} is missing", method=method))
     outside(layer, method)
     given = copy.deepcopy(args)
-    try:
-        result = call_function(function, *given, free=free)
-    except NotImplementedError:
-        raise NotYet(say("{method} isn't written yet", method=method)) from None
+    result = call_function(function, *given, free=free)
     for i, (before, after) in enumerate(zip(args, given)):
         if not np.array_equal(before, after):
             name = [*inspect.signature(function).parameters][i]
@@ -152,11 +147,11 @@ def call_backward(layer, dout, remark):
 
 
 def call_function(function, *args, free=False):
-    """function(*args), without warnings. What it raises is Wrong, but for NotImplementedError.
+    """function(*args), without warnings. What it raises is Wrong; NotImplementedError is NotYet.
 
-    NotYet if it calls what the library has for this part; free lets it do so.
+    NotYet, too, if it calls what the library has for this part; free lets it do so.
     """
-    used, profile = [], sys.getprofile()
+    used, profile, name = [], sys.getprofile(), getattr(function, "__name__", "it")
 
     def watch(frame, event, _):
         module = frame.f_globals.get("__name__", "")
@@ -169,10 +164,9 @@ def call_function(function, *args, free=False):
         with np.errstate(all="ignore"):
             result = function(*args)
     except NotImplementedError:
-        raise
+        raise NotYet(say("{method} isn't written yet", method=name)) from None
     except (Exception, SystemExit) as error:
         shapes = [f"{np.shape(each)}" for each in args if isinstance(each, np.ndarray)]
-        name = getattr(function, "__name__", "it")
         if shapes:
             name = say("{name}, given {shapes},", name=name, shapes=say(" and ").join(shapes))
         raise Wrong(raised(name, error)) from None
@@ -200,11 +194,8 @@ def raised(what, error):
 def kept(layer, key, shape):
     """The gradient that backward has left in the layer."""
     if getattr(layer, key, None) is None:
-        others = [
-            name
-            for name, each in getattr(layer, "__dict__", {}).items()
-            if name[0] in "dg" and isinstance(each, np.ndarray) and each.shape == shape
-        ]
+        others = [name for name, each in getattr(layer, "__dict__", {}).items()
+                  if name[0] in "dg" and getattr(each, "shape", None) == shape]  # fmt: skip
         others += ["grads"] if hasattr(layer, "grads") else []
         hint = say("is it in self.{name}?", name=others[0]) if others else ""
         raise Wrong(joined(say("backward leaves nothing in self.{key}", key=key), hint))

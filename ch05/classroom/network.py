@@ -75,7 +75,6 @@ def watch(undo, own, layer, log, made, right, silent):
 
     made is {id: (object, its name, what the right formulas need)}.
     """
-    failed = [getattr(own, name, None) for name in ("forward", "backward") if silent]
 
     def methods(name, replacement):
         """Put it wherever the class has this method, as in __call__ = forward."""
@@ -99,8 +98,7 @@ def watch(undo, own, layer, log, made, right, silent):
 
     def __init__(self, original, *args, **kwargs):
         _, _, env = about(self)
-        forgiven = (Exception, SystemExit) if right else ()
-        with contextlib.suppress(*forgiven):
+        with contextlib.suppress(*(Exception, SystemExit) * right):
             if not silent:
                 original(self, *args, **kwargs)
         arrays = [*args, *kwargs.values(), *getattr(self, "__dict__", {}).values()]
@@ -114,12 +112,10 @@ def watch(undo, own, layer, log, made, right, silent):
             log.append((method, name, [*args, *kwargs.values()]))
             if not right:
                 return original(self, *args, **kwargs)
-            if original and original not in failed:  # for what it keeps, not for what it changes
+            if original and not silent:  # for what it keeps, not for what it changes
                 params = [(env[key], env[key].copy()) for key in "Wb" if key in env]
-                try:
+                with contextlib.suppress(Exception, SystemExit):
                     original(self, *copy.deepcopy(args), **copy.deepcopy(kwargs))
-                except (Exception, SystemExit):
-                    failed.append(original)  # it isn't called again
                 for array, before in params:
                     array[...] = before
             return compute(self, env, args, kwargs)

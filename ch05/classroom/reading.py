@@ -21,7 +21,6 @@ from ch05.classroom.calling import MODULE, raised, wanted
 from ch05.classroom.judges import PARTS
 from ch05.classroom.words import say
 
-NOTES = 20  # more of them tell nobody anything
 FOREIGN = "bash sh cmd script html javascript js latex markdown svg perl ruby cython R".split()
 
 
@@ -54,8 +53,7 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
     module = types.ModuleType(MODULE)
     names, notes, defined, replaced = vars(module), [], {}, []
     sys.modules[MODULE] = module
-    library = {"np": vars(np), "builtins": vars(builtins)}
-    before = {name: each.copy() for name, each in library.items()}
+    library = [("np.", vars(np), {**vars(np)}), ("builtins.", vars(builtins), {**vars(builtins)})]
     late, end = bool(skip and skip.number < 0), time.monotonic() + seconds
     if late:
         words = "{name}: {why}; it is read only for its definitions"
@@ -81,15 +79,14 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
                 try:
                     exec(code, names)
                 finally:  # at once, as builtins are in use here
-                    replaced += changed("builtins", library, before)
+                    replaced += changed(library)
         except TimeoutError:
             pass
         except (Exception, SystemExit) as error:
             notes.append(raised(name, error))
-        for each in definitions(statement):
-            if each.name in names:
-                note_twice(notes, defined, each.name, names, f"{name}, " * (name != hand_in.name)
-                           + say("line {line}", line=each.lineno))  # fmt: skip
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef) and statement.name in names:
+            place = f"{name}, " * (name != hand_in.name) + say("line {line}", line=statement.lineno)
+            note_twice(notes, defined, statement.name, names, place)
         if not late and time.monotonic() > end:
             late = note_late(still_running(seconds))
     for name, (_, value) in defined.items():
@@ -97,17 +94,19 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             names[name] = value  # as after update = update(...)
         if isinstance(value, type) and type(names.get(name)) is value:
             names[name] = value  # as after Relu = Relu()
-    for each in replaced + changed("np", library, before):
+    for each in replaced:
         notes.append(say("it replaces {name}; for the grading that is undone", name=each))
-    return names, notes[:NOTES] + [say("and more")] * (len(notes) > NOTES)
+    return names, notes
 
 
-def changed(owner, library, before):
+def changed(library):
     """What was replaced in np or builtins; it is put back. No builtin is called before that."""
-    own, values = library[owner], before[owner]
-    names = [name for name, value in values.items() if own.get(name) is not value and name != "_"]
-    own.update(values)
-    return [f"{owner}.{name}" for name in names]
+    names = []
+    for owner, own, before in library:
+        names += [owner + name for name, value in before.items()
+                  if own.get(name) is not value and name != "_"]  # fmt: skip
+        own.update(before)
+    return names
 
 
 def note_twice(notes, defined, name, names, place):
@@ -154,16 +153,6 @@ def limited(seconds):
 
 
 # Statements
-
-
-def definitions(statement):
-    """The classes and functions that a statement at the top level defines."""
-    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-        yield statement
-    for each in ("body", "orelse", "handlers", "finalbody"):
-        if isinstance(statement, ast.If | ast.Try | ast.With | ast.ExceptHandler):
-            for inner in getattr(statement, each, ()):
-                yield from definitions(inner)
 
 
 def defines(statement):
@@ -266,16 +255,5 @@ def readable(source):
 
 def cleaned(lines):
     """pass keeps a block that has nothing else from being empty, and the number of lines."""
-    text, goes_on = [], False
-    for line in lines:
-        if goes_on:  # below a line of the shell that ends in a backslash
-            goes_on = line.endswith("\\")
-            text.append("")
-            continue
-        ours = re.match(r"\s*([%!?]|[\w.]+\?+\s*$)", line)
-        assigned = re.match(r"(\s*[\w, ]+=)\s*[!%]", line)
-        goes_on = bool((ours or assigned) and line.endswith("\\"))
-        if assigned:
-            line = f"{assigned[1]} None"
-        text.append(re.sub(r"\S.*", "pass", line) if ours else line)
-    return "\n".join(text)
+    ours = re.compile(r"\s*([%!?]|[\w.]+\?+\s*$)")
+    return "\n".join(re.sub(r"\S.*", "pass", line) if ours.match(line) else line for line in lines)

@@ -26,7 +26,6 @@ CHINESE = {
     "; ": "；",
     " and ": " 和 ",
     ": ": "：",
-    "and more": "还有更多",
     ", line {line}": "，第 {line} 行",
     "line {line}": "第 {line} 行",
     " ({file}, line {line})": "（{file}，第 {line} 行）",
@@ -67,7 +66,6 @@ CHINESE = {
     "{method} is missing; is {close} meant?": "缺少 {method}；{close} 是不是写错了名字？",
     "{method} isn't written yet": "{method} 还没写",
     "{name}: expected a class, got {got}": "{name}：应当是类，实际是 {got}",
-    "{name}: expected a function, got {got}": "{name}：应当是函数，实际是 {got}",
     "{name} stands inside the class {outer}: is it indented too far?":
         "{name} 写在了类 {outer} 里面：是不是缩进多了？",
     "{name} is imported from {module}; write it here": "{name} 是从 {module} 导入的；请自己写",
@@ -76,12 +74,9 @@ CHINESE = {
     "is __init__ misspelt?": "是不是把 __init__ 拼错了？",
     "backward takes no dout; the chapter's is backward(self, dout)":
         "backward 没有参数 dout；书上是 backward(self, dout)",
-    "TwoLayerNet: expected a dict params in self, as in exercises.py":
-        "TwoLayerNet：self 里应当有字典 params，与 exercises.py 相同",
     # What came
     "{what}: expected {want}, got {got}": "{what}：应当是 {want}，实际是 {got}",
     "{what}: expected shape {want}, got {got}": "{what}：形状应当是 {want}，实际是 {got}",
-    "{what}: expected numbers, got {got}": "{what}：应当是数，实际是 {got}",
     "{what}: expected an array, got a tuple of {n}; return {what} alone":
         "{what}：应当是数组，实际是 {n} 个元素的元组；只返回 {what}",
     "{what}: expected an array, got a list; use np.array(...)":
@@ -113,7 +108,6 @@ CHINESE = {
     "scores 1000 and 0, where 0 belongs to the right class: ":
         "得分为 1000 和 0、正确类别的得分是 0 时：",
     "class numbers as labels t: ": "标签 t 是类别编号时：",
-    "probabilities as labels t: ": "标签 t 是概率时：",
     # Causes, for all parts
     "every number is {factor} times what it should be": "每个数都是应有值的 {factor} 倍",
     "the sign is wrong": "符号反了",
@@ -176,7 +170,6 @@ CHINESE = {
     "softmax adds up over the whole batch; each row of y should sum to 1":
         "softmax 对整个批求了和；y 的每一行之和应当是 1",
     "are x and t swapped?": "x 和 t 是不是写反了？",
-    "softmax is applied twice": "做了两次 softmax",
     "that is binary cross entropy; add up t * log(y) only, without 1 - t":
         "这是二元交叉熵；只对 t * log(y) 求和，不要 1 - t 的部分",
     "t is missing: all classes count": "没有乘 t：所有类别都算进去了",
@@ -223,8 +216,6 @@ CHINESE = {
     "these are probabilities; predict returns scores, without softmax":
         "这是概率；predict 返回得分，不做 softmax",
     "Relu1 is left out": "漏掉了 Relu1",
-    "a Relu too many: the scores are what Affine2 returns":
-        "多了一个 Relu：得分就是 Affine2 的输出",
     "that is chapter 4's network: here it is Relu, and no softmax":
         "这是第 4 章的网络：这里用 Relu，不做 softmax",
     "that is what Affine1 returns; go on to the end": "这是 Affine1 的输出；要一直算到最后",
