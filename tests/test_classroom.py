@@ -90,7 +90,7 @@ MISTAKES = {
         "dout @ self.W.T": {"dout @ self.W": "W should be transposed"},
         "(dout @ self.W.T).reshape(self.shape)": {"dout @ self.W.T": "shape of x"},
         "self.x.T @ dout": {"dout.T @ self.x": "transpose", "self.x @ dout": "(2, 3)",
-            "self.x.T @ dout / len(dout)": "divided by the batch",
+            "self.x.T @ dout / len(dout)": "divided by N",
             "(self.dW if self.dW is not None else 0) + self.x.T @ dout": "added"},
         "self.dW, self.db = self": {"self.dw, self.db = self": "self.dw"},
         "dout.sum(axis=0)": {"dout.sum(axis=1)": "axis=0", "dout.sum()": "axis=0",
@@ -112,7 +112,7 @@ MISTAKES = {
             "-np.sum(self.t * log_y, axis=1)": "return their mean",
             "-self.t * log_y": "add up over the classes"},
         "np.exp(x).sum(axis=1, keepdims=True)": {"np.exp(x).sum(axis=0)": "each row",
-            "np.exp(x).sum(axis=1)": "broadcast", "np.exp(x).sum()": "whole batch"},
+            "np.exp(x).sum(axis=1)": "broadcast", "np.exp(x).sum()": "each row"},
         "x = x - x.max(axis=1, keepdims=True)\n": {"pass\n": "overflows"},
         "x = x - x.max": {"x -= x.max": "x.copy()"},
         "forward(self, x, t):": {"forward(self, t, x):": "swapped",
@@ -121,7 +121,7 @@ MISTAKES = {
         "(self.y - self.t) / len(self.y)": {"(self.y - self.t)": "batch size",
             "(self.y - self.t) / self.y.shape[1]": "number of classes",
             "(self.y - self.t) / self.y.size": "N C",
-            "(-self.t / self.y) / len(self.y)": "with respect to y", "1": "shape"},
+            "(-self.t / self.y) / len(self.y)": "dL/dy", "1": "shape"},
         "(self.y - self.t) / len": {"(self.t - self.y) / len": "sign",
             "self.y / len": "t is missing"},
         "(self.y - self.t) /": {"(self.y - self.t) * self.y * (1 - self.y) /": "leave out"},
@@ -129,7 +129,7 @@ MISTAKES = {
         "np.exp(x).sum(axis=1, keepdims=True))\n        self.y = np.exp(log_y)\n"
         "        return -np.sum(self.t * log_y) / len(x)": {
             "np.exp(x).sum())\n        self.y = np.exp(log_y)\n"
-            "        return -np.sum(self.t * log_y)": "whole batch"},
+            "        return -np.sum(self.t * log_y)": "each row"},
     },
     "numerical_gradient": {
         "(above - f(x)) / (2 * h)": {"(above - f(x)) / 2 * h": "brackets",
@@ -278,7 +278,7 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "misspelt": (replaced("Affine", "__init__", "__int__"), "Affine", "misspelt"),
         "indented too far": (
             {"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
-            "SoftmaxWithLoss", "inside the class Affine"),
+            "SoftmaxWithLoss", "inside Affine"),
         "a function indented too far": (
             {"TwoLayerNet": SHORT["TwoLayerNet"] + "    def update(params): pass\n", "update": ""},
             "update", "inside"),

@@ -88,7 +88,7 @@ CAUSES = {
         ],
         "dx": [
             ("at x = 0 it should be 0: take x > 0, not x >= 0", "np.where(x >= 0, dout, 0)"),
-            ("dout is returned as it was; it should become 0 where x <= 0", "dout"),
+            ("dout is returned as it was; it should be 0 where x <= 0", "dout"),
             ("the mask is the wrong way round", "np.where(x > 0, 0, dout)"),
             ("the mask is made from dout; make it from x", "np.where(dout > 0, dout, 0)"),
             ("dout is missing", "x > 0"),
@@ -123,11 +123,11 @@ CAUSES = {
         ],
         "dW": [
             ("that is the transpose of x^T dout", "dout.T @ rows(x)"),
-            ("that is divided by the batch size N; add up over the batch", "right / len(x)"),
+            ("that is divided by N; add up over the batch", "right / len(x)"),
         ],
         "db": [
             ("add up the rows of dout: axis=0", "dout.sum(axis=1)"),
-            ("that is the sum of all of dout; add up its rows only: axis=0", "dout.sum()"),
+            ("all of dout is added up; add up its rows: axis=0", "dout.sum()"),
             ("that is the mean of the rows; add them up", "dout.mean(axis=0)"),
             ("leave out keepdims", "dout.sum(axis=0)[np.newaxis]"),
             ("add up the rows of dout: axis=0", "dout"),
@@ -141,17 +141,15 @@ CAUSES = {
             ("add up over the classes, and return the mean over the batch",
              "-t * np.log(softmax(x))"),
             ("it is divided by the batch size N twice", "right / len(x)"),
-            ("it is divided by N C; divide by the batch size N", "right / t.shape[1]"),
+            ("it is divided by N C; divide by N", "right / t.shape[1]"),
             ("the minus is missing", "-right"),
-            *((words, f"entropy({y}, t){factor}")
-              for words, axis in (
-                ("softmax adds up along the wrong axis; samples are rows, each row of y should sum "
-                 "to 1", 0),
-                ("softmax adds up over the whole batch; each row of y should sum to 1", None))
+            *(("softmax has the wrong axis; each row of y should sum to 1",
+               f"entropy({y}, t){factor}")
+              for axis in (0, None)
               for y in (f"softmax(x, {axis})", f"(np.exp(x) / np.exp(x).sum({axis}))")
               for factor in ("", " * len(x)")),
             ("are x and t swapped?", "-np.sum(x * np.log(softmax(t))) / len(x)"),
-            ("that is binary cross entropy; add up t * log(y) only, without 1 - t",
+            ("that is binary cross entropy; add up t * log(y) only",
              "right - np.sum((1 - t) * np.log(1 - softmax(x))) / len(x)"),
             ("t is missing: all classes count", "-np.log(softmax(x)).sum() / len(x)"),
             ("the logarithm is missing", "-np.sum(t * softmax(x)) / len(x)"),
@@ -160,13 +158,11 @@ CAUSES = {
         "dx": [
             ("divide by the batch size N", "right * len(x)"),
             ("it is divided by the batch size N twice", "right / len(x)"),
-            ("it is divided by the number of classes; divide by the batch size N",
-             "right * len(x) / t.shape[1]"),
-            ("it is divided by N C; divide by the batch size N", "right / t.shape[1]"),
+            ("it is divided by the number of classes; divide by N", "right * len(x) / t.shape[1]"),
+            ("it is divided by N C; divide by N", "right / t.shape[1]"),
             ("the sign is wrong: y - t, not t - y", "-right"),
             ("t is missing: y - t", "softmax(x) / len(x)"),
-            ("that is the gradient with respect to y, -t / y; go on to x",
-             "-t / softmax(x) / len(x)"),
+            ("that is dL/dy = -t / y; go on to dL/dx", "-t / softmax(x) / len(x)"),
             ("leave out the factor y (1 - y)", "right * softmax(x) * (1 - softmax(x))"),
         ],
     },
@@ -176,8 +172,7 @@ CAUSES = {
             ("divide by 2h", "2e-4 * right"),
             ("that is (...) / 2 * h: brackets are missing, (...) / (2 * h)", "1e-8 * right"),
             ("the sign is wrong: f(x + h) - f(x - h)", "-right"),
-            ("f reads x itself, so change the entries of x in place, not those of a copy",
-             "0 * right if reads else right"),
+            ("f reads x itself, so change x in place, not a copy", "0 * right if reads else right"),
             ("rounding leaves nothing of the step; use h = 1e-4", "0 * right"),
             ("only the first entry is right: is return inside the loop?",
              "np.where(np.arange(x.size).reshape(x.shape) == 0, right, 0)"),
@@ -187,17 +182,16 @@ CAUSES = {
               for h in ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7")
               for words, arguments in (
                 ("that is a forward difference: use (f(x + h) - f(x - h)) / 2h", "h, 0, h"),
-                ("the second step ends at x, not at x - h: from x + h go back by 2h",
-                 "h, 0, 2 * h"),
+                ("the second step ends at x: from x + h go back by 2h", "h, 0, 2 * h"),
                 ("the step is too large; use h = 1e-4", "h, -h, 2 * h"),
             )),
         ],
     },
     "predict": {
         "scores": [
-            ("these are probabilities; predict returns scores, without softmax", "softmax(right)"),
+            ("these are probabilities; return scores, without softmax", "softmax(right)"),
             ("Relu1 is left out", "(x @ W1 + b1) @ W2 + b2"),
-            ("that is chapter 4's network: here it is Relu, and no softmax",
+            ("that is chapter 4's: use Relu, and no softmax",
              "softmax(sigmoid(x @ W1 + b1) @ W2 + b2)"),
             ("that is what Affine1 returns; go on to the end", "x @ W1 + b1"),
             ("that is the class; return the scores", "right.argmax(axis=1)"),
@@ -205,7 +199,7 @@ CAUSES = {
     },
     "gradient": {
         "grad": [
-            ("that is the array itself; its gradient is in the layer's dW or db", "params[key]"),
+            ("that is the array itself; take the layer's dW or db", "params[key]"),
             ("the sign is wrong", "-right"),
             ("divide by the batch size N", "len(x) * right"),
             ("it is divided by the batch size N twice", "right / len(x)"),
@@ -220,7 +214,7 @@ CAUSES = {
             ("learning_rate is missing", "before[key] - grad[key]"),
             ("the gradient takes its place; subtract", "grad[key]"),
             ("the step takes its place: write -=, not =-", "-rate * grad[key]"),
-            ("grad has its keys in another order than params: take grad[key]",
+            ("grad has its keys in another order: take grad[key]",
              "before[key] - rate * [*grad.values()][[*before].index(key)]"),
         ],
     },

@@ -85,7 +85,7 @@ def missing(names, name):
         inner = vars(each).get(name) if isinstance(each, type) else None
         # A method of that name is something else, such as the book's net.numerical_gradient(x, t).
         if inner and (isinstance(inner, type) or "self" not in inspect.signature(inner).parameters):
-            words = "{name} stands inside the class {outer}: is it indented too far?"
+            words = "{name} is inside {outer}: is it indented too far?"
             return Wrong(say(words, name=name, outer=key))
     typos = [each for each in own if abs(len(each) - len(name)) <= 1]
     if close := difflib.get_close_matches(name, typos, 1, 0.8):
@@ -141,7 +141,7 @@ def call_backward(layer, dout, remark):
         try:
             inspect.signature(layer.backward).bind(dout)
         except TypeError:
-            remark(say("backward takes no dout; the chapter's is backward(self, dout)"))
+            remark(say("backward takes no dout; write backward(self, dout)"))
             return call(layer, "backward")
     return call(layer, "backward", dout, remark=remark)
 

@@ -137,7 +137,7 @@ def possible(part, first):
     for words, expression in CAUSES[part].get(first.key, ()):
         yield words, by(expression)
     for words, attribute in (
-        ("that belongs to the batch before: is something kept, and not renewed?", "before"),
+        ("that is of the batch before: is something not renewed?", "before"),
         ("that is the other's: keep in self what backward needs", "other"),
     ):
         for names in "x", "t", "xt":
@@ -325,7 +325,7 @@ def judge_softmax_with_loss(SoftmaxWithLoss, remark):
     large = np.array([[ASKED, 1001, 1002], [-ASKED, -1000, -1001]])
     loss = np.squeeze(call(SoftmaxWithLoss(), "forward", large, t))
     hint = "" if np.all(np.isfinite(loss)) else (
-        say("exp overflows; subtract the largest score of each row first"))  # fmt: skip
+        say("exp overflows; subtract each row's largest score first"))  # fmt: skip
     expect(say("loss for scores of 1000"), loss, right_loss(large, t)[0], hint)
     remarks_on_loss(SoftmaxWithLoss, x, t, remark)
 
@@ -338,13 +338,12 @@ def remarks_on_loss(SoftmaxWithLoss, x, t, remark):
 
     got, want = np.ravel(loss_of(x, t))[0], right_loss(x, t)[0]
     if not alike(got, want, 1e-10) and np.asarray(got).dtype == np.float64:
-        words = ("the loss is {got} instead of {want}; is 1e-7 added to y? Then the differences of "
-                 "a gradient check don't agree")  # fmt: skip
+        words = "the loss is {got} instead of {want}; is 1e-7 added to y?"
         remark(say(words, got=f"{got:.9f}", want=f"{want:.9f}"))
     apart = np.array([[0.0, 1, 2], [1000, 1001, 1002]])
     for words, scores, labels, rows, hint in (
         ("rows of scores 1000 apart: ", apart, t, t, "subtract each row's own largest"),
-        ("scores 1000 and 0, where 0 belongs to the right class: ", np.array([[1000.0, 0]]),
+        ("a score of 1000 for a wrong class: ", np.array([[1000.0, 0]]),
          np.array([[0, 1]]), np.array([[0, 1]]), ""),
         ("class numbers as labels t: ", x, t.argmax(axis=1), t, ""),
     ):  # fmt: skip
@@ -381,7 +380,7 @@ def judge_numerical_gradient(numerical_gradient, remark):
                 with told(say(name)):
                     expect(say("x afterwards"), x, start, say("put each old value back"), 1e-9)
                 if not np.array_equal(x, start):
-                    words = "x is as before only up to rounding; put the old value itself back"
+                    words = "x is as before but for rounding; put the old value back"
                     remark(say(words))
                     x[...] = start
 
@@ -462,7 +461,7 @@ def try_gradient(TwoLayerNet, log):
         # Differences are never that exact, and backprop needs few calls.
         calls = Counter((method, name) for method, name, _ in log)
         if not exact and max(calls.values(), default=0) > 10:
-            raise Wrong(say("these are numerical gradients; use each layer's backward"))
+            raise Wrong(say("these are numerical gradients; use backward"))
 
 
 def tolerance_of(net):
@@ -493,8 +492,8 @@ def new_network(TwoLayerNet):
     for key, shape in zip(KEYS, ((3, 4), (4,), (4, 2), (2,))):
         got = np.shape(net.params.get(key))
         if got != shape and got != (1, *shape):  # b as one row is as good
-            words = "params[{key!r}]: expected shape {want}, got {got}"
-            raise Wrong(say(words, key=key, want=shape, got=got))
+            words = "{what}: expected shape {want}, got {got}"
+            raise Wrong(say(words, what=f"params[{key!r}]", want=shape, got=got))
         net.params[key][...] = rng.standard_normal(shape).round(1)  # scores of both signs
     return net
 
@@ -530,12 +529,12 @@ def judge_update(update, remark):
                     record = Record(f"params[{key!r}]", "params", got, env, say(batch))
                     want = record.want("update")
                     if arrays[key] is not params.get(key) and alike(got, want):
-                        words = ("params[{key!r}] is a new array: the layers still hold the old "
-                                 "one; change it in place, as params[key] -= ...")  # fmt: skip
+                        words = ("params[{key!r}] is a new array; change that of the layers in "
+                                 "place, as params[key] -= ...")  # fmt: skip
                         raise Wrong(say(words, key=key))
                     own = returned.get(key) if hasattr(returned, "get") else None
                     if alike(got, before[key]) and alike(own, want):
-                        words = "what update returns is right, but params should change in place"
+                        words = "what is returned is right, but change params in place"
                         raise Wrong(say(words))
                     yield record
                 if any(not np.array_equal(grad[key], given[key]) for key in shapes):

@@ -160,7 +160,7 @@ def called_wrongly(log, method, stopped=False):
     names = [name for called, name, _ in log if called == method]
     first = [args[0] for called, _, args in log if called == method and args]
     if method == "backward" and log[0][0] == "backward":
-        yield say("no forward is called before: call self.loss(x, t) first")
+        yield say("no forward before: call self.loss(x, t) first")
     elif not names and not stopped:
         yield say("no layer's {method} is called", method=method)
     elif len(first) > 1 and all(each is first[0] for each in first):

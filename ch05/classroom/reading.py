@@ -218,7 +218,7 @@ def cells(hand_in, notes):
         codes = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
         codes = [code if isinstance(code, str) else "".join(code) for code in codes]
     except (ValueError, LookupError, TypeError):
-        words = "{name}: expected a notebook of version 4, got others"
+        words = "{name}: expected a notebook of version 4"
         raise Unreadable(say(words, name=hand_in.name)) from None
     for number, code in enumerate(codes, start=1):
         name = say("code cell {number}", number=number)
@@ -241,7 +241,7 @@ def python_of(cell, name, notes):
     if not readable(rest):  # a mistake in a class or function is noted
         return rest if re.search(r"^(class|def) ", cell, re.M) else ""
     if magic not in ("%%time", "%%timeit", "%%capture"):
-        words = "{name}: {magic} is left out; what stands below it is read as code"
+        words = "{name}: what stands below {magic} is read as code"
         notes.append(say(words, name=name, magic=magic))
     return rest
 
