@@ -211,12 +211,18 @@ def alike(got, want, tolerance=1e-5):
 # Relu, Sigmoid, Affine, SoftmaxWithLoss
 
 
-def judge_layer(part, kind, runs, two, remark):
+def judge_layer(part, kind, first, second, others, remark):
     """In each run one layer is given a list of (words, env), one after the other.
 
-    two : the envs of two layers at once, of which each has to keep its own
+    first, second : envs of two batches
+    others : (words, env) for batches of other shapes
     """
     out, *grads = RIGHT[part]
+    _, other = others[0]
+    one = other | {key: other[key][:1] for key in ("x", "t", "dout") if np.shape(other.get(key))}
+    single = {key: each if key == "t" else np.float32(each) for key, each in first.items()}
+    runs = [[("", first), ("second batch: ", second)], [others[0], ("one sample: ", one)],
+            [("float32: ", single)], others[1:]]  # fmt: skip
 
     def new_layer(env):
         return kind(*(env[key].copy() for key in "Wb" if key in env))
@@ -236,7 +242,7 @@ def judge_layer(part, kind, runs, two, remark):
             yield Record(key, key, got, env, **more)
 
     def trial():
-        for run in runs:
+        for run in filter(None, runs):
             layer, before, packed = new_layer(run[0][1]), None, False
             for batch, env in run:
                 batch, W = say(batch), env.get("W")
@@ -252,11 +258,12 @@ def judge_layer(part, kind, runs, two, remark):
                     yield Record(out, out, got, env, batch, before)
                     yield from backward(layer, env, batch=batch, before=before)
                 before = env
-        layers = [new_layer(env) for env in two]
-        for layer, env in zip(layers, two):
+        # Two layers at once: each has to keep its own.
+        layers = [new_layer(first), new_layer(second)]
+        for layer, env in zip(layers, (first, second)):
             forward(layer, env)
         words = say("of two such layers, the first one's ")
-        yield from backward(layers[0], two[0], batch=words, other=two[1])
+        yield from backward(layers[0], first, batch=words, other=second)
 
     settle(part, trial())
 
@@ -265,14 +272,7 @@ def judge_activation(part, kind, x, remark):
     first = {"x": x, "dout": np.array([[2.0, 5.0, -3.0], [-4.0, -1.0, 6.0]])}
     second = {"x": x + 0.75, "dout": first["dout"] + 0.5}
     images = {key: each.reshape(2, 1, 1, 3) for key, each in first.items()}
-    one = {key: each[:1] for key, each in first.items()}
-    single = {key: each.astype(np.float32) for key, each in first.items()}
-    runs = [
-        [("", first), ("second batch: ", second)],
-        [("images: ", images), ("one sample: ", one)],
-        [("float32: ", single)],
-    ]
-    judge_layer(part, kind, runs, (first, first | {"x": 0.5 - x}), remark)
+    judge_layer(part, kind, first, second, [("images: ", images)], remark)
 
 
 def judge_relu(Relu, remark):
@@ -290,38 +290,26 @@ def judge_sigmoid(Sigmoid, remark):
 def judge_affine(Affine, remark):
     x, dout = np.array([[1.0, 2, 3], [4, 0, -1]]), np.array([[1.0, -2, 3], [2, 1, 0]])
     W, b = np.array([[1.0, 2, 0], [0, 1, -1], [3, 0, 1]]), np.array([1.0, -1, 0.5])
-    square = {"x": x, "dout": dout, "W": W, "b": b}
+    first = {"x": x, "dout": dout, "W": W, "b": b}
+    second = first | {"x": x - 2, "dout": dout + 3}
     rng = np.random.default_rng(0)
     shapes = {"W": (6, 2), "b": 2, "x": (4, 6), "dout": (4, 2)}
     wide = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
-    one = wide | {key: wide[key][:1] for key in ("x", "dout")}
-    single = {key: each.astype(np.float32) for key, each in wide.items()}
     images = wide | {"x": wide["x"].reshape(4, 1, 2, 3)}
-    runs = [
-        [("", square), ("second batch: ", square | {"x": x - 2, "dout": dout + 3})],
-        [("", wide), ("one sample: ", one)],
-        [("float32: ", single)],
-    ]
+    others = [("", wide)]
     with remarked(remark, say("images: ")), contextlib.suppress(NotYet):
         call(Affine(wide["W"].copy(), wide["b"].copy()), "forward", images["x"])
-        runs.append([("images: ", images)])
-    judge_layer("Affine", Affine, runs, (wide, wide | {"x": 0.5 - wide["x"]}), remark)
+        others.append(("images: ", images))
+    judge_layer("Affine", Affine, first, second, others, remark)
 
 
 def judge_softmax_with_loss(SoftmaxWithLoss, remark):
-    def env(x, t):
-        return {"x": x, "t": t, "dout": 1}
-
     # y is 1/8, 1/4, 5/8 and 1/4, 1/4, 1/2 in the first batch
     x, t = np.log([[1.0, 2, 5], [4, 4, 8]]), np.array([[0, 1, 0], [0, 0, 1]])
-    second = env(np.log([[6.0, 2, 2], [1, 1, 2]]), np.array([[0, 0, 1], [1, 0, 0]]))
-    three = env(np.log([[3.0, 1, 2, 2], [1, 1, 5, 1], [2, 3, 1, 4]]), np.eye(4)[[1, 2, 3]])
-    runs = [
-        [("", env(x, t)), ("second batch: ", second)],
-        [("", three), ("one sample: ", env(x[:1], t[:1]))],
-        [("float32: ", env(x.astype(np.float32), t))],
-    ]
-    judge_layer("SoftmaxWithLoss", SoftmaxWithLoss, runs, (env(x, t), second), remark)
+    second = np.log([[6.0, 2, 2], [1, 1, 2]]), np.array([[0, 0, 1], [1, 0, 0]])
+    three = np.log([[3.0, 1, 2, 2], [1, 1, 5, 1], [2, 3, 1, 4]]), np.eye(4)[[1, 2, 3]]
+    envs = [{"x": x, "t": t, "dout": 1} for x, t in ((x, t), second, three)]
+    judge_layer("SoftmaxWithLoss", SoftmaxWithLoss, *envs[:2], [("", envs[2])], remark)
     large = np.array([[ASKED, 1001, 1002], [-ASKED, -1000, -1001]])
     loss = np.squeeze(call(SoftmaxWithLoss(), "forward", large, t))
     hint = "" if np.all(np.isfinite(loss)) else (
