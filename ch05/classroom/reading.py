@@ -172,7 +172,7 @@ def defines(statement):
 def statements(hand_in, notes):
     """The statements at the top level, each with the name of the file or the cell."""
     notebook = hand_in.name.lower().endswith(".ipynb")
-    for name, source in cells(hand_in, notes) if notebook else [hand_in]:
+    for name, source in cells(hand_in) if notebook else [hand_in]:
         for statement in parsed(name, source, notes if notebook else None):
             yield name, statement
 
@@ -211,7 +211,7 @@ def without(source, line):
 # Notebooks
 
 
-def cells(hand_in, notes):
+def cells(hand_in):
     """(name, source) of each code cell."""
     try:
         cells = json.loads(hand_in.source.decode("utf-8-sig"))["cells"]
@@ -221,11 +221,10 @@ def cells(hand_in, notes):
         words = "{name}: expected a notebook of version 4"
         raise Unreadable(say(words, name=hand_in.name)) from None
     for number, code in enumerate(codes, start=1):
-        name = say("code cell {number}", number=number)
-        yield name, python_of(code, name, notes)
+        yield say("code cell {number}", number=number), python_of(code)
 
 
-def python_of(cell, name, notes):
+def python_of(cell):
     """A cell without what only IPython understands: magics, shell lines, help."""
     if readable(cell):
         return cell
@@ -233,17 +232,11 @@ def python_of(cell, name, notes):
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
     if not lines[first].startswith("%%"):
         return cleaned(lines)
-    magic = lines[first].split()[0]
-    lines[first] = ""
+    magic, lines[first] = lines[first].split()[0][2:], ""
     rest = cleaned(lines)
-    if magic[2:] in FOREIGN:
-        return ""
-    if not readable(rest):  # a mistake in a class or function is noted
-        return rest if re.search(r"^(class|def) ", cell, re.M) else ""
-    if magic not in ("%%time", "%%timeit", "%%capture"):
-        words = "{name}: what stands below {magic} is read as code"
-        notes.append(say(words, name=name, magic=magic))
-    return rest
+    # Below an unknown magic anything may stand. A mistake in a class or function is noted.
+    known = readable(rest) or re.search(r"^(class|def) ", cell, re.M)
+    return rest if known and magic not in FOREIGN else ""
 
 
 def readable(source):

@@ -54,7 +54,6 @@ CHINESE = {
     "{name} is defined twice ({first}; {second}); the last one is graded":
         "{name} 定义了两次（{first}；{second}）；按最后一个评分",
     "{name}: expected a notebook of version 4": "{name}：应当是第 4 版格式的笔记本",
-    "{name}: what stands below {magic} is read as code": "{name}：{magic} 下面的当作代码读取",
     "it replaces {name}; for the grading that is undone": "它替换了 {name}；评分时已还原",
     # What is there, and what isn't
     "no {name} in it": "里面没有 {name}",
