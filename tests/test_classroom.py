@@ -617,8 +617,7 @@ UNUSABLE = {  # options: a word of what is said
     "a.py --csv a.py": "overwrite", "a.py --csv b.py c.py": "overwrite",
     "a.py --json c.ipynb": "overwrite", "a.py --csv linked.csv": "overwrite",
     "a.py --csv x.csv --json x.csv": "twice", "a.py b.py --gradescope x.json": "one file",
-    "a.py --weights Relu=-1": "-1", "a.py --part Rela": "Rela",
-    "a.py --seconds 0": "above 0", "a.py --seconds nan": "above 0",
+    "a.py --weights Relu=-1": "-1", "a.py --seconds 0": "above", "a.py --seconds nan": "above",
 }  # fmt: skip
 
 

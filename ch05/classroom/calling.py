@@ -102,13 +102,6 @@ def imported(value):
     return None
 
 
-def outside(owner, method):
-    """NotYet if the class has inherited this method from elsewhere."""
-    if module := imported(getattr(owner, method, None)):
-        words = "{name} is imported from {module}; write it here"
-        raise NotYet(say(words, name=method, module=module))
-
-
 # Calls
 
 
@@ -122,7 +115,9 @@ def call(layer, method, *args, remark=None, free=False):
             words = "{method} is missing; is {close} meant?"
             raise Wrong(say(words, method=method, close=close[0]))
         raise NotYet(say("{method} is missing", method=method))
-    outside(layer, method)
+    if module := imported(function):  # inherited
+        words = "{name} is imported from {module}; write it here"
+        raise NotYet(say(words, name=method, module=module))
     given = copy.deepcopy(args)
     result = call_function(function, *given, free=free)
     for i, (before, after) in enumerate(zip(args, given)):

@@ -29,7 +29,6 @@ from ch05.classroom.calling import (
     joined,
     kept,
     missing,
-    outside,
     raised,
     remarked,
     told,
@@ -388,7 +387,6 @@ def judge_network(part, TwoLayerNet, names, deadly):
         verdicts = () if each in deadly else verdicts_on(each, names, deadly)
         return not verdicts or any(verdict.status != "right" for verdict in verdicts)
 
-    outside(TwoLayerNet, part)
     wrong = {each for each in LAYERS if is_wrong(each)}
     silent = {each for each in wrong if each in deadly}
     classes = {each: [layer for _, layer in candidates(names, each)] for each in LAYERS}
