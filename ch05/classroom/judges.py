@@ -431,7 +431,7 @@ def try_gradient(TwoLayerNet, log):
         log.clear()
         with explained(log, "backward", say(batch)):
             grad = call(net, "gradient", x, t, free=True)
-            check_dict(grad)
+            check_dict("gradient", grad)
         more = {"notes": [*called_wrongly(log, "backward")], "tolerance": tolerance_of(net)}
         exact = True
         for key in KEYS:
@@ -455,15 +455,16 @@ def tolerance_of(net):
     return 0.02 if halves else 1e-5
 
 
-def check_dict(grad):
-    if not hasattr(grad, "keys"):
-        words = "gradient: expected a dict, got {kind}"
-        hint = say("is a return missing?") if grad is None else ""
-        raise Wrong(joined(say(words, kind=type(grad).__name__), hint))
-    if missing := [key for key in KEYS if key not in grad]:
-        words = "gradient: expected the keys {expected}, got {got}; without {missing}"
-        keys = {"expected": KEYS, "got": map(str, grad), "missing": missing}
-        raise Wrong(say(words, **{name: ", ".join(each) for name, each in keys.items()}))
+def check_dict(what, value):
+    if not hasattr(value, "keys"):
+        hint = say("is a return missing?") if what == "gradient" and value is None else ""
+        words = "{what}: expected a dict, got {kind}"
+        raise Wrong(joined(say(words, what=what, kind=type(value).__name__), hint))
+    if missing := [key for key in KEYS if key not in value]:
+        words = "{what}: expected the keys {expected}, got {got}; without {missing}"
+        keys = {"expected": KEYS, "got": map(str, value), "missing": missing}
+        keys = {name: ", ".join(each) for name, each in keys.items()}
+        raise Wrong(say(words, what=what, **keys))
 
 
 def new_network(TwoLayerNet):
@@ -475,8 +476,9 @@ def new_network(TwoLayerNet):
         except TypeError:
             sizes = *sizes, 0.01  # weight_init_std without a default
     net = call_function(TwoLayerNet, *sizes, free=True)
+    check_dict("self.params", getattr(net, "params", None))
     for key, shape in zip(KEYS, ((3, 4), (4,), (4, 2), (2,))):
-        got = np.shape(net.params.get(key))
+        got = np.shape(net.params[key])
         if got != shape and got != (1, *shape):  # b as one row is as good
             words = "{what}: expected shape {want}, got {got}"
             raise Wrong(say(words, what=f"params[{key!r}]", want=shape, got=got))

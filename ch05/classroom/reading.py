@@ -94,7 +94,7 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             names[name] = value  # as after update = update(...)
         if isinstance(value, type) and type(names.get(name)) is value:
             names[name] = value  # as after Relu = Relu()
-    for each in replaced:
+    for each in dict.fromkeys(replaced):
         notes.append(say("it replaces {name}; for the grading that is undone", name=each))
     return names, notes
 

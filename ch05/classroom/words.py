@@ -198,9 +198,9 @@ CHINESE = {
     "no forward before: call self.loss(x, t) first": "之前没有做正向传播：先调用 self.loss(x, t)",
     "lastLayer.backward gets {dout} as its dout; it should be 1":
         "lastLayer.backward 得到的 dout 是 {dout}；应当是 1",
-    "gradient: expected a dict, got {kind}": "gradient：应当返回字典，实际是 {kind}",
-    "gradient: expected the keys {expected}, got {got}; without {missing}":
-        "gradient：键应当是 {expected}，实际是 {got}；缺少 {missing}",
+    "{what}: expected a dict, got {kind}": "{what}：应当是字典，实际是 {kind}",
+    "{what}: expected the keys {expected}, got {got}; without {missing}":
+        "{what}：键应当是 {expected}，实际是 {got}；缺少 {missing}",
     "gradient only computes; leave the parameters as they are": "gradient 只做计算，不应当改动参数",
     "these are numerical gradients; use backward": "这是数值微分求出的梯度；请用 backward",
     "that is the array itself; take the layer's dW or db": "这是参数本身；应当用层的 dW 或 db",
