@@ -95,7 +95,7 @@ MISTAKES = {
         "self.dW, self.db = self": {"self.dw, self.db = self": "self.dw"},
         "dout.sum(axis=0)": {"dout.sum(axis=1)": "axis=0", "dout.sum()": "axis=0",
             "dout.sum(axis=0, keepdims=True)": "keepdims", "dout.mean(axis=0)": "mean of the rows",
-            "dout": "add up the rows"},
+            "dout": "add up the rows", "dout.squeeze().sum(axis=0)": "one sample"},
         "return (dout": {"self.W -= 0.1 * self.dW; return (dout": "leaves W to update"},
         "return (dout @ self.W.T).reshape(self.shape)": {
             "return (dout @ self.W.T).reshape(self.shape), self.dW": "return dx alone"},

@@ -34,8 +34,6 @@ CHINESE = {
     "{n} files, {full} with all points. Right are:": "共 {n} 份，{full} 份满分。各部分正确的份数：",
     # What can't be graded, or written
     "Not graded: {n}": "没有评分的文件：{n} 个",
-    "a link to nothing": "是一个失效的链接",
-    "an archive; unpack it first": "是压缩包，请先解压",
     "it doesn't end in .py or .ipynb": "扩展名不是 .py 或 .ipynb",
     "it is no file": "不是普通文件",
     "it is larger than {n} MB": "超过了 {n} MB",
