@@ -10,7 +10,6 @@ stand in for them: see network.py.
 
 import contextlib
 import copy
-import functools
 import inspect
 import math
 from collections import Counter
@@ -133,15 +132,23 @@ def possible(part, first):
     def by(expression):
         return lambda record: value(expression, record.env | {"right": record.want(part)})
 
+    def mixed(attribute, names):
+        """As if these arguments came from the batch before, or from the other layer."""
+
+        def wrong(record):
+            source = getattr(record, attribute) or record.env
+            return record.want(part, **{name: source[name] for name in names})
+
+        return wrong
+
     for words, expression in CAUSES[part].get(first.key, ()):
         yield words, by(expression)
-    for words, attribute in (
-        ("that is of the batch before: is something not renewed?", "before"),
-        ("that is the other's: keep in self what backward needs", "other"),
-    ):
-        for names in "x", "t", "xt":
-            yield words, functools.partial(mixed, part, attribute, names)
-    yield "that of the batch before is added to it", functools.partial(added, part)
+    for names in "x", "t", "xt":
+        words = "that is of the batch before: is something not renewed?"
+        yield words, mixed("before", names)
+        yield "that is the other's: keep in self what backward needs", mixed("other", names)
+    yield ("that of the batch before is added to it", lambda record: record.want(part)
+           + (record.want(part, **record.before) if record.before else 0))  # fmt: skip
     with contextlib.suppress(Exception):
         want = np.asarray(first.want(part), float)
         i = np.abs(want).argmax()
@@ -151,16 +158,6 @@ def possible(part, first):
             words = say(words, factor=f"{factor:.4g}")
             words = "the sign is wrong" if f"{factor:.4g}" == "-1" else words
             yield words, lambda record: factor * record.want(part)
-
-
-def added(part, record):
-    return record.want(part) + (record.want(part, **record.before) if record.before else 0)
-
-
-def mixed(part, attribute, names, record):
-    """The right value, had these arguments come from the batch before, or the other layer."""
-    source = getattr(record, attribute)
-    return record.want(part, **({name: source[name] for name in names} if source else {}))
 
 
 def difference(what, got, want, tolerance=1e-5):
