@@ -275,6 +275,10 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             replaced("TwoLayerNet", "W1=self.first", "W1=-self.first", BOOK),
             "gradient", "grad['W1']"),
         "a small step": (FORWARD_DIFFERENCE, "numerical_gradient", "forward difference"),
+        "another layer is made": (
+            "class TwoLayerNet(TwoLayerNet):\n    def __init__(self, *sizes):\n"
+            "        Affine(np.zeros((4, 2)), np.zeros(2)); super().__init__(*sizes)\n"
+            "    def predict(self, x): return -super().predict(x)\n", "predict", "sign"),
         "misspelt": (replaced("Affine", "__init__", "__int__"), "Affine", "misspelt"),
         "indented too far": (
             {"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
@@ -296,13 +300,9 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "backward to come": (
             replaced("SoftmaxWithLoss", "return dout *", f"{RAISE}\n        return dout *"),
             "SoftmaxWithLoss", "backward"),
-        "to come": (
-            replaced("numerical_gradient", "grad, h =", f"{RAISE}; grad, h ="),
-            "numerical_gradient", "isn't"),
         "no gradient": (replaced("TwoLayerNet", "gradient(", "slope("), "gradient", "gradient"),
         "imported": ({"Relu": "from common.layers import Relu\n"}, "Relu", "common.layers"),
-        "inherited": (
-            LIBRARY + "class Relu(common.layers.Relu): pass\n", "Relu", "common.layers"),
+        "inherited": (LIBRARY + "class Relu(common.layers.Relu): pass\n", "Relu", "common.layers"),
         "delegated": (
             LIBRARY + "def numerical_gradient(*f): return common.gradient.numerical_gradient(*f)\n",
             "numerical_gradient", "common.gradient"),
