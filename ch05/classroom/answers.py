@@ -45,7 +45,7 @@ def right_loss(x, t):
 def right_gradient(params, x, t):
     W1, b1, W2, b2 = (params[key] for key in KEYS)
     a1 = x @ W1 + b1
-    z1 = np.maximum(a1, 0)
+    z1 = relu(a1)
     _, dscores = right_loss(z1 @ W2 + b2, t)
     da1 = dscores @ W2.T * (a1 > 0)
     gradients = x.T @ da1, da1.sum(axis=0), z1.T @ dscores, dscores.sum(axis=0)
@@ -79,27 +79,16 @@ RIGHT = {
     "update": {"params": "before[key] - rate * grad[key]"},
 }
 
-_LOSS_AXIS = "softmax adds up along the wrong axis; samples are rows, each row of y should sum to 1"
-_LOSS_WHOLE = "softmax adds up over the whole batch; each row of y should sum to 1"
-_FORWARD = "that is a forward difference: use (f(x + h) - f(x - h)) / 2h"
-_BACKWARD = "that is a backward difference: use (f(x + h) - f(x - h)) / 2h"
-_FIRST = "only the first entry is right: is return inside the loop?"
-_CH4 = "that is chapter 4's network: here it is Relu, and no softmax"
-_TO_Y = "that is the gradient with respect to y, -t / y; go on to x"
-_ORDER = "grad has its keys in another order than params: take grad[key]"
-
 CAUSES = {
     "Relu": {
         "out": [
             ("x is returned as it was; negative numbers should become 0", "x"),
-            ("negative numbers become positive; they should become 0", "np.abs(x)"),
             ("that is the smaller one of x and 0", "np.minimum(x, 0)"),
             ("that is 1 where x > 0; it should be x there", "x > 0"),
         ],
         "dx": [
             ("at x = 0 it should be 0: take x > 0, not x >= 0", "np.where(x >= 0, dout, 0)"),
-            ("at x = 0 it should be 0", "dout * (1 + np.sign(x)) / 2"),
-            ("dout is returned as it was; it should become 0 where x <= 0", "dout"),
+            ("dout is returned as it was; it should be 0 where x <= 0", "dout"),
             ("the mask is the wrong way round", "np.where(x > 0, 0, dout)"),
             ("the mask is made from dout; make it from x", "np.where(dout > 0, dout, 0)"),
             ("dout is missing", "x > 0"),
@@ -110,7 +99,6 @@ CAUSES = {
     "Sigmoid": {
         "out": [
             ("that is 1 / (1 + exp(x)): a minus is missing", "sigmoid(-x)"),
-            ("that is tanh(x)", "np.tanh(x)"),
             ("that is 1 / (1 - exp(-x)): a sign is wrong", "1 / (1 - np.exp(-x))"),
             ("that is 1 / 1 + exp(-x): brackets are missing", "1 + np.exp(-x)"),
         ],
@@ -119,13 +107,8 @@ CAUSES = {
             ("the factor 1 - out is missing", "dout * sigmoid(x)"),
             ("the factor out is missing", "dout * (1 - sigmoid(x))"),
             ("in out * (1 - out) out is needed, not x", "dout * x * (1 - x)"),
-            ("in out * (1 - out) out is needed, not dout", "dout * dout * (1 - dout)"),
-            (
-                "sigmoid is applied to out once more",
-                "dout * sigmoid(sigmoid(x)) * (1 - sigmoid(sigmoid(x)))",
-            ),
-            ("dout is returned as it was", "dout"),
-            ("a sign is wrong: that is out * (1 + out)", "dout * sigmoid(x) * (1 + sigmoid(x))"),
+            ("sigmoid is applied to out once more",
+             "dout * sigmoid(sigmoid(x)) * (1 - sigmoid(sigmoid(x)))"),
             ("that is the derivative of tanh, 1 - out²", "dout * (1 - sigmoid(x) ** 2)"),
         ],
     },
@@ -133,94 +116,54 @@ CAUSES = {
         "out": [
             ("b is missing", "rows(x) @ W"),
             ("that is x W^T + b: W should not be transposed", "rows(x) @ W.T + b"),
-            ("that is x * W, entry by entry; use np.dot", "rows(x) * W + b"),
         ],
         "dx": [
             ("that is dout W: W should be transposed", "(dout @ W).reshape(x.shape)"),
-            ("dout is missing", "(np.ones_like(dout) @ W.T).reshape(x.shape)"),
             ("dx should have the shape of x", "dout @ W.T"),
         ],
         "dW": [
             ("that is the transpose of x^T dout", "dout.T @ rows(x)"),
-            ("dout is missing", "rows(x).T @ np.ones_like(dout)"),
-            ("x is missing", "np.ones_like(rows(x)).T @ dout"),
-            ("that is divided by the batch size N; add up over the batch", "right / len(x)"),
+            ("that is divided by N; add up over the batch", "right / len(x)"),
         ],
         "db": [
             ("add up the rows of dout: axis=0", "dout.sum(axis=1)"),
-            ("that is the sum of all of dout; add up its rows only: axis=0", "dout.sum()"),
+            ("all of dout is added up; add up its rows: axis=0", "dout.sum()"),
             ("that is the mean of the rows; add them up", "dout.mean(axis=0)"),
             ("leave out keepdims", "dout.sum(axis=0)[np.newaxis]"),
-            (
-                "leave out keepdims, and add up the rows of dout: axis=0",
-                "dout.sum(axis=1)[:, None]",
-            ),
-            ("b is added to every row, so add up the rows of dout: axis=0", "dout"),
-            ("that is one row of dout; add up all rows", "dout[0]"),
-            ("dout is missing", "np.full(len(b), len(dout))"),
+            ("add up the rows of dout: axis=0", "dout"),
         ],
     },
     "SoftmaxWithLoss": {
         "loss": [
             ("divide by the batch size N", "right * len(x)"),
-            (
-                "that is one number a sample; return their mean",
-                "-np.sum(t * np.log(softmax(x)), 1)",
-            ),
-            (
-                "add up over the classes, and return the mean over the batch",
-                "-t * np.log(softmax(x))",
-            ),
+            ("that is one number a sample; return their mean",
+             "-np.sum(t * np.log(softmax(x)), 1)"),
+            ("add up over the classes, and return the mean over the batch",
+             "-t * np.log(softmax(x))"),
             ("it is divided by the batch size N twice", "right / len(x)"),
-            (
-                "that is a mean over all entries; divide the sum by N, not by N C",
-                "right / t.shape[1]",
-            ),
+            ("it is divided by N C; divide by N", "right / t.shape[1]"),
             ("the minus is missing", "-right"),
-            ("the minus is missing, and the division by N", "-right * len(x)"),
-            *(
-                (words, f"entropy({y}, t){factor}")
-                for words, y in (
-                    (_LOSS_AXIS, "softmax(x, 0)"),
-                    (_LOSS_AXIS, "(np.exp(x) / np.exp(x).sum(axis=0))"),
-                    (_LOSS_WHOLE, "softmax(x, None)"),
-                    (_LOSS_WHOLE, "(np.exp(x) / np.exp(x).sum())"),
-                )
-                for factor in ("", " * len(x)", " / t.shape[1]")
-            ),
+            *(("softmax has the wrong axis; each row of y should sum to 1",
+               f"entropy({y}, t){factor}")
+              for axis in (0, None)
+              for y in (f"softmax(x, {axis})", f"(np.exp(x) / np.exp(x).sum({axis}))")
+              for factor in ("", " * len(x)")),
             ("are x and t swapped?", "-np.sum(x * np.log(softmax(t))) / len(x)"),
-            ("softmax is applied twice", "entropy(softmax(softmax(x)), t)"),
-            ("that is a logarithm to base 2", "right / np.log(2)"),
-            (
-                "that is binary cross entropy; add up t * log(y) only, without 1 - t",
-                "right - np.sum((1 - t) * np.log(1 - softmax(x))) / len(x)",
-            ),
-            (
-                "that is binary cross entropy; add up t * log(y) only, without 1 - t",
-                "(right - np.sum((1 - t) * np.log(1 - softmax(x))) / len(x)) / t.shape[1]",
-            ),
+            ("that is binary cross entropy; add up t * log(y) only",
+             "right - np.sum((1 - t) * np.log(1 - softmax(x))) / len(x)"),
             ("t is missing: all classes count", "-np.log(softmax(x)).sum() / len(x)"),
             ("the logarithm is missing", "-np.sum(t * softmax(x)) / len(x)"),
             ("the softmax is missing: that is the logarithm of x", "entropy(x, t)"),
-            ("that is half the squared error", "np.sum((softmax(x) - t) ** 2) / 2 / len(x)"),
-            ("that is the mean squared error", "np.mean((softmax(x) - t) ** 2)"),
         ],
         "dx": [
             ("divide by the batch size N", "right * len(x)"),
             ("it is divided by the batch size N twice", "right / len(x)"),
-            (
-                "it is divided by the number of classes; divide by the batch size N",
-                "right * len(x) / t.shape[1]",
-            ),
-            ("it is divided by N C; divide by the batch size N", "right / t.shape[1]"),
+            ("it is divided by the number of classes; divide by N", "right * len(x) / t.shape[1]"),
+            ("it is divided by N C; divide by N", "right / t.shape[1]"),
             ("the sign is wrong: y - t, not t - y", "-right"),
-            ("the sign is wrong: y - t, not t - y. And divide by N", "-right * len(x)"),
             ("t is missing: y - t", "softmax(x) / len(x)"),
-            ("t is missing: y - t. And divide by N", "softmax(x)"),
-            (_TO_Y, "-t / softmax(x) / len(x)"),
-            (_TO_Y, "-t / softmax(x)"),
+            ("that is dL/dy = -t / y; go on to dL/dx", "-t / softmax(x) / len(x)"),
             ("leave out the factor y (1 - y)", "right * softmax(x) * (1 - softmax(x))"),
-            ("that is x - t; y is needed", "(x - t) / len(x)"),
         ],
     },
     "numerical_gradient": {
@@ -229,53 +172,39 @@ CAUSES = {
             ("divide by 2h", "2e-4 * right"),
             ("that is (...) / 2 * h: brackets are missing, (...) / (2 * h)", "1e-8 * right"),
             ("the sign is wrong: f(x + h) - f(x - h)", "-right"),
-            (
-                "f reads x itself, so change the entries of x in place, not those of a copy",
-                "0 * right if reads else right",
-            ),
+            ("f reads x itself, so change x in place, not a copy", "0 * right if reads else right"),
             ("rounding leaves nothing of the step; use h = 1e-4", "0 * right"),
-            (_FIRST, "np.where(np.arange(x.size).reshape(x.shape) == 0, right, 0)"),
-            (
-                "only the last entry is right: is grad made anew inside the loop?",
-                "np.where(np.arange(x.size).reshape(x.shape) == x.size - 1, right, 0)",
-            ),
-            *(
-                (words, f"quotient(f, x, {arguments})")
-                for h in ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7")
-                for words, arguments in (
-                    (_FORWARD, f"{h}, 0, {h}"),
-                    (_BACKWARD, f"0, -{h}, {h}"),
-                    (
-                        "the second step ends at x, not at x - h: from x + h go back by 2h",
-                        f"{h}, 0, 2 * {h}",
-                    ),
-                    ("the step is too large; use h = 1e-4", f"{h}, -{h}, 2 * {h}"),
-                )
-            ),
+            ("only the first entry is right: is return inside the loop?",
+             "np.where(np.arange(x.size).reshape(x.shape) == 0, right, 0)"),
+            ("only the last entry is right: is grad made anew inside the loop?",
+             "np.where(np.arange(x.size).reshape(x.shape) == x.size - 1, right, 0)"),
+            *((words, f"quotient(f, x, {arguments.replace('h', h)})")
+              for h in ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7")
+              for words, arguments in (
+                ("that is a forward difference: use (f(x + h) - f(x - h)) / 2h", "h, 0, h"),
+                ("the second step ends at x: from x + h go back by 2h", "h, 0, 2 * h"),
+                ("the step is too large; use h = 1e-4", "h, -h, 2 * h"),
+            )),
         ],
     },
     "predict": {
         "scores": [
-            ("these are probabilities; predict returns scores, without softmax", "softmax(right)"),
+            ("these are probabilities; return scores, without softmax", "softmax(right)"),
             ("Relu1 is left out", "(x @ W1 + b1) @ W2 + b2"),
-            ("a Relu too many: the scores are what Affine2 returns", "relu(right)"),
-            (_CH4, "softmax(sigmoid(x @ W1 + b1) @ W2 + b2)"),
+            ("that is chapter 4's: use Relu, and no softmax",
+             "softmax(sigmoid(x @ W1 + b1) @ W2 + b2)"),
             ("that is what Affine1 returns; go on to the end", "x @ W1 + b1"),
-            ("that is what Relu1 returns; go on to the end", "relu(x @ W1 + b1)"),
-            ("that is x: write x = layer.forward(x)", "x"),
             ("that is the class; return the scores", "right.argmax(axis=1)"),
         ],
     },
     "gradient": {
         "grad": [
-            ("that is the array itself; its gradient is in the layer's dW or db", "params[key]"),
+            ("that is the array itself; take the layer's dW or db", "params[key]"),
             ("the sign is wrong", "-right"),
-            ("divide by the batch size N, once", "len(x) * right"),
+            ("divide by the batch size N", "len(x) * right"),
             ("it is divided by the batch size N twice", "right / len(x)"),
-            *(
-                (f"that is the gradient of {key}", f"right_gradient(params, x, t)['{key}']")
-                for key in KEYS
-            ),
+            *((f"that is the gradient of {key}", f"right_gradient(params, x, t)['{key}']")
+              for key in KEYS),
         ],
     },
     "update": {
@@ -284,14 +213,9 @@ CAUSES = {
             ("the sign is wrong: subtract", "before[key] + rate * grad[key]"),
             ("learning_rate is missing", "before[key] - grad[key]"),
             ("the gradient takes its place; subtract", "grad[key]"),
-            ("the step takes its place; subtract it", "rate * grad[key]"),
-            ("the step takes its place; subtract it", "-rate * grad[key]"),
-            ("learning_rate is squared", "before[key] - rate**2 * grad[key]"),
-            (
-                "the first update counts again: keep nothing between two updates",
-                "right - earlier * grad[key]",
-            ),
-            (_ORDER, "before[key] - rate * [*grad.values()][[*params].index(key)]"),
+            ("the step takes its place: write -=, not =-", "-rate * grad[key]"),
+            ("grad has its keys in another order: take grad[key]",
+             "before[key] - rate * [*grad.values()][[*before].index(key)]"),
         ],
     },
-}
+}  # fmt: skip

@@ -25,7 +25,7 @@ class NotYet(Exception):
 
 
 def joined(*texts):
-    return say("; ").join(texts)
+    return say("; ").join(filter(None, texts))
 
 
 @contextlib.contextmanager
@@ -77,17 +77,15 @@ def missing(names, name):
     if module := imported(value):
         return NotYet(say("{name} is imported from {module}; write it here", name=name,
                           module=module))  # fmt: skip
-    if value is not None:
+    if value is not None and name[0].isupper():
         words = "{name}: expected a class, got {got}"
-        if not name[0].isupper():
-            words = "{name}: expected a function, got {got}"
         return Wrong(say(words, name=name, got=type(value).__name__))
     own = {key: each for key, each in names.items() if getattr(each, "__module__", "") == MODULE}
     for key, each in own.items():
         inner = vars(each).get(name) if isinstance(each, type) else None
         # A method of that name is something else, such as the book's net.numerical_gradient(x, t).
         if inner and (isinstance(inner, type) or "self" not in inspect.signature(inner).parameters):
-            words = "{name} stands inside the class {outer}: is it indented too far?"
+            words = "{name} is inside {outer}: is it indented too far?"
             return Wrong(say(words, name=name, outer=key))
     typos = [each for each in own if abs(len(each) - len(name)) <= 1]
     if close := difflib.get_close_matches(name, typos, 1, 0.8):
@@ -104,13 +102,6 @@ def imported(value):
     return None
 
 
-def outside(owner, method):
-    """NotYet if the class has inherited this method from elsewhere."""
-    if module := imported(getattr(owner, method, None)):
-        words = "{name} is imported from {module}; write it here"
-        raise NotYet(say(words, name=method, module=module))
-
-
 # Calls
 
 
@@ -124,12 +115,11 @@ def call(layer, method, *args, remark=None, free=False):
             words = "{method} is missing; is {close} meant?"
             raise Wrong(say(words, method=method, close=close[0]))
         raise NotYet(say("{method} is missing", method=method))
-    outside(layer, method)
+    if module := imported(function):  # inherited
+        words = "{name} is imported from {module}; write it here"
+        raise NotYet(say(words, name=method, module=module))
     given = copy.deepcopy(args)
-    try:
-        result = call_function(function, *given, free=free)
-    except NotImplementedError:
-        raise NotYet(say("{method} isn't written yet", method=method)) from None
+    result = call_function(function, *given, free=free)
     for i, (before, after) in enumerate(zip(args, given)):
         if not np.array_equal(before, after):
             name = [*inspect.signature(function).parameters][i]
@@ -146,17 +136,17 @@ def call_backward(layer, dout, remark):
         try:
             inspect.signature(layer.backward).bind(dout)
         except TypeError:
-            remark(say("backward takes no dout; the chapter's is backward(self, dout)"))
+            remark(say("backward takes no dout; write backward(self, dout)"))
             return call(layer, "backward")
     return call(layer, "backward", dout, remark=remark)
 
 
 def call_function(function, *args, free=False):
-    """function(*args), without warnings. What it raises is Wrong, but for NotImplementedError.
+    """function(*args), without warnings. What it raises is Wrong; NotImplementedError is NotYet.
 
-    NotYet if it calls what the library has for this part; free lets it do so.
+    NotYet, too, if it calls what the library has for this part; free lets it do so.
     """
-    used, profile = [], sys.getprofile()
+    used, profile, name = [], sys.getprofile(), getattr(function, "__name__", "it")
 
     def watch(frame, event, _):
         module = frame.f_globals.get("__name__", "")
@@ -169,11 +159,9 @@ def call_function(function, *args, free=False):
         with np.errstate(all="ignore"):
             result = function(*args)
     except NotImplementedError:
-        raise
+        raise NotYet(say("{method} isn't written yet", method=name)) from None
     except (Exception, SystemExit) as error:
-        sys.setprofile(profile)
         shapes = [f"{np.shape(each)}" for each in args if isinstance(each, np.ndarray)]
-        name = getattr(function, "__name__", "it")
         if shapes:
             name = say("{name}, given {shapes},", name=name, shapes=say(" and ").join(shapes))
         raise Wrong(raised(name, error)) from None
@@ -193,20 +181,17 @@ def raised(what, error):
     if isinstance(error, SystemExit):
         return say("{what} ends the program by exit()", what=what) + where
     text = "".join(each if each.isprintable() else " " for each in f"{error}"[:200])
-    hint = [say("is __init__ misspelt?")] if "takes no arguments" in text else []
+    hint = say("is __init__ misspelt?") if "takes no arguments" in text else ""
     words = "{what} raised {kind}: {text}"
-    return joined(say(words, what=what, kind=type(error).__name__, text=text) + where, *hint)
+    return joined(say(words, what=what, kind=type(error).__name__, text=text) + where, hint)
 
 
 def kept(layer, key, shape):
     """The gradient that backward has left in the layer."""
     if getattr(layer, key, None) is None:
-        others = [
-            name
-            for name, each in getattr(layer, "__dict__", {}).items()
-            if name[0] in "dg" and isinstance(each, np.ndarray) and each.shape == shape
-        ]
+        others = [name for name, each in getattr(layer, "__dict__", {}).items()
+                  if name[0] in "dg" and getattr(each, "shape", None) == shape]  # fmt: skip
         others += ["grads"] if hasattr(layer, "grads") else []
-        hint = [say("is it in self.{name}?", name=others[0])] if others else []
-        raise Wrong(joined(say("backward leaves nothing in self.{key}", key=key), *hint))
+        hint = say("is it in self.{name}?", name=others[0]) if others else ""
+        raise Wrong(joined(say("backward leaves nothing in self.{key}", key=key), hint))
     return getattr(layer, key)

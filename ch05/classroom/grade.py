@@ -29,9 +29,7 @@ from ch05.classroom.results import Results, points_of
 from ch05.classroom.words import say
 
 ENDINGS = (".py", ".ipynb")
-ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz")
 LARGEST = 2**27  # bytes of a file
-SHOWN = 40  # files that are not graded, in the list of them
 
 
 def main(argv=None):
@@ -64,7 +62,7 @@ def read_all(paths):
         try:
             if path.stat().st_size > LARGEST:
                 raise OSError(0, say("it is larger than {n} MB", n=LARGEST // 2**20))
-            found.append((path, HandIn.of(path)))
+            found.append((path, HandIn(path.name, path.read_bytes())))
         except OSError as error:
             left_out.append((path, error.strerror))
     return found, left_out
@@ -100,8 +98,7 @@ def summary(grades, parts, left_out):
         lines.append(f"  {part:20}{count:4}")
     if left_out:
         lines.append(say("Not graded: {n}", n=len(left_out)))
-        lines += [f"  {path}: {why}" for path, why in left_out[:SHOWN]]
-        lines += ["  ..."] * (len(left_out) > SHOWN)
+        lines += [f"  {path}: {why}" for path, why in left_out]
     return "\n".join(lines)
 
 
@@ -129,10 +126,9 @@ def parse(argv):
     args.parts = [part for part in PARTS if part in (args.parts or PARTS)]
     args.weights = weights_of(args.weights, parser)
     args.given = args.files
-    found = [each for name in args.files for each in files(name, parser)]
-    found = dict(found)  # a file that is named twice is graded once
-    args.files = [path for path, why in found.items() if not why]
-    args.left_out = [(path, why) for path, why in found.items() if why]
+    found = dict.fromkeys(path for name in args.files for path in files(name, parser))
+    args.files = [path for path in found if not why_not(path)]
+    args.left_out = [(path, why) for path in found if (why := why_not(path))]
     if not args.files:
         parser.error(f"expected .py or .ipynb, got {', '.join(map(str, found)) or 'nothing'}")
     if args.gradescope and len(args.files) > 1:
@@ -156,11 +152,13 @@ def weights_of(text, parser):
 
 
 def files(name, parser):
-    """(path, why it isn't graded or None): itself, all of a folder, or a pattern, as on Windows."""
+    """The file itself, all of a folder, or a pattern, as on Windows."""
     path = Path(name)
     if path.is_dir():
         # Hidden folders are copies, such as .ipynb_checkpoints; __MACOSX is no hand-in either.
-        found = [each for each in path.rglob("*") if visible(each.relative_to(path))]
+        hidden = (".", "__MACOSX", "__pycache__")
+        found = [each for each in path.rglob("*") if not any(
+            part.startswith(hidden) for part in each.relative_to(path).parts)]  # fmt: skip
         found = [each for each in found if not each.is_dir() or each.is_symlink()]
         if not found:
             parser.error(f"expected a file or a folder of .py or .ipynb, got {name!r}, an empty "
@@ -171,11 +169,7 @@ def files(name, parser):
         found = [Path(each) for each in glob.glob(name)]
     if not found:
         parser.error(say("{name}: there is no such file", name=name) + how_to_copy(path))
-    return [(each, why_not(each)) for each in sorted(found)]
-
-
-def visible(path):
-    return not any(part.startswith((".", "__MACOSX", "__pycache__")) for part in path.parts)
+    return sorted(found)
 
 
 def how_to_copy(path):
@@ -188,10 +182,6 @@ def how_to_copy(path):
 
 def why_not(path):
     """Why this file isn't graded; None if it is."""
-    if path.is_symlink() and not path.exists():
-        return say("a link to nothing")
-    if path.suffix.lower() in ARCHIVES:
-        return say("an archive; unpack it first")
     if path.suffix.lower() not in ENDINGS:
         return say("it doesn't end in .py or .ipynb")
     return None if path.is_file() else say("it is no file")
@@ -201,7 +191,7 @@ def check_targets(args, parser):
     """To know now, and not after the grading, what can't be written; and what must not be."""
     targets = [name for name in (args.csv, args.json, args.gradescope) if name]
     for name in targets:
-        taken = any(same_file(name, each) for each in args.files)
+        taken = os.path.exists(name) and any(os.path.samefile(name, each) for each in args.files)
         if taken or Path(name).suffix.lower() in ENDINGS:
             parser.error(f"expected a file to write, got {name!r}: that would overwrite a hand-in")
         if targets.count(name) > 1:
@@ -215,10 +205,6 @@ def check_targets(args, parser):
             Path(args.feedback).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             parser.error(f"expected a folder to write to, got {args.feedback!r}: {error.strerror}")
-
-
-def same_file(one, other):
-    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,6 @@ from ch05.classroom.judges import PARTS, Verdict, judge
 from ch05.classroom.reading import HandIn, Skip, Unreadable, limited, run, still_running
 from ch05.classroom.words import say
 
-__all__ = ["NotGraded", "grade"]
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 START = 60  # seconds for Python and NumPy to start, on a slow disk
 GRACE = 3  # seconds for what takes no notice that its time is over
@@ -49,12 +47,13 @@ def grade(hand_in, seconds=10, parts=PARTS, lang="en"):
     verdicts, notes, deadly, skip = {}, [], [], None
     source = base64.b64encode(hand_in.source).decode()
     job = {"name": hand_in.name, "source": source, "seconds": seconds, "lang": lang}
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, adopting():
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         while left := [part for part in parts if part not in verdicts]:
             empty = Path(folder, "of", "this")  # rmtree("..") shouldn't reach another's
             empty.mkdir(parents=True, exist_ok=True)
             now = job | {"parts": left, "skip": skip, "deadly": deadly}
-            lines, why = run_process(now, empty, seconds)
+            with adopting():
+                lines, why = run_process(now, empty, seconds)
             if lines is None:
                 raise NotGraded(why)
             told = {line[0]: line[1:] for line in lines}  # the last line of each kind
@@ -87,11 +86,6 @@ def run_process(job, folder, seconds):
         "OPENBLAS_NUM_THREADS": "1",
         "MPLBACKEND": "agg",  # no windows
     }
-    new_group = (
-        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        if os.name == "nt"
-        else {"start_new_session": True}
-    )
     process = subprocess.Popen(
         [sys.executable, "-m", "ch05.classroom.handed_in"],
         cwd=folder,
@@ -99,7 +93,8 @@ def run_process(job, folder, seconds):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        **new_group,
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
     )
     came = bytearray()
     reader = threading.Thread(target=read, args=(process.stdout, came), daemon=True)
@@ -154,39 +149,27 @@ def end_group(process):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    end_orphans()
 
 
 # On Linux a process that left the group comes to us when its own parent ends. So it is ended too.
 
-_before = set()
-
 
 @contextlib.contextmanager
 def adopting():
-    """Within it, processes whose parent has ended become our children."""
-    prctl, subreaper = None, 36
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            prctl = ctypes.CDLL(None).prctl
-    _before.update(children())
-    if prctl:
-        prctl(subreaper, 1, 0, 0, 0)
+    """Within it, processes whose parent has ended become our children; these are ended after it."""
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else lambda *_: None
+    subreaper, before = 36, children()
+    prctl(subreaper, 1, 0, 0, 0)
     try:
         yield
     finally:
-        if prctl:
-            prctl(subreaper, 0, 0, 0, 0)
-        _before.clear()
-
-
-def end_orphans():
-    end = time.monotonic() + 5
-    while (orphans := children() - _before) and time.monotonic() < end:
-        for pid in orphans:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+        end = time.monotonic() + 5
+        while (orphans := children() - before) and time.monotonic() < end:
+            for pid in orphans:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+        prctl(subreaper, 0, 0, 0, 0)
 
 
 def children():

@@ -14,8 +14,6 @@ import numpy as np
 from ch05.classroom.answers import RIGHT, value
 from ch05.classroom.words import say
 
-__all__ = ["LAYERS", "called_wrongly", "stand_ins"]
-
 LAYERS = ("Affine", "Relu", "SoftmaxWithLoss")
 LAST = "SoftmaxWithLoss"
 
@@ -38,12 +36,9 @@ def stand_ins(names, classes, wrong, silent, TwoLayerNet, own_predict=True):
                 names[layer] = own[0]
             for each in own:
                 watch(undo, each, layer, log, made, layer in wrong, layer in silent)
-        for name in "predict", "loss", "numerical_gradient":
-            owner = None if name == "numerical_gradient" else TwoLayerNet
-            function = getattr(owner, name, None) if owner else names.get(name)
-            if callable(function):
-                counted = logged(function, log, name)
-                put(undo, owner, name, counted) if owner else names.update({name: counted})
+        for name in "predict", "loss":  # called for every entry, these are numerical gradients
+            if callable(function := getattr(TwoLayerNet, name, None)):
+                put(undo, TwoLayerNet, name, logged(function, log, name))
         if not own_predict:
 
             def predict(self, x, *_, **__):
@@ -80,7 +75,6 @@ def watch(undo, own, layer, log, made, right, silent):
 
     made is {id: (object, its name, what the right formulas need)}.
     """
-    failed = [getattr(own, name, None) for name in ("forward", "backward") if silent]
 
     def methods(name, replacement):
         """Put it wherever the class has this method, as in __call__ = forward."""
@@ -92,9 +86,9 @@ def watch(undo, own, layer, log, made, right, silent):
         def call(self, *args, **kwargs):
             return replacement(self, original, *args, **kwargs)
 
-        for each in {name, *(k for k in dir(own) if getattr(own, k, None) is original)}:
-            if original is not None or each == name:
-                put(undo, own, each, call)
+        same = [each for each in dir(own) if original and getattr(own, each, None) is original]
+        for each in {name, *same}:
+            put(undo, own, each, call)
 
     def about(self):
         if id(self) not in made:
@@ -104,8 +98,7 @@ def watch(undo, own, layer, log, made, right, silent):
 
     def __init__(self, original, *args, **kwargs):
         _, _, env = about(self)
-        forgiven = (Exception, SystemExit) if right else ()
-        with contextlib.suppress(*forgiven):
+        with contextlib.suppress(*(Exception, SystemExit) * right):
             if not silent:
                 original(self, *args, **kwargs)
         arrays = [*args, *kwargs.values(), *getattr(self, "__dict__", {}).values()]
@@ -119,12 +112,10 @@ def watch(undo, own, layer, log, made, right, silent):
             log.append((method, name, [*args, *kwargs.values()]))
             if not right:
                 return original(self, *args, **kwargs)
-            if original and original not in failed:  # for what it keeps, not for what it changes
+            if original and not silent:  # for what it keeps, not for what it changes
                 params = [(env[key], env[key].copy()) for key in "Wb" if key in env]
-                try:
+                with contextlib.suppress(Exception, SystemExit):
                     original(self, *copy.deepcopy(args), **copy.deepcopy(kwargs))
-                except (Exception, SystemExit):
-                    failed.append(original)  # it isn't called again
                 for array, before in params:
                     array[...] = before
             return compute(self, env, args, kwargs)
@@ -161,28 +152,27 @@ def called_wrongly(log, method, stopped=False):
     stopped : an error came, so that calls at the end may be missing
     """
     log = [each for each in log if each[1]]
+    if not log:
+        return  # a network in a way of its own
     order = ["Affine1", "Relu1", "Affine2"]
     if method == "backward":
         order = ["lastLayer", *reversed(order)]
-    calls = [(name, args) for called, name, args in log if called == method]
-    first = [args[0] for _, args in calls if args]
-    if not log:
-        return  # a network in a way of its own
+    names = [name for called, name, _ in log if called == method]
+    first = [args[0] for called, _, args in log if called == method and args]
     if method == "backward" and log[0][0] == "backward":
-        yield say("no forward is called before: call self.loss(x, t) first")
-    elif not calls and not stopped:
+        yield say("no forward before: call self.loss(x, t) first")
+    elif not names and not stopped:
         yield say("no layer's {method} is called", method=method)
     elif len(first) > 1 and all(each is first[0] for each in first):
         name = "x" if method == "forward" else "dout"
         words = "each layer gets the same {name}: write {name} = layer.{method}({name})"
         yield say(words, name=name, method=method)
-    elif stopped and [name for name, _ in calls] == order[: len(calls)]:
-        return
-    elif [name for name, _ in calls] != order:
-        came, expected = (", ".join(each) for each in ([name for name, _ in calls], order))
+    elif names != (order[: len(names)] if stopped else order):
+        came, expected = ", ".join(names), ", ".join(order)
         words = "{method} is called for {came}; expected {expected}"
         yield say(words, method=method, came=came, expected=expected)
-    elif method == "backward" and np.size(first[:1]) and len(calls[0][1]):
-        if np.size(first[0]) == 1 and float(np.ravel(first[0])[0]) != 1:
+    elif method == "backward" and not stopped and len(first) == len(order):
+        dout = np.ravel(first[0])
+        if dout.size == 1 and float(dout[0]) != 1:
             words = "lastLayer.backward gets {dout} as its dout; it should be 1"
-            yield say(words, dout=f"{float(np.ravel(first[0])[0]):.6g}")
+            yield say(words, dout=f"{float(dout[0]):.6g}")

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import types
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,21 +21,12 @@ from ch05.classroom.calling import MODULE, raised, wanted
 from ch05.classroom.judges import PARTS
 from ch05.classroom.words import say
 
-__all__ = ["HandIn", "Skip", "Unreadable", "limited", "run"]
-
-NOTES = 20  # more of them tell nobody anything
-FOREIGN = "bash sh cmd script html javascript js latex markdown svg perl ruby cython R".split()
-
 
 class HandIn(NamedTuple):
     """One file, as it was when the grading began."""
 
     name: str
     source: bytes
-
-    @classmethod
-    def of(cls, path):
-        return cls(Path(path).name, Path(path).read_bytes())
 
 
 class Skip(NamedTuple):
@@ -59,20 +49,22 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
     comes later. When the time is over, or after skip, only what defines something still runs.
     """
     module = types.ModuleType(MODULE)
-    names, notes, defined, replaced = vars(module), Notes(), {}, []
+    names, notes, defined, replaced = vars(module), [], {}, []
     sys.modules[MODULE] = module
-    library = {"np": vars(np), "builtins": vars(builtins)}
-    before = {name: each.copy() for name, each in library.items()}
+    library = [("np.", vars(np), {**vars(np)}), ("builtins.", vars(builtins), {**vars(builtins)})]
     late, end = bool(skip and skip.number < 0), time.monotonic() + seconds
     if late:
         words = "{name}: {why}; it is read only for its definitions"
         notes.append(say(words, name=hand_in.name, why=skip.why))
+
+    def note_late(why):
+        words = "{name}, line {line}: {why}; what comes later is read only for its definitions"
+        notes.append(say(words, name=name, line=statement.lineno, why=why))
+        return True
+
     for number, (name, statement) in enumerate(statements(hand_in, notes)):
-        place = {"name": name, "line": statement.lineno}
         if skip and number == skip.number:
-            words = "{name}, line {line}: {why}; what comes later is read only for its definitions"
-            notes.append(say(words, **place, why=skip.why))
-            late = True
+            late = note_late(skip.why)
             continue
         if late and not defines(statement):
             continue
@@ -85,35 +77,34 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
                 try:
                     exec(code, names)
                 finally:  # at once, as builtins are in use here
-                    replaced += changed("builtins", library, before)
+                    replaced += changed(library)
         except TimeoutError:
             pass
         except (Exception, SystemExit) as error:
             notes.append(raised(name, error))
-        for each in definitions(statement):
-            if each.name in names:
-                note_twice(notes, defined, each.name, names, f"{name}, " * (name != hand_in.name)
-                           + say("line {line}", line=each.lineno))  # fmt: skip
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef) and statement.name in names:
+            place = f"{name}, " * (name != hand_in.name) + say("line {line}", line=statement.lineno)
+            note_twice(notes, defined, statement.name, names, place)
         if not late and time.monotonic() > end:
-            late = True
-            words = "{name}, line {line}: {why}; what comes later is read only for its definitions"
-            notes.append(say(words, **place, why=still_running(seconds)))
+            late = note_late(still_running(seconds))
     for name, (_, value) in defined.items():
         if not isinstance(names.get(name), type) and not callable(names.get(name)):
             names[name] = value  # as after update = update(...)
         if isinstance(value, type) and type(names.get(name)) is value:
             names[name] = value  # as after Relu = Relu()
-    for each in replaced + changed("np", library, before):
+    for each in dict.fromkeys(replaced):
         notes.append(say("it replaces {name}; for the grading that is undone", name=each))
     return names, notes
 
 
-def changed(owner, library, before):
+def changed(library):
     """What was replaced in np or builtins; it is put back. No builtin is called before that."""
-    own, values = library[owner], before[owner]
-    names = [name for name, value in values.items() if own.get(name) is not value and name != "_"]
-    own.update(values)
-    return [f"{owner}.{name}" for name in names]
+    names = []
+    for owner, own, before in library:
+        names += [owner + name for name, value in before.items()
+                  if own.get(name) is not value and name != "_"]  # fmt: skip
+        own.update(before)
+    return names
 
 
 def note_twice(notes, defined, name, names, place):
@@ -124,16 +115,6 @@ def note_twice(notes, defined, name, names, place):
     if first and not builds_on and name in map(wanted, PARTS):
         words = "{name} is defined twice ({first}; {second}); the last one is graded"
         notes.append(say(words, name=name, first=first[0], second=place))
-
-
-class Notes(list):
-    """The first notes; of the others only that there are more."""
-
-    def append(self, note):
-        if len(self) < NOTES:
-            super().append(note)
-        elif len(self) == NOTES:
-            super().append(say("and more"))
 
 
 def still_running(seconds):
@@ -172,16 +153,6 @@ def limited(seconds):
 # Statements
 
 
-def definitions(statement):
-    """The classes and functions that a statement at the top level defines."""
-    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-        yield statement
-    for each in ("body", "orelse", "handlers", "finalbody"):
-        if isinstance(statement, ast.If | ast.Try | ast.With | ast.ExceptHandler):
-            for inner in getattr(statement, each, ()):
-                yield from definitions(inner)
-
-
 def defines(statement):
     """Does it only define something: a class, a function, an import, a value without a call?"""
     if isinstance(statement, ast.Assign | ast.AnnAssign):
@@ -199,7 +170,7 @@ def defines(statement):
 def statements(hand_in, notes):
     """The statements at the top level, each with the name of the file or the cell."""
     notebook = hand_in.name.lower().endswith(".ipynb")
-    for name, source in cells(hand_in, notes) if notebook else [hand_in]:
+    for name, source in cells(hand_in) if notebook else [hand_in]:
         for statement in parsed(name, source, notes if notebook else None):
             yield name, statement
 
@@ -238,38 +209,31 @@ def without(source, line):
 # Notebooks
 
 
-def cells(hand_in, notes):
+def cells(hand_in):
     """(name, source) of each code cell."""
     try:
         cells = json.loads(hand_in.source.decode("utf-8-sig"))["cells"]
         codes = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
         codes = [code if isinstance(code, str) else "".join(code) for code in codes]
     except (ValueError, LookupError, TypeError):
-        words = "{name}: expected a notebook of version 4, got others"
+        words = "{name}: expected a notebook of version 4"
         raise Unreadable(say(words, name=hand_in.name)) from None
     for number, code in enumerate(codes, start=1):
-        name = say("code cell {number}", number=number)
-        yield name, python_of(code, name, notes)
+        yield say("code cell {number}", number=number), python_of(code)
 
 
-def python_of(cell, name, notes):
+def python_of(cell):
     """A cell without what only IPython understands: magics, shell lines, help."""
     if readable(cell):
         return cell
     lines = cell.split("\n")
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
-    if lines[first].startswith("%%"):
-        magic = lines[first].split()[0]
-        lines[first] = ""
-        if magic[2:] in FOREIGN or not readable(rest := cleaned(lines)):
-            if magic[2:] not in FOREIGN and re.search(r"^(class|def) ", cell, re.M):
-                return cleaned(lines)  # a mistake in it is noted
-            return ""
-        if magic not in ("%%time", "%%timeit", "%%capture"):
-            words = "{name}: {magic} is left out; what stands below it is read as code"
-            notes.append(say(words, name=name, magic=magic))
-        return rest
-    return cleaned(lines)
+    if not lines[first].startswith("%%"):
+        return cleaned(lines)
+    lines[first] = ""
+    rest = cleaned(lines)
+    # Another language may stand there. A mistake in a class or function is noted.
+    return rest if readable(rest) or re.search(r"^(class|def) ", cell, re.M) else ""
 
 
 def readable(source):
@@ -281,16 +245,5 @@ def readable(source):
 
 def cleaned(lines):
     """pass keeps a block that has nothing else from being empty, and the number of lines."""
-    text, goes_on = [], False
-    for line in lines:
-        if goes_on:  # below a line of the shell that ends in a backslash
-            goes_on = line.endswith("\\")
-            text.append("")
-            continue
-        ours = re.match(r"\s*([%!?]|[\w.]+\?+\s*$)", line)
-        assigned = re.match(r"(\s*[\w, ]+=)\s*[!%]", line)
-        goes_on = bool((ours or assigned) and line.endswith("\\"))
-        if assigned:
-            line = f"{assigned[1]} None"
-        text.append(re.sub(r"\S.*", "pass", line) if ours else line)
-    return "\n".join(text)
+    ours = re.compile(r"\s*([%!?]|[\w.]+\?+\s*$)")
+    return "\n".join(re.sub(r"\S.*", "pass", line) if ours.match(line) else line for line in lines)

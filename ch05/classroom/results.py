@@ -12,8 +12,6 @@ from pathlib import Path
 
 from ch05.classroom.words import say
 
-__all__ = ["Results", "points_of"]
-
 
 class Results:
     def __init__(self, args):
@@ -99,14 +97,9 @@ def points_of(parts, weights=None):
 
 
 def for_gradescope(grade, weights):
-    return {
-        "tests": [
-            {
-                "name": part,
-                "score": weights.get(part, 1) * (status == "right"),
-                "max_score": weights.get(part, 1),
-                "output": "\n".join([status, *grade["sentences"][part]]),
-            }
-            for part, status in grade["parts"].items()
-        ]
-    }
+    tests = []
+    for part, status in grade["parts"].items():
+        points, of = points_of({part: status}, weights)
+        output = "\n".join([status, *grade["sentences"][part]])
+        tests.append({"name": part, "score": points, "max_score": of, "output": output})
+    return {"tests": tests}
