@@ -6,15 +6,13 @@ at the drawing, or use the network.
 """
 
 import asyncio
-import json
-import socket
+import contextlib
 import webbrowser
-from pathlib import Path
 
-from matplotlib.backends.backend_webagg_core import FigureManagerWebAgg
+from matplotlib.backends.backend_webagg import FigureManagerWebAgg, WebAggApplication
 from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
-from tornado.websocket import WebSocketHandler
 
 __all__ = ["application", "serve"]
 
@@ -106,59 +104,27 @@ class Index(OnlyOurs, RequestHandler):
         self.write(HTML.replace("RATIO", f"{width / height:.4f}"))
 
 
-class Script(OnlyOurs, RequestHandler):
-    def get(self):
-        self.set_header("Content-Type", "application/javascript")
-        self.write(FigureManagerWebAgg.get_javascript())
+class Script(OnlyOurs, WebAggApplication.MplJs):
+    pass
 
 
 class Static(OnlyOurs, StaticFileHandler):
     pass
 
 
-class Socket(OnlyOurs, WebSocketHandler):
-    """What matplotlib's script and its figure tell each other."""
-
-    binary = True
-
+class Socket(OnlyOurs, WebAggApplication.WebSocket):
     def open(self):
-        self.manager = self.application.settings["figure"].canvas.manager
-        self.manager.add_web_socket(self)
-        self.set_nodelay(True)
-
-    def on_close(self):
-        if hasattr(self, "manager"):
-            self.manager.remove_web_socket(self)
-
-    def on_message(self, message):
-        message = json.loads(message)
-        if message["type"] == "supports_binary":
-            self.binary = message["value"]
-        else:
-            self.manager.handle_json(message)
-
-    def send_json(self, content):
-        self.write_message(json.dumps(content))
-
-    def send_binary(self, picture):
-        self.write_message(picture, binary=True)
+        super().open(self.application.settings["figure"].number)
 
 
 def application(figure, port):
-    static = Path(FigureManagerWebAgg.get_static_file_path())
-    return Application(
-        [("/", Index), ("/mpl.js", Script), ("/ws", Socket),
-         ("/_static/(.*)", Static, {"path": static})],
-        figure=figure, port=port, websocket_max_message_size=1_000_000,
-    )  # fmt: skip
+    static = {"path": FigureManagerWebAgg.get_static_file_path()}
+    pages = [("/", Index), ("/mpl.js", Script), ("/ws", Socket), ("/_static/(.*)", Static, static)]
+    return Application(pages, figure=figure, port=port, websocket_max_message_size=1_000_000)
 
 
-def serve(figure):
+async def serve(figure):
     """The page, until Ctrl-C. Its address is printed, and a browser opened."""
-    asyncio.run(serve_until_stopped(figure))
-
-
-async def serve_until_stopped(figure):
     listening, port = listen()
     HTTPServer(application(figure, port)).add_sockets([listening])
     address = f"http://127.0.0.1:{port}/"
@@ -168,11 +134,7 @@ async def serve_until_stopped(figure):
 
 
 def listen():
-    for port in [*range(PORT, PORT + 20), 0]:
-        try:
-            listening = socket.create_server(("127.0.0.1", port))
-        except OSError:  # another program has it
-            continue
-        listening.setblocking(False)
-        return listening, listening.getsockname()[1]
-    raise OSError("expected a free port on 127.0.0.1, got none")
+    for port in (*range(PORT, PORT + 20), 0):
+        with contextlib.suppress(OSError):  # another program has it
+            [listening] = bind_sockets(port, "127.0.0.1")
+            return listening, listening.getsockname()[1]
