@@ -31,16 +31,13 @@ class Cells:
             show_signed(self.image, None)
             self.words.set_text("")
             return self.bar.set_width(0)
-        self.shape, own = self.lines(array.size), size(array)
+        self.shape, own = lines(array.size, self.place[2] / self.place[3]), size(array)
         shown = array if self.color == BLUE else fixed(array)
         if stopped is not None:
             shown = np.where(stopped, 0, shown)
         show_signed(self.image, shown.reshape(self.shape), None if self.color == BLUE else 1)
         self.words.set_text(f"size {own:.2g}")
         self.bar.set_width(self.place[2] * np.clip(1 + math.log10(own) / 12, 0, 1) if own else 0)
-
-    def lines(self, n):
-        return lines(n, self.place[2] / self.place[3])
 
     def at(self, x, y):
         """The entry whose cell is there, or None."""

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 
+from common.guards.learnt import find
 from common.guards.mistakes import wrong
 
 __all__ = ["Copies", "copy_of"]
@@ -27,16 +28,16 @@ class Copies:
         self.take_over()
         if self.given is None or self.has_learnt:
             self.given, self.has_learnt = copy_of(self.live), False
-            self.before, self.layers = self.given.params.copy(), layers_of(self.given)
+            self.before, self.form = self.given.params.copy(), form_of(self.given)
         return self.given
 
     def take_over(self):
         """Changes of parameters in the given copy, number by number; of layers, the whole of it."""
         if self.given is None:
             return
-        now = self.given.params.copy()
-        if layers_of(self.given) != self.layers or shapes(now) != shapes(self.before):
-            self.live, self.layers = copy_of(self.given), layers_of(self.given)
+        now, form = self.given.params.copy(), form_of(self.given)
+        if form != self.form:
+            self.live, self.form = copy_of(self.given), form
         else:
             params = self.live.params
             for key, array in now.items():
@@ -45,6 +46,15 @@ class Copies:
                 if changed.any():
                     params[key][changed] = array[changed]
         self.before = now
+
+    def to_look_at(self):
+        """A copy of live that predicts; a look changes what its layers keep."""
+        self.take_over()
+        network = copy_of(self.live)
+        for _, layer, _ in find(network.layers):
+            if hasattr(layer, "train_flg"):  # such as Dropout
+                layer.train_flg = False
+        return network
 
     def start_anew(self):
         self.take_over()  # so that what was changed before doesn't come back
@@ -67,9 +77,8 @@ def copy_of(network):
     return other
 
 
-def layers_of(network):
-    return [(name, id(layer)) for name, layer in network.layers.items()] + [id(network.lastLayer)]
-
-
-def shapes(params):
-    return {key: array.shape for key, array in params.items()}
+def form_of(network):
+    """Its layers, and the shapes of its parameters."""
+    layers = [*network.layers.items(), ("lastLayer", network.lastLayer)]
+    shapes = [(key, array.shape) for key, array in network.params.items()]
+    return [(name, id(layer)) for name, layer in layers], shapes

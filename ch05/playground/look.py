@@ -1,6 +1,7 @@
 """What the layers compute for one digit: forward, back, and for one unit of the first layer.
 
-The functions here use the layers, and so change what these keep. Pass a copy of the network.
+The functions here use the layers, and so change what these keep. They take a copy of the network,
+as Copies.to_look_at() gives it.
 """
 
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.functions import softmax
-from common.guards.learnt import find, find_parameters
+from common.guards.learnt import find_parameters
 from common.guards.mistakes import wrong
 
 __all__ = ["Path", "Reading", "check_unit", "look", "loudest", "path_of_units", "survey",
@@ -30,22 +31,17 @@ class Reading(NamedTuple):
     douts: dict = {}
     dx: np.ndarray | None = None
     stopped: dict = {}  # {name of a layer: where it passes nothing back, since it returned 0}
-    dW: np.ndarray | None = None  # of the first layer, if units can be followed
 
 
 def look(network, x, t=None):
-    predicting(network)
-    network.predict(np.array(x))  # if something isn't finite, this says where
-    outs, out = {}, np.array(x, network.dtype)
+    network.predict(np.array(x))  # if something is wrong, this says where
+    outs = forward(network, x)
+    scores = [*outs.values()][-1]
+    y = softmax(scores.reshape(1, -1))[0]
+    if t is None:
+        return Reading(x, outs, scores.reshape(-1), y)
     with np.errstate(all="ignore"):
-        for name, layer in network.layers.items():
-            out = layer.forward(out)
-            outs[name] = np.array(out)  # a copy: the next layer may write into it
-        scores = outs[name].reshape(-1)
-        y = softmax(scores[np.newaxis])[0]
-        if t is None:
-            return Reading(x, outs, scores, y)
-        L = network.lastLayer.forward(out, np.array([t]))
+        L = network.lastLayer.forward(scores, np.array([t]))
         dx, douts, stopped = network.lastLayer.backward(), {}, {}
         for name, layer in reversed(network.layers.items()):
             dout = douts[name] = np.array(dx)
@@ -54,28 +50,25 @@ def look(network, x, t=None):
                 stopped[name] = (outs[name] == 0) & (np.asarray(dx) == 0)
     if dx is not None and np.size(dx) != x.size:
         raise wrong(ValueError, f"{name}.backward to return dx of shape {x.shape}", np.shape(dx))
-    path = path_of_units(network)
-    dW = None if path is None else getattr(network.layers[path.first], "dW", None)
-    dx = None if dx is None else np.array(dx)
-    return Reading(x, outs, scores, y, t, L, douts, dx, stopped, dW)
+    return Reading(x, outs, scores.reshape(-1), y, t, L, douts, dx, stopped)
 
 
-def predicting(network):
-    """Layers such as Dropout work differently in training."""
-    for _, layer, _ in find(network.layers):
-        if hasattr(layer, "train_flg"):
-            layer.train_flg = False
+def forward(network, x):
+    """{name of a layer: what it returns}, copies: the next layer may write into it."""
+    outs, out = {}, np.array(x, network.dtype)
+    with np.errstate(all="ignore"):
+        for name, layer in network.layers.items():
+            out = layer.forward(out)
+            outs[name] = np.array(out)
+    return outs
 
 
 def survey(network, x, t):
     """The accuracy, and [(name of a layer, how many of its units are 0 for all x, of how many)]."""
-    predicting(network)
-    out, silent = np.array(x, network.dtype), []
-    with np.errstate(all="ignore"):
-        for name, layer in network.layers.items():
-            out = layer.forward(out)
-            zeros = ~np.any(np.reshape(out, (len(out), -1)), axis=0)
-            silent += [(name, int(zeros.sum()), zeros.size)] if zeros.any() else []
+    outs, silent = forward(network, x), []
+    for name, out in outs.items():
+        zeros = ~np.any(np.reshape(out, (len(out), -1)), axis=0)
+        silent += [(name, int(zeros.sum()), zeros.size)] if zeros.any() else []
     if not np.isfinite(out).all():
         network.predict(np.array(x))  # says where it began
     return float(np.mean(np.argmax(out, axis=1) == t)), silent
@@ -162,7 +155,8 @@ def unit_of(network, path, reading, j):
             to = ([out, *passed.values()])[-1] * weights
             back = weights * douts[path.next][0] if douts else None
     dout = float(douts[path.first][0, j]) if douts else None
-    dW = None if reading.dW is None else reading.dW[:, j].copy()
+    dW = getattr(layer, "dW", None) if douts else None
+    dW = None if dW is None else dW[:, j].copy()
     return Unit(j, W, terms, b, out, passed, to, back, dout, dW)
 
 

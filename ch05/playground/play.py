@@ -115,13 +115,12 @@ class Playground:
     @locked
     def reading(self):
         """What the layers compute for what is drawn, and the unit that is followed, or None."""
-        self.copies.take_over()
-        network = copy_of(self.copies.live)  # looking at it changes what its layers keep
+        network = self.copies.to_look_at()
         reading, j = look(network, self.pad.x(), self.t), self.followed
-        self.page.path = path_of_units(network)
-        if j is None or self.page.path is None or j >= self.page.path.M:
+        self.page.path = path = path_of_units(network)
+        if j is None or path is None or j >= path.M:
             return reading, None
-        return reading, unit_of(network, self.page.path, reading, j)
+        return reading, unit_of(network, path, reading, j)
 
     @locked
     def read(self):
@@ -182,8 +181,7 @@ class Playground:
     def why(self):
         """Follow the unit that adds most to the score of what is read; then the next of five."""
         with contextlib.suppress(Exception):  # of a reader's own layer: read says which
-            self.copies.take_over()
-            network = copy_of(self.copies.live)
+            network = self.copies.to_look_at()
             most = loudest(network, path_of_units(network), self.pad.x())
             k = most.index(self.kept) + 1 if self.kept in most else 0
             self.follow(most[k % len(most)] if most else None)
@@ -200,20 +198,24 @@ class Playground:
     def learn(self, updates=1, seconds=0.0):
         """The chapter's loop: so many updates, and more until so many seconds have passed."""
         (x_train, t_train), end = self.train_set, time.perf_counter() + seconds
-        learning_rate, batch_size = self.page.learning_rate, self.page.batch_size
+        batch_size = self.page.batch_size
         self.copies.take_over()
-        network, self.copies.has_learnt = self.copies.live, True
+        network = self.copies.live
         with threads_for(network.params, batch_size), np.errstate(all="ignore"):
             while updates > 0 or time.perf_counter() < end:
                 updates -= 1
                 self.updates += 1
                 batch_mask = self.rng.choice(len(x_train), batch_size)
                 x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
-                grad = network.gradient(x_batch, t_batch)
-                params = network.params
-                for key in params:
-                    params[key] -= learning_rate * grad[key]
+                self.step(x_batch, t_batch)
                 self.losses.append(network.loss(x_batch, t_batch))
+
+    def step(self, x, t):
+        network, self.copies.has_learnt = self.copies.live, True
+        grad = network.gradient(x, t)
+        params = network.params
+        for key in params:
+            params[key] -= self.page.learning_rate * grad[key]
 
     @locked
     def update(self, updates=1, seconds=0.0, show=True):
@@ -238,7 +240,7 @@ class Playground:
     def measure(self):
         """The accuracy on 1,000 test digits, and which units return 0 for all of them."""
         x_test, t_test = self.test_set
-        network = copy_of(self.copies.live)
+        network = self.copies.to_look_at()
         try:
             self.accuracy, self.silent = survey(network, x_test[:1000], t_test[:1000])
         except Exception as error:
@@ -253,12 +255,8 @@ class Playground:
         if self.t is None:
             raise wrong(ValueError, "the right digit", "none; click its bar")
         before, unit = self.reading()
-        network, self.copies.has_learnt = self.copies.live, True
         with np.errstate(all="ignore"):
-            grad = network.gradient(np.array(before.x), np.array([self.t]))
-            params = network.params
-            for key in params:
-                params[key] -= self.page.learning_rate * grad[key]
+            self.step(np.array(before.x), np.array([self.t]))
         self.updates += 1
         after, unit_after = self.reading()
         self.said = after_update(before, after, unit, unit_after)
