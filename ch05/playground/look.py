@@ -12,25 +12,27 @@ from common.functions import softmax
 from common.guards.learnt import find_parameters
 from common.guards.mistakes import wrong
 
-__all__ = ["Path", "Reading", "check_unit", "look", "loudest", "path_of_units", "survey",
-           "unit_of"]  # fmt: skip
+__all__ = ["NOTHING", "check_unit", "look", "loudest", "path_of_units", "survey", "unit_of"]
 
 
 class Reading(NamedTuple):
     """outs and douts are {name of a layer: what it returned, what came back to it}.
 
-    L and dx are None, and douts is empty, without a right digit t.
+    L and dx are None, and douts is empty, without a right digit t. NOTHING is read of no ink.
     """
 
     x: np.ndarray  # (1, 784)
     outs: dict
-    scores: np.ndarray  # (10,)
+    scores: np.ndarray | None  # (10,)
     y: np.ndarray  # (10,)
     t: int | None = None
     L: float | None = None
     douts: dict = {}
     dx: np.ndarray | None = None
     stopped: dict = {}  # {name of a layer: where it passes nothing back, since it returned 0}
+
+
+NOTHING = Reading(np.zeros((1, 784)), {}, None, np.zeros(10))
 
 
 def look(network, x, t=None):

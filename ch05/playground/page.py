@@ -289,29 +289,25 @@ class Page:
         self.pad_rests_until = 2 * time.perf_counter() - start
 
     def show_reading(self, pad, reading, unit):
-        """reading, unit: as look and unit_of return them, or None."""
+        """reading, unit: as look and unit_of return them; NOTHING and None without ink."""
         self.show_pad(pad)
-        self.x.set_data(np.zeros((28, 28)) if reading is None else reading.x.reshape(28, 28))
-        outs, douts, dx = ({}, {}, None) if reading is None else reading[1:2] + reading[6:8]
+        self.x.set_data(reading.x.reshape(28, 28))
+        dx = reading.dx
         show_signed(self.dx, None if dx is None else fixed(np.reshape(dx, (28, 28))), 1)
         self.no_dx.set_visible(dx is None)
         words = "" if dx is None else f", size {size(dx):.2g}: above 0,\nmore ink makes L larger"
         self.dx_words.set_text("dx" + words)
         for name, (out, dout) in self.rows.items():
-            out.show(outs.get(name))
-            stopped = None if reading is None else reading.stopped.get(name)
-            dout.show(douts.get(name), stopped)
+            out.show(reading.outs.get(name))
+            dout.show(reading.douts.get(name), reading.stopped.get(name))
         self.show_digits(reading)
         self.show_unit(unit)
 
     def show_digits(self, reading):
-        if reading is None:
-            self.answer.set_text("")
-            scores = y = dy = t = read = None
-        else:
-            scores, y, t, read = reading.scores, reading.y, reading.t, int(reading.y.argmax())
-            self.answer.set_text(f"It reads: {read} ({y[read]:.0%})")
-            dy = np.ravel(reading.douts[[*reading.outs][-1]]) if reading.douts else None
+        scores, y, t = reading.scores, reading.y, reading.t
+        read = None if scores is None else y.argmax()
+        self.answer.set_text("" if read is None else f"It reads: {read} ({y[read]:.0%})")
+        dy = np.ravel(reading.douts[[*reading.outs][-1]]) if reading.douts else np.zeros(10)
         self.right.set(text="3  click the bar of the right digit", color=GREY, weight="normal")
         if t is not None:
             words = f"right: {t}    loss L = {reading.L:.4g}"
@@ -319,11 +315,11 @@ class Page:
         for k, (label, bar, words, dbar, dwords, score) in enumerate(self.digits):
             weight = "bold" if k == read else "normal"
             label.set(weight=weight, color=ORANGE if k == t else "k")
-            bar.set_width(0 if y is None else 0.5 * y[k])
-            words.set(text="" if y is None else rounded(y[k], ".2f"), weight=weight)
-            score.set_text("" if y is None else f"{scores[k]:.1f}")
-            dbar.set_width(0 if dy is None else 0.2 * np.clip(dy[k], -1, 1))
-            dwords.set_text("" if dy is None else rounded(dy[k], "+.2f"))
+            bar.set_width(0.5 * y[k])
+            words.set(text=rounded(y[k], ".2f"), weight=weight)
+            score.set_text("" if scores is None else f"{scores[k]:.1f}")
+            dbar.set_width(0.2 * np.clip(dy[k], -1, 1))
+            dwords.set_text(rounded(dy[k], "+.2f"))
 
     def show_unit(self, unit):
         followed = () if unit is None else (self.path.first, *self.path.behind)

@@ -11,7 +11,15 @@ from matplotlib import pyplot as plt
 from matplotlib.backend_bases import TimerBase
 
 from ch05.playground.copies import Copies, copy_of
-from ch05.playground.look import check_unit, look, loudest, path_of_units, survey, unit_of
+from ch05.playground.look import (
+    NOTHING,
+    check_unit,
+    look,
+    loudest,
+    path_of_units,
+    survey,
+    unit_of,
+)
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint
@@ -125,7 +133,7 @@ class Playground:
     @locked
     def read(self):
         """Show what the network makes of the drawn digit; or the error, if it can't."""
-        reading, unit, error = None, None, self.error
+        reading, unit, error = NOTHING, None, self.error
         try:
             if not self.pad.empty:
                 reading, unit = self.reading()
