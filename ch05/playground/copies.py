@@ -1,14 +1,15 @@
 """What learns here is a copy, so that a notebook may compute with its own network meanwhile."""
 
+import contextlib
 import copy
 import sys
 
 import numpy as np
 
-from common.guards.learnt import find
-from common.guards.mistakes import wrong
+from common.guards.learnt import set_train_flg
+from common.guards.untouched import untouched
 
-__all__ = ["Copies", "copy_of"]
+__all__ = ["Copies"]
 
 
 class Copies:
@@ -47,14 +48,13 @@ class Copies:
                     params[key][changed] = array[changed]
         self.before = now
 
-    def to_look_at(self):
-        """A copy of live that predicts; a look changes what its layers keep."""
+    @contextlib.contextmanager
+    def looked_at(self):
+        """live, as it predicts. Afterwards all that its layers keep is as before."""
         self.take_over()
-        network = copy_of(self.live)
-        for _, layer, _ in find(network.layers):
-            if hasattr(layer, "train_flg"):  # such as Dropout
-                layer.train_flg = False
-        return network
+        with untouched(self.live):
+            set_train_flg(self.live.layers, False)
+            yield self.live
 
     def start_anew(self):
         self.take_over()  # so that what was changed before doesn't come back
@@ -62,19 +62,8 @@ class Copies:
 
 
 def copy_of(network):
-    """A network with arrays of its own."""
     modules = {id(module): module for module in [*sys.modules.values()]}  # a layer may keep one
-    try:
-        other = copy.deepcopy(network, modules)
-    except Exception as error:
-        came = f"{type(error).__name__}: {error}"
-        raise wrong(TypeError, "a network that copy.deepcopy can copy", came) from None
-    theirs = other.params
-    for key, array in network.params.items():
-        if np.shares_memory(array, theirs[key]):
-            came = f"one whose copy has the same {key}"
-            raise wrong(TypeError, "a network that copy.deepcopy copies whole", came)
-    return other
+    return copy.deepcopy(network, modules)
 
 
 def form_of(network):

@@ -1,7 +1,6 @@
 """What the layers compute for one digit: forward, back, and for one unit of the first layer.
 
-The functions here use the layers, and so change what these keep. They take a copy of the network,
-as Copies.to_look_at() gives it.
+The functions here use the layers, and so change what these keep: see Copies.looked_at.
 """
 
 from typing import NamedTuple

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.backend_bases import TimerBase
 
-from ch05.playground.copies import Copies, copy_of
+from ch05.playground.copies import Copies
 from ch05.playground.look import (
     NOTHING,
     check_unit,
@@ -55,7 +55,9 @@ class Playground:
 
     def __init__(self, network, data=None, *, rng=None, width=1100):
         self.copies = Copies(network)
-        if (shape := np.shape(copy_of(network).predict(np.zeros((1, 784))))) != (1, 10):
+        with self.copies.looked_at() as live:
+            shape = np.shape(live.predict(np.zeros((1, 784))))
+        if shape != (1, 10):
             raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
         self.train_set, self.test_set = data or load_once()
         self.rng = np.random.default_rng(rng)
@@ -123,12 +125,12 @@ class Playground:
     @locked
     def reading(self):
         """What the layers compute for what is drawn, and the unit that is followed, or None."""
-        network = self.copies.to_look_at()
-        reading, j = look(network, self.pad.x(), self.t), self.followed
-        self.page.path = path = path_of_units(network)
-        if j is None or path is None or j >= path.M:
-            return reading, None
-        return reading, unit_of(network, path, reading, j)
+        with self.copies.looked_at() as network:
+            reading, j = look(network, self.pad.x(), self.t), self.followed
+            self.page.path = path = path_of_units(network)
+            if j is None or path is None or j >= path.M:
+                return reading, None
+            return reading, unit_of(network, path, reading, j)
 
     @locked
     def read(self):
@@ -186,11 +188,12 @@ class Playground:
         return {"terms": unit.terms, "b": unit.b, "out": unit.out, "to_scores": unit.to,
                 "dout": unit.dout, "dW": unit.dW}  # fmt: skip
 
+    @locked
     def why(self):
         """Follow the unit that adds most to the score of what is read; then the next of five."""
         with contextlib.suppress(Exception):  # of a reader's own layer: read says which
-            network = self.copies.to_look_at()
-            most = loudest(network, path_of_units(network), self.pad.x())
+            with self.copies.looked_at() as network:
+                most = loudest(network, path_of_units(network), self.pad.x())
             k = most.index(self.kept) + 1 if self.kept in most else 0
             self.follow(most[k % len(most)] if most else None)
 
@@ -248,9 +251,9 @@ class Playground:
     def measure(self):
         """The accuracy on 1,000 test digits, and which units return 0 for all of them."""
         x_test, t_test = self.test_set
-        network = self.copies.to_look_at()
         try:
-            self.accuracy, self.silent = survey(network, x_test[:1000], t_test[:1000])
+            with self.copies.looked_at() as network:
+                self.accuracy, self.silent = survey(network, x_test[:1000], t_test[:1000])
         except Exception as error:
             if self.curve or self.losses:
                 raise
