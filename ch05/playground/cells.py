@@ -102,8 +102,6 @@ def sheet(network):
             M, some = len(columns), columns[:50]
             tiles = np.zeros((50, 30, 30))
             tiles[: len(some), 1:29, 1:29] = some.reshape(-1, 28, 28)
-            words = f"{key}: the weights of each unit" + (
-                f" ({len(some)} of {M})" if M > 50 else ""
-            )
+            words = f"{key}: the weights of each unit" + f" (50 of {M})" * (M > 50)
             return tiles.reshape(5, 10, 30, 30).swapaxes(1, 2).reshape(150, 300), words
     return None, ""

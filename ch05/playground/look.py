@@ -76,18 +76,16 @@ def survey(network, x, t):
 
 
 class Path(NamedTuple):
-    """Where the units of the first layer go: its name, those of the layers behind it that keep
-    their number, and that of the next layer with weights, if there is one."""
+    """Where the units of the first layer go."""
 
-    first: str
-    behind: tuple
-    next: str | None
+    names: tuple  # of the first layer, and of those behind it that keep their number
+    next: str | None  # the next layer with weights, if units can be followed into it
     M: int  # how many units
 
 
 def path_of_units(network):
     """None if the chain doesn't begin with an Affine from 784."""
-    names = [*network.layers]
+    names = (*network.layers,)
     if not (M := units_of(network.layers[names[0]], 784)):
         return None
     weights = {
@@ -97,9 +95,8 @@ def path_of_units(network):
     }
     for k, name in enumerate(names[1:], start=1):
         if name in weights:
-            follows = units_of(network.layers[name], M)
-            return Path(names[0], tuple(names[1:k]), name if follows else None, M)
-    return Path(names[0], tuple(names[1:]), None, M)
+            return Path(names[:k], name if units_of(network.layers[name], M) else None, M)
+    return Path(names, None, M)
 
 
 def units_of(layer, D):
@@ -138,26 +135,27 @@ class Unit(NamedTuple):
 
 
 def unit_of(network, path, reading, j):
-    layer, outs, douts = network.layers[path.first], reading.outs, reading.douts
-    W, b, out = layer.W[:, j].copy(), float(layer.b[j]), float(outs[path.first][0, j])
+    (first, *behind), outs, douts = path.names, reading.outs, reading.douts
+    layer, out = network.layers[first], float(outs[first][0, j])
+    W, b = layer.W[:, j].copy(), float(layer.b[j])
     terms = reading.x[0] * W
     total = float(terms.sum(dtype=float)) + b
     if not abs(total - out) <= 1e-3 * (np.abs(terms).sum(dtype=float) + abs(b) + abs(out)):
         came = f"{out:.4g} where the sum is {total:.4g}"
-        raise wrong(ValueError, f"{path.first} to return x W + b", came)
-    passed, to, back = {}, None, None
-    for name in path.behind:
+        raise wrong(ValueError, f"{first} to return x W + b", came)
+    passed, to, back, dout, dW = {}, None, None, None, None
+    for name in behind:
         if outs[name].shape != (1, path.M):
             break
         passed[name] = float(outs[name][0, j])
     else:
         if path.next:
             weights = network.layers[path.next].W[j]
-            to = ([out, *passed.values()])[-1] * weights
+            to = [out, *passed.values()][-1] * weights
             back = weights * douts[path.next][0] if douts else None
-    dout = float(douts[path.first][0, j]) if douts else None
-    dW = getattr(layer, "dW", None) if douts else None
-    dW = None if dW is None else dW[:, j].copy()
+    if douts:
+        dout = float(douts[first][0, j])
+        dW = layer.dW[:, j].copy() if getattr(layer, "dW", None) is not None else None
     return Unit(j, W, terms, b, out, passed, to, back, dout, dW)
 
 
@@ -169,7 +167,7 @@ def loudest(network, path, x):
     """
     if path is None:
         return []
-    reading, last = look(network, x), (path.first, *path.behind)[-1]
+    reading, last = look(network, x), path.names[-1]
     dout = np.eye(10, dtype=network.dtype)[[reading.y.argmax()]]
     for name, layer in reversed(network.layers.items()):
         if name == last:

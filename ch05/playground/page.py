@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
 from ch05.playground.cells import Cells, fixed, largest, rounded, sheet, show_signed, size
-from ch05.playground.look import path_of_units
+from ch05.playground.look import NOTHING, path_of_units
 from ch05.playground.pad import PEN
 from ch05.playground.quick_text import QuickText
 from ch05.playground.unit import UnitPanel
@@ -32,27 +32,24 @@ ACTIONS = ("clear", "next digit", "learn from mine", "train", "one update", "sta
            "why?")  # fmt: skip
 
 
-class Figure(figures.Figure):
-    """It is drawn in one thread and changed in another in a notebook, never at the same time."""
-
-    def __init__(self, *args, **how):
-        super().__init__(*args, **how)
-        self.lock = threading.RLock()
-
-    def draw(self, renderer):
-        with self.lock:
-            super().draw(renderer)
+LOCK = threading.RLock()  # a notebook's cells and its timer may run in different threads
 
 
 def locked(method):
-    """A notebook's cells and its timer run in different threads: one at a time."""
+    """One thread at a time."""
 
     @functools.wraps(method)
-    def one_at_a_time(self, *args, **how):
-        with self.figure.lock:
-            return method(self, *args, **how)
+    def one_at_a_time(*args, **how):
+        with LOCK:
+            return method(*args, **how)
 
     return one_at_a_time
+
+
+class Figure(figures.Figure):
+    @locked
+    def draw(self, renderer):
+        super().draw(renderer)
 
 
 class Page:
@@ -244,7 +241,7 @@ class Page:
         if event.inaxes is self.W.axes:
             j = int(event.ydata // 30) * 10 + int(event.xdata // 30)
             return j if 0 <= j < min(self.path.M, 50) else None
-        for name in (self.path.first, *self.path.behind):
+        for name in self.path.names:
             for cells in self.rows.get(name, ()):
                 if (j := cells.at(event.xdata, event.ydata)) is not None and j < self.path.M:
                     return j
@@ -277,7 +274,7 @@ class Page:
         start = time.perf_counter()
         if alone and start < self.pad_rests_until:
             return
-        with self.figure.lock:
+        with LOCK:
             self.pad.set_data(pad.digit)
             self.stroke.set_data(*pad.points.T)
             self.stroke.set_linewidth(2 * PEN * 72 * 2.3 / 28 * self.scale)
@@ -289,7 +286,8 @@ class Page:
         self.pad_rests_until = 2 * time.perf_counter() - start
 
     def show_reading(self, pad, reading, unit):
-        """reading, unit: as look and unit_of return them; NOTHING and None without ink."""
+        """reading, unit: as look and unit_of return them, or None."""
+        reading = reading or NOTHING
         self.show_pad(pad)
         self.x.set_data(reading.x.reshape(28, 28))
         dx = reading.dx
@@ -322,7 +320,7 @@ class Page:
             dwords.set_text(rounded(dy[k], "+.2f"))
 
     def show_unit(self, unit):
-        followed = () if unit is None else (self.path.first, *self.path.behind)
+        followed = () if unit is None else self.path.names
         for name, cells in self.rows.items():
             for each in cells:
                 each.frame_cell(unit.j if name in followed else None)

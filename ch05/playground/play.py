@@ -11,15 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.backend_bases import TimerBase
 
 from ch05.playground.copies import Copies
-from ch05.playground.look import (
-    NOTHING,
-    check_unit,
-    look,
-    loudest,
-    path_of_units,
-    survey,
-    unit_of,
-)
+from ch05.playground.look import check_unit, look, loudest, path_of_units, survey, unit_of
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint
@@ -115,10 +107,10 @@ class Playground:
         plt.close(self.figure)
 
     @property
+    @locked
     def network(self):
         """What has learnt so far. It is a copy for you; what you change in it is taken over."""
-        with self.figure.lock:
-            return self.copies.give()
+        return self.copies.give()
 
     # Forward and backward
 
@@ -135,7 +127,7 @@ class Playground:
     @locked
     def read(self):
         """Show what the network makes of the drawn digit; or the error, if it can't."""
-        reading, unit, error = NOTHING, None, self.error
+        reading, unit, error = None, None, self.error
         try:
             if not self.pad.empty:
                 reading, unit = self.reading()
@@ -152,8 +144,8 @@ class Playground:
     @property
     def dead(self):
         """(name, how many, of how many) if the training has silenced half of the first units."""
-        first = self.page.path.behind if self.page.path else ()
-        silent = [each for each in self.silent if each[0] in first and 2 * each[1] > each[2]]
+        behind = self.page.path.names[1:] if self.page.path else ()
+        silent = [each for each in self.silent if each[0] in behind and 2 * each[1] > each[2]]
         return silent[0] if silent and silent[0] not in self.silent_at_first else None
 
     # One unit

@@ -76,6 +76,6 @@ class UnitPanel:
 def invitation(path):
     if path is None:
         return "One unit can be followed where the\nchain begins with an Affine from 784."
-    name = (path.behind or (path.first,))[0]
-    return (f"Why? Point at a cell of {name}, or at a\npicture of W1, and follow this unit from\n"
-            "the ink to the answer and back.\nA click keeps it. Or press why?")  # fmt: skip
+    return (f"Why? Point at a cell of {path.names[:2][-1]}, or at a\n"
+            "picture of W1, and follow this unit from\nthe ink to the answer and back.\n"
+            "A click keeps it. Or press why?")  # fmt: skip
