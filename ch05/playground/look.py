@@ -36,7 +36,7 @@ NOTHING = Reading(np.zeros((1, 784)), {}, None, np.zeros(10))
 
 def look(network, x, t=None):
     network.predict(np.array(x))  # if something is wrong, this says where
-    outs = forward(network, x)
+    outs = {name: np.array(out) for name, out in forward(network, x)}
     scores = [*outs.values()][-1]
     y = softmax(scores.reshape(1, -1))[0]
     if t is None:
@@ -55,19 +55,18 @@ def look(network, x, t=None):
 
 
 def forward(network, x):
-    """{name of a layer: what it returns}, copies: the next layer may write into it."""
-    outs, out = {}, np.array(x, network.dtype)
+    """The name of each layer, and what it returns: the next one may write into that."""
+    out = np.array(x, network.dtype)
     with np.errstate(all="ignore"):
         for name, layer in network.layers.items():
             out = layer.forward(out)
-            outs[name] = np.array(out)
-    return outs
+            yield name, out
 
 
 def survey(network, x, t):
     """The accuracy, and [(name of a layer, how many of its units are 0 for all x, of how many)]."""
-    outs, silent = forward(network, x), []
-    for name, out in outs.items():
+    silent = []
+    for name, out in forward(network, x):
         zeros = ~np.any(np.reshape(out, (len(out), -1)), axis=0)
         silent += [(name, int(zeros.sum()), zeros.size)] if zeros.any() else []
     if not np.isfinite(out).all():

@@ -236,13 +236,11 @@ class Page:
 
     def unit_at(self, event):
         """The unit whose cell, or whose picture in W, is there, or None."""
-        if self.path is None or event.inaxes not in (self.ax, self.W.axes):
-            return None
-        if event.inaxes is self.W.axes:
+        if self.path and event.inaxes is self.W.axes:
             j = int(event.ydata // 30) * 10 + int(event.xdata // 30)
             return j if 0 <= j < min(self.path.M, 50) else None
-        for name in self.path.names:
-            for cells in self.rows.get(name, ()):
+        if self.path and event.inaxes is self.ax:
+            for cells in (each for name in self.path.names for each in self.rows.get(name, ())):
                 if (j := cells.at(event.xdata, event.ydata)) is not None and j < self.path.M:
                     return j
 
