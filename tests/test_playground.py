@@ -682,8 +682,11 @@ def test_the_network_that_it_gives_is_the_notebooks():
 
 
 def test_which_networks_are_refused():
-    for network in TwoLayerNet(100, 5, 10), TwoLayerNet(784, 5, 3):
-        with pytest.raises(ValueError, match="expected"):
+    uncopied = affine(784, 10)
+    uncopied.__deepcopy__ = lambda memo: uncopied
+    networks = TwoLayerNet(100, 5, 10), TwoLayerNet(784, 5, 3), chain(Affine1=uncopied)
+    for network in (*networks, hidden(Mine(lock=threading.Lock()))):
+        with pytest.raises((ValueError, TypeError), match="expected"):
             new(network)
 
 

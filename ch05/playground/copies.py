@@ -6,7 +6,8 @@ import sys
 
 import numpy as np
 
-from common.guards.learnt import set_train_flg
+from common.guards.learnt import find, set_train_flg
+from common.guards.mistakes import wrong
 from common.guards.untouched import untouched
 
 __all__ = ["Copies"]
@@ -62,8 +63,19 @@ class Copies:
 
 
 def copy_of(network):
+    """With layers and arrays of its own, whatever a layer's __deepcopy__ does; or TypeError."""
     modules = {id(module): module for module in [*sys.modules.values()]}  # a layer may keep one
-    return copy.deepcopy(network, modules)
+    expected = "a network that copy.deepcopy copies whole"
+    try:
+        other = copy.deepcopy(network, modules)
+    except Exception as error:
+        raise wrong(TypeError, expected, error) from None
+    layers, params = {id(found.layer) for found in find(other.layers)}, other.params
+    shared = [place for place, layer, _ in find(network.layers) if id(layer) in layers]
+    shared += [key for key, array in network.params.items() if np.shares_memory(array, params[key])]
+    if shared:
+        raise wrong(TypeError, expected, f"one whose copy has the same {shared[0]}")
+    return other
 
 
 def form_of(network):
