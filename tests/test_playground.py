@@ -809,26 +809,27 @@ def test_the_browsers_page_is_for_this_computer_and_this_page_alone():
     figure = new().figure
     ours, page, css = "127.0.0.1:{}", "http://127.0.0.1:{}", "/_static/css/mpl.css"
     allowed = ("/", ours), ("/", "localhost:{}"), ("/mpl.js", ours, page), (css, ours)
-    foreign = "http://evil.example", "null", "http://127.0.0.1:1", "https://127.0.0.1:{}"
+    ws = f"/ws/{figure.number}"
     refused = [  # path, Host, Origin
-        *[(path, "evil.example:{}") for path in ("/", "/mpl.js", "/ws", css)],
-        ("/ws", "evil.example:{}", "http://evil.example:{}"),
-        (css, "127.0.0.1.evil.example"),
-        ("/", "127.0.0.1:1"),
-        *[("/ws", ours, origin) for origin in foreign],
+        *[(path, "evil.example:{}") for path in ("/", "/mpl.js", ws, css)],
+        (ws, "evil.example:{}", "http://evil.example:{}"),
+        *[("/", host) for host in ("127.0.0.1.evil.example", "127a0.0.1:{}")],
+        *[(ws, ours, origin) for origin in ("http://evil.example", "null", "http://127.0.0.1:1")],
     ]
 
     async def ask():
-        listening, port = browser.listen()
-        assert listening.getsockname()[0] == "127.0.0.1"
-        server = browser.HTTPServer(browser.application(figure, port))
+        [listening] = browser.listen()
+        host, port = listening.getsockname()
+        server = browser.HTTPServer(browser.application(figure))
         server.add_sockets([listening])
         for path, *names in (*allowed, *refused):
             headers = {k: name.format(port) for k, name in zip(("Host", "Origin"), names)}
+            headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}
             url = f"http://127.0.0.1:{port}{path}"
             answer = await AsyncHTTPClient().fetch(url, headers=headers, raise_error=False)
-            assert answer.code == (200 if (path, *names) in allowed else 403), (path, names)
-        request = HTTPRequest(f"ws://127.0.0.1:{port}/ws", headers={"Origin": page.format(port)})
+            codes = [200] if (path, *names) in allowed else [403, 404]
+            assert answer.code in codes and host == "127.0.0.1", (path, names)
+        request = HTTPRequest(f"ws://127.0.0.1:{port}{ws}", headers={"Origin": page.format(port)})
         socket = await websocket_connect(request)
         assert "type" in await asyncio.wait_for(socket.read_message(), 10)
         socket.close()

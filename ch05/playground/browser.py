@@ -1,8 +1,8 @@
 """The playground in a browser: matplotlib's WebAgg, in a page of our own.
 
-Only a browser on this computer sees it. It listens on 127.0.0.1, and a request that was meant for
-another host, or that comes from another site's page, is refused: such a page could otherwise look
-at the drawing, or use the network.
+Only a browser on this computer sees it. It listens on 127.0.0.1, and answers to this name alone.
+So no other site's page can use it by a name of its own for this computer. Tornado refuses a socket
+to a page that isn't from here.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ import webbrowser
 from matplotlib.backends.backend_webagg import FigureManagerWebAgg, WebAggApplication
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
+from tornado.web import Application, RequestHandler, StaticFileHandler
 
 __all__ = ["application", "serve"]
 
-PORT = 8988  # or the next one that is free
+PORT = 8988  # or any that is free
 HTML = """<!doctype html>
 <html lang="en">
 <head>
@@ -44,7 +44,7 @@ HTML = """<!doctype html>
 <div id="ended">The playground has ended.<br>To start it again:
 <code>python ch05/playground.py --browser</code>, and reload this page.</div>
 <script>
-  const socket = new WebSocket(`ws://${location.host}/ws`);
+  const socket = new WebSocket(`ws://${location.host}/ws/NUMBER`);
   const show = mpl.figure.prototype.handle_resize;
   mpl.figure.prototype.handle_resize = (figure, message) => { show(figure, message); fit(); };
   const figure = new mpl.figure(1, socket, () => {}, document.getElementById("figure"));
@@ -79,62 +79,37 @@ HTML = """<!doctype html>
 """
 
 
-class OnlyOurs:
-    """Refuses what wasn't meant for this page: a foreign Host, a foreign Origin."""
-
-    def prepare(self):
-        port = self.application.settings["port"]
-        hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost")]
-        origin = self.request.headers.get("Origin")
-        if self.request.host.lower() not in hosts or not self.check_origin(origin):
-            raise HTTPError(403)
-
-    def check_origin(self, origin):
-        """None where it is no page that asks; else it must be the page at this very address."""
-        return origin is None or origin.lower() == f"http://{self.request.host.lower()}"
-
-    def set_default_headers(self):
-        self.set_header("X-Frame-Options", "DENY")  # no other page shows it inside itself
-        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
-
-
-class Index(OnlyOurs, RequestHandler):
+class Index(RequestHandler):
     def get(self):
-        width, height = self.application.settings["figure"].get_size_inches()
-        self.write(HTML.replace("RATIO", f"{width / height:.4f}"))
+        figure = self.application.settings["figure"]
+        width, height = figure.get_size_inches()
+        page = HTML.replace("RATIO", f"{width / height:.4f}")
+        self.write(page.replace("NUMBER", f"{figure.number}"))
 
 
-class Script(OnlyOurs, WebAggApplication.MplJs):
-    pass
-
-
-class Static(OnlyOurs, StaticFileHandler):
-    pass
-
-
-class Socket(OnlyOurs, WebAggApplication.WebSocket):
-    def open(self):
-        super().open(self.application.settings["figure"].number)
-
-
-def application(figure, port):
-    static = {"path": FigureManagerWebAgg.get_static_file_path()}
-    pages = [("/", Index), ("/mpl.js", Script), ("/ws", Socket), ("/_static/(.*)", Static, static)]
-    return Application(pages, figure=figure, port=port, websocket_max_message_size=1_000_000)
+def application(figure):
+    pages = [
+        ("/", Index),
+        ("/mpl.js", WebAggApplication.MplJs),
+        (r"/ws/(\d+)", WebAggApplication.WebSocket),
+        ("/_static/(.*)", StaticFileHandler, {"path": FigureManagerWebAgg.get_static_file_path()}),
+    ]
+    ours = Application(figure=figure)
+    ours.add_handlers(r"(127\.0\.0\.1|localhost)", pages)
+    return ours
 
 
 async def serve(figure):
     """The page, until Ctrl-C. Its address is printed, and a browser opened."""
-    listening, port = listen()
-    HTTPServer(application(figure, port)).add_sockets([listening])
-    address = f"http://127.0.0.1:{port}/"
+    sockets = listen()
+    HTTPServer(application(figure)).add_sockets(sockets)
+    address = "http://{}:{}/".format(*sockets[0].getsockname())
     print(f"The playground is at {address} on this computer. Ctrl-C here ends it.", flush=True)
     webbrowser.open(address)
     await asyncio.Event().wait()
 
 
 def listen():
-    for port in (*range(PORT, PORT + 20), 0):
-        with contextlib.suppress(OSError):  # another program has it
-            [listening] = bind_sockets(port, "127.0.0.1")
-            return listening, listening.getsockname()[1]
+    with contextlib.suppress(OSError):  # another program has it
+        return bind_sockets(PORT, "127.0.0.1")
+    return bind_sockets(0, "127.0.0.1")
