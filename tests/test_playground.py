@@ -806,10 +806,9 @@ def test_the_browsers_page_is_for_this_computer_and_this_page_alone():
     from ch05.playground import browser
 
     plt.switch_backend("webagg")
-    figure = new().figure
-    ours, page, css = "127.0.0.1:{}", "http://127.0.0.1:{}", "/_static/css/mpl.css"
+    new()  # figure 1
+    ws, css, ours, page = "/ws/1", "/_static/css/mpl.css", "127.0.0.1:{}", "http://127.0.0.1:{}"
     allowed = ("/", ours), ("/", "localhost:{}"), ("/mpl.js", ours, page), (css, ours)
-    ws = f"/ws/{figure.number}"
     refused = [  # path, Host, Origin
         *[(path, "evil.example:{}") for path in ("/", "/mpl.js", ws, css)],
         (ws, "evil.example:{}", "http://evil.example:{}"),
@@ -820,8 +819,7 @@ def test_the_browsers_page_is_for_this_computer_and_this_page_alone():
     async def ask():
         [listening] = browser.listen()
         host, port = listening.getsockname()
-        server = browser.HTTPServer(browser.application(figure))
-        server.add_sockets([listening])
+        (server := browser.HTTPServer(browser.application())).add_sockets([listening])
         for path, *names in (*allowed, *refused):
             headers = {k: name.format(port) for k, name in zip(("Host", "Origin"), names)}
             headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}

@@ -14,6 +14,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, StaticFileHandler
 
+from ch05.playground.page import HEIGHT, WIDTH
+
 __all__ = ["application", "serve"]
 
 PORT = 8988  # or any that is free
@@ -44,7 +46,7 @@ HTML = """<!doctype html>
 <div id="ended">The playground has ended.<br>To start it again:
 <code>python ch05/playground.py --browser</code>, and reload this page.</div>
 <script>
-  const socket = new WebSocket(`ws://${location.host}/ws/NUMBER`);
+  const socket = new WebSocket(`ws://${location.host}/ws/1`);  // pyplot's figure 1
   const show = mpl.figure.prototype.handle_resize;
   mpl.figure.prototype.handle_resize = (figure, message) => { show(figure, message); fit(); };
   const figure = new mpl.figure(1, socket, () => {}, document.getElementById("figure"));
@@ -81,28 +83,25 @@ HTML = """<!doctype html>
 
 class Index(RequestHandler):
     def get(self):
-        figure = self.application.settings["figure"]
-        width, height = figure.get_size_inches()
-        page = HTML.replace("RATIO", f"{width / height:.4f}")
-        self.write(page.replace("NUMBER", f"{figure.number}"))
+        self.write(HTML.replace("RATIO", f"{WIDTH / HEIGHT:.4f}"))
 
 
-def application(figure):
+def application():
     pages = [
         ("/", Index),
         ("/mpl.js", WebAggApplication.MplJs),
         (r"/ws/(\d+)", WebAggApplication.WebSocket),
         ("/_static/(.*)", StaticFileHandler, {"path": FigureManagerWebAgg.get_static_file_path()}),
     ]
-    ours = Application(figure=figure)
+    ours = Application()
     ours.add_handlers(r"(127\.0\.0\.1|localhost)", pages)
     return ours
 
 
-async def serve(figure):
+async def serve():
     """The page, until Ctrl-C. Its address is printed, and a browser opened."""
     sockets = listen()
-    HTTPServer(application(figure)).add_sockets(sockets)
+    HTTPServer(application()).add_sockets(sockets)
     address = "http://{}:{}/".format(*sockets[0].getsockname())
     print(f"The playground is at {address} on this computer. Ctrl-C here ends it.", flush=True)
     webbrowser.open(address)

@@ -56,7 +56,7 @@ def main(argv=None):
         elif args.browser:
             from ch05.playground.browser import serve
 
-            asyncio.run(serve(playground.figure))
+            asyncio.run(serve())
         else:
             playground.show()
 
