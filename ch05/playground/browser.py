@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import webbrowser
 
+import matplotlib
 from matplotlib.backends.backend_webagg import FigureManagerWebAgg, WebAggApplication
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -92,6 +93,7 @@ def application():
         ("/mpl.js", WebAggApplication.MplJs),
         (r"/ws/(\d+)", WebAggApplication.WebSocket),
         ("/_static/(.*)", StaticFileHandler, {"path": FigureManagerWebAgg.get_static_file_path()}),
+        ("/_images/(.*)", StaticFileHandler, {"path": f"{matplotlib.get_data_path()}/images"}),
     ]
     ours = Application()
     ours.add_handlers(r"(127\.0\.0\.1|localhost)", pages)

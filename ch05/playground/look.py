@@ -3,6 +3,7 @@
 The functions here use the layers, and so change what these keep: see Copies.looked_at.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -105,16 +106,15 @@ def units_of(layer, D):
     return np.shape(W)[1] if is_affine else 0
 
 
-def check_unit(network, path, j):
+def check_unit(network, j):
     """j as an int; or an error that says which units can be followed."""
+    path = path_of_units(network)
     if path is None:
         name, layer = next(iter(network.layers.items()))
         came = f"{name}, which is {type(layer).__name__}"
         raise wrong(ValueError, "a chain that begins with an Affine from 784 pixels", came)
-    if isinstance(j, (bool, np.bool_)) or not isinstance(j, (int, np.integer)):
-        raise wrong(TypeError, f"j as a whole number from 0 to {path.M - 1}", repr(j))
-    if not 0 <= j < path.M:
-        raise wrong(ValueError, f"j from 0 to {path.M - 1}", repr(j))
+    if not isinstance(j, (int, np.integer)) or isinstance(j, bool) or not 0 <= j < path.M:
+        raise wrong(ValueError, f"j as a whole number from 0 to {path.M - 1}", repr(j))
     return int(j)
 
 
@@ -142,35 +142,31 @@ def unit_of(network, path, reading, j):
     if not abs(total - out) <= 1e-3 * (np.abs(terms).sum(dtype=float) + abs(b) + abs(out)):
         came = f"{out:.4g} where the sum is {total:.4g}"
         raise wrong(ValueError, f"{first} to return x W + b", came)
-    passed, to, back, dout, dW = {}, None, None, None, None
-    for name in behind:
-        if outs[name].shape != (1, path.M):
-            break
-        passed[name] = float(outs[name][0, j])
-    else:
-        if path.next:
-            weights = network.layers[path.next].W[j]
-            to = [out, *passed.values()][-1] * weights
-            back = weights * douts[path.next][0] if douts else None
+    keep = itertools.takewhile(lambda name: outs[name].shape == (1, path.M), behind)
+    passed, to, back, dout, dW = {name: float(outs[name][0, j]) for name in keep}, *[None] * 4
+    if path.next and len(passed) == len(behind):
+        weights = network.layers[path.next].W[j]
+        to = [out, *passed.values()][-1] * weights
+        back = weights * douts[path.next][0] if douts else None
     if douts:
-        dout = float(douts[first][0, j])
-        dW = layer.dW[:, j].copy() if getattr(layer, "dW", None) is not None else None
+        dout, dW = float(douts[first][0, j]), getattr(layer, "dW", None)
+        dW = None if dW is None else dW[:, j].copy()
     return Unit(j, W, terms, b, out, passed, to, back, dout, dW)
 
 
-def loudest(network, path, x):
+def loudest(network, x):
     """Five units at most, that which adds most to the score of what is read first.
 
     That is out * dscore/dout, by backprop from this score alone. In a TwoLayerNet dscore/dout is
     the weight in W2, and out * W2[:, digit] are exactly the terms of the score.
     """
+    path, reading = path_of_units(network), look(network, x)
     if path is None:
         return []
-    reading, last = look(network, x), path.names[-1]
     dout = np.eye(10, dtype=network.dtype)[[reading.y.argmax()]]
     for name, layer in reversed(network.layers.items()):
-        if name == last:
+        if name == path.names[-1]:
             break
         dout = layer.backward(dout)
-    adds = reading.outs[last][0] * np.asarray(dout)[0]
+    adds = reading.outs[name][0] * np.asarray(dout)[0]
     return [j for j in np.argsort(-adds, kind="stable")[:5].tolist() if adds[j] > 0]

@@ -12,8 +12,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
-from ch05.playground.cells import Cells, fixed, largest, rounded, sheet, show_signed, size
-from ch05.playground.look import NOTHING, path_of_units
+from ch05.playground.cells import Cells, largest, rounded, sheet, show_fixed, show_signed, size
+from ch05.playground.look import path_of_units
 from ch05.playground.pad import PEN
 from ch05.playground.quick_text import QuickText
 from ch05.playground.unit import UnitPanel
@@ -28,9 +28,12 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 SIZES = (1, 10, 100, 1000)
 GREY = "0.45"
 DIGITS = 4.58, 0.25  # where the middle of digit 0 lies, and from a digit to the next
-ACTIONS = ("clear", "next digit", "learn from mine", "train", "one update", "start anew",
-           "why?")  # fmt: skip
-
+BUTTONS = {  # (x, y, width)
+    "clear": (0.2, 2.12, 0.6), "next digit": (0.86, 2.12, 0.85),
+    "learn from mine": (1.77, 2.12, 0.99),
+    "train": (0.2, 1.42, 1.0), "one update": (1.26, 1.42, 1.0), "start anew": (2.32, 1.42, 1.0),
+    "why?": (11.2, 5.0, 0.65),
+}  # fmt: skip
 
 LOCK = threading.RLock()  # a notebook's cells and its timer may run in different threads
 
@@ -58,7 +61,7 @@ class Page:
     def __init__(self, network, width):
         self.scale, self.places, self.path = 1, [], path_of_units(network)
         self.pad_rests_until = 0.0
-        ours = {"toolbar": "None", "figure.max_open_warning": 0}
+        ours = {"toolbar": "None", "figure.max_open_warning": 0, "font.size": 9}
         with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
             size = {"figsize": (WIDTH, HEIGHT), "dpi": width / WIDTH}
             self.figure = plt.figure(FigureClass=Figure, **size)
@@ -130,8 +133,8 @@ class Page:
             self.rows[name] = out, dout
         for x, to, y, color in ((4.0, 4.27, 4.3, BLUE), (4.27, 4.0, 2.7, ORANGE),
                                 (7.85, 8.12, 4.73, BLUE), (8.12, 7.85, 2.1, ORANGE)):  # fmt: skip
-            arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
-            self.ax.annotate("", (to, y), (x, y), arrowprops=arrow)
+            arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "mutation_scale": 10}
+            self.ax.annotate("", (to, y), (x, y), arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0})
 
     def put_digits(self):
         self.answer = self.text(9.6, 5.13, "", size=10, weight="bold")
@@ -153,10 +156,10 @@ class Page:
 
     def put_training(self):
         self.ax.plot([0.2, 11.85], [1.86, 1.86], color="0.85", linewidth=1)
-        spots = ((0.2, 2.12, 0.6), (0.86, 2.12, 0.85), (1.77, 2.12, 0.99),
-                 (0.2, 1.42, 1.0), (1.26, 1.42, 1.0), (2.32, 1.42, 1.0),
-                 (11.2, 5.0, 0.65))  # fmt: skip
-        self.buttons = {name: self.button(name, *spot) for name, spot in zip(ACTIONS, spots)}
+        self.buttons = {
+            name: Button(self.axes(*spot, 0.3), name, color="#F4F4F4", hovercolor="0.88")
+            for name, spot in BUTTONS.items()
+        }
         self.train = self.buttons["train"]
         self.train.color, self.train.hovercolor = BLUE, "#3391c7"
         self.train.ax.set_facecolor(BLUE)
@@ -198,20 +201,12 @@ class Page:
         how = {"color": GREY, "size": size, "ha": "center", "va": "center"}
         return picture.axes.text(13.5, 13.5, words, **how)
 
-    def button(self, label, x, y, width):
-        ax = self.axes(x, y, width, 0.3)
-        button = Button(ax, label, color="#F4F4F4", hovercolor="0.88")
-        button.label.set_fontsize(9)
-        return button
-
     def slider(self, label, y, values, start):
         ax, i = self.axes(1.2, y, 1.75, 0.2), values.index(start)
         slider = Slider(ax, label, 0, len(values) - 1, valinit=i, valstep=1, color=BLUE)
         slider.on_changed(lambda i: slider.valtext.set_text(f"{values[int(i)]:,}"))
         slider.set_val(i)
         slider.vline.set_visible(False)
-        for text in (slider.label, slider.valtext):
-            text.set_fontsize(9)
         return slider
 
     # What people do
@@ -284,12 +279,10 @@ class Page:
         self.pad_rests_until = 2 * time.perf_counter() - start
 
     def show_reading(self, pad, reading, unit):
-        """reading, unit: as look and unit_of return them, or None."""
-        reading = reading or NOTHING
+        """reading, unit: as look and unit_of return them; or NOTHING, None."""
         self.show_pad(pad)
         self.x.set_data(reading.x.reshape(28, 28))
-        dx = reading.dx
-        show_signed(self.dx, None if dx is None else fixed(np.reshape(dx, (28, 28))), 1)
+        show_fixed(self.dx, dx := reading.dx)
         self.no_dx.set_visible(dx is None)
         words = "" if dx is None else f", size {size(dx):.2g}: above 0,\nmore ink makes L larger"
         self.dx_words.set_text("dx" + words)
@@ -346,7 +339,7 @@ class Page:
             words += f"\n{name}: {count} of {M} units are 0 for all test digits"
         self.progress.set_text(words)
         tiles, words = sheet(network)
-        show_signed(self.W, tiles, None if tiles is None else largest(tiles))
+        show_signed(self.W, tiles, tiles is not None and largest(tiles), (150, 300))
         self.W_text.set_text(words)
 
 

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.backend_bases import TimerBase
 
 from ch05.playground.copies import Copies
-from ch05.playground.look import check_unit, look, loudest, path_of_units, survey, unit_of
+from ch05.playground.look import NOTHING, check_unit, look, loudest, path_of_units, survey, unit_of
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint
@@ -117,17 +117,18 @@ class Playground:
     @locked
     def reading(self):
         """What the layers compute for what is drawn, and the unit that is followed, or None."""
+        if self.pad.empty:
+            raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
         with self.copies.looked_at() as network:
             reading, j = look(network, self.pad.x(), self.t), self.followed
             self.page.path = path = path_of_units(network)
-            if j is None or path is None or j >= path.M:
-                return reading, None
-            return reading, unit_of(network, path, reading, j)
+            follows = j is not None and path is not None and j < path.M
+            return reading, unit_of(network, path, reading, j) if follows else None
 
     @locked
     def read(self):
         """Show what the network makes of the drawn digit; or the error, if it can't."""
-        reading, unit, error = None, None, self.error
+        reading, unit, error = NOTHING, None, self.error
         try:
             if not self.pad.empty:
                 reading, unit = self.reading()
@@ -158,8 +159,7 @@ class Playground:
     def follow(self, j):
         """Show unit j of the first layer, from the ink to the answer and back; None lets go."""
         self.copies.take_over()
-        path = path_of_units(self.copies.live)
-        self.kept = None if j is None else check_unit(self.copies.live, path, j)
+        self.kept = None if j is None else check_unit(self.copies.live, j)
         self.pointed = None
         self.read()
 
@@ -173,10 +173,9 @@ class Playground:
         """
         if self.followed is None:
             raise wrong(RuntimeError, "a unit to follow", "none; call playground.follow(0)")
-        self.check_drawn()
         _, unit = self.reading()
         if unit is None:
-            check_unit(self.copies.live, self.page.path, self.followed)  # the chain has changed
+            check_unit(self.copies.live, self.followed)  # the chain has changed
         return {"terms": unit.terms, "b": unit.b, "out": unit.out, "to_scores": unit.to,
                 "dout": unit.dout, "dW": unit.dW}  # fmt: skip
 
@@ -185,7 +184,7 @@ class Playground:
         """Follow the unit that adds most to the score of what is read; then the next of five."""
         with contextlib.suppress(Exception):  # of a reader's own layer: read says which
             with self.copies.looked_at() as network:
-                most = loudest(network, path_of_units(network), self.pad.x())
+                most = loudest(network, self.pad.x())
             k = most.index(self.kept) + 1 if self.kept in most else 0
             self.follow(most[k % len(most)] if most else None)
 
@@ -254,10 +253,9 @@ class Playground:
     @locked
     def learn_from_mine(self):
         """One update on what is drawn, with the picked digit. Returns L before and after."""
-        self.check_drawn()
+        before, unit = self.reading()
         if self.t is None:
             raise wrong(ValueError, "the right digit", "none; click its bar")
-        before, unit = self.reading()
         with np.errstate(all="ignore"):
             self.step(np.array(before.x), np.array([self.t]))
         self.updates += 1
@@ -274,10 +272,6 @@ class Playground:
         except Exception as error:
             self.page.say(f"learn from mine: {error}", True)
             self.draw()
-
-    def check_drawn(self):
-        if self.pad.empty:
-            raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
 
     def tick(self):
         """Called by the timer. Shows nothing until the last picture has come to the screen.

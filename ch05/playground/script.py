@@ -42,12 +42,12 @@ def main(argv=None):
         if args.load:
             load(network, args.load)
         try:
-            if args.gif or args.browser:
-                matplotlib.use("agg" if args.gif else "webagg")
+            if backend := "agg" * bool(args.gif) or "webagg" * args.browser:
+                matplotlib.use(backend)
             else:
                 use_backend()
             playground = Playground(network, rng=args.seed, width=args.width)
-            if not (args.gif or args.browser or playground.alive):
+            if not (backend or playground.alive):
                 raise ImportError
         except ImportError:
             parser.error(NO_SCREEN)

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from ch05.playground.cells import fixed, largest, show_signed
+from ch05.playground.cells import largest, show_fixed, show_signed
 from ch05.tools.figures import BLUE, ORANGE
 
 __all__ = ["UnitPanel"]
@@ -49,9 +49,9 @@ class UnitPanel:
         words = (f"W1[:, {unit.j}]", f"x · W1[:, {unit.j}]", "dW1 = x · dout")
         for text, caption in zip(self.captions, words):
             text.set_text(caption)
-        show_signed(W, unit.W.reshape(28, 28), largest(unit.W))
-        show_signed(terms, unit.terms.reshape(28, 28), largest(unit.W))
-        show_signed(dW, None if unit.dW is None else fixed(unit.dW.reshape(28, 28)), 1)
+        show_signed(W, unit.W, largest(unit.W))
+        show_signed(terms, unit.terms, largest(unit.W))
+        show_fixed(dW, unit.dW)
         words = f"Σ {unit.out - unit.b:.3g}, + b {unit.b:.2g}\n= {unit.out:.3g}"
         for name, value in [*unit.passed.items()][:1]:
             words += f"    {name}: {value:.3g}"
