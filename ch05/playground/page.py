@@ -1,6 +1,6 @@
 """The page of the playground: what stands where in the figure, and how numbers are shown there."""
 
-import functools
+import contextlib
 import math
 import textwrap
 import threading
@@ -35,22 +35,18 @@ BUTTONS = {  # (x, y, width)
     "why?": (11.2, 5.0, 0.65),
 }  # fmt: skip
 
-LOCK = threading.RLock()  # a notebook's cells and its timer may run in different threads
+LOCK = threading.RLock()
 
 
-def locked(method):
-    """One thread at a time."""
-
-    @functools.wraps(method)
-    def one_at_a_time(*args, **how):
-        with LOCK:
-            return method(*args, **how)
-
-    return one_at_a_time
+@contextlib.contextmanager
+def locked():
+    """One thread at a time: a notebook's cells and its timer may run in different ones."""
+    with LOCK:
+        yield
 
 
 class Figure(figures.Figure):
-    @locked
+    @locked()
     def draw(self, renderer):
         super().draw(renderer)
 
@@ -211,10 +207,6 @@ class Page:
 
     # What people do
 
-    def on_buttons(self, *actions):
-        for button, action in zip(self.buttons.values(), actions):
-            button.on_clicked(lambda event, action=action: action())
-
     @property
     def learning_rate(self):
         return RATES[int(self.rate.val)]
@@ -267,7 +259,7 @@ class Page:
         start = time.perf_counter()
         if alone and start < self.pad_rests_until:
             return
-        with LOCK:
+        with locked():
             self.pad.set_data(pad.digit)
             self.stroke.set_data(*pad.points.T)
             self.stroke.set_linewidth(2 * PEN * 72 * 2.3 / 28 * self.scale)

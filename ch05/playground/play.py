@@ -67,10 +67,10 @@ class Playground:
             Playground.newest.pause()
         Playground.newest = self
         self.pad = Pad(self.page.pad.axes, self.pen_moved, self.read)
-        self.page.on_buttons(
-            *(self.clear, self.next_digit, self.learn_from_mine_or_say),
-            *(self.train_or_pause, self.update, self.start_anew, self.why),
-        )
+        actions = (self.clear, self.next_digit, self.learn_from_mine_or_say, self.train_or_pause,
+                   self.update, self.start_anew, self.why)  # fmt: skip
+        for button, action in zip(self.page.buttons.values(), actions):
+            button.on_clicked(lambda event, action=action: action())
         connect = self.figure.canvas.mpl_connect
         connect("button_press_event", self.pick)
         connect("motion_notify_event", self.point)
@@ -107,14 +107,14 @@ class Playground:
         plt.close(self.figure)
 
     @property
-    @locked
+    @locked()
     def network(self):
         """What has learnt so far. It is a copy for you; what you change in it is taken over."""
         return self.copies.give()
 
     # Forward and backward
 
-    @locked
+    @locked()
     def reading(self):
         """What the layers compute for what is drawn, and the unit that is followed, or None."""
         if self.pad.empty:
@@ -125,7 +125,7 @@ class Playground:
             follows = j is not None and path is not None and j < path.M
             return reading, unit_of(network, path, reading, j) if follows else None
 
-    @locked
+    @locked()
     def read(self):
         """Show what the network makes of the drawn digit; or the error, if it can't."""
         reading, unit, error = NOTHING, None, self.error
@@ -155,7 +155,7 @@ class Playground:
     def followed(self):
         return self.kept if self.pointed is None else self.pointed
 
-    @locked
+    @locked()
     def follow(self, j):
         """Show unit j of the first layer, from the ink to the answer and back; None lets go."""
         self.copies.take_over()
@@ -163,7 +163,7 @@ class Playground:
         self.pointed = None
         self.read()
 
-    @locked
+    @locked()
     def unit(self):
         """The numbers that are shown of the followed unit j, from the layers.
 
@@ -179,7 +179,7 @@ class Playground:
         return {"terms": unit.terms, "b": unit.b, "out": unit.out, "to_scores": unit.to,
                 "dout": unit.dout, "dW": unit.dW}  # fmt: skip
 
-    @locked
+    @locked()
     def why(self):
         """Follow the unit that adds most to the score of what is read; then the next of five."""
         with contextlib.suppress(Exception):  # of a reader's own layer: read says which
@@ -219,7 +219,7 @@ class Playground:
         for key in params:
             params[key] -= self.page.learning_rate * grad[key]
 
-    @locked
+    @locked()
     def update(self, updates=1, seconds=0.0, show=True):
         """Learn and show it."""
         self.said = self.error = ""
@@ -250,7 +250,7 @@ class Playground:
                 raise
             self.error = str(error)
 
-    @locked
+    @locked()
     def learn_from_mine(self):
         """One update on what is drawn, with the picked digit. Returns L before and after."""
         before, unit = self.reading()
@@ -286,7 +286,7 @@ class Playground:
             show = self.drawn and not stroke
             self.update(seconds=0.045 if show else 0.01, show=show)
 
-    @locked
+    @locked()
     def show_training(self):
         self.page.show_training(self.copies.live, self.curve, self.accuracy, self.updates,
                                 self.training, self.silent)  # fmt: skip
@@ -320,7 +320,7 @@ class Playground:
         if self.timer_thread == threading.get_ident():  # else tick stops it, in its own thread
             self.timer.stop()
 
-    @locked
+    @locked()
     def start_anew(self):
         """With the parameters as they were at first."""
         self.copies.start_anew()
