@@ -129,8 +129,8 @@ class Page:
             self.rows[name] = out, dout
         for x, to, y, color in ((4.0, 4.27, 4.3, BLUE), (4.27, 4.0, 2.7, ORANGE),
                                 (7.85, 8.12, 4.73, BLUE), (8.12, 7.85, 2.1, ORANGE)):  # fmt: skip
-            arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "mutation_scale": 10}
-            self.ax.annotate("", (to, y), (x, y), arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0})
+            arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+            self.ax.annotate("", (to, y), (x, y), size=10, arrowprops=arrow)
 
     def put_digits(self):
         self.answer = self.text(9.6, 5.13, "", size=10, weight="bold")
