@@ -1,6 +1,7 @@
 """The playground, with made-up events of mouse, keys and timer, and no screen."""
 
 import asyncio
+import copy
 import functools
 import threading
 from types import SimpleNamespace
@@ -621,7 +622,7 @@ def test_a_look_leaves_no_trace():
         self.mean += 1
         return x
 
-    counts = Mine(counted, mean=0.0, train_flg=True)
+    counts = Mine(counted, mean=np.zeros(1), train_flg=True)
     playground = drawn(hidden(counts, Relu()), 7)
     playground.follow(2)
     playground.unit(), playground.read(), playground.next_digit(), playground.measure()
@@ -682,10 +683,10 @@ def test_the_network_that_it_gives_is_the_notebooks():
 
 
 def test_which_networks_are_refused():
-    uncopied = affine(784, 10)
-    uncopied.__deepcopy__ = lambda memo: uncopied
+    uncopied, kept = affine(784, 10), Mine(mean=0.0)
+    uncopied.__deepcopy__, kept.__deepcopy__ = lambda memo: copy.copy(uncopied), lambda memo: kept
     networks = TwoLayerNet(100, 5, 10), TwoLayerNet(784, 5, 3), chain(Affine1=uncopied)
-    for network in (*networks, hidden(Mine(lock=threading.Lock()))):
+    for network in (*networks, hidden(kept), hidden(Mine(lock=threading.Lock()))):
         with pytest.raises((ValueError, TypeError), match="expected"):
             new(network)
 
