@@ -7,13 +7,7 @@ This file only starts it. Its code is in the folder playground/ beside it, and t
 `from ch05.playground import Playground` finds: Python prefers a package to a file of its name.
 """
 
-if not __package__:  # started as a file
+if __name__ == "__main__":
     import project_path  # noqa: F401
 
-import signal
-
-from ch05.playground.script import main
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once: nothing is lost
-    main()
+    import ch05.playground.__main__  # noqa: F401

@@ -1,6 +1,7 @@
 """The playground, with made-up events of mouse, keys and timer, and no screen."""
 
 import asyncio
+import copy
 import functools
 import threading
 from types import SimpleNamespace
@@ -621,7 +622,7 @@ def test_a_look_leaves_no_trace():
         self.mean += 1
         return x
 
-    counts = Mine(counted, mean=0.0, train_flg=True)
+    counts = Mine(counted, mean=np.zeros(1), train_flg=True)
     playground = drawn(hidden(counts, Relu()), 7)
     playground.follow(2)
     playground.unit(), playground.read(), playground.next_digit(), playground.measure()
@@ -682,10 +683,10 @@ def test_the_network_that_it_gives_is_the_notebooks():
 
 
 def test_which_networks_are_refused():
-    uncopied = affine(784, 10)
-    uncopied.__deepcopy__ = lambda memo: uncopied
+    uncopied, kept = affine(784, 10), Mine(mean=0.0)
+    uncopied.__deepcopy__, kept.__deepcopy__ = lambda memo: copy.copy(uncopied), lambda memo: kept
     networks = TwoLayerNet(100, 5, 10), TwoLayerNet(784, 5, 3), chain(Affine1=uncopied)
-    for network in (*networks, hidden(Mine(lock=threading.Lock()))):
+    for network in (*networks, hidden(kept), hidden(Mine(lock=threading.Lock()))):
         with pytest.raises((ValueError, TypeError), match="expected"):
             new(network)
 
@@ -806,29 +807,28 @@ def test_the_browsers_page_is_for_this_computer_and_this_page_alone():
     from ch05.playground import browser
 
     plt.switch_backend("webagg")
-    figure = new().figure
-    ours, page, css = "127.0.0.1:{}", "http://127.0.0.1:{}", "/_static/css/mpl.css"
+    new()  # figure 1
+    ws, css, ours, page = "/ws/1", "/_static/css/mpl.css", "127.0.0.1:{}", "http://127.0.0.1:{}"
     allowed = ("/", ours), ("/", "localhost:{}"), ("/mpl.js", ours, page), (css, ours)
-    foreign = "http://evil.example", "null", "http://127.0.0.1:1", "https://127.0.0.1:{}"
     refused = [  # path, Host, Origin
-        *[(path, "evil.example:{}") for path in ("/", "/mpl.js", "/ws", css)],
-        ("/ws", "evil.example:{}", "http://evil.example:{}"),
-        (css, "127.0.0.1.evil.example"),
-        ("/", "127.0.0.1:1"),
-        *[("/ws", ours, origin) for origin in foreign],
+        *[(path, "evil.example:{}") for path in ("/", "/mpl.js", ws, css)],
+        (ws, "evil.example:{}", "http://evil.example:{}"),
+        *[("/", host) for host in ("127.0.0.1.evil.example", "127a0.0.1:{}")],
+        *[(ws, ours, origin) for origin in ("http://evil.example", "null", "http://127.0.0.1:1")],
     ]
 
     async def ask():
-        listening, port = browser.listen()
-        assert listening.getsockname()[0] == "127.0.0.1"
-        server = browser.HTTPServer(browser.application(figure, port))
-        server.add_sockets([listening])
+        [listening] = browser.listen()
+        host, port = listening.getsockname()
+        (server := browser.HTTPServer(browser.application())).add_sockets([listening])
         for path, *names in (*allowed, *refused):
             headers = {k: name.format(port) for k, name in zip(("Host", "Origin"), names)}
+            headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}
             url = f"http://127.0.0.1:{port}{path}"
             answer = await AsyncHTTPClient().fetch(url, headers=headers, raise_error=False)
-            assert answer.code == (200 if (path, *names) in allowed else 403), (path, names)
-        request = HTTPRequest(f"ws://127.0.0.1:{port}/ws", headers={"Origin": page.format(port)})
+            codes = [200] if (path, *names) in allowed else [403, 404]
+            assert answer.code in codes and host == "127.0.0.1", (path, names)
+        request = HTTPRequest(f"ws://127.0.0.1:{port}{ws}", headers={"Origin": page.format(port)})
         socket = await websocket_connect(request)
         assert "type" in await asyncio.wait_for(socket.read_message(), 10)
         socket.close()

@@ -1,24 +1,25 @@
 """The playground in a browser: matplotlib's WebAgg, in a page of our own.
 
-Only a browser on this computer sees it. It listens on 127.0.0.1, and a request that was meant for
-another host, or that comes from another site's page, is refused: such a page could otherwise look
-at the drawing, or use the network.
+Only a browser on this computer sees it. It listens on 127.0.0.1, and answers to this name alone.
+So no other site's page can use it by a name of its own for this computer. Tornado refuses a socket
+to a page that isn't from here.
 """
 
 import asyncio
-import json
-import socket
+import contextlib
 import webbrowser
-from pathlib import Path
 
-from matplotlib.backends.backend_webagg_core import FigureManagerWebAgg
+import matplotlib
+from matplotlib.backends.backend_webagg import FigureManagerWebAgg, WebAggApplication
 from tornado.httpserver import HTTPServer
-from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
-from tornado.websocket import WebSocketHandler
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler, StaticFileHandler
+
+from ch05.playground.page import HEIGHT, WIDTH
 
 __all__ = ["application", "serve"]
 
-PORT = 8988  # or the next one that is free
+PORT = 8988  # or any that is free
 HTML = """<!doctype html>
 <html lang="en">
 <head>
@@ -46,7 +47,7 @@ HTML = """<!doctype html>
 <div id="ended">The playground has ended.<br>To start it again:
 <code>python ch05/playground.py --browser</code>, and reload this page.</div>
 <script>
-  const socket = new WebSocket(`ws://${location.host}/ws`);
+  const socket = new WebSocket(`ws://${location.host}/ws/1`);  // pyplot's figure 1
   const show = mpl.figure.prototype.handle_resize;
   mpl.figure.prototype.handle_resize = (figure, message) => { show(figure, message); fit(); };
   const figure = new mpl.figure(1, socket, () => {}, document.getElementById("figure"));
@@ -81,98 +82,35 @@ HTML = """<!doctype html>
 """
 
 
-class OnlyOurs:
-    """Refuses what wasn't meant for this page: a foreign Host, a foreign Origin."""
-
-    def prepare(self):
-        port = self.application.settings["port"]
-        hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost")]
-        origin = self.request.headers.get("Origin")
-        if self.request.host.lower() not in hosts or not self.check_origin(origin):
-            raise HTTPError(403)
-
-    def check_origin(self, origin):
-        """None where it is no page that asks; else it must be the page at this very address."""
-        return origin is None or origin.lower() == f"http://{self.request.host.lower()}"
-
-    def set_default_headers(self):
-        self.set_header("X-Frame-Options", "DENY")  # no other page shows it inside itself
-        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
-
-
-class Index(OnlyOurs, RequestHandler):
+class Index(RequestHandler):
     def get(self):
-        width, height = self.application.settings["figure"].get_size_inches()
-        self.write(HTML.replace("RATIO", f"{width / height:.4f}"))
+        self.write(HTML.replace("RATIO", f"{WIDTH / HEIGHT:.4f}"))
 
 
-class Script(OnlyOurs, RequestHandler):
-    def get(self):
-        self.set_header("Content-Type", "application/javascript")
-        self.write(FigureManagerWebAgg.get_javascript())
+def application():
+    pages = [
+        ("/", Index),
+        ("/mpl.js", WebAggApplication.MplJs),
+        (r"/ws/(\d+)", WebAggApplication.WebSocket),
+        ("/_static/(.*)", StaticFileHandler, {"path": FigureManagerWebAgg.get_static_file_path()}),
+        ("/_images/(.*)", StaticFileHandler, {"path": f"{matplotlib.get_data_path()}/images"}),
+    ]
+    ours = Application()
+    ours.add_handlers(r"(127\.0\.0\.1|localhost)", pages)
+    return ours
 
 
-class Static(OnlyOurs, StaticFileHandler):
-    pass
-
-
-class Socket(OnlyOurs, WebSocketHandler):
-    """What matplotlib's script and its figure tell each other."""
-
-    binary = True
-
-    def open(self):
-        self.manager = self.application.settings["figure"].canvas.manager
-        self.manager.add_web_socket(self)
-        self.set_nodelay(True)
-
-    def on_close(self):
-        if hasattr(self, "manager"):
-            self.manager.remove_web_socket(self)
-
-    def on_message(self, message):
-        message = json.loads(message)
-        if message["type"] == "supports_binary":
-            self.binary = message["value"]
-        else:
-            self.manager.handle_json(message)
-
-    def send_json(self, content):
-        self.write_message(json.dumps(content))
-
-    def send_binary(self, picture):
-        self.write_message(picture, binary=True)
-
-
-def application(figure, port):
-    static = Path(FigureManagerWebAgg.get_static_file_path())
-    return Application(
-        [("/", Index), ("/mpl.js", Script), ("/ws", Socket),
-         ("/_static/(.*)", Static, {"path": static})],
-        figure=figure, port=port, websocket_max_message_size=1_000_000,
-    )  # fmt: skip
-
-
-def serve(figure):
+async def serve():
     """The page, until Ctrl-C. Its address is printed, and a browser opened."""
-    asyncio.run(serve_until_stopped(figure))
-
-
-async def serve_until_stopped(figure):
-    listening, port = listen()
-    HTTPServer(application(figure, port)).add_sockets([listening])
-    address = f"http://127.0.0.1:{port}/"
+    sockets = listen()
+    HTTPServer(application()).add_sockets(sockets)
+    address = "http://{}:{}/".format(*sockets[0].getsockname())
     print(f"The playground is at {address} on this computer. Ctrl-C here ends it.", flush=True)
     webbrowser.open(address)
     await asyncio.Event().wait()
 
 
 def listen():
-    for port in [*range(PORT, PORT + 20), 0]:
-        try:
-            listening = socket.create_server(("127.0.0.1", port))
-        except OSError:  # another program has it
-            continue
-        listening.setblocking(False)
-        return listening, listening.getsockname()[1]
-    raise OSError("expected a free port on 127.0.0.1, got none")
+    with contextlib.suppress(OSError):  # another program has it
+        return bind_sockets(PORT, "127.0.0.1")
+    return bind_sockets(0, "127.0.0.1")

@@ -8,7 +8,7 @@ import numpy as np
 from ch05.tools.figures import BLUE, ORANGE, SIGNED
 from common.guards.learnt import find_parameters
 
-__all__ = ["Cells", "fixed", "largest", "rounded", "sheet", "show_signed", "size"]
+__all__ = ["Cells", "largest", "rounded", "sheet", "show_fixed", "show_signed", "size"]
 
 
 class Cells:
@@ -31,16 +31,12 @@ class Cells:
             show_signed(self.image, None)
             self.words.set_text("")
             return self.bar.set_width(0)
-        self.shape, own = self.lines(array.size), size(array)
-        shown = array if self.color == BLUE else fixed(array)
+        self.shape, own = lines(array.size, self.place[2] / self.place[3]), size(array)
         if stopped is not None:
-            shown = np.where(stopped, 0, shown)
-        show_signed(self.image, shown.reshape(self.shape), None if self.color == BLUE else 1)
+            array = np.where(stopped, 0, array)
+        (show_signed if self.color == BLUE else show_fixed)(self.image, array, shape=self.shape)
         self.words.set_text(f"size {own:.2g}")
         self.bar.set_width(self.place[2] * np.clip(1 + math.log10(own) / 12, 0, 1) if own else 0)
-
-    def lines(self, n):
-        return lines(n, self.place[2] / self.place[3])
 
     def at(self, x, y):
         """The entry whose cell is there, or None."""
@@ -75,18 +71,19 @@ def size(array):
     return float(np.abs(array, dtype=float).mean())
 
 
-def fixed(array):
+def show_fixed(image, array, shape=(28, 28)):
     """Colours that mean the same in every picture: 1 or more is full, 0.01 half, 0.0001 none."""
-    array = np.asarray(array, float)
-    strength = np.log10(np.maximum(np.abs(array), 1e-4)) / 4 + 1
-    return np.sign(array) * np.clip(strength, 1e-9, 1)
+    if array is not None:
+        strength = np.log10(np.maximum(np.abs(array, dtype=float), 1e-4)) / 4 + 1
+        array = np.sign(array, dtype=float) * np.clip(strength, 1e-9, 1)
+    show_signed(image, array, 1, shape)
 
 
-def show_signed(image, array, limit=None):
+def show_signed(image, array, limit=None, shape=(28, 28)):
     """White around 0, and grey for exactly 0; nothing for None. Most are half a colour."""
     image.set_visible(array is not None)
     if array is not None:
-        array = np.asarray(array, float)
+        array = np.asarray(array, float).reshape(shape)
         if limit is None:
             limit = 3 * np.median(np.abs(array[array != 0])) if array.any() else 1
         image.set(data=np.ma.masked_equal(array, 0), cmap=SIGNED, clim=(-limit, limit))
@@ -105,8 +102,6 @@ def sheet(network):
             M, some = len(columns), columns[:50]
             tiles = np.zeros((50, 30, 30))
             tiles[: len(some), 1:29, 1:29] = some.reshape(-1, 28, 28)
-            words = f"{key}: the weights of each unit" + (
-                f" ({len(some)} of {M})" if M > 50 else ""
-            )
+            words = f"{key}: the weights of each unit" + f" (50 of {M})" * (M > 50)
             return tiles.reshape(5, 10, 30, 30).swapaxes(1, 2).reshape(150, 300), words
     return None, ""

@@ -1,13 +1,16 @@
 """What learns here is a copy, so that a notebook may compute with its own network meanwhile."""
 
+import contextlib
 import copy
 import sys
 
 import numpy as np
 
+from common.guards.learnt import find, set_train_flg
 from common.guards.mistakes import wrong
+from common.guards.untouched import untouched
 
-__all__ = ["Copies", "copy_of"]
+__all__ = ["Copies"]
 
 
 class Copies:
@@ -27,16 +30,16 @@ class Copies:
         self.take_over()
         if self.given is None or self.has_learnt:
             self.given, self.has_learnt = copy_of(self.live), False
-            self.before, self.layers = self.given.params.copy(), layers_of(self.given)
+            self.before, self.form = self.given.params.copy(), form_of(self.given)
         return self.given
 
     def take_over(self):
         """Changes of parameters in the given copy, number by number; of layers, the whole of it."""
         if self.given is None:
             return
-        now = self.given.params.copy()
-        if layers_of(self.given) != self.layers or shapes(now) != shapes(self.before):
-            self.live, self.layers = copy_of(self.given), layers_of(self.given)
+        now, form = self.given.params.copy(), form_of(self.given)
+        if form != self.form:
+            self.live, self.form = copy_of(self.given), form
         else:
             params = self.live.params
             for key, array in now.items():
@@ -46,30 +49,37 @@ class Copies:
                     params[key][changed] = array[changed]
         self.before = now
 
+    @contextlib.contextmanager
+    def looked_at(self):
+        """live, as it predicts. Afterwards all that its layers keep is as before."""
+        self.take_over()
+        with untouched(self.live):
+            set_train_flg(self.live.layers, False)
+            yield self.live
+
     def start_anew(self):
         self.take_over()  # so that what was changed before doesn't come back
         self.live, self.has_learnt = copy_of(self.first), True
 
 
 def copy_of(network):
-    """A network with arrays of its own."""
+    """With layers and arrays of its own, whatever a layer's __deepcopy__ does; or TypeError."""
     modules = {id(module): module for module in [*sys.modules.values()]}  # a layer may keep one
+    expected = "a network that copy.deepcopy copies whole"
     try:
         other = copy.deepcopy(network, modules)
     except Exception as error:
-        came = f"{type(error).__name__}: {error}"
-        raise wrong(TypeError, "a network that copy.deepcopy can copy", came) from None
-    theirs = other.params
-    for key, array in network.params.items():
-        if np.shares_memory(array, theirs[key]):
-            came = f"one whose copy has the same {key}"
-            raise wrong(TypeError, "a network that copy.deepcopy copies whole", came)
+        raise wrong(TypeError, expected, error) from None
+    layers, params = {id(found.layer) for found in find(other.layers)}, other.params
+    shared = [place for place, layer, _ in find(network.layers) if id(layer) in layers]
+    shared += [key for key, array in network.params.items() if np.shares_memory(array, params[key])]
+    if shared:
+        raise wrong(TypeError, expected, f"one whose copy has the same {shared[0]}")
     return other
 
 
-def layers_of(network):
-    return [(name, id(layer)) for name, layer in network.layers.items()] + [id(network.lastLayer)]
-
-
-def shapes(params):
-    return {key: array.shape for key, array in params.items()}
+def form_of(network):
+    """Its layers, and the shapes of its parameters."""
+    layers = [*network.layers.items(), ("lastLayer", network.lastLayer)]
+    shapes = [(key, array.shape) for key, array in network.params.items()]
+    return [(name, id(layer)) for name, layer in layers], shapes

@@ -1,51 +1,49 @@
 """What the layers compute for one digit: forward, back, and for one unit of the first layer.
 
-The functions here use the layers, and so change what these keep. Pass a copy of the network.
+The functions here use the layers, and so change what these keep: see Copies.looked_at.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
 from common.functions import softmax
-from common.guards.learnt import find, find_parameters
+from common.guards.learnt import find_parameters
 from common.guards.mistakes import wrong
 
-__all__ = ["Path", "Reading", "check_unit", "look", "loudest", "path_of_units", "survey",
-           "unit_of"]  # fmt: skip
+__all__ = ["NOTHING", "check_unit", "look", "loudest", "path_of_units", "survey", "unit_of"]
 
 
 class Reading(NamedTuple):
     """outs and douts are {name of a layer: what it returned, what came back to it}.
 
-    L and dx are None, and douts is empty, without a right digit t.
+    L and dx are None, and douts is empty, without a right digit t. NOTHING is read of no ink.
     """
 
     x: np.ndarray  # (1, 784)
     outs: dict
-    scores: np.ndarray  # (10,)
+    scores: np.ndarray | None  # (10,)
     y: np.ndarray  # (10,)
     t: int | None = None
     L: float | None = None
     douts: dict = {}
     dx: np.ndarray | None = None
     stopped: dict = {}  # {name of a layer: where it passes nothing back, since it returned 0}
-    dW: np.ndarray | None = None  # of the first layer, if units can be followed
+
+
+NOTHING = Reading(np.zeros((1, 784)), {}, None, np.zeros(10))
 
 
 def look(network, x, t=None):
-    predicting(network)
-    network.predict(np.array(x))  # if something isn't finite, this says where
-    outs, out = {}, np.array(x, network.dtype)
+    network.predict(np.array(x))  # if something is wrong, this says where
+    outs = {name: np.array(out) for name, out in forward(network, x)}
+    scores = [*outs.values()][-1]
+    y = softmax(scores.reshape(1, -1))[0]
+    if t is None:
+        return Reading(x, outs, scores.reshape(-1), y)
     with np.errstate(all="ignore"):
-        for name, layer in network.layers.items():
-            out = layer.forward(out)
-            outs[name] = np.array(out)  # a copy: the next layer may write into it
-        scores = outs[name].reshape(-1)
-        y = softmax(scores[np.newaxis])[0]
-        if t is None:
-            return Reading(x, outs, scores, y)
-        L = network.lastLayer.forward(out, np.array([t]))
+        L = network.lastLayer.forward(scores, np.array([t]))
         dx, douts, stopped = network.lastLayer.backward(), {}, {}
         for name, layer in reversed(network.layers.items()):
             dout = douts[name] = np.array(dx)
@@ -54,46 +52,40 @@ def look(network, x, t=None):
                 stopped[name] = (outs[name] == 0) & (np.asarray(dx) == 0)
     if dx is not None and np.size(dx) != x.size:
         raise wrong(ValueError, f"{name}.backward to return dx of shape {x.shape}", np.shape(dx))
-    path = path_of_units(network)
-    dW = None if path is None else getattr(network.layers[path.first], "dW", None)
-    dx = None if dx is None else np.array(dx)
-    return Reading(x, outs, scores, y, t, L, douts, dx, stopped, dW)
+    return Reading(x, outs, scores.reshape(-1), y, t, L, douts, dx, stopped)
 
 
-def predicting(network):
-    """Layers such as Dropout work differently in training."""
-    for _, layer, _ in find(network.layers):
-        if hasattr(layer, "train_flg"):
-            layer.train_flg = False
+def forward(network, x):
+    """The name of each layer, and what it returns: the next one may write into that."""
+    out = np.array(x, network.dtype)
+    with np.errstate(all="ignore"):
+        for name, layer in network.layers.items():
+            out = layer.forward(out)
+            yield name, out
 
 
 def survey(network, x, t):
     """The accuracy, and [(name of a layer, how many of its units are 0 for all x, of how many)]."""
-    predicting(network)
-    out, silent = np.array(x, network.dtype), []
-    with np.errstate(all="ignore"):
-        for name, layer in network.layers.items():
-            out = layer.forward(out)
-            zeros = ~np.any(np.reshape(out, (len(out), -1)), axis=0)
-            silent += [(name, int(zeros.sum()), zeros.size)] if zeros.any() else []
+    silent = []
+    for name, out in forward(network, x):
+        zeros = ~np.any(np.reshape(out, (len(out), -1)), axis=0)
+        silent += [(name, int(zeros.sum()), zeros.size)] if zeros.any() else []
     if not np.isfinite(out).all():
         network.predict(np.array(x))  # says where it began
     return float(np.mean(np.argmax(out, axis=1) == t)), silent
 
 
 class Path(NamedTuple):
-    """Where the units of the first layer go: its name, those of the layers behind it that keep
-    their number, and that of the next layer with weights, if there is one."""
+    """Where the units of the first layer go."""
 
-    first: str
-    behind: tuple
-    next: str | None
+    names: tuple  # of the first layer, and of those behind it that keep their number
+    next: str | None  # the next layer with weights, if units can be followed into it
     M: int  # how many units
 
 
 def path_of_units(network):
     """None if the chain doesn't begin with an Affine from 784."""
-    names = [*network.layers]
+    names = (*network.layers,)
     if not (M := units_of(network.layers[names[0]], 784)):
         return None
     weights = {
@@ -103,9 +95,8 @@ def path_of_units(network):
     }
     for k, name in enumerate(names[1:], start=1):
         if name in weights:
-            follows = units_of(network.layers[name], M)
-            return Path(names[0], tuple(names[1:k]), name if follows else None, M)
-    return Path(names[0], tuple(names[1:]), None, M)
+            return Path(names[:k], name if units_of(network.layers[name], M) else None, M)
+    return Path(names, None, M)
 
 
 def units_of(layer, D):
@@ -115,16 +106,15 @@ def units_of(layer, D):
     return np.shape(W)[1] if is_affine else 0
 
 
-def check_unit(network, path, j):
+def check_unit(network, j):
     """j as an int; or an error that says which units can be followed."""
+    path = path_of_units(network)
     if path is None:
         name, layer = next(iter(network.layers.items()))
         came = f"{name}, which is {type(layer).__name__}"
         raise wrong(ValueError, "a chain that begins with an Affine from 784 pixels", came)
-    if isinstance(j, (bool, np.bool_)) or not isinstance(j, (int, np.integer)):
-        raise wrong(TypeError, f"j as a whole number from 0 to {path.M - 1}", repr(j))
-    if not 0 <= j < path.M:
-        raise wrong(ValueError, f"j from 0 to {path.M - 1}", repr(j))
+    if not isinstance(j, (int, np.integer)) or isinstance(j, bool) or not 0 <= j < path.M:
+        raise wrong(ValueError, f"j as a whole number from 0 to {path.M - 1}", repr(j))
     return int(j)
 
 
@@ -144,41 +134,39 @@ class Unit(NamedTuple):
 
 
 def unit_of(network, path, reading, j):
-    layer, outs, douts = network.layers[path.first], reading.outs, reading.douts
-    W, b, out = layer.W[:, j].copy(), float(layer.b[j]), float(outs[path.first][0, j])
+    (first, *behind), outs, douts = path.names, reading.outs, reading.douts
+    layer, out = network.layers[first], float(outs[first][0, j])
+    W, b = layer.W[:, j].copy(), float(layer.b[j])
     terms = reading.x[0] * W
     total = float(terms.sum(dtype=float)) + b
     if not abs(total - out) <= 1e-3 * (np.abs(terms).sum(dtype=float) + abs(b) + abs(out)):
         came = f"{out:.4g} where the sum is {total:.4g}"
-        raise wrong(ValueError, f"{path.first} to return x W + b", came)
-    passed, to, back = {}, None, None
-    for name in path.behind:
-        if outs[name].shape != (1, path.M):
-            break
-        passed[name] = float(outs[name][0, j])
-    else:
-        if path.next:
-            weights = network.layers[path.next].W[j]
-            to = ([out, *passed.values()])[-1] * weights
-            back = weights * douts[path.next][0] if douts else None
-    dout = float(douts[path.first][0, j]) if douts else None
-    dW = None if reading.dW is None else reading.dW[:, j].copy()
+        raise wrong(ValueError, f"{first} to return x W + b", came)
+    keep = itertools.takewhile(lambda name: outs[name].shape == (1, path.M), behind)
+    passed, to, back, dout, dW = {name: float(outs[name][0, j]) for name in keep}, *[None] * 4
+    if path.next and len(passed) == len(behind):
+        weights = network.layers[path.next].W[j]
+        to = [out, *passed.values()][-1] * weights
+        back = weights * douts[path.next][0] if douts else None
+    if douts:
+        dout, dW = float(douts[first][0, j]), getattr(layer, "dW", None)
+        dW = None if dW is None else dW[:, j].copy()
     return Unit(j, W, terms, b, out, passed, to, back, dout, dW)
 
 
-def loudest(network, path, x):
+def loudest(network, x):
     """Five units at most, that which adds most to the score of what is read first.
 
     That is out * dscore/dout, by backprop from this score alone. In a TwoLayerNet dscore/dout is
     the weight in W2, and out * W2[:, digit] are exactly the terms of the score.
     """
+    path, reading = path_of_units(network), look(network, x)
     if path is None:
         return []
-    reading, last = look(network, x), (path.first, *path.behind)[-1]
     dout = np.eye(10, dtype=network.dtype)[[reading.y.argmax()]]
     for name, layer in reversed(network.layers.items()):
-        if name == last:
+        if name == path.names[-1]:
             break
         dout = layer.backward(dout)
-    adds = reading.outs[last][0] * np.asarray(dout)[0]
+    adds = reading.outs[name][0] * np.asarray(dout)[0]
     return [j for j in np.argsort(-adds, kind="stable")[:5].tolist() if adds[j] > 0]

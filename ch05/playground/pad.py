@@ -80,15 +80,11 @@ class Pad:
         points = np.where(which[:, np.newaxis], np.nan, self.points)
         gone = np.isnan(np.pad(points[:, 0], 1, constant_values=np.nan))
         points[gone[:-2] & gone[2:]] = np.nan
-        self.points = points if self.inked(points) else np.empty((0, 2))
-
-    @staticmethod
-    def inked(points):
-        return bool(np.isfinite(points).any())
+        self.points = points if np.isfinite(points).any() else np.empty((0, 2))
 
     @property
     def empty(self):
-        return not (self.digit.any() or self.inked(self.points))
+        return not (self.digit.any() or len(self.points))
 
     @property
     def ink(self):
@@ -102,7 +98,7 @@ class Pad:
         tiny digit are no wider than those of a large one.
         """
         if self.digit.any():
-            if self.digit is self.given and not self.inked(self.points):
+            if self.digit is self.given and not len(self.points):
                 return self.digit.reshape(1, 784).copy()  # a test digit, as MNIST has it
             return centred(self.ink)
         points = self.points[np.isfinite(self.points[:, 0])]

@@ -1,6 +1,6 @@
 """The page of the playground: what stands where in the figure, and how numbers are shown there."""
 
-import functools
+import contextlib
 import math
 import textwrap
 import threading
@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
-from ch05.playground.cells import Cells, fixed, largest, rounded, sheet, show_signed, size
+from ch05.playground.cells import Cells, largest, rounded, sheet, show_fixed, show_signed, size
 from ch05.playground.look import path_of_units
 from ch05.playground.pad import PEN
 from ch05.playground.quick_text import QuickText
@@ -28,31 +28,27 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 SIZES = (1, 10, 100, 1000)
 GREY = "0.45"
 DIGITS = 4.58, 0.25  # where the middle of digit 0 lies, and from a digit to the next
-ACTIONS = ("clear", "next digit", "learn from mine", "train", "one update", "start anew",
-           "why?")  # fmt: skip
+BUTTONS = {  # (x, y, width)
+    "clear": (0.2, 2.12, 0.6), "next digit": (0.86, 2.12, 0.85),
+    "learn from mine": (1.77, 2.12, 0.99),
+    "train": (0.2, 1.42, 1.0), "one update": (1.26, 1.42, 1.0), "start anew": (2.32, 1.42, 1.0),
+    "why?": (11.2, 5.0, 0.65),
+}  # fmt: skip
+
+LOCK = threading.RLock()
+
+
+@contextlib.contextmanager
+def locked():
+    """One thread at a time: a notebook's cells and its timer may run in different ones."""
+    with LOCK:
+        yield
 
 
 class Figure(figures.Figure):
-    """It is drawn in one thread and changed in another in a notebook, never at the same time."""
-
-    def __init__(self, *args, **how):
-        super().__init__(*args, **how)
-        self.lock = threading.RLock()
-
+    @locked()
     def draw(self, renderer):
-        with self.lock:
-            super().draw(renderer)
-
-
-def locked(method):
-    """A notebook's cells and its timer run in different threads: one at a time."""
-
-    @functools.wraps(method)
-    def one_at_a_time(self, *args, **how):
-        with self.figure.lock:
-            return method(self, *args, **how)
-
-    return one_at_a_time
+        super().draw(renderer)
 
 
 class Page:
@@ -61,7 +57,7 @@ class Page:
     def __init__(self, network, width):
         self.scale, self.places, self.path = 1, [], path_of_units(network)
         self.pad_rests_until = 0.0
-        ours = {"toolbar": "None", "figure.max_open_warning": 0}
+        ours = {"toolbar": "None", "figure.max_open_warning": 0, "font.size": 9}
         with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
             size = {"figsize": (WIDTH, HEIGHT), "dpi": width / WIDTH}
             self.figure = plt.figure(FigureClass=Figure, **size)
@@ -134,7 +130,7 @@ class Page:
         for x, to, y, color in ((4.0, 4.27, 4.3, BLUE), (4.27, 4.0, 2.7, ORANGE),
                                 (7.85, 8.12, 4.73, BLUE), (8.12, 7.85, 2.1, ORANGE)):  # fmt: skip
             arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
-            self.ax.annotate("", (to, y), (x, y), arrowprops=arrow)
+            self.ax.annotate("", (to, y), (x, y), size=10, arrowprops=arrow)
 
     def put_digits(self):
         self.answer = self.text(9.6, 5.13, "", size=10, weight="bold")
@@ -156,10 +152,10 @@ class Page:
 
     def put_training(self):
         self.ax.plot([0.2, 11.85], [1.86, 1.86], color="0.85", linewidth=1)
-        spots = ((0.2, 2.12, 0.6), (0.86, 2.12, 0.85), (1.77, 2.12, 0.99),
-                 (0.2, 1.42, 1.0), (1.26, 1.42, 1.0), (2.32, 1.42, 1.0),
-                 (11.2, 5.0, 0.65))  # fmt: skip
-        self.buttons = {name: self.button(name, *spot) for name, spot in zip(ACTIONS, spots)}
+        self.buttons = {
+            name: Button(self.axes(*spot, 0.3), name, color="#F4F4F4", hovercolor="0.88")
+            for name, spot in BUTTONS.items()
+        }
         self.train = self.buttons["train"]
         self.train.color, self.train.hovercolor = BLUE, "#3391c7"
         self.train.ax.set_facecolor(BLUE)
@@ -201,27 +197,15 @@ class Page:
         how = {"color": GREY, "size": size, "ha": "center", "va": "center"}
         return picture.axes.text(13.5, 13.5, words, **how)
 
-    def button(self, label, x, y, width):
-        ax = self.axes(x, y, width, 0.3)
-        button = Button(ax, label, color="#F4F4F4", hovercolor="0.88")
-        button.label.set_fontsize(9)
-        return button
-
     def slider(self, label, y, values, start):
         ax, i = self.axes(1.2, y, 1.75, 0.2), values.index(start)
         slider = Slider(ax, label, 0, len(values) - 1, valinit=i, valstep=1, color=BLUE)
         slider.on_changed(lambda i: slider.valtext.set_text(f"{values[int(i)]:,}"))
         slider.set_val(i)
         slider.vline.set_visible(False)
-        for text in (slider.label, slider.valtext):
-            text.set_fontsize(9)
         return slider
 
     # What people do
-
-    def on_buttons(self, *actions):
-        for button, action in zip(self.buttons.values(), actions):
-            button.on_clicked(lambda event, action=action: action())
 
     @property
     def learning_rate(self):
@@ -239,13 +223,11 @@ class Page:
 
     def unit_at(self, event):
         """The unit whose cell, or whose picture in W, is there, or None."""
-        if self.path is None or event.inaxes not in (self.ax, self.W.axes):
-            return None
-        if event.inaxes is self.W.axes:
+        if self.path and event.inaxes is self.W.axes:
             j = int(event.ydata // 30) * 10 + int(event.xdata // 30)
             return j if 0 <= j < min(self.path.M, 50) else None
-        for name in (self.path.first, *self.path.behind):
-            for cells in self.rows.get(name, ()):
+        if self.path and event.inaxes is self.ax:
+            for cells in (each for name in self.path.names for each in self.rows.get(name, ())):
                 if (j := cells.at(event.xdata, event.ydata)) is not None and j < self.path.M:
                     return j
 
@@ -277,7 +259,7 @@ class Page:
         start = time.perf_counter()
         if alone and start < self.pad_rests_until:
             return
-        with self.figure.lock:
+        with locked():
             self.pad.set_data(pad.digit)
             self.stroke.set_data(*pad.points.T)
             self.stroke.set_linewidth(2 * PEN * 72 * 2.3 / 28 * self.scale)
@@ -289,29 +271,24 @@ class Page:
         self.pad_rests_until = 2 * time.perf_counter() - start
 
     def show_reading(self, pad, reading, unit):
-        """reading, unit: as look and unit_of return them, or None."""
+        """reading, unit: as look and unit_of return them; or NOTHING, None."""
         self.show_pad(pad)
-        self.x.set_data(np.zeros((28, 28)) if reading is None else reading.x.reshape(28, 28))
-        outs, douts, dx = ({}, {}, None) if reading is None else reading[1:2] + reading[6:8]
-        show_signed(self.dx, None if dx is None else fixed(np.reshape(dx, (28, 28))), 1)
+        self.x.set_data(reading.x.reshape(28, 28))
+        show_fixed(self.dx, dx := reading.dx)
         self.no_dx.set_visible(dx is None)
         words = "" if dx is None else f", size {size(dx):.2g}: above 0,\nmore ink makes L larger"
         self.dx_words.set_text("dx" + words)
         for name, (out, dout) in self.rows.items():
-            out.show(outs.get(name))
-            stopped = None if reading is None else reading.stopped.get(name)
-            dout.show(douts.get(name), stopped)
+            out.show(reading.outs.get(name))
+            dout.show(reading.douts.get(name), reading.stopped.get(name))
         self.show_digits(reading)
         self.show_unit(unit)
 
     def show_digits(self, reading):
-        if reading is None:
-            self.answer.set_text("")
-            scores = y = dy = t = read = None
-        else:
-            scores, y, t, read = reading.scores, reading.y, reading.t, int(reading.y.argmax())
-            self.answer.set_text(f"It reads: {read} ({y[read]:.0%})")
-            dy = np.ravel(reading.douts[[*reading.outs][-1]]) if reading.douts else None
+        scores, y, t = reading.scores, reading.y, reading.t
+        read = None if scores is None else y.argmax()
+        self.answer.set_text("" if read is None else f"It reads: {read} ({y[read]:.0%})")
+        dy = np.ravel(reading.douts[[*reading.outs][-1]]) if reading.douts else np.zeros(10)
         self.right.set(text="3  click the bar of the right digit", color=GREY, weight="normal")
         if t is not None:
             words = f"right: {t}    loss L = {reading.L:.4g}"
@@ -319,14 +296,14 @@ class Page:
         for k, (label, bar, words, dbar, dwords, score) in enumerate(self.digits):
             weight = "bold" if k == read else "normal"
             label.set(weight=weight, color=ORANGE if k == t else "k")
-            bar.set_width(0 if y is None else 0.5 * y[k])
-            words.set(text="" if y is None else rounded(y[k], ".2f"), weight=weight)
-            score.set_text("" if y is None else f"{scores[k]:.1f}")
-            dbar.set_width(0 if dy is None else 0.2 * np.clip(dy[k], -1, 1))
-            dwords.set_text("" if dy is None else rounded(dy[k], "+.2f"))
+            bar.set_width(0.5 * y[k])
+            words.set(text=rounded(y[k], ".2f"), weight=weight)
+            score.set_text("" if scores is None else f"{scores[k]:.1f}")
+            dbar.set_width(0.2 * np.clip(dy[k], -1, 1))
+            dwords.set_text(rounded(dy[k], "+.2f"))
 
     def show_unit(self, unit):
-        followed = () if unit is None else (self.path.first, *self.path.behind)
+        followed = () if unit is None else self.path.names
         for name, cells in self.rows.items():
             for each in cells:
                 each.frame_cell(unit.j if name in followed else None)
@@ -354,7 +331,7 @@ class Page:
             words += f"\n{name}: {count} of {M} units are 0 for all test digits"
         self.progress.set_text(words)
         tiles, words = sheet(network)
-        show_signed(self.W, tiles, None if tiles is None else largest(tiles))
+        show_signed(self.W, tiles, tiles is not None and largest(tiles), (150, 300))
         self.W_text.set_text(words)
 
 

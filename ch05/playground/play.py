@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.backend_bases import TimerBase
 
-from ch05.playground.copies import Copies, copy_of
-from ch05.playground.look import check_unit, look, loudest, path_of_units, survey, unit_of
+from ch05.playground.copies import Copies
+from ch05.playground.look import NOTHING, check_unit, look, loudest, path_of_units, survey, unit_of
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint
@@ -47,7 +47,9 @@ class Playground:
 
     def __init__(self, network, data=None, *, rng=None, width=1100):
         self.copies = Copies(network)
-        if (shape := np.shape(copy_of(network).predict(np.zeros((1, 784))))) != (1, 10):
+        with self.copies.looked_at() as live:
+            shape = np.shape(live.predict(np.zeros((1, 784))))
+        if shape != (1, 10):
             raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
         self.train_set, self.test_set = data or load_once()
         self.rng = np.random.default_rng(rng)
@@ -65,10 +67,10 @@ class Playground:
             Playground.newest.pause()
         Playground.newest = self
         self.pad = Pad(self.page.pad.axes, self.pen_moved, self.read)
-        self.page.on_buttons(
-            *(self.clear, self.next_digit, self.learn_from_mine_or_say),
-            *(self.train_or_pause, self.update, self.start_anew, self.why),
-        )
+        actions = (self.clear, self.next_digit, self.learn_from_mine_or_say, self.train_or_pause,
+                   self.update, self.start_anew, self.why)  # fmt: skip
+        for button, action in zip(self.page.buttons.values(), actions):
+            button.on_clicked(lambda event, action=action: action())
         connect = self.figure.canvas.mpl_connect
         connect("button_press_event", self.pick)
         connect("motion_notify_event", self.point)
@@ -105,28 +107,28 @@ class Playground:
         plt.close(self.figure)
 
     @property
+    @locked()
     def network(self):
         """What has learnt so far. It is a copy for you; what you change in it is taken over."""
-        with self.figure.lock:
-            return self.copies.give()
+        return self.copies.give()
 
     # Forward and backward
 
-    @locked
+    @locked()
     def reading(self):
         """What the layers compute for what is drawn, and the unit that is followed, or None."""
-        self.copies.take_over()
-        network = copy_of(self.copies.live)  # looking at it changes what its layers keep
-        reading, j = look(network, self.pad.x(), self.t), self.followed
-        self.page.path = path_of_units(network)
-        if j is None or self.page.path is None or j >= self.page.path.M:
-            return reading, None
-        return reading, unit_of(network, self.page.path, reading, j)
+        if self.pad.empty:
+            raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
+        with self.copies.looked_at() as network:
+            reading, j = look(network, self.pad.x(), self.t), self.followed
+            self.page.path = path = path_of_units(network)
+            follows = j is not None and path is not None and j < path.M
+            return reading, unit_of(network, path, reading, j) if follows else None
 
-    @locked
+    @locked()
     def read(self):
         """Show what the network makes of the drawn digit; or the error, if it can't."""
-        reading, unit, error = None, None, self.error
+        reading, unit, error = NOTHING, None, self.error
         try:
             if not self.pad.empty:
                 reading, unit = self.reading()
@@ -143,8 +145,8 @@ class Playground:
     @property
     def dead(self):
         """(name, how many, of how many) if the training has silenced half of the first units."""
-        first = self.page.path.behind if self.page.path else ()
-        silent = [each for each in self.silent if each[0] in first and 2 * each[1] > each[2]]
+        behind = self.page.path.names[1:] if self.page.path else ()
+        silent = [each for each in self.silent if each[0] in behind and 2 * each[1] > each[2]]
         return silent[0] if silent and silent[0] not in self.silent_at_first else None
 
     # One unit
@@ -153,16 +155,15 @@ class Playground:
     def followed(self):
         return self.kept if self.pointed is None else self.pointed
 
-    @locked
+    @locked()
     def follow(self, j):
         """Show unit j of the first layer, from the ink to the answer and back; None lets go."""
         self.copies.take_over()
-        path = path_of_units(self.copies.live)
-        self.kept = None if j is None else check_unit(self.copies.live, path, j)
+        self.kept = None if j is None else check_unit(self.copies.live, j)
         self.pointed = None
         self.read()
 
-    @locked
+    @locked()
     def unit(self):
         """The numbers that are shown of the followed unit j, from the layers.
 
@@ -172,19 +173,18 @@ class Playground:
         """
         if self.followed is None:
             raise wrong(RuntimeError, "a unit to follow", "none; call playground.follow(0)")
-        self.check_drawn()
         _, unit = self.reading()
         if unit is None:
-            check_unit(self.copies.live, self.page.path, self.followed)  # the chain has changed
+            check_unit(self.copies.live, self.followed)  # the chain has changed
         return {"terms": unit.terms, "b": unit.b, "out": unit.out, "to_scores": unit.to,
                 "dout": unit.dout, "dW": unit.dW}  # fmt: skip
 
+    @locked()
     def why(self):
         """Follow the unit that adds most to the score of what is read; then the next of five."""
         with contextlib.suppress(Exception):  # of a reader's own layer: read says which
-            self.copies.take_over()
-            network = copy_of(self.copies.live)
-            most = loudest(network, path_of_units(network), self.pad.x())
+            with self.copies.looked_at() as network:
+                most = loudest(network, self.pad.x())
             k = most.index(self.kept) + 1 if self.kept in most else 0
             self.follow(most[k % len(most)] if most else None)
 
@@ -200,22 +200,26 @@ class Playground:
     def learn(self, updates=1, seconds=0.0):
         """The chapter's loop: so many updates, and more until so many seconds have passed."""
         (x_train, t_train), end = self.train_set, time.perf_counter() + seconds
-        learning_rate, batch_size = self.page.learning_rate, self.page.batch_size
+        batch_size = self.page.batch_size
         self.copies.take_over()
-        network, self.copies.has_learnt = self.copies.live, True
+        network = self.copies.live
         with threads_for(network.params, batch_size), np.errstate(all="ignore"):
             while updates > 0 or time.perf_counter() < end:
                 updates -= 1
                 self.updates += 1
                 batch_mask = self.rng.choice(len(x_train), batch_size)
                 x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
-                grad = network.gradient(x_batch, t_batch)
-                params = network.params
-                for key in params:
-                    params[key] -= learning_rate * grad[key]
+                self.step(x_batch, t_batch)
                 self.losses.append(network.loss(x_batch, t_batch))
 
-    @locked
+    def step(self, x, t):
+        network, self.copies.has_learnt = self.copies.live, True
+        grad = network.gradient(x, t)
+        params = network.params
+        for key in params:
+            params[key] -= self.page.learning_rate * grad[key]
+
+    @locked()
     def update(self, updates=1, seconds=0.0, show=True):
         """Learn and show it."""
         self.said = self.error = ""
@@ -238,27 +242,22 @@ class Playground:
     def measure(self):
         """The accuracy on 1,000 test digits, and which units return 0 for all of them."""
         x_test, t_test = self.test_set
-        network = copy_of(self.copies.live)
         try:
-            self.accuracy, self.silent = survey(network, x_test[:1000], t_test[:1000])
+            with self.copies.looked_at() as network:
+                self.accuracy, self.silent = survey(network, x_test[:1000], t_test[:1000])
         except Exception as error:
             if self.curve or self.losses:
                 raise
             self.error = str(error)
 
-    @locked
+    @locked()
     def learn_from_mine(self):
         """One update on what is drawn, with the picked digit. Returns L before and after."""
-        self.check_drawn()
+        before, unit = self.reading()
         if self.t is None:
             raise wrong(ValueError, "the right digit", "none; click its bar")
-        before, unit = self.reading()
-        network, self.copies.has_learnt = self.copies.live, True
         with np.errstate(all="ignore"):
-            grad = network.gradient(np.array(before.x), np.array([self.t]))
-            params = network.params
-            for key in params:
-                params[key] -= self.page.learning_rate * grad[key]
+            self.step(np.array(before.x), np.array([self.t]))
         self.updates += 1
         after, unit_after = self.reading()
         self.said = after_update(before, after, unit, unit_after)
@@ -274,10 +273,6 @@ class Playground:
             self.page.say(f"learn from mine: {error}", True)
             self.draw()
 
-    def check_drawn(self):
-        if self.pad.empty:
-            raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
-
     def tick(self):
         """Called by the timer. Shows nothing until the last picture has come to the screen.
 
@@ -291,7 +286,7 @@ class Playground:
             show = self.drawn and not stroke
             self.update(seconds=0.045 if show else 0.01, show=show)
 
-    @locked
+    @locked()
     def show_training(self):
         self.page.show_training(self.copies.live, self.curve, self.accuracy, self.updates,
                                 self.training, self.silent)  # fmt: skip
@@ -325,7 +320,7 @@ class Playground:
         if self.timer_thread == threading.get_ident():  # else tick stops it, in its own thread
             self.timer.stop()
 
-    @locked
+    @locked()
     def start_anew(self):
         """With the parameters as they were at first."""
         self.copies.start_anew()

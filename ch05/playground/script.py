@@ -1,6 +1,7 @@
 """The command: its options, and the animation of the pages."""
 
 import argparse
+import asyncio
 import importlib.util
 import io
 from pathlib import Path
@@ -9,12 +10,9 @@ import matplotlib
 import numpy as np
 from tqdm import tqdm
 
-from ch05.multi_layer_net import MultiLayerNet
-from ch05.playground.page import HEIGHT, WIDTH
 from ch05.playground.play import Playground
-from ch05.tools.options import OneLineParser, load, number, positive, writable
+from ch05.tools.options import OneLineParser, build_network, load, number, positive, writable
 from ch05.tools.start import use_backend
-from ch05.two_layer_net import TwoLayerNet
 from common.files import write_whole
 
 __all__ = ["main", "write_gif"]
@@ -38,14 +36,19 @@ def main(argv=None):
     if args.browser and importlib.util.find_spec("tornado") is None:
         parser.error("argument --browser: expected the package tornado, got none; run: "
                      "python -m pip install tornado")  # fmt: skip
-    if args.gif or args.browser:
-        matplotlib.use("agg" if args.gif else "webagg")
+    how = {} if args.std is None else {"weight_init_std": args.std}
     with parser.answers():
-        network = new_network(args)
+        network = build_network(args.hidden, np.float32, args.seed, **how)
+        if args.load:
+            load(network, args.load)
         try:
-            if not (args.gif or args.browser):
+            if backend := "agg" * bool(args.gif) or "webagg" * args.browser:
+                matplotlib.use(backend)
+            else:
                 use_backend()
             playground = Playground(network, rng=args.seed, width=args.width)
+            if not (backend or playground.alive):
+                raise ImportError
         except ImportError:
             parser.error(NO_SCREEN)
         if args.gif:
@@ -53,11 +56,9 @@ def main(argv=None):
         elif args.browser:
             from ch05.playground.browser import serve
 
-            serve(playground.figure)
-        elif playground.alive:
-            playground.show()
+            asyncio.run(serve())
         else:
-            parser.error(NO_SCREEN)
+            playground.show()
 
 
 def gif_file(name):
@@ -65,20 +66,6 @@ def gif_file(name):
     if Path(name).suffix.lower() != ".gif":
         raise argparse.ArgumentTypeError(f"expected a name ending in .gif, got {name!r}")
     return writable(name)
-
-
-def new_network(args):
-    hidden = sum(args.hidden, [])
-    how = {"dtype": np.float32, "rng": args.seed}
-    if args.std is not None:
-        how["weight_init_std"] = args.std
-    if len(hidden) == 1:
-        network = TwoLayerNet(784, *hidden, 10, **how)
-    else:
-        network = MultiLayerNet(784, hidden, 10, **how)
-    if args.load:
-        load(network, args.load)
-    return network
 
 
 def write_gif(playground, path, frames=32):
@@ -95,8 +82,13 @@ def write_gif(playground, path, frames=32):
         elif k < frames - 8:
             playground.t = 7
             playground.update(round(1.45 ** (k - strokes)))
-        else:
-            what_to_see(playground, k - frames + 8)
+        elif k == frames - 8:
+            playground.why()
+        elif k == frames - 5:
+            playground.t = 9  # a wrong label
+            playground.read()
+        elif k == frames - 3:
+            playground.learn_from_mine()
         playground.figure.canvas.draw()
         picture = np.array(playground.figure.canvas.buffer_rgba())
         pictures.append(Image.fromarray(picture).convert("RGB"))
@@ -107,16 +99,5 @@ def write_gif(playground, path, frames=32):
     first.save(content, "gif", save_all=True, append_images=others, duration=times, loop=0)
     content = content.getvalue()
     write_whole(path, content)
-    size = f"{WIDTH * playground.figure.dpi:.0f} x {HEIGHT * playground.figure.dpi:.0f}"
+    size = "{} x {}".format(*first.size)
     print(f"wrote {path}: {frames} frames of {size} pixels, {len(content) / 1e6:.1f} MB")
-
-
-def what_to_see(playground, k):
-    """After the training: one unit, with the right label and with a wrong one, and an update."""
-    if k == 0:
-        playground.why()
-    elif k == 3:
-        playground.t = 9
-        playground.read()
-    elif k == 5:
-        playground.learn_from_mine()

@@ -3,6 +3,7 @@
 In a program that uses pyplot, plt.show() shows the figure too, and plt.savefig writes it.
 """
 
+import contextlib
 import io
 import sys
 import threading
@@ -28,10 +29,7 @@ def new_figure(width, height, **how):
     """An empty figure, in inches."""
     figure = Figure(figsize=(width, height), dpi=100, **how)
     if "matplotlib.pyplot" in sys.modules and threading.current_thread() is threading.main_thread():
-        try:
-            figure.open_in_pyplot()
-        except ImportError:  # pyplot was told to use windows, and there is no screen
-            pass
+        figure.open_in_pyplot()
     return figure
 
 
@@ -45,11 +43,8 @@ class Figure(matplotlib.figure.Figure):
         """Shows it in a window and waits until that is closed; in a notebook, below the cell."""
         import matplotlib.pyplot as plt
 
-        try:
-            if not self._is_open():
-                self.open_in_pyplot()
-        except ImportError:  # pyplot was told to use windows
-            pass
+        if not self._is_open():
+            self.open_in_pyplot()
         if not self._is_open() or _backend() in WRITES_FILES:
             hint = 'figure.savefig("name.png") writes a file'
             raise wrong(RuntimeError, "a screen to open a window", "none", hint)
@@ -63,7 +58,8 @@ class Figure(matplotlib.figure.Figure):
             for manager in Gcf.get_all_fig_managers():
                 if isinstance(manager.canvas.figure, Figure):
                     Gcf.destroy(manager)
-        plt.figure(FigureClass=lambda *args, **how: self)
+        with contextlib.suppress(ImportError):  # pyplot was told to use windows without a screen
+            plt.figure(FigureClass=lambda *args, **how: self)
 
     def _is_open(self):
         return self.canvas.manager in Gcf.get_all_fig_managers()

@@ -39,15 +39,13 @@ def draw_history(history, ax=None):
 
 def _accuracies(history):
     """[(epochs, training), (epochs, test)], after the first update of each epoch, at the end."""
-    curves = [np.array(each, float) for each in (history.train_acc_list, history.test_acc_list)]
-    end = getattr(history, "end_accuracies", None)
-    curves = [(np.arange(len(curve)) + 1 / history.iter_per_epoch, curve) for curve in curves]
-    if end is not None:
-        last = len(history.train_loss_list) / history.iter_per_epoch
-        curves = [
-            (np.append(x, last), np.append(curve, accuracy))
-            for (x, curve), accuracy in zip(curves, end)
-        ]
+    epoch, curves = history.iter_per_epoch, []
+    ends = getattr(history, "end_accuracies", None) or (None, None)
+    for accuracies, end in zip((history.train_acc_list, history.test_acc_list), ends):
+        x, curve = np.arange(len(accuracies)) + 1 / epoch, np.array(accuracies, float)
+        if end is not None:
+            x, curve = np.append(x, len(history.train_loss_list) / epoch), np.append(curve, end)
+        curves.append((x, curve))
     return curves if any(len(x) for x, _ in curves) else []
 
 
@@ -77,14 +75,13 @@ def _draw_loss(ax, loss):
 
 def _draw_accuracies(ax, curves, end):
     palette = colours()
-    names = [f"{name} {accuracy:.4f}" for name, accuracy in zip(("training", "test"), end)]
-    names = names or ["training", "test"]
-    looks = [
-        {"linestyle": "-", "marker": "o", "color": palette.blue, "label": names[0]},
-        {"linestyle": "--", "marker": "s", "color": palette.orange, "label": names[1]},
+    train, test = (f" {accuracy:.4f}" for accuracy in end) if end else ("", "")
+    looks = [  # a line and its points, its colour, its name
+        ("-o", {"color": palette.blue, "label": f"training{train}", "markerfacecolor": "none"}),
+        ("--s", {"color": palette.orange, "label": f"test{test}", "markerfacecolor": "none"}),
     ]
-    for (x, accuracy), look in zip(curves, looks):
-        ax.plot(x, accuracy, markerfacecolor="none", **look)
+    for curve, (line, look) in zip(curves, looks):
+        ax.plot(*curve, line, **look)
     last = max(x.max(initial=1) for x, _ in curves)
     ax.set(xlabel="epoch", ylabel="accuracy", ylim=(-0.03, 1.03))
     ax.set_xlim(-0.05 * last, 1.05 * last)
@@ -100,9 +97,8 @@ def _draw_accuracies(ax, curves, end):
     if left > 0.6 or top - bottom < 0.2:
         return
     inset = ax.inset_axes([left, bottom, 0.96 - left, top - bottom])
-    for (x, accuracy), look in zip(curves, looks):
-        shown = x >= start
-        inset.plot(x[shown], accuracy[shown], markerfacecolor="none", markersize=4, **look)
+    for (x, accuracy), (line, look) in zip(curves, looks):
+        inset.plot(x[x >= start], accuracy[x >= start], line, markersize=4, **look)
     inset.set_title("the same, enlarged", fontsize=0.8 * font_points(), pad=2)
     inset.tick_params(labelsize=0.8 * font_points())
     inset.xaxis.set_major_locator(_few_integers())
@@ -129,15 +125,9 @@ def _finish(ax):
         ax.legend(loc="best")
         return
     below = ScaledTranslation(0, -(7 + 2.6 * points) / 72, ax.figure.dpi_scale_trans)
-    ax.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        bbox_transform=ax.transAxes + below,
-        ncols=2 if points <= 13 else 1,
-        borderaxespad=0,
-        fontsize=points,
-        frameon=False,
-    )
+    where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 0}
+    where["bbox_transform"] = ax.transAxes + below
+    ax.legend(**where, ncols=2 if points <= 13 else 1, fontsize=points, frameon=False)
 
 
 def _few_integers():

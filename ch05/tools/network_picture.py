@@ -2,7 +2,6 @@
 
 import re
 import textwrap
-from types import SimpleNamespace
 
 import numpy as np
 from matplotlib.patches import FancyBboxPatch, Rectangle
@@ -50,14 +49,14 @@ def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsiz
     ]
 
     unit = fontsize / 8
-    size = _sizes(learnt, columns, unit)
-    columns, pitch, line = size.columns, size.pitch, size.line
-    heading = _heading(f"{type(network).__name__}, a batch of N = {len(forward[0])}", size.width)
+    rows, columns, pitch, line, high = _sizes(learnt, columns, unit)
+    width = pitch * (columns + 1)
+    heading = _heading(f"{type(network).__name__}, a batch of N = {len(forward[0])}", width)
     top = 0.56 + 0.16 * len(heading)
-    pen = _Pen(size.width, top + size.rows * size.high, unit, palette)
+    pen = _Pen(width, top + rows * high, unit, palette)
     pen.heading(heading)
     for i, (name, layer) in enumerate(layers.items()):
-        middle, y = pitch * (i % columns + 1), pen.height - top - 1.45 - i // columns * size.high
+        middle, y = pitch * (i % columns + 1), pen.height - top - 1.45 - i // columns * high
         if learnt[name]:
             pen.line(middle, y, y - 1.45)
         edge = {upto: palette.blue, downto: palette.orange}.get(name)  # the layer we stopped at
@@ -94,7 +93,10 @@ def _reached(names, upto, downto):
 
 
 def _sizes(learnt, columns, unit):
-    """How the boxes stand. A length of 1 is an inch if the font has 8 points, else more."""
+    """How many rows and columns; from a box to the next; a line's height; a row's height.
+
+    A length of 1 is an inch if the font has 8 points, else more.
+    """
     names = [*learnt]
     rows = -(-len(names) // (columns or 5))
     columns = min(columns, len(names)) if columns else max(3, -(-len(names) // rows))
@@ -103,10 +105,7 @@ def _sizes(learnt, columns, unit):
     pitch = max(least, min(1.8, 9 / (columns + 1)) / unit)  # from a box to the next
     most = max(map(len, learnt.values()))
     line = 0.37 if len(names) <= 5 and most <= 4 else 0.15  # many parameters have no pictures
-    width, high = pitch * (columns + 1), 3.05 + 2 * line * most  # high: a row
-    return SimpleNamespace(
-        rows=rows, columns=columns, pitch=pitch, line=line, width=width, high=high
-    )
+    return rows, columns, pitch, line, 3.05 + 2 * line * most
 
 
 def _values(network, x, t):
@@ -262,16 +261,9 @@ class _Pen:
         inked = np.abs(table[table != 0])
         limit = np.percentile(inked, 95) if inked.size else 1
         left, low = x - width / 2, {1: y, 0: y - height / 2, -1: y - height}[sign]
-        self.ax.imshow(
-            np.ma.masked_equal(table, 0),
-            extent=(left, left + width, low, low + height),
-            cmap=SIGNED,
-            vmin=-limit,
-            vmax=limit,
-            aspect="auto",
-            origin="upper",
-            interpolation="nearest",
-        )
+        look = {"cmap": SIGNED, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
+        look |= {"extent": (left, left + width, low, low + height), "aspect": "auto"}
+        self.ax.imshow(np.ma.masked_equal(table, 0), origin="upper", **look)
         self.frame(left, low, width, height, "none", self.palette.grey(0.6))
         return height
 

@@ -165,12 +165,12 @@ def picture_file(name):
     return path
 
 
-def build_network(hidden, dtype, rng):
+def build_network(hidden, dtype, rng, **how):
     """The chapter's TwoLayerNet for one hidden layer, a MultiLayerNet for more."""
     hidden = sum(hidden, [])
     if len(hidden) == 1:
-        return TwoLayerNet(784, hidden[0], 10, dtype=dtype, rng=rng)
-    return MultiLayerNet(784, hidden, 10, dtype=dtype, rng=rng)
+        return TwoLayerNet(784, hidden[0], 10, dtype=dtype, rng=rng, **how)
+    return MultiLayerNet(784, hidden, 10, dtype=dtype, rng=rng, **how)
 
 
 def load(network, path):

@@ -55,10 +55,10 @@ def training_flags(network):
 
 
 def updates(history, iters_num, bar, start, draws):
-    states, warned = [], False
+    states = []
     for i in range(iters_num):
-        if i < 6 and not warned:
-            warned = warn_of_repeats(states, draws)
+        if i < 6:
+            warn_of_repeats(states, draws)
         history.update = i
         yield i
         history.seconds = time.perf_counter() - start
@@ -82,15 +82,13 @@ def wants_to_stop(on_epoch, history):
 def warn_of_repeats(states, draws):
     """Has an update before this one begun with the same random numbers?"""
     state = np.random.get_state() if draws is np.random else draws.bit_generator.state
-    states.append(pickle.dumps(state))
-    repeats = states[-1] in states[:-1]
-    if repeats:
+    if (now := pickle.dumps(state)) in states and len({*states}) == len(states):  # say it once
         warn(
             "expected other samples in each batch, got a batch again: something sets the random "
             "numbers back, as np.random.seed in a forward does; keep a generator there, "
             "self.rng = np.random.default_rng(0)"
         )
-    return repeats
+    states.append(now)
 
 
 def new_bar(iters_num):

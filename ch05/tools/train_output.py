@@ -23,7 +23,7 @@ def print_row(args, history):
     # Ctrl-C leaves neither half of a line nor a file without its line. The bar gives way.
     with ctrl_c_later(), Bar.external_write_mode():
         if args.save:
-            save(args)
+            is_written(args.network.save, args.save)
         if epoch == 0:
             say(HEADER)
         if on_screen():
@@ -44,7 +44,7 @@ def finish(args, history):
     say(f"{stopped}{updates:,} update{plural} in {seconds:.1f} s{rate}")
     saved = drawn = True
     if updates and args.save:
-        saved = save(args)
+        saved = is_written(args.network.save, args.save)
         say(f"weights written to {args.save}" * saved)
     if updates and args.plot:
         drawn = save_picture(args.plot, history)
@@ -53,13 +53,10 @@ def finish(args, history):
     return 130 if history.interrupted else 0 if saved and drawn else 1
 
 
-def save(args):
-    """Write the weights. What keeps them from being written, a full disk, doesn't end a training.
-
-    Returns whether they were written.
-    """
+def is_written(write, *args):
+    """What keeps a file from being written, a full disk, doesn't end a training."""
     try:
-        args.network.save(args.save)
+        write(*args)
     except OSError as error:
         say(str(error))
         return False
@@ -71,13 +68,9 @@ def save_picture(path, history):
         path = path.with_name(f"{path.stem}-stopped{path.suffix}")
     content = io.BytesIO()
     history.plot().savefig(content, format=path.suffix[1:], dpi=120)
-    try:
-        write_whole(path, content.getvalue())
-    except OSError as error:
-        say(str(error))
-        return False
-    say(f"picture written to {path}")
-    return True
+    drawn = is_written(write_whole, path, content.getvalue())
+    say(f"picture written to {path}" * drawn)
+    return drawn
 
 
 def show(args, history):
