@@ -362,19 +362,16 @@ def test_the_file_is_a_plain_npz_and_any_such_file_is_loaded(tmp_path, monkeypat
     assert_refused(path, "b1", dtype=np.float32)  # which has no room for the first
 
 
-@pytest.mark.parametrize(
-    "changes, names",
-    [
-        ({"W2": None}, ["W2"]),
-        ({"W3": np.zeros(2)}, ["W3"]),
-        ({"W1": np.zeros((4, 3))}, ["W1"]),
-        ({"b1": np.zeros(4, np.float16)}, ["b1"]),
-        ({"b2": np.array([0.0, np.nan])}, ["b2"]),
-        ({"W2": np.full((4, 2), -np.inf)}, ["W2"]),
-        ({"W2": None, "b2": np.zeros(3)}, ["W2", "b2"]),
-        (dict.fromkeys(SHAPES), SHAPES),
-    ],
-)
+@pytest.mark.parametrize("changes, names", [
+    ({"W2": None}, ["W2"]),
+    ({"W3": np.zeros(2)}, ["W3"]),
+    ({"W1": np.zeros((4, 3))}, ["W1"]),
+    ({"b1": np.zeros(4, np.float16)}, ["b1"]),
+    ({"b2": np.array([0.0, np.nan])}, ["b2"]),
+    ({"W2": np.full((4, 2), -np.inf)}, ["W2"]),
+    ({"W2": None, "b2": np.zeros(3)}, ["W2", "b2"]),
+    (dict.fromkeys(SHAPES), SHAPES),
+])  # fmt: skip
 def test_other_weights_are_refused_with_the_names_of_what_differs(tmp_path, changes, names):
     np.savez(tmp_path / "w.npz", **weights(**changes))
     text = assert_refused(tmp_path / "w.npz", *names)
@@ -501,15 +498,12 @@ def press(*args):
     signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize(
-    "owner, name, stopped, error",
-    [
-        (os, "fsync", FULL, OSError),  # a full disk may show itself here
-        (os, "fsync", press, KeyboardInterrupt),
-        (ENTRY, "close", lambda it: press() or CLOSE(it), KeyboardInterrupt),
-        (os, "access", lambda *_: False, OSError),  # write-protected, which root never hears
-    ],
-)
+@pytest.mark.parametrize("owner, name, stopped, error", [
+    (os, "fsync", FULL, OSError),  # a full disk may show itself here
+    (os, "fsync", press, KeyboardInterrupt),
+    (ENTRY, "close", lambda it: press() or CLOSE(it), KeyboardInterrupt),
+    (os, "access", lambda *_: False, OSError),  # write-protected, which root never hears
+])  # fmt: skip
 def test_a_failed_save_leaves_the_old_file_only(tmp_path, monkeypatch, owner, name, stopped, error):
     path = tmp_path / "w.npz"
     network().save(path)

@@ -576,14 +576,6 @@ def test_a_layer_of_the_chain_may_be_referred_to_and_a_list_may_name_it_twice():
         assert list(chain(**layers).params) == ["W1", "b1"]
 
 
-def test_a_gradient_that_turns_into_a_number_is_an_error():
-    layer = Mine(**scale(dg=None, backward=lambda self, dout: [setattr(self, "dg", 1), dout][1]))
-    network = chain(Odd=layer, Affine1=affine())
-    for _ in range(2):
-        with pytest.raises(TypeError, match="Odd.*dg"):
-            network.gradient(X, [0, 1])
-
-
 def test_a_layer_that_equals_the_one_that_it_replaces_takes_its_place():
     class Equal(Mine):
         """Equal to any other of its kind, as a dataclass may be."""
@@ -741,32 +733,22 @@ def centering(self, x):
     return x - (x.mean(axis=0) if self.train_flg else 0.5)
 
 
-def noise(self, x):
-    return x + (np.random.standard_normal(x.shape) if self.train_flg else 0)
-
-
-def test_accuracy_counts_what_an_overridden_predict_returns():
-    contrary = type("Contrary", (Network,), {"predict": lambda self, x: -Network.predict(self, x)})
-    network = contrary(OrderedDict(Affine1=affine()), SoftmaxWithLoss())
-    assert network.accuracy(X, [1, 1]) == 0 and network.accuracy(X, [0, 0]) == 1
-
-
-def test_accuracy_leaves_x_as_it_is_whatever_predict_does():
-    halves = type("Halves", (Network,), {"predict": lambda self, x: np.multiply(x, 0.5, out=x)})
+def test_accuracy_counts_what_an_overridden_predict_returns_and_leaves_x_as_it_is():
+    predict = {"predict": lambda self, x: np.negative(Network.predict(self, x), out=x)}
+    network = type("Contrary", (Network,), predict)(OrderedDict(a=affine()), SoftmaxWithLoss())
     x = X.copy()
-    halves(OrderedDict(Affine1=affine()), SoftmaxWithLoss()).accuracy(x, [1, 1])
+    assert network.accuracy(x, [1, 1]) == 0 and network.accuracy(x, [0, 0]) == 1
     same(x, X)
 
 
-@parametrize("forward", [centering, noise])
 @parametrize("flag", [True, False])
-def test_accuracy_sets_train_flg_to_false_and_puts_it_back(forward, flag):
-    inner = Mine(forward, train_flg=flag)
+def test_accuracy_sets_train_flg_to_false_and_puts_it_back(flag):
+    inner = Mine(centering, train_flg=flag)
     block = held([inner])
     block.again, block.block, block.ring = inner, block, []  # the same object, and rings
     block.ring.append(block.ring)
     network = chain(Affine1=affine(), Block=block)
-    # - 1 or + 0 changes no order: class 1 scores highest in all three. Their mean would be 0.
+    # - 0.5 changes no order: class 1 scores highest in all three. Their mean would be 0.
     assert network.accuracy([[1, 2], [3, 5], [1, 1.5]], [1, 1, 0]) == 2 / 3
     with pytest.raises(ValueError):
         network.accuracy(np.zeros((2, 5)), [0, 0])
