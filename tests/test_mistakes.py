@@ -19,8 +19,6 @@ from ch05 import gradient_check, train_neuralnet
 # The cells above the mistake. The network's scores are x + (0, 1, 0), which is easy to foretell;
 # of the last sample they say class 0, where t says 1. The scores of `line` are sums of three.
 CELLS = """
-import copy
-import pickle
 import numpy as np
 from collections import OrderedDict
 from types import SimpleNamespace
@@ -200,7 +198,6 @@ Affine1.b = 0; net.gradient(x, t) |
     TypeError | Affine1: expected parameter b in an array of float64, got int; if it isn't learnt,
     give db another name
 Affine1.W = Affine1.W.astype(int); net.loss(x, t) | TypeError | … W in … got dtype int…
-Affine1.W = Affine1.W.astype('f2'); net.gradient(x, t) | TypeError | … W in … got dtype float16; …
 net.layers['A'] = Affine(np.eye(3, dtype='f4'), [0] * 3); net.gradient(x, t) |
     TypeError | A: expected parameter W in an array of float64, got dtype float32
 net.layers['A'] = Affine(Affine1.W, [0] * 3); net.gradient(x, t) |
@@ -358,7 +355,6 @@ net.last_Layer = SoftmaxWithLoss() |
 net.layers = [] | TypeError | expected layers as an OrderedDict of name: layer, got list
 Network({}, SoftmaxWithLoss()).loss(x, t) |
     ValueError | expected at least one layer in network.layers, got none
-net.layers = OrderedDict(); net.params['W1'] | ValueError | expected at least one layer … got none
 net.layers['relu1'] = Relu(); net.gradient(x, t) |
     ValueError | expected another name than 'Relu1', got 'relu1' beside it
 net.layers['A'] = Mine(train_flg=True); net.train_flg = False |
@@ -376,7 +372,6 @@ book = Network.__new__(Network); book.layers = net.layers; book.loss(x, t) |
     AttributeError | Network: expected super().__init__(layers, lastLayer) first, got no lastLayer…
 # Building a network
 TwoLayerNet(3, 50.0, 3) | ValueError | expected hidden_size as a whole number from 1 up, got 50.0
-TwoLayerNet(784, 50, '10') | ValueError | expected output_size as a whole number from 1 up, got '10'
 TwoLayerNet(x, 50, 10) | ValueError | expected input_size … got shape (4, 3)
 TwoLayerNet(3, 3, 0) | ValueError | expected output_size as a whole number from 1 up, got 0
 MultiLayerNet(3, [50, '60'], 3) | ValueError | expected each of hidden_size_list … got '60'
@@ -388,7 +383,6 @@ TwoLayerNet(3, 3, 3, dtype=int) | TypeError | expected dtype float32 or float64,
 # Functions and differences
 log_softmax([1, np.nan]) | ValueError | expected finite numbers in x, got nan at x[1]
 sigmoid(np.nan) | ValueError | expected finite numbers in x, got nan at x
-sigmoid('1') | TypeError | expected x as real numbers, got str
 cross_entropy_error(x, t) |
     ValueError | expected y as rows of probabilities, got other numbers; if they are scores, use
     softmax(scores)
@@ -748,8 +742,6 @@ WORKS = [
     ("net.predict(np.full((1, 3), 255, np.uint8))", [[255, 256, 255]]),
     ("p = TwoLayerNet(4, 2, 2); p.params['b2'] = [1, 2]; p.predict([Image.new('L', (2, 2))])",
      [[1, 2]]),
-    ("reader.params['b2'] = np.arange(10); reader.predict(np.zeros((28, 28, 3))[..., "
-     ":3].mean(axis=-1).reshape(-1, 784)).argmax()", 9),
     # Layers and chains
     ("net.lastLayer = Mine(lambda self, x, t: 7.0, lambda self, dout: x); "
      "net.gradient(x, t)['b2']", [6, 3, 3]),
@@ -760,10 +752,6 @@ WORKS = [
      [[3], [1], [0]]),  # (N, T) as N * T rows
     ("net.layers['V'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.array([4])) or "
      "dout, V=np.zeros(1), dV=None); net.gradient(x, t)['V3']", [4]),  # whole numbers
-    # In training it would score (0, 1, 0) for each sample, and two labels of four are 1.
-    ("flagged = Mine(lambda self, x: x * (not self.train_flg), train_flg=True); "
-     "net.layers['Relu1'] = flagged; net.accuracy(x, t)", 3 / 4),
-    ("net.layers['Affine3'] = Affine(np.eye(3), [5, 0, 0]); net.params['b3']", [5, 0, 0]),
     ("old = net.layers; net.layers = OrderedDict(); net.layers.update(old); net.loss(x, t)", LOSS),
     ("book = Network.__new__(Network); book.layers = {}; book.lastLayer = SoftmaxWithLoss(); "
      "book.layers.update(net.layers); book.loss(x, t)", LOSS),
@@ -778,18 +766,10 @@ WORKS = [
     ("Scale = guarded(type('Scale', (), {'__init__': lambda self, by: setattr(self, 'by', by), "
      "'forward': lambda self, x: self.by * x, 'backward': lambda self, dout: self.by * dout})); "
      "Scale(2).forward([[5]])", [[10]]),
-    ("flat = MultiLayerNet(3, [], 3); flat.params = {'W1': np.eye(3), 'b1': [0, 1, 0]}; "
-     "flat.loss(x, t)", LOSS),
     # Parameters
-    ("b1, b2 = net.params['b1'], net.params['b2']; net.params.update(b1=b2, b2=b1); b1 - b2 - "
-     "2 * (net.params['b1'] - net.params['b2'])", [0, -3, 0]),
     ("Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] = x[:3]; Affine1.W",
      [[3, 0, 0], [0, 3, 0], [0, 0, 3]]),
-    ("np.save('w.npy', net.params); np.load('w.npy', allow_pickle=True).item()['b2']", [0, 1, 0]),
-    ("type(pickle.loads(pickle.dumps(net.params))) is dict", True),
-    ("new = copy.deepcopy(net.params); new['b2'] += 1; net.params['b2']", [0, 1, 0]),
     ("net.save('w'); net.load('w'); net.loss(x, t)", LOSS),
-    ("net.save('~/w.npz'); net.load('~/w.npz'); net.loss(x, t)", LOSS),
     # Two parameters may be halves of one array. The scores are (0, 1, 0) for each of the four
     # samples, of which the labels are 0, 1, 2, 1: the sum of (y - t) / 4 is y - (1, 2, 1) / 4.
     ("both = np.zeros((6, 3)); Affine1.W, net.layers['Affine2'].W = both[::2], both[1::2]; "
