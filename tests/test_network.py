@@ -793,7 +793,7 @@ class Restless:
 
     def __init__(self, call=0, error=None):
         self.mean, self.sum, self.train_flg = np.zeros(4), np.zeros(4), False
-        self.sum = self.sum.view(Pressing) if error and not call else self.sum
+        self.sum = self.sum.view(Pressing) if error == 1 else self.sum
         self.count, self.log, self.by_size = 0, [], {3: []}
         self.recent, self.inner = deque([1], 2), np.array([Mine(n=0)], object)
         self.rng, self.old = np.random.default_rng(0), np.random.RandomState(0)
@@ -839,7 +839,7 @@ LOOKS = {
 
 
 @parametrize("look", LOOKS)
-@parametrize("call, error", [(0, 0), (1, ValueError), (2, KeyError), (0, KeyboardInterrupt)])
+@parametrize("call,error", [(0, 0), (0, 1), (1, ValueError), (2, KeyError), (5, KeyboardInterrupt)])
 @parametrize("writes, module", [
     (False, "readers"), (True, "readers"),
     (True, "common.layers"),  # a layer may be added to the page
