@@ -299,7 +299,7 @@ Affine1.W = x[:3] * np.nan; net.loss(x, t) |
 net.layers['Z'] = Mine(lambda self, x: x * np.nan); net.predict(x) | FloatingPointError | Z: …
 net.layers['Relu1'] = Mine(lambda self, x: np.where(x > 0, np.nan, x)); net.loss(x, t) |
     FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf
-net.layers['Relu1'] = Mine(lambda self, x: math_fails(), W=None, dW=0); net.loss(x, t) |
+net.layers['Relu1'] = Mine(lambda self, *x: math_fails(), W=None, dW=0); net.loss(x, t) |
     FloatingPointError | Relu1: my own words
 net.lastLayer = Mine(lambda self, x, t: np.log(0 * x).mean()); net.loss(x, t) |
     FloatingPointError | lastLayer: expected a finite loss, got -inf from finite scores; it divides
@@ -764,8 +764,8 @@ WORKS = [
     ("MultiLayerNet(3, 2, 3).params['b1']", [0, 0]),
     ("TwoLayerNet(*np.int64([3, 3, 3]), np.float32(1)).params['b1']", [0, 0, 0]),
     ("Scale = guarded(type('Scale', (), {'__init__': lambda self, by: setattr(self, 'by', by), "
-     "'forward': lambda self, x: self.by * x, 'backward': lambda self, dout: self.by * dout})); "
-     "Scale(2).forward([[5]])", [[10]]),
+     "'forward': lambda self, x: self.by * x, 'backward': lambda self, dout: self.by * dout, "
+     "'__repr__': lambda self: '7'})); Scale(2).forward([[int(repr(Scale(2)))]])", [[14]]),
     # Parameters
     ("Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] = x[:3]; Affine1.W",
      [[3, 0, 0], [0, 3, 0], [0, 0, 3]]),
