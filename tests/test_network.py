@@ -841,7 +841,7 @@ LOOKS = {
 @parametrize("look", LOOKS)
 @parametrize("call,error", [(0, 0), (0, 1), (1, ValueError), (2, KeyError), (5, KeyboardInterrupt)])
 @parametrize("writes, module", [
-    (False, "readers"), (True, "readers"),
+    (False, "readers"),
     (True, "common.layers"),  # a layer may be added to the page
     (False, "builtins"),  # a class that exec has made
 ])  # fmt: skip
