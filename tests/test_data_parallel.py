@@ -118,14 +118,11 @@ options.parse_training = parse"""
 
 
 @needs_mpi
-@pytest.mark.parametrize(
-    "who, failure",
-    [
-        ("first", "raise OSError('the disk is full')"),
-        ("not first", "raise ZeroDivisionError('there is a bug')"),
-        pytest.param("not first", "os.kill(os.getpid(), signal.SIGKILL)", marks=pytest.mark.unix),
-    ],
-)
+@pytest.mark.parametrize("who, failure", [
+    ("first", "raise OSError('the disk is full')"),
+    ("not first", "raise ZeroDivisionError('there is a bug')"),
+    pytest.param("not first", "os.kill(os.getpid(), signal.SIGKILL)", marks=pytest.mark.unix),
+])  # fmt: skip
 def test_a_rank_that_fails_ends_them_all(who, failure, tmp_path, data):
     code = f"""
 gradient = DataParallel.gradient
@@ -159,14 +156,11 @@ def test_ctrl_c_ends_them_all(tmp_path, data):
 
 @needs_mpi
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores or more")
-@pytest.mark.parametrize(
-    "cores, set_by_user, threads",
-    [
-        ("{0, 1}", "", 1),  # two ranks may use the same two cores
-        ("{0, 1} if first else {2, 3}", "", 2),  # each has two for itself
-        ("{0, 1}", "2", 2),
-    ],
-)
+@pytest.mark.parametrize("cores, set_by_user, threads", [
+    ("{0, 1}", "", 1),  # two ranks may use the same two cores
+    ("{0, 1} if first else {2, 3}", "", 2),  # each has two for itself
+    ("{0, 1}", "2", 2),
+])  # fmt: skip
 def test_ranks_on_one_machine_share_its_cores(cores, set_by_user, threads, tmp_path, data):
     code = f"""
 from threadpoolctl import threadpool_info

@@ -19,8 +19,6 @@ from ch05 import gradient_check, train_neuralnet
 # The cells above the mistake. The network's scores are x + (0, 1, 0), which is easy to foretell;
 # of the last sample they say class 0, where t says 1. The scores of `line` are sums of three.
 CELLS = """
-import copy
-import pickle
 import numpy as np
 from collections import OrderedDict
 from types import SimpleNamespace
@@ -114,13 +112,16 @@ net.loss(x, t.astype(str)) |
 net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) |
     TypeError | expected t as real numbers, got words such as 'a'; np.unique(t,
     return_inverse=True)[1] numbers them, with all labels in t
+net.loss(x[:1], ['a']) | TypeError | … got words such as 'a'; np.unique(t, …
+net.loss(x, np.array(['0', 'b', '2'])[t]) | TypeError | … got words such as 'b'
+net.predict([['a'], ['b']]) | TypeError | expected x as real numbers, got words such as 'a'
 net.accuracy(x, [None] + t.tolist()[1:]) |
     TypeError | expected t as real numbers, got dtype object
 net.loss(x, None) | TypeError | lastLayer: expected t as real numbers, got NoneType
 two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
     ValueError | lastLayer: expected an output for each class, two or more, got a network with 1
     output; for targets that are no classes write a last layer of your own
-line.accuracy(x, t > 1) |
+line.accuracy(x, np.sign(t - 1)) |
     ValueError | accuracy: expected class numbers or one-hot rows t, got others: those of
     SquaredError; if a score above 0 means yes, it is np.mean((network.predict(x) > 0) ==
     (np.reshape(t, (len(x), -1)) > 0))
@@ -134,7 +135,9 @@ net.predict([x[0], x[0, :2]]) |
     the same shape; from_photo brings pictures to one
 # Samples
 net.predict(x[0]) | ValueError | … (N, 3), got (3,); for a single sample pass x.reshape(1, -1)
-net.predict(x[:, :2]) | ValueError | Affine1: expected x of shape (N, 3), got (4, 2)
+net.predict(x[:1].T) | ValueError | … got (3, 1); for a single sample pass x.reshape(1, -1)
+net.predict(np.ones((30, 30))) | ValueError | Affine1: expected x of shape (N, 3), got (30, 30)
+Affine1.b = np.zeros(4); net.predict(x) | ValueError | Affine1: operands could not be broadcast …
 net.layers['Affine2'] = Affine(np.ones((len(x), 3)), np.zeros(3)); net.predict(x) |
     ValueError | Affine2: expected x of shape (N, 4), got (4, 3) from Relu1
 net.layers['Affine2'] = Affine(np.ones((6, 3)), np.zeros(3)); net.predict(x[:2]) |
@@ -174,6 +177,8 @@ del net.params['W1'] |
     TypeError | expected params to keep its keys, got a removal; to remove a parameter, remove its
     layer from network.layers
 net.params.clear() | TypeError | … got a removal; …
+net.params.pop('W1') | TypeError | … got a removal; …
+net.params.popitem() | TypeError | … got a removal; …
 net.params = {'W1': np.eye(3)} |
     ValueError | expected params as a dict with the keys ['W1', 'b1', 'W2', 'b2'], got ['W1']; to
     set some, call params.update
@@ -194,11 +199,13 @@ Affine1.b = 0; net.gradient(x, t) |
     TypeError | Affine1: expected parameter b in an array of float64, got int; if it isn't learnt,
     give db another name
 Affine1.W = Affine1.W.astype(int); net.loss(x, t) | TypeError | … W in … got dtype int…
-Affine1.W = Affine1.W.astype('f2'); net.gradient(x, t) | TypeError | … W in … got dtype float16; …
 net.layers['A'] = Affine(np.eye(3, dtype='f4'), [0] * 3); net.gradient(x, t) |
     TypeError | A: expected parameter W in an array of float64, got dtype float32
 net.layers['A'] = Affine(Affine1.W, [0] * 3); net.gradient(x, t) |
     ValueError | A: expected parameter W in an array of its own, got one in use; pass a copy
+both = np.ones((4, 3)); Affine1.W, net.layers['Affine2'].W = both[:3], both[1:]; net.gradient(x, t)
+    | ValueError | Affine2: expected parameter W in an array of its own, …
+single.numerical_gradient(x, t) | TypeError | expected params['W1'] as an array … got … float32
 Affine(np.eye(3, dtype='f4'), np.zeros(3)) |
     TypeError | expected W and b both in float64, or both in float32, got float32 and float64
 Affine(np.eye(3, dtype='i8'), np.zeros(3)) | TypeError | … got int64 and float64
@@ -209,12 +216,14 @@ Affine(np.zeros(3), np.eye(3)) | ValueError | … got (3,) and (3, 3)
 Affine1.weight | AttributeError | Affine has no weight; it has W, b, dW, db, forward
 Affine1.w | AttributeError | Affine has no w; did you mean 'W'?
 # A layer of one's own: what it keeps
-net.layers['A'] = Mine(W=[np.eye(3)], dW=[None]); net.gradient(x, t) |
-    TypeError | A: expected parameter W as one array, got a list; give each array a name: self.W0,
-    self.dW0
+net.layers['A'] = Mine(V=[np.eye(3), None], dV=None); net.gradient(x, t) |
+    TypeError | A: expected parameter V as one array, got a list; give each array a name: self.V0,
+    self.dV0
 net.layers['A'] = type('Mine', (Relu,), {'W': np.eye(3), 'dW': None})(); net.gradient(x, t) |
     TypeError | A: expected W in the layer itself, got it in the class, which all its objects share;
     write self.W in __init__
+net.layers['A'] = type('Mine', (Relu,), {'inner': Relu()})(); net.params |
+    TypeError | A: expected inner in the layer itself, got it in the class, …
 net.layers['A'] = Mine(params=[x], grads=[x]); net.params |
     TypeError | A: expected parameters by their names, got them in the lists params and grads; write
     self.W and self.dW, for instance
@@ -257,6 +266,8 @@ check_layer(Mine(lambda self, x: 1 / 0), x) | ZeroDivisionError | division by ze
 net.layers['E'] = Mine(lambda self, x: np.eye(4)[x]); net.predict(x) |
     IndexError | E: arrays used as indices must be of integer … type; x arrives as floats, so write
     x.astype(int)
+net.layers['E'] = Mine(lambda self, x: x[9999]); net.predict(x) |
+    IndexError | E: index 9999 is out of bounds for axis 0 with size 4
 net.layers['Relu1'] = Mine(lambda self, x: None); net.predict(x) |
     TypeError | Relu1: expected forward to return an array, got None; no return?
 net.layers['Z'] = Mine(lambda self, x: None); net.predict(x) |
@@ -267,7 +278,7 @@ net.lastLayer = Mine(lambda self, x, t: None); net.loss(x, t) |
     TypeError | lastLayer: expected forward to return one number, got None; no return?
 net.lastLayer = Mine(lambda self, x, t: (x - t)**2); net.loss(x, x) |
     TypeError | lastLayer: expected forward to return one number, got (4, 3); return its mean
-check_layer(Mine(lambda self, x: None), x) |
+check_layer(Mine(lambda self, x: [x]), x) |
     TypeError | Mine: expected forward to return an array, …
 check_layer(Mine(backward=lambda self, dout: None), x) |
     ValueError | Mine: expected backward to compute dx of shape (4, 3), got nothing; only a first
@@ -284,9 +295,12 @@ net.layers['Z'] = Mine(lambda self, x: np.exp(1000 * x)); net.layers['S'] = Sigm
 net.params['W1'] = np.eye(3) * 1e308; net.layers['S'] = Sigmoid(); net.loss(x, t) |
     FloatingPointError | Affine1: … its parameters
     are up to 1e+308: if it was trained, use a smaller learning rate
+Affine1.W = x[:3] * np.nan; net.loss(x, t) |
+    FloatingPointError | Affine1: … got nan or inf; its parameters hold nan or inf
+net.layers['Z'] = Mine(lambda self, x: x * np.nan); net.predict(x) | FloatingPointError | Z: …
 net.layers['Relu1'] = Mine(lambda self, x: np.where(x > 0, np.nan, x)); net.loss(x, t) |
     FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf
-net.layers['Relu1'] = Mine(lambda self, x: math_fails()); net.loss(x, t) |
+net.layers['Relu1'] = Mine(lambda self, *x: math_fails(), W=None, dW=0); net.loss(x, t) |
     FloatingPointError | Relu1: my own words
 net.lastLayer = Mine(lambda self, x, t: np.log(0 * x).mean()); net.loss(x, t) |
     FloatingPointError | lastLayer: expected a finite loss, got -inf from finite scores; it divides
@@ -294,8 +308,8 @@ net.lastLayer = Mine(lambda self, x, t: np.log(0 * x).mean()); net.loss(x, t) |
 net.layers['Relu1'] = Mine(lambda self, x: x.reshape(-1, 2 * x.shape[1])); net.layers['Affine2'] =
     Affine(np.ones((6, 3)), np.zeros(3)); net.loss(x, t) |
     ValueError | Relu1: expected a row for each of 4 samples, got 2 rows
-net.layers['Z'] = Mine(lambda self, x: x + np.zeros((900, 3))); net.predict(x[:1]) |
-    ValueError | Z: expected a row for each of 1 samples, got 900 rows
+net.layers['Z'] = Mine(lambda self, x: x + np.zeros((2, 3))); net.predict(x[:1]) |
+    ValueError | Z: expected a row for each of 1 samples, got 2 rows
 net.layers['Z'] = Mine(lambda self, x: x[1:]); net.accuracy(x, t) |
     ValueError | Z: expected a row for each of 4 samples, got 3 rows
 net.layers['Z'] = Mine(lambda self, x: x.sum()); net.loss(x, t) |
@@ -321,22 +335,27 @@ Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, db=x[0]); ne
 net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.ones((2, 3))) or dout,
     V=np.ones((3, 2)), dV=None); net.gradient(x, t) |
     ValueError | A: expected backward to compute dV of shape (3, 2), got (2, 3)
+net.layers['Odd'] = Mine(backward=lambda self, dout: vars(self).update(dV=1) or dout, V=np.ones(2),
+    dV=None); net.gradient(x, t) | TypeError | Odd: expected dV as an array of floats, got int
+net.layers['Relu1'] = Mine(backward=lambda self, dout: vars(self).update(dV=self.V * np.nan) or
+    dout, V=np.ones(2), dV=None); net.gradient(x, t) |
+    FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf
 line.gradient(x, t) |
     ValueError | Affine1: expected dout of shape (4, 1), as out has, got (4, 4); for scores of shape
     (4, 1) pass t.reshape(-1, 1)
-relu = Relu(); relu.forward(x); relu.backward(x.T) |
-    ValueError | expected dout of shape (4, 3), as out has, got (3, 4)
+relu = Relu(); relu.forward(x[:, :1]); relu.backward(x.T) |
+    ValueError | expected dout of shape (4, 1), as out has, got (3, 4)
+relu = Relu(); relu.forward(x); relu.x | AttributeError | Relu has no x; it has out, forward
 net.loss(x, t); net.lastLayer.backward(x) |
     ValueError | expected dout of shape (), as out has, got (4, 3)
 net.lastLayer.backward() | AttributeError | SoftmaxWithLoss has no …; forward keeps it, …
 Relu().backward(x) | AttributeError | Relu has no out; forward keeps it, so call forward first
 # The chain
-net.lastlayer = SoftmaxWithLoss() |
-    AttributeError | expected network.lastLayer = ..., got network.lastlayer = ...
-net.layers = [Relu()] | TypeError | expected layers as an OrderedDict of name: layer, got list
+net.last_Layer = SoftmaxWithLoss() |
+    AttributeError | expected network.lastLayer = ..., got network.last_Layer = ...
+net.layers = [] | TypeError | expected layers as an OrderedDict of name: layer, got list
 Network({}, SoftmaxWithLoss()).loss(x, t) |
     ValueError | expected at least one layer in network.layers, got none
-net.layers = OrderedDict(); net.params['W1'] | ValueError | expected at least one layer … got none
 net.layers['relu1'] = Relu(); net.gradient(x, t) |
     ValueError | expected another name than 'Relu1', got 'relu1' beside it
 net.layers['A'] = Mine(train_flg=True); net.train_flg = False |
@@ -354,7 +373,6 @@ book = Network.__new__(Network); book.layers = net.layers; book.loss(x, t) |
     AttributeError | Network: expected super().__init__(layers, lastLayer) first, got no lastLayer…
 # Building a network
 TwoLayerNet(3, 50.0, 3) | ValueError | expected hidden_size as a whole number from 1 up, got 50.0
-TwoLayerNet(784, 50, '10') | ValueError | expected output_size as a whole number from 1 up, got '10'
 TwoLayerNet(x, 50, 10) | ValueError | expected input_size … got shape (4, 3)
 TwoLayerNet(3, 3, 0) | ValueError | expected output_size as a whole number from 1 up, got 0
 MultiLayerNet(3, [50, '60'], 3) | ValueError | expected each of hidden_size_list … got '60'
@@ -365,7 +383,7 @@ TwoLayerNet(3, 3, 3, -1) | ValueError | expected weight_init_std … got -1
 TwoLayerNet(3, 3, 3, dtype=int) | TypeError | expected dtype float32 or float64, got int…
 # Functions and differences
 log_softmax([1, np.nan]) | ValueError | expected finite numbers in x, got nan at x[1]
-sigmoid('1') | TypeError | expected x as real numbers, got str
+sigmoid(np.nan) | ValueError | expected finite numbers in x, got nan at x
 cross_entropy_error(x, t) |
     ValueError | expected y as rows of probabilities, got other numbers; if they are scores, use
     softmax(scores)
@@ -380,11 +398,12 @@ numerical_gradient(lambda x: x[0]**2 + x[1]**2, np.ones((2, 324))) |
     TypeError | expected f(x) … got shape (324,); add it up by np.sum(...)
 numerical_gradient(lambda x: x.sum() > 0, x) | TypeError | expected f(x) … got bool
 numerical_gradient(lambda x: x.sum(dtype='f4'), x) | TypeError | expected f(x) … got float32
-numerical_gradient(lambda x: np.nan if x[0, 0] > 3 else 1.0, x) |
-    ValueError | expected f(x) to be finite, got nan where x[0, 0] is 3.0001
+numerical_gradient(lambda x: np.nan if x[0, 1] > 0 else 1.0, x) |
+    ValueError | expected f(x) to be finite, got nan where x[0, 1] is 0.0001
 numerical_gradient(np.sum, x * np.nan) | ValueError | expected numbers … in x, … got nan
 numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x.copy()) |
     ValueError | expected f to leave x as it is, got a write into it; compute on x.copy()
+numerical_gradient(lambda x: np.round(x, out=x).sum(), x.copy()) | ValueError | … a write …
 numerical_gradient(np.sum, np.broadcast_to(1.0, 3)) |
     ValueError | expected x in an array that can be written, got a read-only one
 # Checks
@@ -631,8 +650,8 @@ net.layers['Relu1'] = Mine(lambda self, x: x - x.mean(axis=0)); net.accuracy(x, 
     UserWarning | Relu1: expected the same output for a sample alone as in a batch, got another; if
     it works differently in training, let forward look at self.train_flg, which accuracy sets to
     False; or does a reshape mix samples?
-net.layers['Relu1'] = Mine(lambda self, x: x + np.random.randn(*x.shape)); net.accuracy(x, t) |
-    UserWarning | Relu1: …
+net.layers['Relu1'] = Mine(lambda self, x: x + np.random.randn(*x.shape)); net.accuracy(x, t),
+    net.accuracy(x, t) | UserWarning | Relu1: …
 """
 
 
@@ -724,44 +743,42 @@ WORKS = [
     ("net.predict(np.full((1, 3), 255, np.uint8))", [[255, 256, 255]]),
     ("p = TwoLayerNet(4, 2, 2); p.params['b2'] = [1, 2]; p.predict([Image.new('L', (2, 2))])",
      [[1, 2]]),
-    ("reader.params['b2'] = np.arange(10); reader.predict(np.zeros((28, 28, 3))[..., "
-     ":3].mean(axis=-1).reshape(-1, 784)).argmax()", 9),
     # Layers and chains
     ("net.lastLayer = Mine(lambda self, x, t: 7.0, lambda self, dout: x); "
      "net.gradient(x, t)['b2']", [6, 3, 3]),
     ("net.layers['Relu1'] = Mine(backward=None); net.loss(x, t)", LOSS),
-    # In training it would score (0, 1, 0) for each sample, and two labels of four are 1.
-    ("flagged = Mine(lambda self, x: x * (not self.train_flg), train_flg=True); "
-     "net.layers['Relu1'] = flagged; net.accuracy(x, t)", 3 / 4),
-    ("net.layers['Affine3'] = Affine(np.eye(3), [5, 0, 0]); net.params['b3']", [5, 0, 0]),
+    ("net.layers = OrderedDict(net.layers, Relu1=SimpleNamespace(forward=np.positive, "
+     "backward=np.positive)); net.loss(x, t)", LOSS),  # written in C
+    ("net.layers['Time'] = Mine(lambda self, x: x.reshape(-1, 1)); net.predict(x)[:3]",
+     [[3], [1], [0]]),  # (N, T) as N * T rows
+    ("net.layers['V'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.array([4])) or "
+     "dout, V=np.zeros(1), dV=None); net.gradient(x, t)['V3']", [4]),  # whole numbers
     ("old = net.layers; net.layers = OrderedDict(); net.layers.update(old); net.loss(x, t)", LOSS),
-    ("book = Network.__new__(Network); book.layers = {}; book.layers.update(net.layers); "
-     "book.lastLayer = SoftmaxWithLoss(); book.loss(x, t)", LOSS),
+    ("book = Network.__new__(Network); book.layers = {}; book.lastLayer = SoftmaxWithLoss(); "
+     "book.layers.update(net.layers); book.loss(x, t)", LOSS),
     ("book = Network.__new__(Network); book.hidden1 = 4; book.hidden1", 4),
-    ("net.note1 = 5; net.note1", 5),
+    ("net.note1 = net.train_flg = 5; net.note1", 5),
     ("repr(Network({1: Relu()}, SoftmaxWithLoss())).count('Relu')", 1),
     ("Affine([[1, 2]], [3, 4]).forward([[5]])", [[8, 14]]),
     ("Affine([[2.0]], [1.0]).forward([5, 6])", [[11], [13]]),  # samples of one number each
     ("Affine1.W = np.eye(3, dtype=int); Affine1.forward(x / 2)[0]", [1.5, 0, 0]),
     ("MultiLayerNet(3, 2, 3).params['b1']", [0, 0]),
-    ("TwoLayerNet(*np.int64([3, 3, 3])).params['b1']", [0, 0, 0]),
+    ("TwoLayerNet(*np.int64([3, 3, 3]), np.float32(1)).params['b1']", [0, 0, 0]),
     ("Scale = guarded(type('Scale', (), {'__init__': lambda self, by: setattr(self, 'by', by), "
-     "'forward': lambda self, x: self.by * x, 'backward': lambda self, dout: self.by * dout})); "
-     "Scale(2).forward([[5]])", [[10]]),
-    ("flat = MultiLayerNet(3, [], 3); flat.params = {'W1': np.eye(3), 'b1': [0, 1, 0]}; "
-     "flat.loss(x, t)", LOSS),
+     "'forward': lambda self, x: self.by * x, 'backward': lambda self, dout: self.by * dout, "
+     "'__repr__': lambda self: '7'})); Scale(2).forward([[int(repr(Scale(2)))]])", [[14]]),
     # Parameters
-    ("b1, b2 = net.params['b1'], net.params['b2']; net.params.update(b1=b2, b2=b1); b1 - b2 - "
-     "2 * (net.params['b1'] - net.params['b2'])", [0, -3, 0]),
     ("Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] = x[:3]; Affine1.W",
      [[3, 0, 0], [0, 3, 0], [0, 0, 3]]),
-    ("np.save('w.npy', net.params); np.load('w.npy', allow_pickle=True).item()['b2']", [0, 1, 0]),
-    ("type(pickle.loads(pickle.dumps(net.params))) is dict", True),
-    ("new = copy.deepcopy(net.params); new['b2'] += 1; net.params['b2']", [0, 1, 0]),
     ("net.save('w'); net.load('w'); net.loss(x, t)", LOSS),
-    ("net.save('~/w.npz'); net.load('~/w.npz'); net.loss(x, t)", LOSS),
+    # Two parameters may be halves of one array. The scores are (0, 1, 0) for each of the four
+    # samples, of which the labels are 0, 1, 2, 1: the sum of (y - t) / 4 is y - (1, 2, 1) / 4.
+    ("both = np.zeros((6, 3)); Affine1.W, net.layers['Affine2'].W = both[::2], both[1::2]; "
+     "net.gradient(x, t)['b2']", np.array([1, E1, 1]) / (E1 + 2) - [0.25, 0.5, 0.25]),
     # Checks: what a class of one's own has is all that they ask for
     ("numerical_gradient(lambda x: np.array(7.0), x)", np.zeros((4, 3))),
+    ("cross_entropy_error(rows, t=t)", 0),
+    ("sigmoid(Column(np.float32([0]))).dtype == 'f4'", True),
     ("bool(check_gradient(own(), x, t))", True),
     ("check_gradient(own(gradient=lambda x, t: {'W': np.eye(3)}), x, t).failed == ['W']", True),
     # Training
@@ -780,10 +797,3 @@ def test_what_simply_works(desk, done, want):
     cells = notebook()
     exec(before, cells)
     np.testing.assert_allclose(eval(last, cells), want, rtol=1e-6, atol=1e-15)
-
-
-def test_every_public_name_stands_in_the_tables():
-    rows = MISTAKES + WARNINGS + " ".join(done for done, _ in WORKS)
-    for name, thing in notebook().items():
-        if str(getattr(thing, "__module__", "")).startswith(("common", "ch05", "dataset")):
-            assert name in rows

@@ -10,6 +10,8 @@ import functools
 import inspect
 import itertools
 import pickle
+import random
+import signal
 import traceback
 import types
 import warnings
@@ -171,7 +173,8 @@ def test_the_first_affine_leaves_out_its_dx_and_no_other_layer_does(name, replac
     layer = network.layers[name]
     layer.W = layer.W.view(Counted)
     if replaced:  # a backward of the reader's own may use its dx
-        layer.backward = functools.wraps(own := layer.backward)(lambda dout: own(dout))
+        own = functools.wraps(Affine.backward)(lambda self, dout: Affine.backward(self, dout))
+        layer.backward = types.MethodType(own, layer)
     gradient = network.gradient(X, [1, 0])
     assert Counted.asked == asked and list(gradient) == [*KEYS, "W3", "b3"]
     assert layer.backward(np.ones((2, 2))).shape == (2, 2)  # called alone, it has one
@@ -202,9 +205,9 @@ def test_an_error_in_a_layer_bears_its_name_and_keeps_its_kind(error, named, met
 
 def test_a_wrong_label_has_a_short_traceback():
     with pytest.raises(ValueError, match="lastLayer") as caught:
-        by_hand().loss(X, [0, 2])
+        by_hand().gradient(X, [0, 2])
     caller, *ours = traceback.extract_tb(caught.value.__traceback__)
-    assert caller.filename == __file__ and 1 <= len(ours) <= 4
+    assert caller.filename == __file__ and 1 <= len(ours) <= 3
     assert caught.value.__cause__ is None and caught.value.__context__ is None  # and only one
 
 
@@ -289,7 +292,7 @@ def test_params_is_a_dict_of_the_layers_own_arrays():
         assert params.setdefault(key, 5) is array
     assert {key: param.shape for key, param in params.items()} == SHAPES
     assert repr(params) == "Params(W1 (3, 4), b1 (4,), W2 (4, 2), b2 (2,))"
-    params |= {"b2": [1, 2]}
+    network.params |= {"b2": [1, 2]}
     assert (params | {"b2": 5})["b2"] == 5 and params["b2"].tolist() == [1, 2]  # another dict
 
 
@@ -441,11 +444,22 @@ def scale(**kept):
     return {"forward": forward, "backward": backward, "g": np.array([2.0, 3]), **kept}
 
 
+def helping(self, x):
+    self.inner = Affine(self.W, np.zeros(2))  # made anew, with the layer's own W
+    return self.inner.forward(x)
+
+
+def helped_back(self, dout):
+    dx, self.dW = self.inner.backward(dout), self.inner.dW
+    return dx
+
+
 @parametrize("kept, keys", [
+    ({"forward": helping, "backward": helped_back, "W": np.eye(2), "dW": None}, ["W1"]),
     *[(scale(dg=dg), ["g1"]) for dg in (None, 0, 0.0, np.float32(0), np.zeros(2))],
     *[(keeping(name), []) for name in ("x", "out", "y", "t")],
     ({"type": "linear", "W": np.eye(2), "params": [], "grads": []}, []),
-    ({"dW": None, "im": np.ones(2), "dim": 3}, []),  # a whole number is no gradient
+    ({"dW": 0, "params": [X], "im": X, "dim": 3, "ims": [X], "dims": 3}, []),  # no gradients
     ({"inner": Sigmoid(), "teacher": by_hand(), "network": chain(a=affine())}, []),
     ({**scale(dg=None), "inner": Mine(**scale(dg=np.zeros(2)))}, ["g1", "g2"]),
 ])  # fmt: skip
@@ -504,18 +518,32 @@ def used(layer):
     lambda layer: layer, used, lambda layer: copy.deepcopy(used(layer)), lambda layer: held([layer])
 ], ids=["new", "used", "copy", "inside"])  # fmt: skip
 def test_what_forward_makes_anew_is_no_parameter(forward, start, prepare, tmp_path):
-    network, fresh = (chain(Mine=prepare(dense(forward, each))) for each in (start, None))
+    network, fresh = (chain(Mine=prepare(dense(forward, start))) for _ in range(2))
     assert "W1" in network.params  # before forward, what Z is can't be known yet
     network.predict(X)
     for _ in range(2):
         assert list(network.gradient(X, [0, 1])) == list(network.params) == ["W1"]
     assert list(copy.deepcopy(network).params) == ["W1"] and ": 4 parameters" in repr(network)
     network.save(tmp_path / "w.npz")
-    fresh.gradient(X, [0, 1])
+    if start is not None:  # where forward fails, nothing is known yet
+        pytest.raises(ValueError, fresh.gradient, FOUR, [0, 1, 0])
+    assert list(fresh.gradient(X, [0, 1])) == ["W1"]
     fresh.load(tmp_path / "w.npz")
     if forward is not dropping:
+        assert list(chain(Mine=dense(forward, start)).numerical_gradient(X, [0, 1])) == ["W1"]
         report = check_gradient(chain(Mine=prepare(dense(forward))), X, [0, 1])
         assert report and list(report) == ["W1"] and report.unseen == []
+
+
+def test_a_layer_that_is_put_in_later_is_tried_too():
+    def forward(self, x):
+        self.Z = np.empty_like(x) if self.Z is None else self.Z
+        return np.add(x, 1, out=self.Z)
+
+    network = chain(Mine=dense(), a=affine())
+    network.gradient(X, [0, 1])
+    network.layers["Mine"] = Mine(forward, keeping("Z")["backward"], Z=None, dZ=None)
+    assert list(network.gradient(X, [0, 1])) == list(network.params) == ["W1", "b1"]
 
 
 def test_a_state_that_is_carried_on_trains_and_is_no_parameter():
@@ -565,16 +593,9 @@ def test_one_layer_in_two_places_is_refused_by_both_names(layers, names, one):
 def test_a_layer_of_the_chain_may_be_referred_to_and_a_list_may_name_it_twice():
     one = affine()
     refers, both = Mine(encoder=one), Mine(inner=one, layers=[one])
-    for layers in ({"a": one, "b": refers}, {"b": refers, "a": one}, {"a": both}):
+    inside = {"a": held([refers, one])}
+    for layers in ({"a": one, "b": refers}, {"b": refers, "a": one}, {"a": both}, inside):
         assert list(chain(**layers).params) == ["W1", "b1"]
-
-
-def test_a_gradient_that_turns_into_a_number_is_an_error():
-    layer = Mine(**scale(dg=None, backward=lambda self, dout: [setattr(self, "dg", 1), dout][1]))
-    network = chain(Odd=layer, Affine1=affine())
-    for _ in range(2):
-        with pytest.raises(TypeError, match="Odd.*dg"):
-            network.gradient(X, [0, 1])
 
 
 def test_a_layer_that_equals_the_one_that_it_replaces_takes_its_place():
@@ -583,15 +604,13 @@ def test_a_layer_that_equals_the_one_that_it_replaces_takes_its_place():
 
         __eq__, __hash__ = lambda self, other: isinstance(other, Equal), None
 
-    one, two, three = (Equal(**scale(dg=None)) for _ in range(3))
+    one, two = (Equal(**scale(dg=None)) for _ in range(2))
     network = chain(Yours=one, Affine1=affine())
     old = network.params
     network.layers["Yours"] = two
     with pytest.raises(RuntimeError, match="g1"):  # it would change the layer that is gone
         old["g1"] -= 1
     assert network.params["g1"] is two.g
-    network.layers["Yours"] = three
-    assert network.params["g1"] is three.g
 
 
 # Layers inside a layer
@@ -620,6 +639,8 @@ WAYS = {
     "list": list,
     "tuple": tuple,
     "deque": deque,
+    "array of objects": lambda layers: np.array(layers, object),
+    "values": lambda layers: dict(zip("abc", layers)).values(),
     "mapping": lambda layers: OrderedDict((f"{i}", layer) for i, layer in enumerate(layers)),
     "layer": held,
     "plain object": lambda layers: types.SimpleNamespace(**dict(zip("abc", layers))),
@@ -647,8 +668,11 @@ def test_layers_inside_a_layer_learn_however_they_are_kept(keep):
 
 
 def test_defaults_in_a_class_change_neither_the_keys_nor_what_is_allowed():
-    class Later:
-        parts, t, dt = (), (0, 1), 0.1
+    class Early:
+        parts, more, t, dt, kind = (), (), (0, 1), 0.1, Relu
+
+    class Later(Early):
+        more = [affine()]
 
         def __init__(self):
             self.first, self.parts = affine(), [affine()]
@@ -662,6 +686,7 @@ def test_defaults_in_a_class_change_neither_the_keys_nor_what_is_allowed():
     layer = Later()
     params = chain(Later=layer).params
     assert params["W1"] is layer.first.W and params["W2"] is layer.parts[0].W
+    assert params["W3"] is layer.more[0].W and len(params) == 6
 
 
 def test_what_a_layer_refers_to_stays_where_it_belongs():
@@ -670,7 +695,7 @@ def test_what_a_layer_refers_to_stays_where_it_belongs():
     frozen = Mine(lambda self, x: self.teacher.predict(x), lambda self, dout: 0 * dout)
     network = chain(Frozen=frozen, a=affine(), b=affine())
     frozen.teacher, frozen.network, frozen.next = teacher, network, network.layers["a"]
-    last = SoftmaxWithLoss()
+    last = type("Own", (SoftmaxWithLoss,), {})()
     last.layers = network.layers  # for weight decay, for instance
     network.lastLayer = last
     assert list(network.gradient(*data)) == list(network.params) == KEYS
@@ -728,37 +753,22 @@ def centering(self, x):
     return x - (x.mean(axis=0) if self.train_flg else 0.5)
 
 
-def noise(self, x):
-    return x + (np.random.standard_normal(x.shape) if self.train_flg else 0)
-
-
-def test_accuracy_warns_if_scores_depend_on_other_samples():
-    network = chain(Affine1=affine(), Odd=Mine(lambda self, x: x - x.mean(axis=0)))
-    with pytest.warns(UserWarning, match="Odd"):
-        network.accuracy(FOUR[:, :2], [0, 1, 0])
-
-
-def test_accuracy_counts_what_an_overridden_predict_returns():
-    contrary = type("Contrary", (Network,), {"predict": lambda self, x: -Network.predict(self, x)})
-    network = contrary(OrderedDict(Affine1=affine()), SoftmaxWithLoss())
-    assert network.accuracy(X, [1, 1]) == 0 and network.accuracy(X, [0, 0]) == 1
-
-
-def test_accuracy_leaves_x_as_it_is_whatever_predict_does():
-    halves = type("Halves", (Network,), {"predict": lambda self, x: np.multiply(x, 0.5, out=x)})
+def test_accuracy_counts_what_an_overridden_predict_returns_and_leaves_x_as_it_is():
+    predict = {"predict": lambda self, x: np.negative(Network.predict(self, x), out=x)}
+    network = type("Contrary", (Network,), predict)(OrderedDict(a=affine()), SoftmaxWithLoss())
     x = X.copy()
-    halves(OrderedDict(Affine1=affine()), SoftmaxWithLoss()).accuracy(x, [1, 1])
+    assert network.accuracy(x, [1, 1]) == 0 and network.accuracy(x, [0, 0]) == 1
     same(x, X)
 
 
-@parametrize("forward", [centering, noise])
 @parametrize("flag", [True, False])
-def test_accuracy_sets_train_flg_to_false_and_puts_it_back(forward, flag):
-    inner = Mine(forward, train_flg=flag)
+def test_accuracy_sets_train_flg_to_false_and_puts_it_back(flag):
+    inner = Mine(centering, train_flg=flag)
     block = held([inner])
-    block.again, block.block = inner, block  # the same object, and a ring
+    block.again, block.block, block.ring = inner, block, []  # the same object, and rings
+    block.ring.append(block.ring)
     network = chain(Affine1=affine(), Block=block)
-    # - 1 or + 0 changes no order: class 1 scores highest in all three. Their mean would be 0.
+    # - 0.5 changes no order: class 1 scores highest in all three. Their mean would be 0.
     assert network.accuracy([[1, 2], [3, 5], [1, 1.5]], [1, 1, 0]) == 2 / 3
     with pytest.raises(ValueError):
         network.accuracy(np.zeros((2, 5)), [0, 0])
@@ -768,6 +778,14 @@ def test_accuracy_sets_train_flg_to_false_and_puts_it_back(forward, flag):
 # A look leaves no trace
 
 
+class Pressing(np.ndarray):
+    """Ctrl-C arrives while its numbers are put back."""
+
+    def __setitem__(self, place, values):
+        super().__setitem__(place, values)
+        signal.raise_signal(signal.SIGINT)
+
+
 class Restless:
     """In forward it changes all that it keeps; out is x, or x is written into, and out the same."""
 
@@ -775,8 +793,10 @@ class Restless:
 
     def __init__(self, call=0, error=None):
         self.mean, self.sum, self.train_flg = np.zeros(4), np.zeros(4), False
+        self.sum = self.sum.view(Pressing) if error == 1 else self.sum
         self.count, self.log, self.by_size = 0, [], {3: []}
-        self.recent, self.rng, self.inner = deque([1], 2), np.random.default_rng(0), [Mine(n=0)]
+        self.recent, self.inner = deque([1], 2), np.array([Mine(n=0)], object)
+        self.rng, self.old = np.random.default_rng(0), np.random.RandomState(0)
         calls = itertools.count(1)
         self.fail = lambda: error and next(calls) == call
 
@@ -786,8 +806,9 @@ class Restless:
         self.new, self.count, self.train_flg = x, self.count + 1, not self.train_flg
         self.log.append(len(x))
         self.by_size[len(x)] = self.log
-        self.recent.append(self.rng.random() + np.random.random())
-        self.inner[0].n += 1
+        self.recent.append(self.rng.random() + np.random.random() + self.old.random_sample())
+        self.inner[0].n += random.random()
+        self.next.b += 1e-300  # which changes no score
         if self.fail():
             raise self.error
         return np.subtract(x, 1, out=x) if self.writes else x + 0.0
@@ -799,9 +820,9 @@ class Restless:
 
 def state_of(thing):
     """All that a network keeps, in words and numbers that can be compared."""
-    if isinstance(thing, np.random.Generator):
-        return str(thing.bit_generator.state)
-    if isinstance(thing, (list, tuple, deque)):
+    if hasattr(thing, "standard_normal"):
+        return copy.deepcopy(thing).standard_normal(2).tolist()
+    if isinstance(thing, (list, tuple, deque, np.ndarray)):
         return [state_of(each) for each in thing]
     if isinstance(thing, dict):
         return {key: state_of(each) for key, each in thing.items() if key not in KNOWN}
@@ -818,39 +839,33 @@ LOOKS = {
 
 
 @parametrize("look", LOOKS)
-@parametrize("call, error", [(0, 0), (1, ValueError), (2, KeyError), (5, KeyboardInterrupt)])
-@parametrize("writes", [False, True])
-@parametrize("module", ["readers", "common.layers"])  # a layer may be added to the page
+@parametrize("call,error", [(0, 0), (0, 1), (1, ValueError), (2, KeyError), (5, KeyboardInterrupt)])
+@parametrize("writes, module", [
+    (False, "readers"),
+    (True, "common.layers"),  # a layer may be added to the page
+    (False, "builtins"),  # a class that exec has made
+])  # fmt: skip
 def test_a_look_leaves_no_trace(look, call, error, writes, module):
     layer = type("Restless", (Restless,), {"__module__": module})(call, error)
     layer.error, layer.writes = error, writes
     network = chain(Restless=layer, Affine1=affine(4, 4), Relu1=Relu(), Affine2=affine(4, 3))
-    x = FOUR.copy()
-    np.random.seed(0)
-    before = state_of([layer, network.params.copy(), [*np.random.get_state()]])
+    layer.next, x = network.layers["Affine1"], FOUR.copy()
+
+    def everything():
+        drawn = [*np.random.get_state()], random.getstate()
+        return state_of([layer, network.lastLayer, network.params.copy(), *drawn])
+
+    before = everything()
     with contextlib.suppress(ValueError, KeyError, KeyboardInterrupt):
         LOOKS[look](network, x)
-    np.testing.assert_equal(
-        state_of([layer, network.params.copy(), [*np.random.get_state()]]), before
-    )
+    np.testing.assert_equal(everything(), before)
     same(x, FOUR)
-
-
-def test_forward_alone_may_be_overridden():
-    def forward(self, x):
-        self.x, self.x_shape = x, x.shape
-        return x @ self.W + self.b
-
-    own = type("Own", (Affine,), {"forward": forward})(affine().W, affine().b)
-    ours = chain(Affine1=affine()).gradient(X, [0, 1])
-    for key, grad in chain(Affine1=own).gradient(X, [0, 1]).items():
-        same(grad, ours[key])
 
 
 @parametrize("call", ["predict", "loss", "gradient"])
 def test_a_callers_x_and_what_came_out_stay_as_they_are(call):
     first = Mine(lambda self, x: np.subtract(x, 1, out=x))
-    last = Mine(lambda self, x: np.add(x, 1, out=self.out), out=np.empty((3, 4)))
+    last = Mine(lambda self, x: np.add(x, 1, out=self.out), out=np.empty((3, 4)), dout=None)
     network, x = chain(First=first, Last=last), FOUR.copy()
     scores = network.predict(x)
     getattr(network, call)(2 * x, *[[0, 1, 2]] * (call != "predict"))
@@ -882,9 +897,8 @@ def test_the_signature_is_the_chapters():
     assert list(parameters) == [*chapters, "dtype", "rng"]
     network = TwoLayerNet(input_size=3, hidden_size=4, output_size=2, weight_init_std=0.1)
     assert {key: param.shape for key, param in network.params.items()} == SHAPES
-    assert network.dtype == chain(Relu1=Relu()).dtype == np.float64  # also without parameters
-    with pytest.raises(TypeError):
-        TwoLayerNet(3, 4, 2, dtype="float32").numerical_gradient(np.ones((1, 3)), [0])
+    fixed = Mine(W=np.ones(2, np.float32))  # which isn't learnt
+    assert network.dtype == chain(Relu1=Relu()).dtype == chain(Fixed=fixed).dtype == np.float64
 
 
 @parametrize("network, kinds, sizes", [

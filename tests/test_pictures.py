@@ -216,16 +216,13 @@ def assert_apart(figure, artists):
     return boxes
 
 
-@pytest.mark.parametrize(
-    "name, how",
-    [
-        ("one sample", {"columns": 2, "fontsize": 12}),
-        ("4 axes", {"fontsize": 12}),
-        ("deep", {"columns": 1}),
-        ("deep", {"columns": 2, "fontsize": 12}),
-        ("a reader's own", {"fontsize": 12}),
-    ],
-)
+@pytest.mark.parametrize("name, how", [
+    ("one sample", {"columns": 2, "fontsize": 12}),
+    ("4 axes", {"fontsize": 12}),
+    ("deep", {"columns": 1}),
+    ("deep", {"columns": 2, "fontsize": 12}),
+    ("a reader's own", {"fontsize": 12}),
+])  # fmt: skip
 def test_texts_lie_apart_and_have_their_size_however_it_is_drawn(name, how):
     network, shape = CHAINS[name]
     figure = draw_network(network, np.ones(shape), np.arange(shape[0]) % 10, **how)
@@ -286,23 +283,20 @@ ONE_HOT = np.eye(10)[[7, 2]]
 X = np.random.default_rng(0).random((2, 784))
 
 
-@pytest.mark.parametrize(
-    "images, titles, expected",
-    [
-        (X[0], np.uint8(7), ["7"]),
-        (X[0].reshape(28, 28), "seven", ["seven"]),
-        (X[0].reshape(28, 28), None, []),
-        (X[0].reshape(1, 28, 28), [7], ["7"]),
-        (X[0], ONE_HOT[0], ["7"]),
-        (X, ONE_HOT, ["7", "2"]),
-        (X, np.array([[7], [2]]), ["7", "2"]),
-        (X, (f"{k}?" for k in range(2)), ["0?", "1?"]),
-        (X[:, :64], None, []),
-        (X[0, :256].reshape(16, 16), 3, ["3"]),  # one picture, as there is one title
-        (X[0, :256].reshape(16, 16), range(16), [str(k) for k in range(16)]),  # 16 of 4 x 4
-        ([[0, 1], [1, 0]], None, []),
-    ],
-)
+@pytest.mark.parametrize("images, titles, expected", [
+    (X[0], np.uint8(7), ["7"]),
+    (X[0].reshape(28, 28), "seven", ["seven"]),
+    (X[0].reshape(28, 28), None, []),
+    (X[0].reshape(1, 28, 28), [7], ["7"]),
+    (X[0], ONE_HOT[0], ["7"]),
+    (X, ONE_HOT, ["7", "2"]),
+    (X, np.array([[7], [2]]), ["7", "2"]),
+    (X, (f"{k}?" for k in range(2)), ["0?", "1?"]),
+    (X[:, :64], None, []),
+    (X[0, :256].reshape(16, 16), 3, ["3"]),  # one picture, as there is one title
+    (X[0, :256].reshape(16, 16), range(16), [str(k) for k in range(16)]),  # 16 of 4 x 4
+    ([[0, 1], [1, 0]], None, []),
+])  # fmt: skip
 def test_titles_are_optional_and_one_digit_needs_no_list(images, titles, expected):
     figure = draw_digits(images, titles)
     assert [text for text in texts(figure.axes[0]) if text] == expected
@@ -369,14 +363,11 @@ def test_digits_and_histories_are_drawn_in_axes_of_a_readers_own():
     assert len(axes[1].lines) == 2 and len(axes[2].lines) == 2
 
 
-@pytest.mark.parametrize(
-    "loss, train_acc, test_acc",
-    [
-        ([2.5], [0.1], []),
-        ([2.5, 0.0, 1.0], [0.1, 0.2], [0.3]),
-        ([2.0] * 500 + [1.0] * 500, [0.1] + [0.9] * 9, [0.2] + [0.89] * 9),
-    ],
-)
+@pytest.mark.parametrize("loss, train_acc, test_acc", [
+    ([2.5], [0.1], []),
+    ([2.5, 0.0, 1.0], [0.1, 0.2], [0.3]),
+    ([2.0] * 500 + [1.0] * 500, [0.1] + [0.9] * 9, [0.2] + [0.89] * 9),
+])  # fmt: skip
 def test_a_history(loss, train_acc, test_acc):
     figure = draw_history(History(5, loss, train_acc, test_acc))
     left, right = figure.axes
@@ -428,18 +419,15 @@ def test_a_loss_of_any_kind_has_plain_numbers_at_its_axis(loss):
 LEARNT = [0.1] + [0.9 + 0.005 * k for k in range(9)]
 
 
-@pytest.mark.parametrize(
-    "train, apart, start",
-    [
-        (LEARNT, 0.01, 1),
-        (LEARNT[:4], 0, 1),  # as soon as the curves coincide
-        (LEARNT[:3], 0, None),  # two points
-        ([0.1, 0.4, 0.7, 0.8, *LEARNT[1:]], 0, 3),
-        ([0.11, 0.1, 0.12, 0.11], 0.01, 0),  # nothing learnt
-        (LEARNT, 0.1, None),  # well apart
-        ([0.1135] * 6, 0, None),  # nothing to see
-    ],
-)
+@pytest.mark.parametrize("train, apart, start", [
+    (LEARNT, 0.01, 1),
+    (LEARNT[:4], 0, 1),  # as soon as the curves coincide
+    (LEARNT[:3], 0, None),  # two points
+    ([0.1, 0.4, 0.7, 0.8, *LEARNT[1:]], 0, 3),
+    ([0.11, 0.1, 0.12, 0.11], 0.01, 0),  # nothing learnt
+    (LEARNT, 0.1, None),  # well apart
+    ([0.1135] * 6, 0, None),  # nothing to see
+])  # fmt: skip
 def test_where_curves_coincide_they_are_drawn_larger(train, apart, start):
     test = [a - apart for a in train]
     figure = draw_history(History(5, [2.0] * 5 * len(train), train, test))
@@ -509,17 +497,14 @@ print(plt.get_fignums())
 """
 
 
-@pytest.mark.parametrize(
-    "backend, code, printed",
-    [
-        ("agg", DIGIT + "import sys; print('matplotlib.pyplot' in sys.modules)", ["False", NO]),
-        ("agg", AGG + DIGIT, ["True True", "True", "[]", NO]),
-        pytest.param("tkagg", PLT + DIGIT, [NO], marks=NEEDS_SCREEN),
-        ("module://window", DIGIT + "figure.show()", 2 * ["windows: 1"]),
-        ("module://window", PLT + DIGIT + "plt.show()", 2 * ["windows: 1"]),
-        ("module://window", PLT + "plt.figure()\n" + 2 * DIGIT, ["windows: 0 1 1"]),
-    ],
-)
+@pytest.mark.parametrize("backend, code, printed", [
+    ("agg", DIGIT + "import sys; print('matplotlib.pyplot' in sys.modules)", ["False", NO]),
+    ("agg", AGG + DIGIT, ["True True", "True", "[]", NO]),
+    pytest.param("tkagg", PLT + DIGIT, [NO], marks=NEEDS_SCREEN),
+    ("module://window", DIGIT + "figure.show()", 2 * ["windows: 1"]),
+    ("module://window", PLT + DIGIT + "plt.show()", 2 * ["windows: 1"]),
+    ("module://window", PLT + "plt.figure()\n" + 2 * DIGIT, ["windows: 0 1 1"]),
+])  # fmt: skip
 def test_a_picture_needs_no_pyplot_and_a_window_a_screen(backend, code, printed, tmp_path):
     (tmp_path / "window.py").write_text(WINDOW)
     code += "\nfigure._repr_png_()\nfigure.show()"

@@ -204,18 +204,15 @@ def copy(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    "command, where",
-    [
-        (["train_neuralnet.py"], "ch05"),
-        (["{copy}/ch05/train_neuralnet.py"], "/"),
-        (["-m", "ch05.train_neuralnet"], "."),
-        (["-c", "from two_layer_net import TwoLayerNet"], "ch05"),
-        (["-c", "from multi_layer_net import MultiLayerNet"], "ch05"),
-        (["-c", "from ch05.two_layer_net import TwoLayerNet"], "."),
-        (["-c", "import runpy; runpy.run_path('gradient_check.py')"], "ch05"),
-    ],
-)
+@pytest.mark.parametrize("command, where", [
+    (["train_neuralnet.py"], "ch05"),
+    (["{copy}/ch05/train_neuralnet.py"], "/"),
+    (["-m", "ch05.train_neuralnet"], "."),
+    (["-c", "from two_layer_net import TwoLayerNet"], "ch05"),
+    (["-c", "from multi_layer_net import MultiLayerNet"], "ch05"),
+    (["-c", "from ch05.two_layer_net import TwoLayerNet"], "."),
+    (["-c", "import runpy; runpy.run_path('gradient_check.py')"], "ch05"),
+])  # fmt: skip
 def test_scripts_and_imports_find_the_code_beside_them(copy, data, command, where):
     command = [part.format(copy=copy) for part in command]
     lines = 0 if command[0] == "-c" else 3
