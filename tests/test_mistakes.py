@@ -295,7 +295,7 @@ net.layers['Z'] = Mine(lambda self, x: np.exp(1000 * x)); net.layers['S'] = Sigm
 net.params['W1'] = np.eye(3) * 1e308; net.layers['S'] = Sigmoid(); net.loss(x, t) |
     FloatingPointError | Affine1: … its parameters
     are up to 1e+308: if it was trained, use a smaller learning rate
-Affine1.W = x[:3] * np.nan; net.loss(x, t) |
+Affine1.b[0] = np.nan; net.loss(x, t) |
     FloatingPointError | Affine1: … got nan or inf; its parameters hold nan or inf
 net.layers['Z'] = Mine(lambda self, x: x * np.nan); net.predict(x) | FloatingPointError | Z: …
 net.layers['Relu1'] = Mine(lambda self, x: np.where(x > 0, np.nan, x)); net.loss(x, t) |

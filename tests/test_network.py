@@ -525,8 +525,7 @@ def test_what_forward_makes_anew_is_no_parameter(forward, start, prepare, tmp_pa
         assert list(network.gradient(X, [0, 1])) == list(network.params) == ["W1"]
     assert list(copy.deepcopy(network).params) == ["W1"] and ": 4 parameters" in repr(network)
     network.save(tmp_path / "w.npz")
-    if start is not None:  # where forward fails, nothing is known yet
-        pytest.raises(ValueError, fresh.gradient, FOUR, [0, 1, 0])
+    pytest.raises(ValueError, fresh.gradient, FOUR, [0, 1, 0])  # where it fails, nothing is known
     assert list(fresh.gradient(X, [0, 1])) == ["W1"]
     fresh.load(tmp_path / "w.npz")
     if forward is not dropping:
@@ -797,6 +796,7 @@ class Restless:
         self.count, self.log, self.by_size = 0, [], {3: []}
         self.recent, self.inner = deque([1], 2), np.array([Mine(n=0)], object)
         self.rng, self.old = np.random.default_rng(0), np.random.RandomState(0)
+        self.die = random.Random(0)
         calls = itertools.count(1)
         self.fail = lambda: error and next(calls) == call
 
@@ -807,7 +807,7 @@ class Restless:
         self.log.append(len(x))
         self.by_size[len(x)] = self.log
         self.recent.append(self.rng.random() + np.random.random() + self.old.random_sample())
-        self.inner[0].n += random.random()
+        self.inner[0].n += random.random() + self.die.random()
         self.next.b += 1e-300  # which changes no score
         if self.fail():
             raise self.error
@@ -822,6 +822,8 @@ def state_of(thing):
     """All that a network keeps, in words and numbers that can be compared."""
     if hasattr(thing, "standard_normal"):
         return copy.deepcopy(thing).standard_normal(2).tolist()
+    if isinstance(thing, random.Random):
+        return thing.getstate()
     if isinstance(thing, (list, tuple, deque, np.ndarray)):
         return [state_of(each) for each in thing]
     if isinstance(thing, dict):

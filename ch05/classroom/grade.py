@@ -128,7 +128,7 @@ def parse(argv):
     args.given = args.files
     found = dict.fromkeys(path for name in args.files for path in files(name, parser))
     args.files = [path for path in found if not why_not(path)]
-    args.left_out = [(path, why) for path in found if (why := why_not(path))]
+    args.left_out = [(path, why_not(path)) for path in found if why_not(path)]
     if not args.files:
         parser.error(f"expected .py or .ipynb, got {', '.join(map(str, found)) or 'nothing'}")
     if args.gradescope and len(args.files) > 1:

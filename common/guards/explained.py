@@ -182,7 +182,7 @@ def check_outputs(network, x, scores, rows=False):
 def not_finite(name, layer, noted):
     """The error for a layer that made nan or inf of finite numbers."""
     hint, parameters = in_words(noted), find_parameters({name: layer}).values()
-    largest = max((np.abs(each.array).max() for each in parameters), default=0)
+    largest = np.max([np.abs(each.array).max() for each in parameters], initial=0)  # nan, if any is
     if not np.isfinite(largest):
         hint = "; its parameters hold nan or inf"
     elif largest > 1e3:

@@ -51,8 +51,8 @@ class Params(dict):
     def decided(self, x):
         """Before the first gradient forward is called, to see what it leaves in place."""
         if not self._is_decided or undecided(self._found):
-            decide(self._layers, x)
-            self.up_to_date(self._layers)._is_decided = True
+            is_known = decide(self._layers, x)
+            self.up_to_date(self._layers)._is_decided = is_known
 
     def gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers.

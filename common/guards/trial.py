@@ -16,16 +16,22 @@ from common.guards.untouched import is_ours, kept_by, untouched
 
 
 def decide(layers, x):
-    """Write down in each layer of one's own what it learns. Otherwise all is as before."""
-    found, doubtful = find(layers), []
+    """Write down in each layer of one's own what it learns. Otherwise all is as before.
+
+    False if forward fails, so that nothing is known.
+    """
+    found, doubtful, is_known = find(layers), [], True
     own = [layer for _, layer, _ in found if not is_ours(layer)]
     names = set().union(*[{*kept_by(layer), *written_first(type(layer))} for layer in own])
     if any(name.startswith("d") for name in names):
+        is_known = False
         with attempt(layers):
             forward(layers, x)  # it may build what it keeps
             doubtful, out = undecided(found), forward(layers, x)
+            is_known = True
     for each in doubtful:
         try_with_another(layers, x, out, *each)
+    return is_known
 
 
 def undecided(found):

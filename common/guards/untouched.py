@@ -14,7 +14,7 @@ from common.files import ctrl_c_later
 from common.guards.mistakes import on_page
 
 SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
-RANDOM = (np.random.Generator, np.random.RandomState)
+RANDOM = (np.random.Generator, np.random.RandomState, random.Random)
 CODE = (type, types.ModuleType, types.FunctionType)
 
 
@@ -44,6 +44,8 @@ def remember(thing, kept):
     if isinstance(thing, np.ndarray) and thing.dtype != object:
         if thing.flags.writeable:
             kept[id(thing)] = functools.partial(thing.__setitem__, ..., thing.copy())
+    elif isinstance(thing, random.Random):
+        kept[id(thing)] = functools.partial(thing.setstate, thing.getstate())
     elif isinstance(thing, RANDOM):
         source = getattr(thing, "bit_generator", None) or thing._bit_generator
         kept[id(thing)] = functools.partial(setattr, source, "state", source.state)
