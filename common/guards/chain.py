@@ -24,7 +24,7 @@ from common.guards.mistakes import (
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
-from common.guards.untouched import is_ours, untouched
+from common.guards.untouched import all_ours, is_ours, untouched
 
 
 class Chain:
@@ -124,7 +124,7 @@ class Chain:
                 check_differentiable(array, f"params[{key!r}]")
             x = x.copy()
         if method in ("gradient", "numerical_gradient"):
-            if not all(map(is_ours, self.layers.values())):
+            if not all_ours(self.layers):
                 self.params.decided(x)
         return x
 

@@ -186,8 +186,9 @@ def guarded_backward(method):
 
     @functools.wraps(method)
     def backward(self, dout=1, *more, **options):
-        if "_out" in vars(self) or hasattr(type(self).forward, "__wrapped__"):
-            shape, dtype = self._out
+        out = self.__dict__.get("_out")
+        if out or hasattr(type(self).forward, "__wrapped__"):
+            shape, dtype = out or self._out
             if type(dout) is not np.ndarray or dout.shape != shape or dout.dtype is not dtype:
                 dout = like(dout, shape, dtype)
         return method(self, dout, *more, **options)

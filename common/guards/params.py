@@ -5,7 +5,7 @@ import numpy as np
 from common.guards.learnt import find, is_gradient, with_keys
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 from common.guards.trial import decide, undecided
-from common.guards.untouched import is_ours, same
+from common.guards.untouched import all_ours, same
 
 
 class Params(dict):
@@ -37,7 +37,7 @@ class Params(dict):
             found = find(layers)
             if self._is_decided:
                 check_same_names(found, self._found)
-            self._only_ours = all(map(is_ours, layers.values()))
+            self._only_ours = all_ours(layers)
             if [each[1:] for each in found] != [each[1:] for each in self._found]:
                 self._is_decided = self._only_ours
             self._found, self._parameters = found, with_keys(found)
@@ -66,7 +66,7 @@ class Params(dict):
         gradients = {}
         for (key, array), (place, layer, name) in zip(self.items(), self._parameters.values()):
             gradient = getattr(layer, "d" + name)
-            if getattr(gradient, "shape", None) != array.shape or gradient.dtype.kind != "f":
+            if getattr(gradient, "shape", 0) != array.shape or gradient.dtype is not array.dtype:
                 check_gradient_shape(place, name, gradient, array.shape)
             gradients[key] = gradient if self._only_ours else np.array(gradient)
         return gradients

@@ -126,6 +126,10 @@ def is_ours(thing):
     return is_our_class(type(thing))
 
 
+def all_ours(layers):
+    return all(map(is_our_class, map(type, layers.values())))
+
+
 is_our_class = functools.lru_cache(maxsize=1000)(on_page)
 
 
