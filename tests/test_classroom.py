@@ -136,7 +136,7 @@ MISTAKES = {
             "(above - f(x)) / h": "2h", "above - f(x)": "2h", "(f(x) - above) / (2 * h)": "sign"},
         "x.flat[i] = old - h\n        grad.flat[i] = (above - f(x)) / (2 * h)": {
             "x.flat[i] = old\n        grad.flat[i] = (above - f(x)) / h": "forward difference"},
-        "1e-4": {"1e-50": "rounding", "0.01": "too large"},
+        "1e-4": {"1e-50": "every entry is 0", "0.01": "too large"},
         "        x.flat[i] = old\n": {"": "put each old value back"},
         "grad, h = np.zeros_like(x), 1e-4": {
             "x = x.copy(); grad, h = np.zeros_like(x), 1e-4": "in place",
@@ -254,6 +254,11 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "float16, and b as a row": NUMBERS.replace("float32", "float16"),
         "W is kept in another form": {"Affine": TURNED},
         "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
+        "one made in an if": "if True:\n    class Relu(Relu):\n        pass\nRelu = Relu()\n",
+        "out in half precision": "class Sigmoid(Sigmoid):\n    def forward(self, x):\n"
+            "        return super().forward(x).astype(np.float16)\n",
+        "forward by a property": "class Relu(Relu):\n    @property\n    def forward(self):\n"
+            "        return super().forward\n",
         "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
         "grad is scaled": replaced("update", "params[key] -= learning_rate *",
             "grad[key] *= learning_rate; params[key] -="),
@@ -271,6 +276,10 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "all layers": (OBJECTS | WRONG_LAYERS, LAYERS, "2 times"),
         "all layers, and predict": (OBJECTS | WRONG_LAYERS | NO_PREDICT, LAYERS + " predict", ""),
         "numerical gradients": (NUMERICAL, "gradient", "numerical"),
+        "numerical, without its layers": (NUMERICAL.replace("self.loss(x, t)",
+            "np.sum(t * (np.log(np.sum(np.exp(s := np.maximum(x @ self.params['W1'] +"
+            "self.params['b1'], 0) @ self.params['W2'] + self.params['b2']), 1))[:, None] - s))"
+            " / len(x)"), "gradient", "numerical"),
         "a network of its own": (
             replaced("TwoLayerNet", "W1=self.first", "W1=-self.first", BOOK),
             "gradient", "grad['W1']"),
@@ -289,6 +298,8 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "a wrong forward, no backward": (
             "class Sigmoid:\n    def forward(self, x): return 1 / (1 + np.exp(x))\n",
             "Sigmoid", "minus"),
+        "no function": ({"update": "update = 7\n"}, "update", "expected a function"),
+        "complex": (replaced("Sigmoid", "= 1 /", "= (1 + 0j) /"), "Sigmoid", "numbers"),
         "a function for a class": (
             {"Relu": "def Relu(x): return np.maximum(x, 0)\n"}, "Relu", "expected a class"),
     },
@@ -383,7 +394,7 @@ ROWS = "for _ in range(3):\n    try:\n        while True: pass\n    except Keybo
 NOTED = {  # what stands in the middle of a file: how many notes there are about it
     "if __name__ == '__main__':\n    1 / 0": 0, "from __future__ import annotations": 0,
     "def f(x: Nothing) -> Nowhere: return x": 0, "np.float = float": 0,
-    "1 / 0": 1, "import sys; sys.exit()": 1, "for i in range(100): 1 / 0\n" * 3: 3,
+    "1 / 0": 1, "import sys; sys.exit()": 1, "for i in range(100): 1 / 0\n" * 30: 21,
     "np.exp = np.sum = lambda *args, **more: 7": 2,
     "import builtins; builtins.len = builtins.print = None": 2,
     "import time; time.sleep(20)": 1,
@@ -408,19 +419,19 @@ def test_below_what_hangs_only_definitions_are_read():
 def test_a_notebook_is_read_by_its_code_cells():
     """Without magics and shell lines; a cell that fails hides none of the others."""
     cells = {  # and how many notes there are about each
-        "%matplotlib inline\n!pip install numpy\nimport numpy as np\nnp.sum?\n?np": 0,
-        "%%bash\necho 1": 0,
+        "%matplotlib inline\n!pip install \\\n  numpy\nimport numpy as np\nnp.sum?\n?np": 0,
+        "%%bash\nls": 0,
         "%%html\n<b>class</b>": 0,
         "%%time\nfrom collections import OrderedDict\nfor i in range(2):\n    !echo {i}": 0,
         "%%writefile layers.py\n" + SHORT["Relu"] + SHORT["Sigmoid"]: 0,
-        "files = !ls\n" + SHORT["Affine"]: 1,
+        "files = !ls\nhere, there = %pwd\n" + SHORT["Affine"]: 1,  # two names, one None
         "class SoftmaxWithLoss: pass": 0,
         "x = = 1\n" + SHORT["SoftmaxWithLoss"] + "\nprint(": 2,
         '1 / 0\nTEXT = """\n% no magic\n"""': 1,
         "class TwoLayerNet(": 1,
         SHORT["TwoLayerNet"]: 0,
         SHORT["numerical_gradient"] + SHORT["update"]: 0,
-        'assert TEXT == "\\n% no magic\\n"': 0,
+        'assert TEXT == "\\n% no magic\\n" and files is None': 0,
     }
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_markdown_cell("# Text"), *map(nbformat.v4.new_code_cell, cells)]

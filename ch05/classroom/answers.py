@@ -107,6 +107,8 @@ CAUSES = {
             ("the factor 1 - out is missing", "dout * sigmoid(x)"),
             ("the factor out is missing", "dout * (1 - sigmoid(x))"),
             ("in out * (1 - out) out is needed, not x", "dout * x * (1 - x)"),
+            ("in out * (1 - out) out is needed, not dout", "dout * dout * (1 - dout)"),
+            ("dout is returned as it was", "dout"),
             ("sigmoid is applied to out once more",
              "dout * sigmoid(sigmoid(x)) * (1 - sigmoid(sigmoid(x)))"),
             ("that is the derivative of tanh, 1 - out²", "dout * (1 - sigmoid(x) ** 2)"),
@@ -131,6 +133,7 @@ CAUSES = {
             ("that is the mean of the rows; add them up", "dout.mean(axis=0)"),
             ("leave out keepdims", "dout.sum(axis=0)[np.newaxis]"),
             ("add up the rows of dout: axis=0", "dout"),
+            ("add up the rows of dout: axis=0", "dout.sum(axis=1)[:, None]"),
         ],
     },
     "SoftmaxWithLoss": {
@@ -149,6 +152,7 @@ CAUSES = {
               for y in (f"softmax(x, {axis})", f"(np.exp(x) / np.exp(x).sum({axis}))")
               for factor in ("", " * len(x)")),
             ("are x and t swapped?", "-np.sum(x * np.log(softmax(t))) / len(x)"),
+            ("softmax is applied twice", "entropy(softmax(softmax(x)), t)"),
             ("that is binary cross entropy; add up t * log(y) only",
              "right - np.sum((1 - t) * np.log(1 - softmax(x))) / len(x)"),
             ("t is missing: all classes count", "-np.log(softmax(x)).sum() / len(x)"),
@@ -162,7 +166,9 @@ CAUSES = {
             ("it is divided by N C; divide by N", "right / t.shape[1]"),
             ("the sign is wrong: y - t, not t - y", "-right"),
             ("t is missing: y - t", "softmax(x) / len(x)"),
+            ("the sign is wrong: y - t, not t - y. And divide by N", "-right * len(x)"),
             ("that is dL/dy = -t / y; go on to dL/dx", "-t / softmax(x) / len(x)"),
+            ("that is dL/dy = -t / y; go on to dL/dx", "-t / softmax(x)"),
             ("leave out the factor y (1 - y)", "right * softmax(x) * (1 - softmax(x))"),
         ],
     },
@@ -173,7 +179,8 @@ CAUSES = {
             ("that is (...) / 2 * h: brackets are missing, (...) / (2 * h)", "1e-8 * right"),
             ("the sign is wrong: f(x + h) - f(x - h)", "-right"),
             ("f reads x itself, so change x in place, not a copy", "0 * right if reads else right"),
-            ("rounding leaves nothing of the step; use h = 1e-4", "0 * right"),
+            ("every entry is 0: does x change between two calls of f, and is grad filled in?",
+             "0 * right"),
             ("only the first entry is right: is return inside the loop?",
              "np.where(np.arange(x.size).reshape(x.shape) == 0, right, 0)"),
             ("only the last entry is right: is grad made anew inside the loop?",
@@ -182,6 +189,7 @@ CAUSES = {
               for h in ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7")
               for words, arguments in (
                 ("that is a forward difference: use (f(x + h) - f(x - h)) / 2h", "h, 0, h"),
+                ("that is a backward difference: use (f(x + h) - f(x - h)) / 2h", "0, -h, h"),
                 ("the second step ends at x: from x + h go back by 2h", "h, 0, 2 * h"),
                 ("the step is too large; use h = 1e-4", "h, -h, 2 * h"),
             )),
@@ -191,6 +199,7 @@ CAUSES = {
         "scores": [
             ("these are probabilities; return scores, without softmax", "softmax(right)"),
             ("Relu1 is left out", "(x @ W1 + b1) @ W2 + b2"),
+            ("a Relu too many: the scores are what Affine2 returns", "relu(right)"),
             ("that is chapter 4's: use Relu, and no softmax",
              "softmax(sigmoid(x @ W1 + b1) @ W2 + b2)"),
             ("that is what Affine1 returns; go on to the end", "x @ W1 + b1"),

@@ -77,8 +77,10 @@ def missing(names, name):
     if module := imported(value):
         return NotYet(say("{name} is imported from {module}; write it here", name=name,
                           module=module))  # fmt: skip
-    if value is not None and name[0].isupper():
+    if value is not None:
         words = "{name}: expected a class, got {got}"
+        if not name[0].isupper():
+            words = "{name}: expected a function, got {got}"
         return Wrong(say(words, name=name, got=type(value).__name__))
     own = {key: each for key, each in names.items() if getattr(each, "__module__", "") == MODULE}
     for key, each in own.items():
@@ -96,7 +98,7 @@ def missing(names, name):
 
 def imported(value):
     """The module of a class or function that wasn't written in this file; else None."""
-    value = getattr(value, "__func__", value)
+    value = value.__func__ if inspect.ismethod(value) else value
     if isinstance(value, type) or inspect.isfunction(value):
         return value.__module__ if value.__module__ != MODULE else None
     return None
@@ -122,7 +124,8 @@ def call(layer, method, *args, remark=None, free=False):
     result = call_function(function, *given, free=free)
     for i, (before, after) in enumerate(zip(args, given)):
         if not np.array_equal(before, after):
-            name = [*inspect.signature(function).parameters][i]
+            names = [*inspect.signature(function).parameters, *"xt"]  # for *args
+            name = names[i]
             words = "{method} changes {name}, which isn't its own; use {name}.copy()"
             if remark is None:
                 raise Wrong(say(words, method=method, name=name))

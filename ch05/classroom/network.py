@@ -8,6 +8,7 @@ What its own methods keep in self, such as a mask, is still there.
 import contextlib
 import copy
 import functools
+import inspect
 
 import numpy as np
 
@@ -20,7 +21,7 @@ LAST = "SoftmaxWithLoss"
 
 @contextlib.contextmanager
 def stand_ins(names, classes, wrong, silent, TwoLayerNet, own_predict=True):
-    """Within it the layers in `wrong` return right values. Yields a log of calls, a list.
+    """Within it the layers in `wrong` return right values. Yields a log of calls, and the layers.
 
     classes : {"Affine": the student's classes of that name, ...}
     silent  : layers whose own methods aren't called at all, as they would end the program
@@ -39,6 +40,8 @@ def stand_ins(names, classes, wrong, silent, TwoLayerNet, own_predict=True):
         for name in "predict", "loss":  # called for every entry, these are numerical gradients
             if callable(function := getattr(TwoLayerNet, name, None)):
                 put(undo, TwoLayerNet, name, logged(function, log, name))
+        if callable(function := names.get("numerical_gradient")):
+            names["numerical_gradient"] = logged(function, log, "numerical_gradient")
         if not own_predict:
 
             def predict(self, x, *_, **__):
@@ -49,7 +52,7 @@ def stand_ins(names, classes, wrong, silent, TwoLayerNet, own_predict=True):
                 return x
 
             put(undo, TwoLayerNet, "predict", predict)
-        yield log
+        yield log, made
 
 
 def put(undo, owner, name, value):
@@ -78,15 +81,20 @@ def watch(undo, own, layer, log, made, right, silent):
 
     def methods(name, replacement):
         """Put it wherever the class has this method, as in __call__ = forward."""
-        original = getattr(own, name, None)
-        if original is None and not right:
+        raw = inspect.getattr_static(own, name, None)
+        if raw is None and not right:
             return
 
-        @functools.wraps(original or replacement)
+        def original(self, *args, **kwargs):  # as Python binds it: a property, a decorator
+            return raw.__get__(self, type(self))(*args, **kwargs)
+
+        original = raw and original
+
+        @functools.wraps(raw or replacement)
         def call(self, *args, **kwargs):
             return replacement(self, original, *args, **kwargs)
 
-        same = [each for each in dir(own) if original and getattr(own, each, None) is original]
+        same = [each for each in dir(own) if raw and inspect.getattr_static(own, each, None) is raw]
         for each in {name, *same}:
             put(undo, own, each, call)
 

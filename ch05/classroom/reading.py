@@ -21,6 +21,8 @@ from ch05.classroom.calling import MODULE, raised, wanted
 from ch05.classroom.judges import PARTS
 from ch05.classroom.words import say
 
+FOREIGN = "bash sh cmd script html javascript js latex markdown svg perl ruby cython R".split()
+
 
 class HandIn(NamedTuple):
     """One file, as it was when the grading began."""
@@ -82,9 +84,10 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             pass
         except (Exception, SystemExit) as error:
             notes.append(raised(name, error))
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef) and statement.name in names:
-            place = f"{name}, " * (name != hand_in.name) + say("line {line}", line=statement.lineno)
-            note_twice(notes, defined, statement.name, names, place)
+        for each in definitions(statement):
+            if each.name in names:
+                place = f"{name}, " * (name != hand_in.name) + say("line {line}", line=each.lineno)
+                note_twice(notes, defined, each.name, names, place)
         if not late and time.monotonic() > end:
             late = note_late(still_running(seconds))
     for name, (_, value) in defined.items():
@@ -94,7 +97,7 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             names[name] = value  # as after Relu = Relu()
     for each in dict.fromkeys(replaced):
         notes.append(say("it replaces {name}; for the grading that is undone", name=each))
-    return names, notes
+    return names, notes[:20] + [say("and more")] * (len(notes) > 20)
 
 
 def changed(library):
@@ -151,6 +154,16 @@ def limited(seconds):
 
 
 # Statements
+
+
+def definitions(statement):
+    """The classes and functions that a statement at the top level defines."""
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+        yield statement
+    for each in ("body", "orelse", "handlers", "finalbody"):
+        if isinstance(statement, ast.If | ast.Try | ast.With | ast.ExceptHandler):
+            for inner in getattr(statement, each, ()):
+                yield from definitions(inner)
 
 
 def defines(statement):
@@ -230,7 +243,9 @@ def python_of(cell):
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
     if not lines[first].startswith("%%"):
         return cleaned(lines)
-    lines[first] = ""
+    magic, lines[first] = lines[first].split()[0], ""
+    if magic[2:] in FOREIGN:
+        return ""
     rest = cleaned(lines)
     # Another language may stand there. A mistake in a class or function is noted.
     return rest if readable(rest) or re.search(r"^(class|def) ", cell, re.M) else ""
@@ -245,5 +260,15 @@ def readable(source):
 
 def cleaned(lines):
     """pass keeps a block that has nothing else from being empty, and the number of lines."""
-    ours = re.compile(r"\s*([%!?]|[\w.]+\?+\s*$)")
-    return "\n".join(re.sub(r"\S.*", "pass", line) if ours.match(line) else line for line in lines)
+    text, goes_on = [], False  # a line of the shell goes on after a backslash
+    for line in lines:
+        ours = re.match(r"\s*([%!?]|[\w.]+\?+\s*$)", line)
+        assigned = re.match(r"(\s*[\w, ]+=)\s*[!%]", line)
+        if goes_on:
+            text.append("")
+        elif assigned:
+            text.append(f"{assigned[1]} None")
+        else:
+            text.append(re.sub(r"\S.*", "pass", line) if ours else line)
+        goes_on = line.endswith("\\") and bool(goes_on or ours or assigned)
+    return "\n".join(text)

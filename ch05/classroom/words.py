@@ -26,6 +26,7 @@ CHINESE = {
     "; ": "；",
     " and ": " 和 ",
     ": ": "：",
+    "and more": "还有更多",
     ", line {line}": "，第 {line} 行",
     "line {line}": "第 {line} 行",
     " ({file}, line {line})": "（{file}，第 {line} 行）",
@@ -60,6 +61,7 @@ CHINESE = {
     "{method} is missing; is {close} meant?": "缺少 {method}；{close} 是不是写错了名字？",
     "{method} isn't written yet": "{method} 还没写",
     "{name}: expected a class, got {got}": "{name}：应当是类，实际是 {got}",
+    "{name}: expected a function, got {got}": "{name}：应当是函数，实际是 {got}",
     "{name} is inside {outer}: is it indented too far?": "{name} 在 {outer} 里：是不是缩进多了？",
     "{name} is imported from {module}; write it here": "{name} 是从 {module} 导入的；请自己写",
     "{name} is the library's; write it here": "{name} 是库里的；请自己写",
@@ -127,7 +129,9 @@ CHINESE = {
     "the factor 1 - out is missing": "没有乘 1 - out",
     "the factor out is missing": "没有乘 out",
     "in out * (1 - out) out is needed, not x": "out * (1 - out) 里要用 out，不是 x",
+    "in out * (1 - out) out is needed, not dout": "out * (1 - out) 里要用 out，不是 dout",
     "sigmoid is applied to out once more": "对 out 又做了一次 sigmoid",
+    "dout is returned as it was": "原样返回了 dout",
     "that is the derivative of tanh, 1 - out²": "这是 tanh 的导数 1 - out²",
     # Affine
     "b is missing": "没有加 b",
@@ -148,6 +152,7 @@ CHINESE = {
     "the minus is missing": "少了负号",
     "softmax has the wrong axis; each row of y should sum to 1": "softmax 的轴错了；y 每行的和是 1",
     "are x and t swapped?": "x 和 t 是不是写反了？",
+    "softmax is applied twice": "做了两次 softmax",
     "that is binary cross entropy; add up t * log(y) only": "这是二元交叉熵；只对 t * log(y) 求和",
     "t is missing: all classes count": "没有乘 t：所有类别都算进去了",
     "the logarithm is missing": "没有取对数",
@@ -155,6 +160,8 @@ CHINESE = {
     "it is divided by the number of classes; divide by N": "除以的是类别数；应当除以 N",
     "it is divided by N C; divide by N": "除以的是 N C；应当除以 N",
     "the sign is wrong: y - t, not t - y": "符号反了：应当是 y - t，不是 t - y",
+    "the sign is wrong: y - t, not t - y. And divide by N":
+        "符号反了：应当是 y - t，不是 t - y；还要除以 N",
     "t is missing: y - t": "没有减 t：应当是 y - t",
     "that is dL/dy = -t / y; go on to dL/dx": "这是 dL/dy = -t / y；还要继续求 dL/dx",
     "leave out the factor y (1 - y)": "不要乘 y (1 - y)",
@@ -171,11 +178,14 @@ CHINESE = {
         "这是 (...) / 2 * h：少了括号，应当是 (...) / (2 * h)",
     "the sign is wrong: f(x + h) - f(x - h)": "符号反了：应当是 f(x + h) - f(x - h)",
     "f reads x itself, so change x in place, not a copy": "f 直接读取 x，要就地改动 x，不是副本",
-    "rounding leaves nothing of the step; use h = 1e-4": "步长被舍入掉了；请用 h = 1e-4",
+    "every entry is 0: does x change between two calls of f, and is grad filled in?":
+        "每个元素都是 0：两次调用 f 之间 x 变了吗？结果写进 grad 了吗？",
     "only the first entry is right: is return inside the loop?":
         "只有第一个元素是对的：return 是不是写在循环里了？",
     "only the last entry is right: is grad made anew inside the loop?":
         "只有最后一个元素是对的：是不是在循环里重新建立了 grad？",
+    "that is a backward difference: use (f(x + h) - f(x - h)) / 2h":
+        "这是后向差分：应当用 (f(x + h) - f(x - h)) / 2h",
     "that is a forward difference: use (f(x + h) - f(x - h)) / 2h":
         "这是前向差分：应当用 (f(x + h) - f(x - h)) / 2h",
     "the second step ends at x: from x + h go back by 2h": "第二步停在 x：从 x + h 要退回 2h",
@@ -183,6 +193,8 @@ CHINESE = {
     "put each old value back": "每个元素改动之后都要还原",
     "x is as before but for rounding; put the old value back": "x 有舍入误差；请写回原来的值",
     # predict and gradient
+    "a Relu too many: the scores are what Affine2 returns":
+        "多了一个 Relu：得分就是 Affine2 的输出",
     "these are probabilities; return scores, without softmax": "这是概率；请返回得分，不做 softmax",
     "Relu1 is left out": "漏掉了 Relu1",
     "that is chapter 4's: use Relu, and no softmax": "这是第 4 章的：这里用 Relu，不做 softmax",
@@ -196,6 +208,7 @@ CHINESE = {
     "no forward before: call self.loss(x, t) first": "之前没有做正向传播：先调用 self.loss(x, t)",
     "lastLayer.backward gets {dout} as its dout; it should be 1":
         "lastLayer.backward 得到的 dout 是 {dout}；应当是 1",
+    "{what}: expected numbers, got {got}": "{what}：应当是数，实际是 {got}",
     "{what}: expected a dict, got {kind}": "{what}：应当是字典，实际是 {kind}",
     "{what}: expected the keys {expected}, got {got}; without {missing}":
         "{what}：键应当是 {expected}，实际是 {got}；缺少 {missing}",
