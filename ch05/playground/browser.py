@@ -45,7 +45,7 @@ HTML = """<!doctype html>
 <body>
 <div id="figure"></div>
 <div id="ended">The playground has ended.<br>To start it again:
-<code>python ch05/playground.py --browser</code>, and reload this page.</div>
+<code>python ch05/playground.py --browser</code>, and open the address it prints.</div>
 <script>
   const socket = new WebSocket(`ws://${location.host}/ws/1`);  // pyplot's figure 1
   const show = mpl.figure.prototype.handle_resize;

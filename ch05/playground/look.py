@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ch05.playground.words import in_words
 from common.functions import softmax
 from common.guards.learnt import find_parameters
 from common.guards.mistakes import wrong
@@ -47,7 +48,12 @@ def look(network, x, t=None):
         dx, douts, stopped = network.lastLayer.backward(), {}, {}
         for name, layer in reversed(network.layers.items()):
             dout = douts[name] = np.array(dx)
-            dx = layer.backward(dx)
+            try:
+                dx = layer.backward(dx)
+            except Exception as error:
+                after = " after a forward with train_flg False" * hasattr(layer, "train_flg")
+                error.args = (f"{name}: backward{after}: {in_words(error)}",)
+                raise
             if np.shape(dx) == dout.shape == outs[name].shape:
                 stopped[name] = (outs[name] == 0) & (np.asarray(dx) == 0)
     if dx is not None and np.size(dx) != x.size:

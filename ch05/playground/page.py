@@ -1,6 +1,6 @@
 """The page of the playground: what stands where in the figure, and how numbers are shown there."""
 
-import contextlib
+import functools
 import math
 import textwrap
 import threading
@@ -38,15 +38,19 @@ BUTTONS = {  # (x, y, width)
 LOCK = threading.RLock()
 
 
-@contextlib.contextmanager
-def locked():
+def locked(method):
     """One thread at a time: a notebook's cells and its timer may run in different ones."""
-    with LOCK:
-        yield
+
+    @functools.wraps(method)
+    def one_at_a_time(*args, **options):
+        with LOCK:
+            return method(*args, **options)
+
+    return one_at_a_time
 
 
 class Figure(figures.Figure):
-    @locked()
+    @locked
     def draw(self, renderer):
         super().draw(renderer)
 
@@ -259,7 +263,7 @@ class Page:
         start = time.perf_counter()
         if alone and start < self.pad_rests_until:
             return
-        with locked():
+        with LOCK:
             self.pad.set_data(pad.digit)
             self.stroke.set_data(*pad.points.T)
             self.stroke.set_linewidth(2 * PEN * 72 * 2.3 / 28 * self.scale)

@@ -14,7 +14,7 @@ from ch05.playground.copies import Copies
 from ch05.playground.look import NOTHING, check_unit, look, loudest, path_of_units, survey, unit_of
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
-from ch05.playground.words import after_update, hint
+from ch05.playground.words import after_update, hint, in_words
 from common.guards.mistakes import wrong
 from common.threads import threads_for
 from dataset.mnist import load_mnist
@@ -107,25 +107,26 @@ class Playground:
         plt.close(self.figure)
 
     @property
-    @locked()
+    @locked
     def network(self):
         """What has learnt so far. It is a copy for you; what you change in it is taken over."""
         return self.copies.give()
 
     # Forward and backward
 
-    @locked()
-    def reading(self):
+    @locked
+    def reading(self, backward=True):
         """What the layers compute for what is drawn, and the unit that is followed, or None."""
         if self.pad.empty:
             raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
         with self.copies.looked_at() as network:
-            reading, j = look(network, self.pad.x(), self.t), self.followed
+            reading = look(network, self.pad.x(), self.t if backward else None)
+            j = self.followed
             self.page.path = path = path_of_units(network)
             follows = j is not None and path is not None and j < path.M
             return reading, unit_of(network, path, reading, j) if follows else None
 
-    @locked()
+    @locked
     def read(self):
         """Show what the network makes of the drawn digit; or the error, if it can't."""
         reading, unit, error = NOTHING, None, self.error
@@ -133,7 +134,9 @@ class Playground:
             if not self.pad.empty:
                 reading, unit = self.reading()
         except Exception as caught:  # of a reader's own layer, too
-            error = error or str(caught)
+            error = error or in_words(caught)
+            with contextlib.suppress(Exception):  # forward alone may work
+                reading, unit = self.reading(backward=False)
         self.page.say(error or self.said or self.hint(unit), bool(error))
         self.page.show_reading(self.pad, reading, unit)
         self.draw()
@@ -155,7 +158,7 @@ class Playground:
     def followed(self):
         return self.kept if self.pointed is None else self.pointed
 
-    @locked()
+    @locked
     def follow(self, j):
         """Show unit j of the first layer, from the ink to the answer and back; None lets go."""
         self.copies.take_over()
@@ -163,7 +166,7 @@ class Playground:
         self.pointed = None
         self.read()
 
-    @locked()
+    @locked
     def unit(self):
         """The numbers that are shown of the followed unit j, from the layers.
 
@@ -179,7 +182,7 @@ class Playground:
         return {"terms": unit.terms, "b": unit.b, "out": unit.out, "to_scores": unit.to,
                 "dout": unit.dout, "dW": unit.dW}  # fmt: skip
 
-    @locked()
+    @locked
     def why(self):
         """Follow the unit that adds most to the score of what is read; then the next of five."""
         with contextlib.suppress(Exception):  # of a reader's own layer: read says which
@@ -219,7 +222,7 @@ class Playground:
         for key in params:
             params[key] -= self.page.learning_rate * grad[key]
 
-    @locked()
+    @locked
     def update(self, updates=1, seconds=0.0, show=True):
         """Learn and show it."""
         self.said = self.error = ""
@@ -233,7 +236,7 @@ class Playground:
                     self.curve = self.curve[::2]
         except Exception as error:  # a learning rate that is too large, above all
             self.pause()
-            self.error, show = f"Update {self.updates}: {error}", True
+            self.error, show = f"Update {self.updates}: {in_words(error)}", True
             if isinstance(error, FloatingPointError):
                 self.error += ". Press start anew"
         if show:
@@ -248,9 +251,9 @@ class Playground:
         except Exception as error:
             if self.curve or self.losses:
                 raise
-            self.error = str(error)
+            self.error = in_words(error)
 
-    @locked()
+    @locked
     def learn_from_mine(self):
         """One update on what is drawn, with the picked digit. Returns L before and after."""
         before, unit = self.reading()
@@ -270,7 +273,7 @@ class Playground:
         try:
             self.learn_from_mine()
         except Exception as error:
-            self.page.say(f"learn from mine: {error}", True)
+            self.page.say(f"learn from mine: {in_words(error)}", True)
             self.draw()
 
     def tick(self):
@@ -286,7 +289,7 @@ class Playground:
             show = self.drawn and not stroke
             self.update(seconds=0.045 if show else 0.01, show=show)
 
-    @locked()
+    @locked
     def show_training(self):
         self.page.show_training(self.copies.live, self.curve, self.accuracy, self.updates,
                                 self.training, self.silent)  # fmt: skip
@@ -320,7 +323,7 @@ class Playground:
         if self.timer_thread == threading.get_ident():  # else tick stops it, in its own thread
             self.timer.stop()
 
-    @locked()
+    @locked
     def start_anew(self):
         """With the parameters as they were at first."""
         self.copies.start_anew()

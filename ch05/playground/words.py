@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["after_update", "hint"]
+__all__ = ["after_update", "hint", "in_words"]
 
 
 def hint(drawn, learnt, t, unit, path, dead):
@@ -56,3 +56,7 @@ def after_update(before, after, unit, unit_after):
         words += (f" Unit {unit.j}: W1 moved by −rate · dW1, and out went from {unit.out:.2f} "
                   f"to {unit_after.out:.2f}.")  # fmt: skip
     return words
+
+
+def in_words(error):
+    return str(error) or type(error).__name__

@@ -66,5 +66,5 @@ def _likeness(name, report, N, dout):
 def _alike(a, n):
     """Are they the same, nearly everywhere? Where both are 0, that says nothing."""
     tiny = 1e-6 * np.abs(n).max()
-    some = np.maximum(np.abs(a), np.abs(n)) > tiny
+    some = ~(np.maximum(np.abs(a), np.abs(n)) <= tiny)  # nan, too
     return np.isclose(a[some], n[some], rtol=1e-5, atol=tiny).mean() > 0.9

@@ -57,7 +57,7 @@ class GradientReport(dict):
                 f"This shows once {', '.join(self.moved)} are moved a little. Where all entries of "
                 "a parameter are equal, such as 0 or 1, they can hide a mistake."
             )
-        if kinks := sum(check.kinks for check in self.values()):
+        if kinks := sum(check.kinks for check in self.values() if check.ok):
             lines.append(
                 f"Left out of the figures: {kinks:,} {'entry' if kinks == 1 else 'entries'}, where "
                 f"a step of {STEP:.0e} crosses a kink, or the slope changes too fast for it. With "

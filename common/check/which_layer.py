@@ -85,11 +85,14 @@ class Judge:
 
     def backward(self):
         self.forward()
+        for tap in self.taps.values():
+            tap.dout = tap.dx = None
         dx = 1.0
-        for name, tap in self.taps.items():
-            tap.dout = self.slopes.get(name, dx)
-            tap.go_back()
-            dx = tap.dx
+        with contextlib.suppress(Exception):  # gradient may not go along the chain
+            for name, tap in self.taps.items():
+                tap.dout = self.slopes.get(name, dx)
+                tap.go_back()
+                dx = tap.dx
 
     def compare(self, array, holder, name, alone=None):
         """After backward, holder.name is dL/darray, says backprop. A Comparison.
@@ -138,19 +141,24 @@ class Judge:
                     self.slopes[name] = self.slopes_of(tap.add_to_out)
 
     def senders_to(self, name):
-        """The layers on whose dout the dx of this one depends, though its own dout stays."""
-        slopes, douts = self.slopes, {each: tap.dout for each, tap in self.taps.items()}
+        """The layers on whose dout the dx of this one depends, though its own dout stays.
 
-        def with_twice(*others):
+        None of them if that can't be told, as where gradient doesn't go along the chain.
+        """
+        slopes, douts = self.slopes, {each: tap.dout for each, tap in self.taps.items()}
+        if any(dout is None for dout in douts.values()):
+            return []
+
+        def changes(*others):
             self.slopes = douts | {each: 2 * douts[each] for each in others}
             self.backward()
-            return self.taps[name].dx
+            return self.taps[name].dx is not None and not np.array_equal(self.taps[name].dx, dx)
 
-        dx = with_twice()
-        found = [each for each in douts if not np.array_equal(with_twice(each), dx)]
-        is_repeatable = np.array_equal(with_twice(), dx)
+        dx = self.taps[name].dx
+        found = [each for each in reversed(self.taps) if each != name and changes(each)]
+        is_repeatable = not changes()
         self.slopes = slopes
-        return [each for each in found if each != name] if is_repeatable else []
+        return found if is_repeatable else []
 
     def slopes_of(self, array):
         """dL/darray by differences, with a small step, so that kinks are crossed seldom."""

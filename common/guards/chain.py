@@ -78,6 +78,8 @@ class Chain:
 
     def collect_gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers."""
+        if "_params" in vars(self):
+            self._params.settle()
         return self.params.gradients()
 
     def predict_in_batches(self, x, size=1000):

@@ -241,7 +241,7 @@ def guarded_method(method):
                 with noting(noted):
                     result = method(self, x, *t, **options)
             finally:
-                vars(self).pop("_within", None)
+                self.__dict__.pop("_within", None)
             return self.after(name, x, result, noted)
         except Exception as error:
             error = explained(self, error, x, *t)

@@ -54,6 +54,10 @@ class Params(dict):
             is_known = decide(self._layers, x)
             self.up_to_date(self._layers)._is_decided = is_known
 
+    def settle(self):
+        """After backward the keys stay as they are, even if forward alone couldn't be tried."""
+        self._is_decided = True
+
     def gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers.
 

@@ -44,6 +44,8 @@ def remember(thing, kept):
     if isinstance(thing, np.ndarray) and thing.dtype != object:
         if thing.flags.writeable:
             kept[id(thing)] = functools.partial(thing.__setitem__, ..., thing.copy())
+    elif isinstance(thing, random.SystemRandom):
+        pass  # it can't be put back
     elif isinstance(thing, random.Random):
         kept[id(thing)] = functools.partial(thing.setstate, thing.getstate())
     elif isinstance(thing, RANDOM):
