@@ -290,6 +290,21 @@ class Bypassed(TwoLayerNet):
         return self.collect_gradients()
 
 
+class Summed(TwoLayerNet):
+    """Two of its layers take x, and their outs are added. So nothing goes along the chain."""
+
+    def predict(self, x):
+        one, two, last = self.layers.values()
+        return last.forward(one.forward(x) + two.forward(x))
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        one, two, last = self.layers.values()
+        dout = last.backward(self.lastLayer.backward(1))
+        one.backward(dout), two.backward(dout)
+        return self.collect_gradients()
+
+
 # A student's own networks, with no base class
 
 

@@ -28,6 +28,7 @@ from readers import (
     Scale,
     Softmax,
     Split,
+    Summed,
     chain,
     decoder,
     embedding,
@@ -527,6 +528,8 @@ BOTH = "W1 W2"
     (Bypassed, {}, "Relu1", dx(lambda L, dout, _: dout), "W1 b1", "Relu1", "wrong dx"),
     (Bypassed, {}, "Affine2", dW(lambda L, *_: -L.dW), "W2", "Affine2", "wrong dW2"),
     (Bypassed, {"knows": False}, 0, 0, "W1 b1", "", "Between Affine1 and Relu1"),
+    (Summed, {"layers": dict(A=affine(4, 5), B=affine(4, 5), C=affine(5))}, "C",
+     dW(lambda L, *_: -L.dW), "W3", "C", "wrong dW3"),
 ])  # fmt: skip
 def test_a_loss_or_predict_of_ones_own_is_what_is_followed(
     kind, changes, place, bug, failed, suspects, words

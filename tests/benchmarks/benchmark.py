@@ -42,6 +42,7 @@ from dataset.mnist import load_mnist
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+OF_100 = {depth: (784, *[100] * (depth - 1), 10) for depth in (5, 20)}
 NEEDS = {"ScikitLearn": "sklearn", "Torch": "torch"}
 OURS, HAND, TORCH = peers.LayerByLayer.name, peers.ByHand.name, peers.Torch.name
 
@@ -55,7 +56,8 @@ def main():
     args = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")  # it wants more epochs than one update
 
-    found = [peer for peer in peers.PEERS if is_installed(peer)]
+    is_installed = importlib.util.find_spec
+    found = [peer for peer in peers.PEERS if is_installed(NEEDS.get(peer.__name__, "numpy"))]
     rows = {
         "f": memory,
         "h": lambda: beside_by_hand(args.rounds),
@@ -74,11 +76,6 @@ def main():
         rows[row]()
 
 
-def is_installed(peer):
-    package = NEEDS.get(peer.__name__)
-    return package is None or importlib.util.find_spec(package) is not None
-
-
 def run_own_kernel():
     """Start anew without the variables that choose OpenBLAS's kernel or threads, if any is set.
 
@@ -95,10 +92,8 @@ def run_own_kernel():
 
 
 def memory():
-    """The peak of the script. A small process starts it, and tells the peak of its child.
-
-    A process counts the memory of the one that started it as its own peak: it begins as a copy of
-    it.
+    """The peak of the script. A small process starts it: a process begins as a copy of its parent,
+    whose memory counts as its own peak.
     """
     print("\nf  peak memory of the whole training process")
     start = (
@@ -118,7 +113,7 @@ def beside_by_hand(rounds):
     pair = [peers.LayerByLayer, peers.ByHand]
     for words, sizes, batch, most in (
         ("784-50-10, batch 100", (784, 50, 10), 100, 1.2),
-        ("20 layers of 100, batch 100", layers_of_100(20), 100, 1.15),
+        ("20 layers of 100, batch 100", OF_100[20], 100, 1.15),
         ("784-50-10, batch 1", (784, 50, 10), 1, 1.9),
     ):
         times = steps(pair, sizes, batch, rounds, threads=1)
@@ -153,18 +148,14 @@ def training_job(found, rounds):
         target(f"{TORCH} with {better} thread(s) / {OURS} with 1", figure, least=1.3)
 
 
-def layers_of_100(depth):
-    return (784, *[100] * (depth - 1), 10)
-
-
 def single_steps(found, rounds):
     for words, sizes, batch, threads in (  # as many as `train` chooses
         ("784-50-10", (784, 50, 10), 1, 1),
         ("784-50-10", (784, 50, 10), 1000, 2),
         ("784-500-10", (784, 500, 10), 1, 1),
         ("784-500-10", (784, 500, 10), 1000, 2),
-        ("5 layers of 100", layers_of_100(5), 100, 1),
-        ("20 layers of 100", layers_of_100(20), 100, 1),
+        ("5 layers of 100", OF_100[5], 100, 1),
+        ("20 layers of 100", OF_100[20], 100, 1),
     ):
         title = f"b  a step of {words}, batch {batch}, {threads} thread(s)"
         table(title, steps(found, sizes, batch, rounds, threads))
@@ -219,8 +210,8 @@ def busy_machine(rounds):
 
         return run
 
-    set_by_user = {"OPENBLAS_NUM_THREADS": "0"}  # such a number stays as it is: here that of all
-    makers = {"threads as chosen": updates, "all threads": lambda: updates(**set_by_user)}
+    by_user = {"OPENBLAS_NUM_THREADS": "0"}  # such a number stays as it is: here that of all
+    makers = {"threads as chosen": updates, "all threads": lambda: updates(**by_user)}
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     try:
         times = in_turn(makers, rounds)
@@ -238,15 +229,9 @@ def busy_machine(rounds):
 def all_threads(number):
     """NumPy's products and PyTorch on that many threads."""
     with threadpool_limits(number):
-        torch = sys.modules.get("torch")
-        before = torch.get_num_threads() if torch else None
-        if torch:
+        if torch := sys.modules.get("torch"):
             torch.set_num_threads(number)
-        try:
-            yield
-        finally:
-            if torch:
-                torch.set_num_threads(before)
+        yield
 
 
 def agree(found, sizes, weights, x, t, batch, updates=5):
