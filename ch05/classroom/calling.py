@@ -149,7 +149,9 @@ def call_function(function, *args, free=False):
 
     NotYet, too, if it calls what the library has for this part; free lets it do so.
     """
-    used, profile, name = [], sys.getprofile(), getattr(function, "__name__", "it")
+    used, profile, name = [], sys.getprofile(), "it"
+    if isinstance(function, type) or inspect.isroutine(function):
+        name = getattr(function, "__name__", name)
 
     def watch(frame, event, _):
         module = frame.f_globals.get("__name__", "")
