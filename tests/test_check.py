@@ -526,7 +526,7 @@ BOTH = "W1 W2"
     (Penalised, {"outside": 2}, 0, 0, "W1 b1 W2 b2", "", "Between Affine2 and lastLayer"),
     (Bypassed, {}, 0, 0, "", "", ""),
     (Bypassed, {}, "Relu1", dx(lambda L, dout, _: dout), "W1 b1", "Relu1", "wrong dx"),
-    (Bypassed, {}, "Affine2", dW(lambda L, *_: -L.dW), "W2", "Affine2", "wrong dW2"),
+    (Bypassed, {}, "Affine2", TWICE, "W1 b1", "Affine2", "wrong dx"),
     (Bypassed, {"knows": False}, 0, 0, "W1 b1", "", "Between Affine1 and Relu1"),
     (Summed, {"layers": dict(A=affine(4, 5), B=affine(4, 5), C=affine(5))}, "C",
      dW(lambda L, *_: -L.dW), "W3", "C", "wrong dW3"),

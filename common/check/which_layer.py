@@ -194,10 +194,12 @@ def judge_layers(report, network, loss, other_loss, options):
 
 def look_for_suspects(report, judge, network):
     judge.walk()
-    faults, said, unexplained = judge.faults, [], False
+    faults, said, unexplained, order = judge.faults, [], False, list(judge.taps)
     is_dout_true = not (faults["lastLayer"] or judge.slopes or judge.writers)
     for key, each in find_parameters(network.layers).items():
-        failed = key in report.failed
+        # After a wrong dx nothing else need be wrong, and dout is only known by differences.
+        after = any("dx" in faults[name] for name in order[: order.index(each.place)])
+        failed = key in report.failed and not after
         if judge.is_right(each.array, each, "gradient"):
             if failed and is_dout_true:
                 said.append(f"d{key} of {each.place} is right, but gradient returns another.")
@@ -208,7 +210,7 @@ def look_for_suspects(report, judge, network):
             does = f"is right for what {each.place} does, but the loss uses {key} elsewhere too"
             said.append(f"d{key} {does}.")
         unexplained |= failed
-    if unexplained:  # else gradient knows what lies between two layers
+    if unexplained:  # else gradient may know what lies between two layers
         does = "does something that gradient leaves out"
         said = [
             f"Between {name} and {after} forward {does}." for name, after in judge.between
