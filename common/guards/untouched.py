@@ -129,7 +129,7 @@ def is_ours(thing):
 
 
 def all_ours(layers):
-    return all(map(is_our_class, map(type, layers.values())))
+    return all(map(is_our_class, set(map(type, layers.values()))))
 
 
 is_our_class = functools.lru_cache(maxsize=1000)(on_page)
