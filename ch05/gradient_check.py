@@ -23,19 +23,20 @@ def print_differences(network, x_batch, t_batch):
 
 
 def main(argv=None):
-    args = parse_check(argv)  # reads the options, loads MNIST, makes the network: a TwoLayerNet
+    args = parse_check(argv)  # load_mnist() and TwoLayerNet(784, 50, 10), if no option says else
     network, (x_train, t_train) = args.network, args.train_set
     x_batch = x_train[: args.images]  # 3, if no option says otherwise
     t_batch = t_train[: args.images]
 
-    if args.samples is None:  # check every entry of W and b
+    if args.samples is None:  # no limit: compare every entry of W and b
         print_differences(network, x_batch, t_batch)
 
-    # Not in the book: a stricter check. Each entry by itself must agree, within a tolerance.
+    # Not in the book: a stricter check. It computes both gradients again, and each entry by itself
+    # must agree, within a tolerance. With --samples 20 these are 20 entries of each array.
     report = check_gradient(
         network, x_batch, t_batch, samples=args.samples, tolerance=args.tolerance, rng=args.seed
     )
-    if args.samples is not None:  # at most that many entries of each array were checked
+    if args.samples is not None:
         for key, check in report.items():
             print(f"{key}:{check.mean_abs_diff}")
     print(f"\n{report.verdict()}")

@@ -26,8 +26,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     train_set, test_set : pairs of samples x (N, D) and labels t, as load_mnist returns them
     iters_num, batch_size, learning_rate : number of updates, samples in each, size of a step
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
-    on_epoch : is called with the History after the first update of each epoch, as in the book, when
-               the accuracies have been measured. Return True to stop
+    on_epoch : a function, called with the History once in each epoch, where the book prints the
+               accuracies: after its first update. Return True to stop
 
     Ctrl-C ends it too, and the History of what was done is returned. FloatingPointError if the loss
     isn't finite any more.
@@ -43,8 +43,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     draws = np.random if rng is None else np.random.default_rng(rng)
     params = network.params  # the layers' own arrays
 
-    # Read it as `for i in range(iters_num):`. running adds a progress bar, and lets Ctrl-C end the
-    # loop only.
+    # The next two lines are `for i in range(iters_num):` with a progress bar. Ctrl-C leaves the
+    # loop, and what stands after it still runs.
     with running(history, network, iters_num, batch_size, draws) as updates:
         for i in updates:
             batch_mask = draws.choice(train_size, batch_size)
@@ -73,7 +73,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
 
 
 def main(argv=None):
-    args = parse_training(argv)  # reads the options, loads MNIST, makes the network: a TwoLayerNet
+    args = parse_training(argv)  # load_mnist() and TwoLayerNet(784, 50, 10), if no option says else
     history = train(
         args.network,
         args.train_set,

@@ -4,8 +4,7 @@ x : scores, shape (N, C): N samples in rows, C classes in columns
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), or probabilities (N, C)
 
-@guarded checks the arguments, and turns lists and whole numbers into arrays of floats. It is no
-mathematics: skip it.
+@guarded checks the arguments, and turns x into an array of floats. It is no mathematics: skip it.
 """
 
 import numpy as np
@@ -27,7 +26,7 @@ def sigmoid(x):
 
 def softmax(x):
     """exp(x) / sum(exp(x)), each row by itself: probabilities from scores."""
-    return np.exp(log_softmax(x))  # log_softmax is next: with it large scores don't overflow
+    return np.exp(log_softmax(x))  # exp(log(y)) is y, and log_softmax, below, can't overflow
 
 
 @guarded
@@ -38,13 +37,14 @@ def log_softmax(x):
     log(softmax(x)) = log(exp(x)) - log(sum(exp(x))) = x - log(sum(exp(x)))
 
     For large scores exp would overflow. So m, the largest score of the row, is subtracted first.
-    Then no exp(x - m) is above 1, and that of the largest score is 1: their sum is 1 or more, and
-    its log is finite. The result is the same, because m cancels:
-    exp(x - m) = exp(x) / exp(m), and exp(m) is the same in the whole row. So
+    Then no exp(x - m) is above 1, and for the largest score it is exp(0) = 1. So the sum is 1 or
+    more, and its log is finite. The result is the same, because m cancels. Note that
+    exp(x - m) = exp(x) / exp(m), and that exp(m) is the same in the whole row:
+
     log(sum(exp(x - m))) = log(sum(exp(x)) / exp(m)) = log(sum(exp(x))) - m
-    (x - m) - log(sum(exp(x - m))) = x - m + m - log(sum(exp(x))) = x - log(sum(exp(x)))
+    (x - m) - log(sum(exp(x - m))) = x - m - log(sum(exp(x))) + m = x - log(sum(exp(x)))
     """
-    # axis=-1: along the classes. With keepdims the maxima are (N, 1): from each row its own.
+    # axis=-1: along the classes. keepdims: the maxima are (N, 1), so each row uses its own.
     x_minus_m = x - x.max(axis=-1, keepdims=True)
     return x_minus_m - np.log(np.exp(x_minus_m).sum(axis=-1, keepdims=True))
 
@@ -57,9 +57,9 @@ def cross_entropy_error(y, t):
     One sample alone is allowed: y is (C,), and t is one class number or a row (C,).
 
     The book adds 1e-7 to y, which changes every loss a little. Here nothing is added: if y of the
-    right class is 0, the loss is inf. So SoftmaxWithLoss doesn't use it: see there. ValueError if y
-    isn't probabilities, or for an invalid label.
+    right class is 0, the loss is inf. (In SoftmaxWithLoss it stays finite.) ValueError if y isn't
+    probabilities, or for an invalid label.
     """
-    y, t = probability_rows(y, t)  # now both are (N, C): class numbers have become one-hot rows
+    y, t = probability_rows(y, t)  # both as rows (N, C): class numbers become one-hot rows
     used = t > 0  # terms with t = 0 are left out: in NumPy 0 * log(0) is nan
     return np.sum(t[used] * -np.log(y[used])) / len(y)  # y[used]: the used entries, in one row

@@ -13,15 +13,16 @@ def numerical_gradient(f, x):
 
     In f(x + h), h is added to one entry of x; the others stay.
 
-    f : a function of x that returns one number in float64, and doesn't change x
-    x : float64 array of any shape. One entry of x is changed in place, by h and by -h. f is called
-        each time, and the old value is put back (after an error, too). So f must read this very
-        array, not a copy. Numbers of 1e10 or more are an error: there x + h is rounded too coarsely
+    f : a function that uses this very array x, not a copy, leaves it as it is, and returns one
+        number in float64. It is called with x as its argument
+    x : float64 array of any shape. Here its entries are changed in place, one after the other: by h
+        and by -h. Then the old value is put back. (If f raises an error, @guarded puts it back.)
+        Numbers of 1e10 or more are an error: there x + h is rounded too coarsely
 
-    Returns an array of the shape of x. How wrong is it? For three reasons it isn't quite right.
+    Returns an array of the shape of x. It isn't exact, for three reasons.
 
-    First, h isn't 0. Taylor's formula says how f changes near x; on the right, f, f', f'' and so on
-    are f and its derivatives at x. If it is new to you, take these two lines as given:
+    First, h isn't 0. Taylor's formula says how f changes near x. Right of the = stand f and its
+    derivatives f', f'' and so on, at x. If it is new to you, take these two lines as given:
     f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
     f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
     Subtract: f(x + h) - f(x - h) = 2 h f' + 2 h^3 f'''/6 + ...
@@ -44,5 +45,5 @@ def numerical_gradient(f, x):
         x.flat[i] = below
         f_below = f(x)
         x.flat[i] = value  # put back
-        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, as it is after rounding
+        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, but for rounding
     return grad

@@ -70,8 +70,8 @@ class Affine:
 
     The chain rule. Let one x[n, d] grow by a small e. Only row n of out changes: for every m,
     out[n, m] has the term x[n, d] * W[d, m], so it grows by e * W[d, m]. dout[n, m] says how fast L
-    grows with it, so L grows by dout[n, m] * e * W[d, m]. For small e this adds up over all m.
-    Divide by e:
+    grows with out[n, m]. So each m lets L grow by dout[n, m] * e * W[d, m], nearly. All m together:
+    the sum over m. Divide by e:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
     Let one W[d, m] grow by e. For every n, out[n, m] grows by x[n, d] * e. In the same way:
@@ -81,14 +81,14 @@ class Affine:
     db[m] = sum over n of dout[n, m]
 
     Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index k of the
-    sum is last in A and first in B. Where it isn't, transpose: W.T[m, d] = W[d, m].
+    sum is last in A and first in B. If it stands elsewhere, transpose: W.T[m, d] = W[d, m].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
     db[m]    = sum over n of dout[n, m]                so db = dout.sum(axis=0)   (M,)
 
     Images as in chapter 7, (N, 1, 28, 28), become rows (N, 784), and dx gets their shape back.
-    W and b, float32 or float64, are the arrays you pass, not copies. Training changes your arrays.
+    W and b are the arrays you pass, float32 or float64, not copies. Training changes your arrays.
     """
 
     def __init__(self, W, b):
@@ -103,7 +103,7 @@ class Affine:
         return np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M), and b in every row
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx. No layer stands before the first: need_dx=False there."""
+        """Sets dW and db, and returns dx. (None if need_dx=False: the first layer's isn't used.)"""
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
@@ -153,13 +153,13 @@ class SoftmaxWithLoss:
     is -t_j. In s, too, only one term holds x_j, so ds/dx_j = exp(x_j). The derivative of log(s) is
     (1 / s) * ds/dx_j = exp(x_j) / s = y_j.
 
-    dE/dx_j = y_j - t_j
+    So dE/dx_j = y_j - t_j.
 
     L is the mean of E over N samples, and x_j is only in the E of its own sample. So
     dL/dx_j = (y_j - t_j) / N. dx is dout times this.
 
     forward doesn't use cross_entropy_error: a very small y is rounded to 0, and then log(y) is
-    -inf. log_softmax computes log(y) from x, so it stays finite, and all terms can stay.
+    -inf. log_softmax computes log(y) from x, so it stays finite. Terms with t = 0 are then just 0.
     """
 
     def forward(self, x, t):
@@ -175,5 +175,5 @@ class SoftmaxWithLoss:
 
 
 # For later, a layer of your own: any class with forward and backward. It needs no base class, and
-# no @guarded. To learn an array, keep it as self.W, and write self.dW = None in __init__. In
-# backward set self.dW to dL/dW. Other names work too: self.a with self.da, for instance.
+# no @guarded. Network learns each array self.W that has a self.dW beside it: write self.dW = None
+# in __init__, and let backward set it to dL/dW. Other names work too: self.a with self.da, say.

@@ -23,7 +23,7 @@ class Network(Chain):
     network.params[key] -= learning_rate * grad[key]. This changes the array that the layer uses.
 
     No mathematics: Chain has params, save, load, predict_in_batches and collect_gradients. @guarded
-    checks arguments and results, and lets error messages begin with the layer's name.
+    checks arguments and results, and puts the layer's name before an error message.
     """
 
     def __init__(self, layers, lastLayer):
@@ -46,7 +46,7 @@ class Network(Chain):
     def accuracy(self, x, t):
         """The share of samples that are predicted correctly, from 0 to 1."""
         scores = self.predict_in_batches(x)  # predict(x), but 1000 samples at a time: less memory
-        t = label_rows(t, scores)  # one-hot rows, whatever form t had: argmax gives the class
+        t = label_rows(t, scores)  # as rows (N, C), whatever form t had: argmax gives the class
         return np.mean(scores.argmax(axis=1) == t.argmax(axis=1))
 
     @guarded
@@ -57,16 +57,19 @@ class Network(Chain):
         layers = list(self.layers.values())
         for layer in reversed(layers[1:]):  # from the end of layers back to the second
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        # Last, layers[0].backward(dout). It is the first: nobody needs its dx (need_dx=False).
+        # Now layers[0].backward(dout). It sets dW and db as the others do. Nobody needs the dx of
+        # the first layer, so an Affine doesn't compute it (need_dx=False).
         backward_without_dx(layers[0], dout)
         return self.collect_gradients()  # {"W1": the dW of Affine1, ...}
 
     @guarded
     def numerical_gradient(self, x, t):
         """dL/dW1 and so on by central differences, to check gradient. Only in float64."""
+
+        def loss_W(W):  # W is an array of a layer. self.loss uses it already
+            return self.loss(x, t)
+
         grads = {}
         for key, param in self.params.items():
-            # This is the imported function, not this method. It changes param, the layer's own W
-            # or b, in place, so self.loss sees the change. _ is param again, and isn't used.
-            grads[key] = numerical_gradient(lambda _: self.loss(x, t), param)
+            grads[key] = numerical_gradient(loss_W, param)  # the function of gradient.py
         return grads
