@@ -23,16 +23,16 @@ def print_differences(network, x_batch, t_batch):
 
 
 def main(argv=None):
-    args = parse_check(argv)  # load_mnist() and TwoLayerNet(784, 50, 10), if no option says else
+    args = parse_check(argv)  # makes TwoLayerNet(784, 50, 10) and calls load_mnist()
     network, (x_train, t_train) = args.network, args.train_set
-    x_batch = x_train[: args.images]  # 3, if no option says otherwise
+    x_batch = x_train[: args.images]  # the first 3
     t_batch = t_train[: args.images]
 
     if args.samples is None:  # no limit: compare every entry of W and b
         print_differences(network, x_batch, t_batch)
 
     # Not in the book: a stricter check. It computes both gradients again, and each entry by itself
-    # must agree, within a tolerance. With --samples 20 these are 20 entries of each array.
+    # must agree, within a tolerance. With --samples 20 it compares 20 entries of each array.
     report = check_gradient(
         network, x_batch, t_batch, samples=args.samples, tolerance=args.tolerance, rng=args.seed
     )

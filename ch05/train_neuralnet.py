@@ -26,13 +26,13 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     train_set, test_set : pairs of samples x (N, D) and labels t, as load_mnist returns them
     iters_num, batch_size, learning_rate : number of updates, samples in each, size of a step
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
-    on_epoch : a function, called with the History once in each epoch, where the book prints the
-               accuracies: after its first update. Return True to stop
+    on_epoch : a function, called with the History after the first update of each epoch, when the
+               accuracies are known. If it returns True, the training ends
 
-    Ctrl-C ends it too, and the History of what was done is returned. FloatingPointError if the loss
-    isn't finite any more.
+    Ctrl-C ends it too, and the History of what was done is returned. FloatingPointError if scores,
+    loss or gradients aren't finite any more.
     """
-    # Checks the arguments. are_classes is False in a regression: then there is no accuracy.
+    # are_classes is False in a regression, where t is any numbers. Then there is no accuracy.
     train_set, test_set, are_classes = check_training(
         network, train_set, test_set, iters_num, batch_size, learning_rate
     )
@@ -43,8 +43,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     draws = np.random if rng is None else np.random.default_rng(rng)
     params = network.params  # the layers' own arrays
 
-    # The next two lines are `for i in range(iters_num):` with a progress bar. Ctrl-C leaves the
-    # loop, and what stands after it still runs.
+    # updates is range(iters_num) with a progress bar. After Ctrl-C the program goes on below the
+    # loop.
     with running(history, network, iters_num, batch_size, draws) as updates:
         for i in updates:
             batch_mask = draws.choice(train_size, batch_size)
@@ -68,12 +68,12 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
                     break
 
     if are_classes:
-        measure_end(history, network, train_set, test_set, batch_size)  # the accuracies at the end
+        measure_end(history, network, train_set, test_set, batch_size)  # history.end_accuracies
     return history
 
 
 def main(argv=None):
-    args = parse_training(argv)  # load_mnist() and TwoLayerNet(784, 50, 10), if no option says else
+    args = parse_training(argv)  # makes TwoLayerNet(784, 50, 10) and calls load_mnist()
     history = train(
         args.network,
         args.train_set,

@@ -39,7 +39,7 @@ class TwoLayerNet(Network):
         rng=None,
     ):
         check_count("hidden_size", hidden_size)
-        if rng is not None:  # one generator for both; with a seed both W would begin alike
+        if rng is not None:  # one for both: with the seed twice, W2 would begin as W1 does
             rng = np.random.default_rng(rng)
         layers = OrderedDict()
         layers["Affine1"] = Affine.random(

@@ -4,7 +4,7 @@ x : scores, shape (N, C): N samples in rows, C classes in columns
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), or probabilities (N, C)
 
-@guarded checks the arguments, and turns x into an array of floats. It is no mathematics: skip it.
+@guarded checks the arguments, and turns lists into arrays of floats. It is no mathematics: skip it.
 """
 
 import numpy as np
@@ -38,8 +38,8 @@ def log_softmax(x):
 
     For large scores exp would overflow. So m, the largest score of the row, is subtracted first.
     Then no exp(x - m) is above 1, and for the largest score it is exp(0) = 1. So the sum is 1 or
-    more, and its log is finite. The result is the same, because m cancels. Note that
-    exp(x - m) = exp(x) / exp(m), and that exp(m) is the same in the whole row:
+    more, and its log is finite. The result is the same, because m cancels: exp(x - m) is
+    exp(x) / exp(m), and exp(m) is the same in the whole row, so it can be taken out of the sum.
 
     log(sum(exp(x - m))) = log(sum(exp(x)) / exp(m)) = log(sum(exp(x))) - m
     (x - m) - log(sum(exp(x - m))) = x - m - log(sum(exp(x))) + m = x - log(sum(exp(x)))

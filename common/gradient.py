@@ -13,16 +13,16 @@ def numerical_gradient(f, x):
 
     In f(x + h), h is added to one entry of x; the others stay.
 
-    f : a function that uses this very array x, not a copy, leaves it as it is, and returns one
-        number in float64. It is called with x as its argument
+    f : a function that computes one number in float64 from this very array x, not from a copy. It
+        is called as f(x), and must not change x itself
     x : float64 array of any shape. Here its entries are changed in place, one after the other: by h
         and by -h. Then the old value is put back. (If f raises an error, @guarded puts it back.)
-        Numbers of 1e10 or more are an error: there x + h is rounded too coarsely
+        Numbers of 1e10 or more are an error: there rounding hides what a change by h does
 
     Returns an array of the shape of x. It isn't exact, for three reasons.
 
-    First, h isn't 0. Taylor's formula says how f changes near x. Right of the = stand f and its
-    derivatives f', f'' and so on, at x. If it is new to you, take these two lines as given:
+    First, h isn't 0. Taylor's formula says how f changes near x. To the right of the = stand f and
+    its derivatives f', f'' and so on, at x. If it is new to you, take these two lines as given:
     f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
     f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
     Subtract: f(x + h) - f(x - h) = 2 h f' + 2 h^3 f'''/6 + ...
@@ -45,5 +45,5 @@ def numerical_gradient(f, x):
         x.flat[i] = below
         f_below = f(x)
         x.flat[i] = value  # put back
-        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, but for rounding
+        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, up to rounding
     return grad

@@ -21,7 +21,8 @@ import numpy as np
 
 from common.functions import log_softmax, sigmoid
 from common.guards.guarded import guarded
-from common.guards.mistakes import check_start, label_rows
+from common.guards.mistakes import label_rows
+from common.random_start import random_affine
 
 
 @guarded
@@ -68,27 +69,28 @@ class Affine:
 
     n counts samples, d inputs, m outputs: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule. Let one x[n, d] grow by a small e. Only row n of out changes: for every m,
-    out[n, m] has the term x[n, d] * W[d, m], so it grows by e * W[d, m]. dout[n, m] says how fast L
-    grows with out[n, m]. So each m lets L grow by dout[n, m] * e * W[d, m], nearly. All m together:
-    the sum over m. Divide by e:
+    The chain rule. Let one x[n, d] grow by a small h. Only row n of out changes: for every m,
+    out[n, m] has the term x[n, d] * W[d, m], so it grows by h * W[d, m]. dout[n, m] says how fast L
+    grows with out[n, m]. So through out[n, m] L grows by about dout[n, m] * h * W[d, m]. All m
+    together: the sum over m. Divide by h:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
-    Let one W[d, m] grow by e. For every n, out[n, m] grows by x[n, d] * e. In the same way:
+    Let one W[d, m] grow by h. For every n, out[n, m] grows by x[n, d] * h. In the same way:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
 
-    Let one b[m] grow by e. For every n, out[n, m] grows by e:
+    Let one b[m] grow by h. For every n, out[n, m] grows by h:
     db[m] = sum over n of dout[n, m]
 
     Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index k of the
-    sum is last in A and first in B. If it stands elsewhere, transpose: W.T[m, d] = W[d, m].
+    sum is last in A and first in B. A factor where it isn't is transposed: W.T[m, d] = W[d, m].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
     db[m]    = sum over n of dout[n, m]                so db = dout.sum(axis=0)   (M,)
 
     Images as in chapter 7, (N, 1, 28, 28), become rows (N, 784), and dx gets their shape back.
-    W and b are the arrays you pass, float32 or float64, not copies. Training changes your arrays.
+    W and b, both float64 or both float32, are the arrays you pass, not copies. Training changes
+    your arrays.
     """
 
     def __init__(self, W, b):
@@ -103,32 +105,13 @@ class Affine:
         return np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M), and b in every row
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx. (None if need_dx=False: the first layer's isn't used.)"""
+        """Sets dW and db, returns dx. (None if need_dx=False: nobody uses the first layer's dx.)"""
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
             return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D)
 
-    # Random numbers to start with. No backpropagation: you can skip to SoftmaxWithLoss.
-    @classmethod
-    def random(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
-        """A new Affine with D inputs and M outputs.
-
-        W = weight_init_std * normal random numbers, and b = 0.
-
-        weight_init_std : a number; or "he" for sqrt(2 / D), before Relu (He et al., 2015), or
-                          "xavier" for sqrt(1 / D), before Sigmoid: see chapter 6 of the book
-        dtype : of W and b, float64 or float32
-        rng   : a NumPy Generator or a seed. With None np.random is used, as in the book
-        """
-        check_start(input_size, output_size, weight_init_std, dtype)
-        if weight_init_std == "he":
-            weight_init_std = np.sqrt(2 / input_size)
-        elif weight_init_std == "xavier":
-            weight_init_std = np.sqrt(1 / input_size)
-        draws = np.random if rng is None else np.random.default_rng(rng)
-        W = weight_init_std * draws.standard_normal((input_size, output_size))
-        return cls(W.astype(dtype), np.zeros(output_size, dtype))
+    random = classmethod(random_affine)  # Affine.random(784, 50, 0.01): random W, and b = 0
 
 
 @guarded
@@ -175,5 +158,5 @@ class SoftmaxWithLoss:
 
 
 # For later, a layer of your own: any class with forward and backward. It needs no base class, and
-# no @guarded. Network learns each array self.W that has a self.dW beside it: write self.dW = None
-# in __init__, and let backward set it to dL/dW. Other names work too: self.a with self.da, say.
+# no @guarded. Network learns an array self.W if there is a self.dW: write self.dW = None in
+# __init__, and let backward set it to dL/dW. Other names work, too, such as self.a with self.da.

@@ -13,9 +13,9 @@ class Network(Chain):
 
     layers    : OrderedDict of name: layer, where a layer has forward(x) and backward(dout)
     lastLayer : has forward(x, t), which returns the loss, and backward(dout), called with 1
-    params    : {"W1": array, "b1": array, "W2": ...}, the layers' own arrays, collected from their
-                self.W and self.b. W1 and b1 are those of the first layer that has parameters, W2
-                and b2 those of the second
+    params    : {"W1": array, "b1": array, "W2": ...}, the layers' own arrays, collected from the
+                layers, such as self.W and self.b of an Affine. W1 and b1 are those of the first
+                layer that has parameters, W2 and b2 those of the second
 
     x is a batch of N samples, (N, D) or images; t is labels in any form that lastLayer takes.
 
@@ -29,6 +29,7 @@ class Network(Chain):
     def __init__(self, layers, lastLayer):
         self.layers = layers
         self.lastLayer = lastLayer
+        # self.params is a property of Chain: it collects the arrays of these layers.
 
     @guarded
     def predict(self, x):
@@ -57,8 +58,8 @@ class Network(Chain):
         layers = list(self.layers.values())
         for layer in reversed(layers[1:]):  # from the end of layers back to the second
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        # Now layers[0].backward(dout). It sets dW and db as the others do. Nobody needs the dx of
-        # the first layer, so an Affine doesn't compute it (need_dx=False).
+        # The same for the first layer. But nobody needs its dx: an Affine leaves it out, by
+        # need_dx=False. For any other layer this is layers[0].backward(dout).
         backward_without_dx(layers[0], dout)
         return self.collect_gradients()  # {"W1": the dW of Affine1, ...}
 

@@ -413,7 +413,7 @@ check_gradient(single, x, t) |
 check_gradient(net, x, t, samples=0) | ValueError | expected samples as a … got 0
 check_gradient(net, x, t, tolerance=0) | ValueError | expected tolerance between 1e-9 and 1, got 0
 Affine1.b = np.full(3, 1e13); check_gradient(net, x, t) |
-    ValueError | expected numbers below 1e10 in params['b1'], or h is lost, got 10000000000000.0
+    ValueError | expected numbers below 1e10 in params['b1'], or rounding hides h, got 1…
 check_gradient(TwoLayerNet, x, t) |
     TypeError | … got the class TwoLayerNet; write TwoLayerNet(...); …
 check_gradient(Network({'a': Relu()}, SoftmaxWithLoss()), x, t) |

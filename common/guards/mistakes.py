@@ -323,7 +323,7 @@ def check_differentiable(x, name, hint=""):
     if not x.flags.writeable:
         raise wrong(ValueError, f"{name} in an array that can be written", "a read-only one")
     if (lost := x[~(np.abs(x) < 1e10)]).size:
-        raise wrong(ValueError, f"numbers below 1e10 in {name}, or h is lost", lost[0])
+        raise wrong(ValueError, f"numbers below 1e10 in {name}, or rounding hides h", lost[0])
 
 
 def place_of(i, array):

@@ -1,0 +1,25 @@
+"""Affine.random: random numbers to start with."""
+
+import numpy as np
+
+from common.guards.mistakes import check_start
+
+
+def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
+    """A new Affine with D inputs and M outputs.
+
+    W = weight_init_std * normal random numbers, and b = 0.
+
+    weight_init_std : a number; or "he" for sqrt(2 / D), before Relu (He et al., 2015), or "xavier"
+                      for sqrt(1 / D), before Sigmoid: see chapter 6 of the book
+    dtype : of W and b, float64 or float32
+    rng   : a NumPy Generator or a seed. With None np.random is used, as in the book
+    """
+    check_start(input_size, output_size, weight_init_std, dtype)
+    if weight_init_std == "he":
+        weight_init_std = np.sqrt(2 / input_size)
+    elif weight_init_std == "xavier":
+        weight_init_std = np.sqrt(1 / input_size)
+    draws = np.random if rng is None else np.random.default_rng(rng)
+    W = weight_init_std * draws.standard_normal((input_size, output_size))
+    return cls(W.astype(dtype), np.zeros(output_size, dtype))
