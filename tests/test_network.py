@@ -864,6 +864,38 @@ def test_a_look_leaves_no_trace(look, call, error, writes, module):
     same(x, FOUR)
 
 
+@parametrize("name, place", [
+    ("loss", lambda network: network),
+    ("forward", lambda network: network.lastLayer),
+    ("forward", lambda _: SoftmaxWithLoss),
+])  # fmt: skip
+def test_a_look_calls_what_a_reader_has_put_in_the_place_of_a_method(name, place, monkeypatch):
+    network, t = chain(Affine1=affine(4, 3)), [0, 1, 2]
+    grad, thing = network.numerical_gradient(FOUR, t), place(network)
+    assert not {"predict", "loss"}.intersection(vars(network))
+    method = getattr(thing, name)
+    monkeypatch.setattr(thing, name, functools.wraps(method)(lambda *args: 2 * method(*args)))
+    for key, of_twice in network.numerical_gradient(FOUR, t).items():  # d(2 L)/dW = 2 dL/dW
+        np.testing.assert_allclose(of_twice, 2 * grad[key], rtol=1e-6, atol=1e-9)
+
+
+class PassingLists(TwoLayerNet):
+    def predict(self, x):
+        for layer in self.layers.values():
+            x = layer.forward(x.tolist())
+        return x
+
+
+@parametrize("network", [
+    chain(Lists=Mine(lambda self, x: x.tolist()), Affine1=affine(4, 3)),
+    PassingLists(4, 3, 3, rng=0),
+])  # fmt: skip
+def test_lists_between_the_layers_are_arrays_for_a_numerical_gradient_too(network):
+    grad = network.gradient(FOUR, [0, 1, 2])
+    for key, numerical in network.numerical_gradient(FOUR, [0, 1, 2]).items():
+        np.testing.assert_allclose(numerical, grad[key], rtol=1e-4, atol=1e-9)
+
+
 @parametrize("call", ["predict", "loss", "gradient"])
 def test_a_callers_x_and_what_came_out_stay_as_they_are(call):
     first = Mine(lambda self, x: np.subtract(x, 1, out=x))
