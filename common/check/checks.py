@@ -53,7 +53,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     """
     x, t = as_finite(x, np.float64).copy(), as_numbers(t, "t").copy()
     if isinstance(network, Chain):
-        network.params.decided(x)  # what it learns is found out
+        network.params.decided(network, x)  # what it learns is found out
     check_network(network)
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
@@ -97,7 +97,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     layers, x = {name: layer}, as_finite(x, np.float64).copy()
     with untouched(layer):
         set_train_flg(layers, True)
-        decide(layers, x)
+        decide(layer, layers, layer.forward, x)
         found = parameters_of(layer)
         arrays = {key: each.array for key, each in found.items()} | {"x": x}
         for each, array in arrays.items():

@@ -151,7 +151,7 @@ class Chain:
             x = x.copy()
         if method in ("gradient", "numerical_gradient"):
             if not all_ours(self.layers):
-                self.params.decided(x)
+                self.params.decided(self, x)
         return x
 
     def after(self, method, x, result, noted):

@@ -48,10 +48,10 @@ class Params(dict):
         dict.update(self, {key: getattr(layer, name) for key, (_, layer, name) in found})
         return self
 
-    def decided(self, x):
-        """Before the first gradient forward is called, to see what it leaves in place."""
+    def decided(self, network, x):
+        """Before the first gradient predict is called, to see what forward leaves in place."""
         if not self._is_decided or undecided(self._found):
-            is_known = decide(self._layers, x)
+            is_known = decide(network, self._layers, network.predict, x)
             self.up_to_date(self._layers)._is_decided = is_known
 
     def settle(self):

@@ -15,22 +15,22 @@ from common.guards.mistakes import wrong
 from common.guards.untouched import is_ours, kept_by, untouched
 
 
-def decide(layers, x):
+def decide(owner, layers, forward, x):
     """Write down in each layer of one's own what it learns. Otherwise all is as before.
 
-    False if forward fails, so that nothing is known.
+    forward(x) calls the layers, which owner holds. False if it fails, so that nothing is known.
     """
     found, doubtful, is_known = find(layers), [], True
     own = [layer for _, layer, _ in found if not is_ours(layer)]
     names = set().union(*[{*kept_by(layer), *written_first(type(layer))} for layer in own])
     if any(name.startswith("d") for name in names):
         is_known = False
-        with attempt(layers):
-            forward(layers, x)  # it may build what it keeps
-            doubtful, out = undecided(found), forward(layers, x)
+        with attempt(owner):
+            forward(x.copy())  # it may build what it keeps
+            doubtful, out = undecided(found), np.array(forward(x.copy()))
             is_known = True
     for each in doubtful:
-        try_with_another(layers, x, out, *each)
+        try_with_another(owner, lambda: forward(x.copy()), out, *each)
     return is_known
 
 
@@ -46,13 +46,13 @@ def undecided(found):
     ]
 
 
-def try_with_another(layers, x, out, place, layer, name, array):
+def try_with_another(owner, forward, out, place, layer, name, array):
     moved, was = array + 0.01 * (1 + np.abs(array)), kept_by(layer).get(name)
     numbers, stays = moved.copy(), None
-    with attempt(layers):
-        forward(layers, x)
+    with attempt(owner):
+        forward()
         setattr(layer, name, moved)
-        same_output = np.array_equal(forward(layers, x), out)
+        same_output = np.array_equal(forward(), out)
         is_written = not np.array_equal(moved, numbers)
         stays = getattr(layer, name) is moved and not (same_output and is_written)
     if stays and not is_float_array(was):
@@ -66,14 +66,7 @@ def try_with_another(layers, x, out, place, layer, name, array):
 
 
 @contextlib.contextmanager
-def attempt(layers):
+def attempt(owner):
     """It leaves no trace. If it fails, so will the call that follows, and say why."""
-    with contextlib.suppress(Exception), untouched(*layers.values()), np.errstate(all="ignore"):
+    with contextlib.suppress(Exception), untouched(owner), np.errstate(all="ignore"):
         yield
-
-
-def forward(layers, x):
-    x = x.copy()
-    for layer in layers.values():
-        x = layer.forward(x)
-    return x
