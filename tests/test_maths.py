@@ -190,16 +190,6 @@ def test_after_a_refused_x_backward_asks_for_forward_and_then_works_again():
     assert_array_equal(layer.backward(DOUT), AFFINE_DX)
 
 
-@parametrize("std, D, want", [  # sqrt(2 / 800) = sqrt(1 / 400) = 1/20
-    ("he", 800, 1 / 20), ("xavier", 400, 1 / 20), (0, 9, 0), (2, 9, 2)
-])  # fmt: skip
-def test_random_weights_are_std_times_the_draws_of_a_seed_or_a_generator(std, D, want):
-    draws = np.random.default_rng(0).standard_normal((2 * D, 5))
-    generator = np.random.default_rng(0)
-    for rng, part in [(0, draws[:D]), (generator, draws[:D]), (generator, draws[D:])]:
-        assert_allclose(Affine.random(D, 5, std, rng=rng).W, want * part, rtol=1e-14)
-
-
 # Relu and Sigmoid
 
 

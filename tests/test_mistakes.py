@@ -753,6 +753,10 @@ WORKS = [
      [[3], [1], [0]]),  # (N, T) as N * T rows
     ("net.layers['V'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.array([4])) or "
      "dout, V=np.zeros(1), dV=None); net.gradient(x, t)['V3']", [4]),  # whole numbers
+    ("net.layers = OrderedDict(L=Mine(lambda self, x: x.tolist()), **net.layers); "
+     "net.lastLayer = Mine(lambda _, x, t: x.sum()); net.numerical_gradient(x, t)['b2']", [4] * 3),
+    ("net.predict = lambda x: net.layers['Affine2'].forward(x.tolist()); "
+     "net.numerical_gradient(x, t)['b1']", [0, 0, 0]),  # which it doesn't use
     ("old = net.layers; net.layers = OrderedDict(); net.layers.update(old); net.loss(x, t)", LOSS),
     ("book = Network.__new__(Network); book.layers = {}; book.lastLayer = SoftmaxWithLoss(); "
      "book.layers.update(net.layers); book.loss(x, t)", LOSS),

@@ -883,23 +883,6 @@ def test_a_look_calls_what_a_reader_has_put_in_the_place_of_a_method(name, place
         np.testing.assert_allclose(of_twice, 2 * grad[key], rtol=1e-6, atol=1e-9)
 
 
-class PassingLists(TwoLayerNet):
-    def predict(self, x):
-        for layer in self.layers.values():
-            x = layer.forward(x.tolist())
-        return x
-
-
-@parametrize("network", [
-    chain(Lists=Mine(lambda self, x: x.tolist()), Affine1=affine(4, 3)),
-    PassingLists(4, 3, 3, rng=0),
-])  # fmt: skip
-def test_lists_between_the_layers_are_arrays_for_a_numerical_gradient_too(network):
-    grad = network.gradient(FOUR, [0, 1, 2])
-    for key, numerical in network.numerical_gradient(FOUR, [0, 1, 2]).items():
-        np.testing.assert_allclose(numerical, grad[key], rtol=1e-4, atol=1e-9)
-
-
 @parametrize("call", ["predict", "loss", "gradient"])
 def test_a_callers_x_and_what_came_out_stay_as_they_are(call):
     first = Mine(lambda self, x: np.subtract(x, 1, out=x))
