@@ -26,7 +26,7 @@ def sigmoid(x):
 
 def softmax(x):
     """exp(x) / sum(exp(x)), each row by itself: probabilities from scores."""
-    return np.exp(log_softmax(x))  # exp(log(y)) is y, and log_softmax, below, can't overflow
+    return np.exp(log_softmax(x))  # exp(log(y)) = y. log_softmax stands below
 
 
 @guarded

@@ -82,7 +82,7 @@ class Affine:
     db[m] = sum over n of dout[n, m]
 
     Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index k of the
-    sum is last in A and first in B. A factor where it isn't is transposed: W.T[m, d] = W[d, m].
+    sum is last in A and first in B. To bring it there, W and x are transposed: W.T[m, d] = W[d, m].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
