@@ -23,7 +23,8 @@ def print_differences(network, x_batch, t_batch):
 
 
 def main(argv=None):
-    args = parse_check(argv)  # makes TwoLayerNet(784, 50, 10) and calls load_mnist()
+    # args has the options, the data by load_mnist(), and a network: TwoLayerNet(784, 50, 10).
+    args = parse_check(argv)
     network, (x_train, t_train) = args.network, args.train_set
     x_batch = x_train[: args.images]  # the first 3
     t_batch = t_train[: args.images]

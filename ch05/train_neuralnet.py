@@ -24,7 +24,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     """Gradient descent on random batches. Changes the network, and returns a History.
 
     train_set, test_set : pairs of samples x (N, D) and labels t, as load_mnist returns them
-    iters_num, batch_size, learning_rate : number of updates, samples in each, size of a step
+    iters_num, batch_size : number of updates, and of samples in each
+    learning_rate : an update is params[key] -= learning_rate * grad[key]
     rng      : NumPy Generator or seed for the batches; None uses NumPy's global state
     on_epoch : a function, called with the History after the first update of each epoch, when the
                accuracies are known. If it returns True, the training ends
@@ -43,8 +44,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     draws = np.random if rng is None else np.random.default_rng(rng)
     params = network.params  # the layers' own arrays
 
-    # updates is range(iters_num) with a progress bar. After Ctrl-C the program goes on below the
-    # loop.
+    # updates is range(iters_num) with a progress bar. (The arguments serve the bar, messages, and
+    # Ctrl-C, after which the program goes on below the loop.)
     with running(history, network, iters_num, batch_size, draws) as updates:
         for i in updates:
             batch_mask = draws.choice(train_size, batch_size)
@@ -68,12 +69,13 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
                     break
 
     if are_classes:
-        measure_end(history, network, train_set, test_set, batch_size)  # history.end_accuracies
+        measure_end(history, network, train_set, test_set, batch_size)  # after the last update
     return history
 
 
 def main(argv=None):
-    args = parse_training(argv)  # makes TwoLayerNet(784, 50, 10) and calls load_mnist()
+    # args has the options, the data by load_mnist(), and a network: TwoLayerNet(784, 50, 10).
+    args = parse_training(argv)
     history = train(
         args.network,
         args.train_set,

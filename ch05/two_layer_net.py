@@ -17,11 +17,11 @@ __all__ = ["TwoLayerNet"]
 class TwoLayerNet(Network):
     """A network with one hidden layer.
 
-    input_size  : D, the numbers in a sample
+    input_size  : D, how many numbers a sample has
     hidden_size : number of hidden units
     output_size : C, the number of classes
-    weight_init_std : W = weight_init_std * normal random numbers, and b = 0; or "he" or "xavier",
-                      as in Affine.random
+    weight_init_std : each W is this number times normal random numbers, and each b is 0. Or "he" or
+                      "xavier", from chapter 6: see random_start.py
     dtype : float64 (as gradient checks need it), or float32 (faster to train)
     rng   : a NumPy Generator or a seed. With None np.random is used, as in the book
 
@@ -39,7 +39,7 @@ class TwoLayerNet(Network):
         rng=None,
     ):
         check_count("hidden_size", hidden_size)
-        if rng is not None:  # one for both: with the seed twice, W2 would begin as W1 does
+        if rng is not None:  # one for both layers, or W1 and W2 would get the same numbers
             rng = np.random.default_rng(rng)
         layers = OrderedDict()
         layers["Affine1"] = Affine.random(

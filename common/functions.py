@@ -4,7 +4,7 @@ x : scores, shape (N, C): N samples in rows, C classes in columns
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), or probabilities (N, C)
 
-@guarded checks the arguments, and turns lists into arrays of floats. It is no mathematics: skip it.
+@guarded checks the arguments. It is no mathematics: skip it.
 """
 
 import numpy as np
@@ -37,10 +37,11 @@ def log_softmax(x):
     log(softmax(x)) = log(exp(x)) - log(sum(exp(x))) = x - log(sum(exp(x)))
 
     For large scores exp would overflow. So m, the largest score of the row, is subtracted first.
-    Then no exp(x - m) is above 1, and for the largest score it is exp(0) = 1. So the sum is 1 or
-    more, and its log is finite. The result is the same, because m cancels: exp(x - m) is
-    exp(x) / exp(m), and exp(m) is the same in the whole row, so it can be taken out of the sum.
+    Then no exp(x - m) is above 1, and for the largest score it is exp(0) = 1. The sum is 1 or more,
+    and its log is finite.
 
+    The result is the same, because m cancels. exp(x - m) = exp(x) / exp(m), and exp(m) is the same
+    in the whole row, so it can be taken out of the sum:
     log(sum(exp(x - m))) = log(sum(exp(x)) / exp(m)) = log(sum(exp(x))) - m
     (x - m) - log(sum(exp(x - m))) = x - m - log(sum(exp(x))) + m = x - log(sum(exp(x)))
     """
@@ -57,9 +58,9 @@ def cross_entropy_error(y, t):
     One sample alone is allowed: y is (C,), and t is one class number or a row (C,).
 
     The book adds 1e-7 to y, which changes every loss a little. Here nothing is added: if y of the
-    right class is 0, the loss is inf. (In SoftmaxWithLoss it stays finite.) ValueError if y isn't
-    probabilities, or for an invalid label.
+    right class is 0, the loss is inf. (In SoftmaxWithLoss it stays finite: see there.) ValueError
+    if y isn't probabilities, or for an invalid label.
     """
-    y, t = probability_rows(y, t)  # both as rows (N, C): class numbers become one-hot rows
+    y, t = probability_rows(y, t)  # both become rows (N, C), class numbers one-hot rows
     used = t > 0  # terms with t = 0 are left out: in NumPy 0 * log(0) is nan
     return np.sum(t[used] * -np.log(y[used])) / len(y)  # y[used]: the used entries, in one row

@@ -4,7 +4,7 @@ import numpy as np
 
 from common.guards.guarded import guarded
 
-STEP = 1e-4  # h, as in the book
+h = 1e-4  # as in the book
 
 
 @guarded
@@ -13,11 +13,11 @@ def numerical_gradient(f, x):
 
     In f(x + h), h is added to one entry of x; the others stay.
 
-    f : a function that computes one number in float64 from this very array x, not from a copy. It
-        is called as f(x), and must not change x itself
-    x : float64 array of any shape. Here its entries are changed in place, one after the other: by h
-        and by -h. Then the old value is put back. (If f raises an error, @guarded puts it back.)
-        Numbers of 1e10 or more are an error: there rounding hides what a change by h does
+    f : a function of x that returns one number in float64. It must use this very array, not a copy,
+        and must not change it
+    x : float64 array of any shape. numerical_gradient changes its entries in place, one after the
+        other, by h and by -h, and puts the old value back. (If f raises an error, @guarded does.)
+        An entry of 1e10 or more is an error: such large floats lie too far apart
 
     Returns an array of the shape of x. It isn't exact, for three reasons.
 
@@ -39,7 +39,7 @@ def numerical_gradient(f, x):
     grad = np.zeros_like(x)
     for i in range(x.size):
         value = x.flat[i]  # x.flat is x as one long row
-        above, below = value + STEP, value - STEP
+        above, below = value + h, value - h
         x.flat[i] = above
         f_above = f(x)
         x.flat[i] = below

@@ -81,16 +81,17 @@ class Affine:
     Let one b[m] grow by h. For every n, out[n, m] grows by h:
     db[m] = sum over n of dout[n, m]
 
-    Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index k of the
-    sum is last in A and first in B. To bring it there, W and x are transposed: W.T[m, d] = W[d, m].
+    Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index of the sum
+    is last in A, and first in B. In dx this index is m. W[d, m] has it last, so W is transposed:
+    W.T[m, d] = W[d, m]. In dW the index is n, and x is transposed.
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
     db[m]    = sum over n of dout[n, m]                so db = dout.sum(axis=0)   (M,)
 
     Images as in chapter 7, (N, 1, 28, 28), become rows (N, 784), and dx gets their shape back.
-    W and b, both float64 or both float32, are the arrays you pass, not copies. Training changes
-    your arrays.
+    W and b are the arrays you pass, not copies: training changes your arrays. Both are float64, or
+    both float32.
     """
 
     def __init__(self, W, b):
@@ -105,13 +106,14 @@ class Affine:
         return np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M), and b in every row
 
     def backward(self, dout, need_dx=True):
-        """Sets dW and db, returns dx. (None if need_dx=False: nobody uses the first layer's dx.)"""
+        """Sets dW and db, and returns dx. (Or nothing, where Network says need_dx=False.)"""
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if need_dx:
             return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D)
 
-    random = classmethod(random_affine)  # Affine.random(784, 50, 0.01): random W, and b = 0
+    # No mathematics: Affine.random(784, 50, 0.01) is a new Affine with random W, and b = 0.
+    random = classmethod(random_affine)
 
 
 @guarded
@@ -122,8 +124,8 @@ class SoftmaxWithLoss:
     L = mean over the batch of -sum(t * log(y))    a float
     dx = dout * (y - t) / N                        (N, C)
 
-    Why dx is so short. Take one sample. Its scores are x_1 to x_C, and its loss is E. Let
-    s = sum over k of exp(x_k).
+    Why dx is so short. Take one sample. Its scores are x_1 to x_C, its labels t_1 to t_C, and its
+    loss is E. Let s = sum over k of exp(x_k).
 
     y_k = exp(x_k) / s, so log(y_k) = x_k - log(s).
 
@@ -142,13 +144,13 @@ class SoftmaxWithLoss:
     dL/dx_j = (y_j - t_j) / N. dx is dout times this.
 
     forward doesn't use cross_entropy_error: a very small y is rounded to 0, and then log(y) is
-    -inf. log_softmax computes log(y) from x, so it stays finite. Terms with t = 0 are then just 0.
+    -inf. log_softmax computes log(y) from x, not from y, so it stays finite.
     """
 
     def forward(self, x, t):
         log_y = log_softmax(x)  # (N, C)
         self.y = np.exp(log_y)
-        self.t = label_rows(t, log_y)  # t in the shape of log_y: class numbers become one-hot rows
+        self.t = label_rows(t, log_y)  # in the shape of log_y: class numbers become one-hot rows
         self.loss = (self.t * -log_y).sum() / len(x)
         return self.loss
 
@@ -158,5 +160,5 @@ class SoftmaxWithLoss:
 
 
 # For later, a layer of your own: any class with forward and backward. It needs no base class, and
-# no @guarded. Network learns an array self.W if there is a self.dW: write self.dW = None in
-# __init__, and let backward set it to dL/dW. Other names work, too, such as self.a with self.da.
+# no @guarded. If it has a parameter self.W, write self.dW = None in __init__, and let backward set
+# self.dW to dL/dW. Then training changes self.W. Other names work likewise: self.a and self.da.

@@ -13,9 +13,9 @@ class Network(Chain):
 
     layers    : OrderedDict of name: layer, where a layer has forward(x) and backward(dout)
     lastLayer : has forward(x, t), which returns the loss, and backward(dout), called with 1
-    params    : {"W1": array, "b1": array, "W2": ...}, the layers' own arrays, collected from the
-                layers, such as self.W and self.b of an Affine. W1 and b1 are those of the first
-                layer that has parameters, W2 and b2 those of the second
+    params    : {"W1": array, "b1": array, "W2": ...}. W1 and b1 are self.W and self.b of the first
+                layer that has parameters, W2 and b2 those of the second: these very arrays, not
+                copies
 
     x is a batch of N samples, (N, D) or images; t is labels in any form that lastLayer takes.
 
@@ -29,7 +29,7 @@ class Network(Chain):
     def __init__(self, layers, lastLayer):
         self.layers = layers
         self.lastLayer = lastLayer
-        # self.params is a property of Chain: it collects the arrays of these layers.
+        # self.params comes from Chain, which collects the arrays of these layers.
 
     @guarded
     def predict(self, x):
@@ -47,7 +47,7 @@ class Network(Chain):
     def accuracy(self, x, t):
         """The share of samples that are predicted correctly, from 0 to 1."""
         scores = self.predict_in_batches(x)  # predict(x), but 1000 samples at a time: less memory
-        t = label_rows(t, scores)  # as rows (N, C), whatever form t had: argmax gives the class
+        t = label_rows(t, scores)  # class numbers become one-hot rows: argmax gives the class
         return np.mean(scores.argmax(axis=1) == t.argmax(axis=1))
 
     @guarded
@@ -58,8 +58,8 @@ class Network(Chain):
         layers = list(self.layers.values())
         for layer in reversed(layers[1:]):  # from the end of layers back to the second
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        # The same for the first layer. But nobody needs its dx: an Affine leaves it out, by
-        # need_dx=False. For any other layer this is layers[0].backward(dout).
+        # The first layer: dW and db are needed, but nobody needs its dx. The next line calls
+        # layers[0].backward(dout), with need_dx=False if it is an Affine, which saves time.
         backward_without_dx(layers[0], dout)
         return self.collect_gradients()  # {"W1": the dW of Affine1, ...}
 
@@ -67,7 +67,7 @@ class Network(Chain):
     def numerical_gradient(self, x, t):
         """dL/dW1 and so on by central differences, to check gradient. Only in float64."""
 
-        def loss_W(W):  # W is an array of a layer. self.loss uses it already
+        def loss_W(W):  # as in the book. W is an array in a layer, so self.loss uses it anyway
             return self.loss(x, t)
 
         grads = {}

@@ -25,7 +25,7 @@ import math
 
 import numpy as np
 
-from common.gradient import STEP
+from common.gradient import h as STEP
 from common.guards.untouched import untouched
 
 EPS = np.finfo(np.float64).eps

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from common.gradient import STEP
+from common.gradient import h as STEP
 from common.guards.mistakes import place_of, wrong
 
 

@@ -16,7 +16,7 @@ from common.check.bug_or_kink import with_entry
 from common.check.causes import likely_causes
 from common.check.comparison import Comparison
 from common.check.report import GradientReport
-from common.gradient import STEP
+from common.gradient import h as STEP
 from common.guards.learnt import find_parameters
 from common.guards.untouched import members, untouched
 
