@@ -33,6 +33,8 @@ def softmax(x):
 def log_softmax(x):
     """log(softmax(x)), each row by itself. x is (N, C), or one row (C,).
 
+    It is finite also where softmax(x) is so small that it is rounded to 0.
+
     softmax(x) = exp(x) / sum(exp(x)). The log of a quotient is a difference of logs:
     log(softmax(x)) = log(exp(x)) - log(sum(exp(x))) = x - log(sum(exp(x)))
 
@@ -45,7 +47,7 @@ def log_softmax(x):
     log(sum(exp(x - m))) = log(sum(exp(x)) / exp(m)) = log(sum(exp(x))) - m
     (x - m) - log(sum(exp(x - m))) = x - m - log(sum(exp(x))) + m = x - log(sum(exp(x)))
     """
-    # axis=-1: along the classes. keepdims: the maxima are (N, 1), so each row uses its own.
+    # axis=-1: along the classes. keepdims: the maxima are (N, 1), so each row has its own.
     x_minus_m = x - x.max(axis=-1, keepdims=True)
     return x_minus_m - np.log(np.exp(x_minus_m).sum(axis=-1, keepdims=True))
 
@@ -63,4 +65,4 @@ def cross_entropy_error(y, t):
     """
     y, t = probability_rows(y, t)  # both become rows (N, C), class numbers one-hot rows
     used = t > 0  # terms with t = 0 are left out: in NumPy 0 * log(0) is nan
-    return np.sum(t[used] * -np.log(y[used])) / len(y)  # y[used]: the used entries, in one row
+    return np.sum(t[used] * -np.log(y[used])) / len(y)  # y[used] is 1-D: the used entries

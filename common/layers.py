@@ -124,8 +124,8 @@ class SoftmaxWithLoss:
     L = mean over the batch of -sum(t * log(y))    a float
     dx = dout * (y - t) / N                        (N, C)
 
-    Why dx is so short. Take one sample. Its scores are x_1 to x_C, its labels t_1 to t_C, and its
-    loss is E. Let s = sum over k of exp(x_k).
+    Why dx is so short. Take one sample. Its scores are x_1 to x_C, its row of t is t_1 to t_C, and
+    its loss is E. Let s = sum over k of exp(x_k).
 
     y_k = exp(x_k) / s, so log(y_k) = x_k - log(s).
 

@@ -56,10 +56,9 @@ class Network(Chain):
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = self.lastLayer.backward(1)  # dL/dL = 1
         layers = list(self.layers.values())
-        for layer in reversed(layers[1:]):  # from the end of layers back to the second
+        for layer in reversed(layers[1:]):  # from the last back to the second; the first is below
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        # The first layer: dW and db are needed, but nobody needs its dx. The next line calls
-        # layers[0].backward(dout), with need_dx=False if it is an Affine, which saves time.
+        # layers[0].backward(dout), too. But nobody needs this dx: an Affine doesn't compute it.
         backward_without_dx(layers[0], dout)
         return self.collect_gradients()  # {"W1": the dW of Affine1, ...}
 
@@ -67,7 +66,7 @@ class Network(Chain):
     def numerical_gradient(self, x, t):
         """dL/dW1 and so on by central differences, to check gradient. Only in float64."""
 
-        def loss_W(W):  # as in the book. W is an array in a layer, so self.loss uses it anyway
+        def loss_W(W):  # W is an array in a layer. self.loss uses it there, as it is now
             return self.loss(x, t)
 
         grads = {}
