@@ -36,7 +36,8 @@ def source(changed=(), end=""):
 def graded(text, seconds=10):
     """({part: Verdict}, notes), in this process."""
     names, notes = run(HandIn("exercises.py", text.encode()), seconds)
-    return {part: judge(part, names) for part in PARTS}, notes
+    known = {}
+    return {part: judge(part, names, known) for part in PARTS}, notes
 
 
 def not_right(verdicts):
@@ -332,6 +333,20 @@ def test_each_part_has_the_verdict_that_a_teacher_would_give(status, case):
     assert notes == [] or isinstance(change, str)  # what stands below may be a second one
     assert not word or word in verdicts[parts.split()[0]].sentences[0]
     assert "locals" not in str(verdicts) and "judges" not in str(verdicts)  # no names of our own
+
+
+@parametrize("change, times", [({}, 1), (replaced("Affine", "sum(axis=0)", "mean(axis=0)"), 2)])
+def test_a_slow_layer_is_called_as_often_as_a_verdict_needs(change, times):
+    count = "".join(f"    def {name}(self, x): CALLS.append(x); return super().{name}(x)\n"
+                    for name in ("forward", "backward"))  # fmt: skip
+    text = source(change, f"CALLS = []\nclass Affine(Affine):\n{count}")
+    (names, _), known, calls = run(HandIn("exercises.py", text.encode())), {}, {}
+    for part in PARTS:
+        names["CALLS"].clear()
+        judge(part, names, known)
+        calls[part] = len(names["CALLS"])
+    # Three batches go through two Affines; a wrong one is tried again, with right values from it.
+    assert (calls["predict"], calls["gradient"]) == (6, 12 * times)
 
 
 def test_the_skeleton_is_not_yet_written_imports_only_numpy_and_trains_when_it_is(tmp_path):

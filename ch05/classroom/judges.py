@@ -44,18 +44,21 @@ class Verdict(NamedTuple):
     sentences: list  # what is wrong, and remarks
 
 
-def judge(part, names, deadly=()):
+def judge(part, names, known=None):
     """The Verdict on one part. names is the dict of global names of what was handed in.
 
-    deadly : parts that hang or end the program, and so are not called for the sake of others
+    known : {part: its verdicts} so far, and () for a part that hangs or ends the program. None of
+            these is called again for the sake of another part
     """
-    verdicts = verdicts_on(part, names, deadly)
+    verdicts = verdicts_on(part, names, {} if known is None else known)
     # What is left of the skeleton doesn't hide what stands below it in other letters.
     return next((each for each in verdicts if each.status != "not yet"), verdicts[0])
 
 
-def verdicts_on(part, names, deadly=()):
+def verdicts_on(part, names, known):
     """A Verdict on each class or function that may be meant."""
+    if part in known:
+        return known[part]
     verdicts = []
     for name, found in candidates(names, part) or [(None, None)]:
         remarks = []
@@ -67,7 +70,7 @@ def verdicts_on(part, names, deadly=()):
                 remarks.append(say(words, name=name, wanted=wanted(part)))
             with np.errstate(all="ignore"):  # whatever the file has set
                 if part in TRIALS:
-                    judge_network(part, found, names, {*deadly})
+                    judge_network(part, found, names, known)
                 else:
                     JUDGES[part](found, remarks.append)
             status, sentences = "right", []
@@ -79,6 +82,7 @@ def verdicts_on(part, names, deadly=()):
             status, sentences = "wrong", [raised(part, error)]
         remarks = [say("remark: ") + each for each in dict.fromkeys(remarks)]
         verdicts.append(Verdict(status, sentences + remarks))
+    known[part] = verdicts
     return verdicts
 
 
@@ -388,29 +392,30 @@ def judge_numerical_gradient(numerical_gradient, remark):
 # predict and gradient
 
 
-def judge_network(part, TwoLayerNet, names, deadly):
-    """With the student's own layers. If some are wrong, with right ones in their place, too.
+def judge_network(part, TwoLayerNet, names, known):
+    """With the student's own layers. If that fails, with right ones in the place of wrong ones.
 
     So a wrong layer isn't counted twice. Nor is a wrong predict: another stands in for it.
     """
+    deadly = {each for each, verdicts in known.items() if not verdicts}
+    classes = {each: [layer for _, layer in candidates(names, each)] for each in LAYERS}
 
     def is_wrong(each):
-        verdicts = () if each in deadly else verdicts_on(each, names, deadly)
+        verdicts = verdicts_on(each, names, known)
         return not verdicts or any(verdict.status != "right" for verdict in verdicts)
 
-    wrong = {each for each in LAYERS if is_wrong(each)}
-    silent = {each for each in wrong if each in deadly}
-    classes = {each: [layer for _, layer in candidates(names, each)] for each in LAYERS}
-    tries = []  # (layers with a stand-in, has it its own predict?)
-    if not deadly & {*LAYERS, "predict"}:
-        tries.append((set(), True))
-    if wrong and "predict" not in deadly:
-        tries.append((wrong, True))
-    if part == "gradient" and is_wrong("predict"):
-        tries.append((wrong, False))
-    for replaced, own_predict in tries:
+    def tries():  # (layers with a stand-in, has it its own predict?)
+        if not deadly & {*LAYERS, "predict"}:
+            yield set(), True
+        wrong = {each for each in LAYERS if is_wrong(each)}
+        if wrong and "predict" not in deadly:
+            yield wrong, True
+        if part == "gradient" and is_wrong("predict"):
+            yield wrong, False
+
+    for replaced, own_predict in tries():
         try:
-            with stand_ins(names, classes, replaced, silent, TwoLayerNet, own_predict) as calls:
+            with stand_ins(names, classes, replaced, deadly, TwoLayerNet, own_predict) as calls:
                 return settle(part, TRIALS[part](TwoLayerNet, *calls))
         except (Wrong, NotYet) as error:
             last = error
