@@ -256,8 +256,9 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "W is kept in another form": {"Affine": TURNED},
         "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
         "one made in an if": "if True:\n    class Relu(Relu):\n        pass\nRelu = Relu()\n",
-        "out in half precision": "class Sigmoid(Sigmoid):\n    def forward(self, x):\n"
-            "        return super().forward(x).astype(np.float16)\n",
+        "half precision": replaced("Relu", "np.maximum(x, 0)", "np.maximum(x, 0).astype('f2')"),
+        "chapter 6, and the skeleton's own update":
+            f"def update(params, grad, learning_rate): {RAISE}\n{BOOK['update']}",
         "forward by a property": "class Relu(Relu):\n    @property\n    def forward(self):\n"
             "        return super().forward\n",
         "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
@@ -289,6 +290,17 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             "class TwoLayerNet(TwoLayerNet):\n    def __init__(self, *sizes):\n"
             "        Affine(np.zeros((4, 2)), np.zeros(2)); super().__init__(*sizes)\n"
             "    def predict(self, x): return -super().predict(x)\n", "predict", "sign"),
+        "a Relu for each call": (
+            "class TwoLayerNet(TwoLayerNet):\n    times = 0\n    def predict(self, x):\n"
+            "        self.layers['Relu1'] = Relu(); self.times += 1\n"
+            "        return super().predict(x) * self.times\n", "predict", "second batch"),
+        "a property": (
+            "class Affine(Affine):\n    db = property(lambda self: self.__dict__['db'] / 2,\n"
+            "        lambda self, db: self.__dict__.update(db=db))\n", "Affine", "0.5 times"),
+        "a method made in __init__": (
+            "class Affine(Affine):\n    def __init__(self, W, b):\n        super().__init__(W, b)\n"
+            "        self.backward = lambda dout: 2 * type(self).backward(self, dout)\n",
+            "Affine", "2 times"),
         "misspelt": (replaced("Affine", "__init__", "__int__"), "Affine", "misspelt"),
         "indented too far": (
             {"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
@@ -333,6 +345,12 @@ def test_each_part_has_the_verdict_that_a_teacher_would_give(status, case):
     assert notes == [] or isinstance(change, str)  # what stands below may be a second one
     assert not word or word in verdicts[parts.split()[0]].sentences[0]
     assert "locals" not in str(verdicts) and "judges" not in str(verdicts)  # no names of our own
+
+
+@parametrize("case", ["a Relu for each call", "another layer is made"])
+def test_calls_in_the_right_order_are_not_told(case):
+    verdicts, _ = graded(source(end=CASES["wrong"][case][0]))
+    assert "called" not in verdicts["predict"].sentences[0]
 
 
 @parametrize("change, times", [({}, 1), (replaced("Affine", "sum(axis=0)", "mean(axis=0)"), 2)])
