@@ -627,9 +627,10 @@ def test_one_part_one_file_and_another_language(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(words, "_table", {})
     text = source(replaced("Relu", "dout * (self.x > 0)", "dout"))
     Path("exercises.py").write_text(text, encoding="utf-8")
-    assert grade.main(["exercises.py", "--part", "Affine"]) == 0
-    args = "--part Relu --part update --weights update=3 --gradescope results.json --lang zh"
-    assert grade.main(["exercises.py", *args.split()]) == 1
+    to = ["exercises.py", *"--csv a.csv --json a.json --feedback . --part".split()]
+    assert grade.main([*to, "Affine"]) == 0
+    args = "Relu --part update --weights update=3 --gradescope results.json --lang zh"
+    assert grade.main([*to, *args.split()]) == 1  # its own files are written anew
     said = capsys.readouterr().out
     assert "应当是" in said and "expected" not in said
     tests = json.loads(Path("results.json").read_text(encoding="utf-8"))["tests"]
@@ -660,8 +661,9 @@ UNUSABLE = {  # options: a word of what is said
     "a.py --json empty": "directory", "a.py --feedback points.csv": "exists",
     "a.py --csv a.py": "overwrite", "a.py --csv b.py c.py": "overwrite",
     "a.py --json c.ipynb": "overwrite", "a.py --csv linked.csv": "overwrite",
-    "a.py --csv x.csv --json x.csv": "twice", "a.py b.py --gradescope x.json": "one file",
-    "a.py --weights Relu=-1": "-1", "a.py --seconds 0": "above", "a.py --seconds nan": "above",
+    "a.py --csv x.csv --json ./x.csv": "same", "a.py --csv points.csv --json same.csv": "same",
+    "c.py --feedback . --csv c.py.txt": "same", "b.py --feedback .": "that grade.py wrote",
+    "a.py b.py --gradescope x.json": "one file", "a.py --weights Relu=-1": "-1", "a.py --seconds 0": "above", "a.py --seconds nan": "above",
 }  # fmt: skip
 
 
@@ -671,6 +673,10 @@ def test_options_that_cant_be_used_have_status_2(args, tmp_path, monkeypatch, ca
     for name in ("a.py", "b.py", "c.py", "points.csv"):
         (tmp_path / name).touch()
     os.link("a.py", "linked.csv")
+    os.link("points.csv", "same.csv")
+    Path("b.py.txt").write_text(
+        "b.py\n  Relu                right\n  1 of 1 points\n\nWell done!\n"
+    )
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit) as stop:
         grade.parse(args.split())

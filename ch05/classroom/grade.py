@@ -25,7 +25,7 @@ from ch05.classroom import words
 from ch05.classroom.handed_in import NotGraded, grade
 from ch05.classroom.judges import PARTS
 from ch05.classroom.reading import HandIn
-from ch05.classroom.results import Results, points_of
+from ch05.classroom.results import Results, is_ours, points_of, texts
 from ch05.classroom.words import say
 
 ENDINGS = (".py", ".ipynb")
@@ -187,15 +187,30 @@ def why_not(path):
     return None if path.is_file() else say("it is no file")
 
 
+def identity(name):
+    """The same for two names of one file."""
+    name = os.path.realpath(name)
+    found = os.path.exists(name) and os.stat(name)
+    return (found.st_dev, found.st_ino) if found else os.path.normcase(name)
+
+
 def check_targets(args, parser):
     """To know now, and not after the grading, what can't be written; and what must not be."""
     targets = [name for name in (args.csv, args.json, args.gradescope) if name]
-    for name in targets:
-        taken = os.path.exists(name) and any(os.path.samefile(name, each) for each in args.files)
-        if taken or Path(name).suffix.lower() in ENDINGS:
+    args.texts = texts(args)
+    handed_in, found = {*map(identity, args.files)}, {}
+    for name in [*targets, *map(str, args.texts.values())]:
+        file = identity(name)
+        if file in handed_in or Path(name).suffix.lower() in ENDINGS:
             parser.error(f"expected a file to write, got {name!r}: that would overwrite a hand-in")
-        if targets.count(name) > 1:
-            parser.error(f"expected two files to write, got {name!r} twice")
+        if file in found:
+            parser.error(f"expected two files to write, got {found[file]!r} and {name!r}, which are "
+                         "the same file")  # fmt: skip
+        found[file] = name
+        if not is_ours(name):
+            parser.error(f"expected a new file, or one that grade.py wrote, got {name!r}: that "
+                         "would be overwritten; move it, or write elsewhere")  # fmt: skip
+    for name in targets:
         try:
             open(name, "a").close()
         except OSError as error:
