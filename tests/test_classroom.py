@@ -405,6 +405,29 @@ def test_every_sentence_is_in_the_table_of_words_with_the_same_blanks():
         blanks, others = (sorted(re.findall(r"{(\w+)", text)) for text in (english, chinese))
         assert blanks == others, english
         assert not chinese.isascii() or chinese == "exercises.zh.py", chinese
+        assert not MIXED.search(chinese), chinese
+
+
+# Punctuation of another language beside Chinese letters, or two marks where one is right.
+MIXED = re.compile(r"[一-鿿？）] ?[,:;?]|[,:;?] ?[一-鿿]|？；|） ")
+
+
+def test_what_is_filled_in_keeps_the_punctuation_chinese(monkeypatch):
+    monkeypatch.setattr(words, "_table", CHINESE)
+    keys = replaced("TwoLayerNet", 'f"{key}{i}"', "key")
+    dw = replaced("Affine", "self.dW, self.db = self", "self.dw, self.db = self")
+    order = replaced("TwoLayerNet", "reversed(self.layers.values())", "self.layers.values()")
+    said = [
+        sentence
+        for change in (keys, order, dw, BOOK)
+        for verdict in graded(source(change))[0].values()
+        for sentence in verdict.sentences
+    ]
+    cells = map(nbformat.v4.new_code_cell, ("x = = 1", SHORT["update"], SHORT["update"]))
+    notebook = nbformat.writes(nbformat.v4.new_notebook(cells=[*cells]))
+    said += run(HandIn("a.ipynb", notebook.encode()))[1]
+    assert len(said) == 10 and "、" in said[0] and "、" in said[1]
+    assert [each for each in said if MIXED.search(each)] == []
 
 
 def sentences_in(tree):

@@ -79,9 +79,8 @@ def run_process(job, folder, seconds):
 
     Returns the lines that it wrote, None if it didn't start, and a sentence that says how it ended.
     """
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "PYTHONSAFEPATH": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MPLBACKEND": "agg",  # no windows

@@ -29,7 +29,6 @@ from ch05.classroom.calling import (
     kept,
     missing,
     raised,
-    remarked,
     told,
     wanted,
 )
@@ -158,8 +157,7 @@ def possible(part, first):
         i = np.abs(want).argmax()
         factor = np.asarray(first.got, float).flat[i] / want.flat[i]
         if math.isfinite(factor) and factor:
-            words = "every number is {factor} times what it should be"
-            words = say(words, factor=f"{factor:.4g}")
+            words = say("every number is {factor} times what it should be", factor=f"{factor:.4g}")
             words = "the sign is wrong" if f"{factor:.4g}" == "-1" else words
             yield words, lambda record: factor * record.want(part)
 
@@ -197,8 +195,7 @@ def difference(what, got, want, tolerance=1e-5):
         texts = [f"{each[worst]:.{digits}g}" for each in (want, got)]
         if texts[0] != texts[1]:
             break
-    words = "{what}: expected {want}, got {got}"
-    return say(words, what=what + place, want=texts[0], got=texts[1])
+    return say("{what}: expected {want}, got {got}", what=what + place, want=texts[0], got=texts[1])
 
 
 def expect(what, got, want, hint="", tolerance=1e-5):
@@ -260,8 +257,8 @@ def judge_layer(part, kind, first, second, others, remark):
             layer, before, packed = new_layer(run[0][1]), None, False
             for batch, env in run:
                 batch, W = say(batch), env.get("W")
-                after = "" if W is None else say("; here W has shape {shape}", shape=W.shape)
-                with told(batch, after):
+                notes = [] if W is None else [say("here W has shape {shape}", shape=W.shape)]
+                with told(batch, notes):
                     got = forward(layer, env)
                     if out == "loss" and isinstance(got, np.ndarray) and got.shape:
                         packed = packed or got.size == 1 < len(env["x"])
@@ -296,7 +293,7 @@ def judge_relu(Relu, remark):
 def judge_sigmoid(Sigmoid, remark):
     x = np.log([[3, 1 / 3, 1], [1 / 9, 4, 9]])  # out is 3/4, 1/4, 1/2 and 1/10, 4/5, 9/10
     judge_activation("Sigmoid", Sigmoid, x, remark)
-    with remarked(remark, say("x = 1000 and -1000: ")):
+    with told(say("x = 1000 and -1000: "), remark=remark):
         out = call(Sigmoid(), "forward", np.array([[ASKED, -ASKED]]))
         expect("out", out, [[1, 0]], say("exp overflows") if np.isnan(out).any() else "")
 
@@ -311,7 +308,7 @@ def judge_affine(Affine, remark):
     wide = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
     images = wide | {"x": wide["x"].reshape(4, 1, 2, 3)}
     others = [("", wide)]
-    with remarked(remark, say("images: ")), contextlib.suppress(NotYet):
+    with told(say("images: "), remark=remark), contextlib.suppress(NotYet):
         call(Affine(wide["W"].copy(), wide["b"].copy()), "forward", images["x"])
         others.append(("images: ", images))
     judge_layer("Affine", Affine, first, second, others, remark)
@@ -324,20 +321,16 @@ def judge_softmax_with_loss(SoftmaxWithLoss, remark):
     three = np.log([[3.0, 1, 2, 2], [1, 1, 5, 1], [2, 3, 1, 4]]), np.eye(4)[[1, 2, 3]]
     envs = [{"x": x, "t": t, "dout": 1} for x, t in ((x, t), second, three)]
     judge_layer("SoftmaxWithLoss", SoftmaxWithLoss, *envs[:2], [("", envs[2])], remark)
-    large = np.array([[ASKED, 1001, 1002], [-ASKED, -1000, -1001]])
-    loss = np.squeeze(call(SoftmaxWithLoss(), "forward", large, t))
-    hint = "" if np.all(np.isfinite(loss)) else (
-        say("exp overflows; subtract each row's largest score first"))  # fmt: skip
-    expect(say("loss for scores of 1000"), loss, right_loss(large, t)[0], hint)
-    remarks_on_loss(SoftmaxWithLoss, x, t, remark)
-
-
-def remarks_on_loss(SoftmaxWithLoss, x, t, remark):
-    """What exercises.py doesn't ask for is worth a remark only."""
 
     def loss_of(x, t):
         return call(SoftmaxWithLoss(), "forward", x, t)
 
+    large = np.array([[ASKED, 1001, 1002], [-ASKED, -1000, -1001]])
+    loss = np.squeeze(loss_of(large, t))
+    hint = "" if np.all(np.isfinite(loss)) else (
+        say("exp overflows; subtract each row's largest score first"))  # fmt: skip
+    expect(say("loss for scores of 1000"), loss, right_loss(large, t)[0], hint)
+    # What exercises.py doesn't ask for is worth a remark only.
     got, want = np.ravel(loss_of(x, t))[0], right_loss(x, t)[0]
     if not alike(got, want, 1e-10) and np.asarray(got).dtype == np.float64:
         words = "the loss is {got} instead of {want}; is 1e-7 added to y?"
@@ -349,12 +342,12 @@ def remarks_on_loss(SoftmaxWithLoss, x, t, remark):
          np.array([[0, 1]]), np.array([[0, 1]]), ""),
         ("class numbers as labels t: ", x, t.argmax(axis=1), t, ""),
     ):  # fmt: skip
-        with remarked(remark, say(words)):
+        with told(say(words), remark=remark):
             loss = loss_of(scores, labels)
             expect("loss", np.squeeze(loss), right_loss(scores, rows)[0], say(hint))
     layer = SoftmaxWithLoss()
     call(layer, "forward", x, t)
-    with remarked(remark, "dout = 2: "):
+    with told(say("dout = 2: "), remark=remark):
         if not alike(call_backward(layer, 2, remark), 2 * right_loss(x, t)[1]):
             remark(say("backward takes no notice of its dout"))
 
@@ -382,8 +375,7 @@ def judge_numerical_gradient(numerical_gradient, remark):
                 with told(say(name)):
                     expect(say("x afterwards"), x, start, say("put each old value back"), 1e-9)
                 if not np.array_equal(x, start):
-                    words = "x is as before but for rounding; put the old value back"
-                    remark(say(words))
+                    remark(say("x is as before but for rounding; put the old value back"))
                     x[...] = start
 
     settle("numerical_gradient", trial())
@@ -433,7 +425,7 @@ def try_predict(TwoLayerNet, log, made):
     net = new_network(TwoLayerNet)
     for batch, x, _ in NETWORK_BATCHES:
         log.clear()
-        with explained(log, "forward", say(batch)):
+        with told(say(batch), called_wrongly(log, "forward", True)):
             scores = call(net, "predict", x, free=True)
         env = {"x": x, **{key: np.array(net.params[key]) for key in KEYS}}
         more = {"notes": [*called_wrongly(log, "forward")], "tolerance": tolerance_of(net, log)}
@@ -445,7 +437,7 @@ def try_gradient(TwoLayerNet, log, made):
     for batch, x, t in NETWORK_BATCHES:
         params = {key: np.array(net.params[key]) for key in KEYS}
         log.clear()
-        with explained(log, "backward", say(batch)):
+        with told(say(batch), called_wrongly(log, "backward", True)):
             grad = call(net, "gradient", x, t, free=True)
             check_dict("gradient", grad)
         more = {"notes": [*called_wrongly(log, "backward")], "tolerance": tolerance_of(net, log)}
@@ -472,8 +464,7 @@ def try_gradient(TwoLayerNet, log, made):
 def tolerance_of(net, log):
     """Half precision has few digits, whether the parameters have it or what a layer is given."""
     arrays = [*net.params.values(), *(each for _, _, args in log for each in args)]
-    halves = any(getattr(each, "dtype", None) == np.float16 for each in arrays)
-    return 0.02 if halves else 1e-5
+    return 0.02 if any(getattr(each, "dtype", None) == np.float16 for each in arrays) else 1e-5
 
 
 def check_dict(what, value):
@@ -484,7 +475,7 @@ def check_dict(what, value):
     if missing := [key for key in KEYS if key not in value]:
         words = "{what}: expected the keys {expected}, got {got}; without {missing}"
         keys = {"expected": KEYS, "got": map(str, value), "missing": missing}
-        keys = {name: ", ".join(each) for name, each in keys.items()}
+        keys = {name: say(", ").join(each) for name, each in keys.items()}
         raise Wrong(say(words, what=what, **keys))
 
 
@@ -505,15 +496,6 @@ def new_network(TwoLayerNet):
             raise Wrong(say(words, what=f"params[{key!r}]", want=shape, got=got))
         net.params[key][...] = rng.standard_normal(shape).round(1)  # scores of both signs
     return net
-
-
-@contextlib.contextmanager
-def explained(log, method, before):
-    """Within it, what is wrong is explained by the calls of the layers, where they tell."""
-    try:
-        yield
-    except Wrong as wrong:
-        raise Wrong(before + joined(str(wrong), *called_wrongly(log, method, True))) from None
 
 
 # update
@@ -543,8 +525,7 @@ def judge_update(update, remark):
                         raise Wrong(say(words, key=key))
                     own = returned.get(key) if hasattr(returned, "get") else None
                     if alike(got, before[key]) and alike(own, want):
-                        words = "what is returned is right, but change params in place"
-                        raise Wrong(say(words))
+                        raise Wrong(say("what is returned is right, but change params in place"))
                     yield record
                 if any(not np.array_equal(grad[key], given[key]) for key in shapes):
                     remark(say("update changes grad"))
@@ -553,13 +534,8 @@ def judge_update(update, remark):
     settle("update", trial())
 
 
-JUDGES = {
-    "Relu": judge_relu,
-    "Sigmoid": judge_sigmoid,
-    "Affine": judge_affine,
-    "SoftmaxWithLoss": judge_softmax_with_loss,
-    "numerical_gradient": judge_numerical_gradient,
-    "update": judge_update,
-}
+JUDGES = {"Relu": judge_relu, "Sigmoid": judge_sigmoid, "Affine": judge_affine,
+          "SoftmaxWithLoss": judge_softmax_with_loss,
+          "numerical_gradient": judge_numerical_gradient, "update": judge_update}  # fmt: skip
 TRIALS = {"predict": try_predict, "gradient": try_gradient}
 PARTS = list(RIGHT)

@@ -111,8 +111,7 @@ def watch(undo, own, layer, log, made, right, silent):
         with contextlib.suppress(*(Exception, SystemExit) * right):
             if not silent:
                 original(self, *args, **kwargs)
-        arrays = [*args, *kwargs.values(), *getattr(self, "__dict__", {}).values()]
-        for each in arrays:
+        for each in [*args, *kwargs.values(), *getattr(self, "__dict__", {}).values()]:
             if isinstance(each, np.ndarray):
                 env.setdefault("W" if each.ndim == 2 and len(each) > 1 else "b", each)
         name = {SHAPES[0]: "Affine1", SHAPES[2]: "Affine2"}.get(np.shape(env.get("W")), name)
@@ -186,7 +185,7 @@ def called_wrongly(log, method, stopped=False):
         words = "each layer gets the same {name}: write {name} = layer.{method}({name})"
         yield say(words, name=name, method=method)
     elif names != (order[: len(names)] if stopped else order):
-        came, expected = ", ".join(names), ", ".join(order)
+        came, expected = say(", ").join(names), say(", ").join(order)
         words = "{method} is called for {came}; expected {expected}"
         if {*names} <= {*order}:  # others are made anew: which is which isn't known
             yield say(words, method=method, came=came, expected=expected)

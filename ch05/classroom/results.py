@@ -76,13 +76,10 @@ def is_ours(name):
 
     In a text for a student all lines but the first are indented, unless somebody has added some.
     """
-    if not os.path.isfile(name):  # such as /dev/stdout
-        return True
-    try:
-        with open(name, encoding="utf-8-sig", errors="replace") as file:
-            text, part = file.read(2**22), "|".join(RIGHT)
-    except OSError:
-        return False
+    if not (os.path.isfile(name) and os.access(name, os.R_OK)):
+        return not os.path.isfile(name)  # such as /dev/stdout
+    with open(name, encoding="utf-8-sig", errors="replace") as file:
+        text, part = file.read(2**22), "|".join(RIGHT)
     table = rf'file,({part})|\[\n  {{\n    "file":|{{\n  "tests":'
     return not text or re.match(table, text) or re.fullmatch(
         rf".*\n(  .*\n)*  ({part}) .*\n(  .*\n)*\n?", text)  # fmt: skip
