@@ -487,7 +487,8 @@ HARM = [{
     "update": ("np.ones((10**9, 10**9))", "Memory"),
 }, {
     "Relu": ("import os; os.kill(os.getpid(), 9)", "ended the program"),
-    "Sigmoid": ("while True: pass", "still running"),
+    "Sigmoid": ("x = -x; self.n = hasattr(self, 'n') and all(1 for _ in iter(int, 1))",
+                "that is 1 / (1 + exp(x)): a minus is missing; still running"),
     "Affine": ("import sys; sys.exit(0)", "exit"),
     "numerical_gradient": ("print('x' * 10_000_000); 1 / 0", "ZeroDivisionError"),
     "update": ("np.log(0.0); import warnings; warnings.warn('no')", "UserWarning"),

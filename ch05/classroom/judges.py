@@ -104,17 +104,18 @@ class Record(NamedTuple):
 
 
 def settle(part, trial):
-    """A trial yields records, to the end or until it raises. Wrong at the first difference."""
+    """A trial yields records, until it raises or time is over. Wrong at the first difference."""
     records, stop = [], None
     try:
         for record in trial:  # as it was then: a layer may use its arrays again
             records.append(record._replace(got=copy.copy(record.got)))
-    except (Wrong, NotYet) as error:
+    except (Wrong, NotYet, KeyboardInterrupt) as error:
         stop = error
+    kind = KeyboardInterrupt if isinstance(stop, KeyboardInterrupt) else Wrong
     for record in records:
         if text := difference(record.what, record.got, record.want(part), record.tolerance):
             same = [each for each in records if each.what == record.what]
-            raise Wrong(record.batch + joined(text, cause(part, record, same), *record.notes))
+            raise kind(record.batch + joined(text, cause(part, record, same), *record.notes))
     if stop:
         raise stop
 
