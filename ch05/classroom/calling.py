@@ -63,7 +63,8 @@ def candidates(names, part):
             found.setdefault(id(value), (each, value))
     if name == "update":
         for key, value in names.items():
-            if plain(key) in OPTIMIZERS and hasattr(value, "update") and not imported(value):
+            known = plain(key) in OPTIMIZERS and isinstance(value, type) and not imported(value)
+            if known and hasattr(value, "update"):
                 found[id(value)] = name, functools.partial(update_by, value)
     return [*found.values()]
 

@@ -187,9 +187,8 @@ def why_not(path):
 
 def identity(name):
     """The same for two names of one file."""
-    name = os.path.realpath(name)
-    found = os.path.exists(name) and os.stat(name)
-    return (found.st_dev, found.st_ino) if found else os.path.normcase(name)
+    name = os.path.realpath(name)  # [1:3] are the number of the file, and the device
+    return os.stat(name)[1:3] if os.path.exists(name) else os.path.normcase(name)
 
 
 def check_targets(args, parser):

@@ -157,7 +157,8 @@ def backward(layer, self, env, args, kwargs):
     env["dout"] = [*args, *kwargs.values(), 1][0]
     if layer == "Affine":
         grads = [value(RIGHT[layer][f"d{key}"], env).reshape(env[key].shape) for key in "Wb"]
-        env["dW"], env["db"] = grads
+        for each in env, getattr(self, "__dict__", {}):  # some look for them in vars(layer)
+            each.update(zip(("dW", "db"), grads))
         with contextlib.suppress(Exception):  # some keep them in a list, too
             self.grads[:] = grads
     return value(RIGHT[layer]["dx"], env)
