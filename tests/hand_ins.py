@@ -1,24 +1,28 @@
 """Right solutions of ch05/classroom/exercises.py in three styles, for test_classroom.py."""
 
 HEAD = "from collections import OrderedDict\nimport numpy as np\n"
-SHORT = {  # {name: source of that class or function}
-    "Relu": """
+
+
+def parts(names, text):
+    """{name: source of that class or function}; they stand in this order, with a line between."""
+    return {name: f"\n{each}\n" for name, each in zip(names.split(), text.strip().split("\n\n"))}
+
+
+SHORT = parts("Relu Sigmoid Affine SoftmaxWithLoss numerical_gradient TwoLayerNet update", """
 class Relu:
     def forward(self, x):
         self.x = x
         return np.maximum(x, 0)
     def backward(self, dout):
         return dout * (self.x > 0)
-""",
-    "Sigmoid": """
+
 class Sigmoid:
     def forward(self, x):
         self.out = 1 / (1 + np.exp(-x))
         return self.out
     def backward(self, dout):
         return dout * self.out * (1 - self.out)
-""",
-    "Affine": """
+
 class Affine:
     def __init__(self, W, b):
         self.W, self.b, self.dW, self.db = W, b, None, None
@@ -28,8 +32,7 @@ class Affine:
     def backward(self, dout):
         self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
         return (dout @ self.W.T).reshape(self.shape)
-""",
-    "SoftmaxWithLoss": """
+
 class SoftmaxWithLoss:
     def forward(self, x, t):
         x = x - x.max(axis=1, keepdims=True)
@@ -39,8 +42,7 @@ class SoftmaxWithLoss:
         return -np.sum(self.t * log_y) / len(x)
     def backward(self, dout=1):
         return dout * (self.y - self.t) / len(self.y)
-""",
-    "numerical_gradient": """
+
 def numerical_gradient(f, x):
     grad, h = np.zeros_like(x), 1e-4
     for i in range(x.size):
@@ -51,8 +53,7 @@ def numerical_gradient(f, x):
         grad.flat[i] = (above - f(x)) / (2 * h)
         x.flat[i] = old
     return grad
-""",
-    "TwoLayerNet": """
+
 class TwoLayerNet:
     def __init__(self, D, H, C, weight_init_std=0.01):
         self.params = {"W1": weight_init_std * np.random.randn(D, H), "b1": np.zeros(H),
@@ -75,18 +76,15 @@ class TwoLayerNet:
         affines = self.layers["Affine1"], self.layers["Affine2"]
         return {f"{key}{i}": getattr(affine, f"d{key}")
                 for i, affine in enumerate(affines, start=1) for key in "Wb"}
-""",
-    "update": """
+
 def update(params, grad, learning_rate):
     for key in params:
         params[key] -= learning_rate * grad[key]
-""",
-}
+""")  # fmt: skip
 
 # Base classes, annotations, names in other letters. Layers are called, with keywords and further
 # arguments; they return the same arrays again and free what they kept; the network reads a mask.
-OBJECTS = {
-    "Relu": """
+OBJECTS = parts("Relu Affine SoftmaxWithLoss TwoLayerNet update", """
 class Layer:
     saved: "Anything" = None
     def __call__(self, *args, **options): return self.forward(*args, **options)
@@ -101,8 +99,7 @@ class ReLU(Layer):
         self.mask = np.where(x > 0, 1, 0).astype(x.dtype)
         return self.same("out", x * self.mask)
     def backward(self, dout): return self.same("dx", np.multiply(dout, self.mask))
-""",
-    "Affine": """
+
 class Affine(Layer):
     def __init__(self, W, b, name=""):
         self.params = [W, b]; self.grads = [np.zeros_like(W), np.zeros_like(b)]
@@ -118,8 +115,7 @@ class Affine(Layer):
         self.grads[0][...] = np.tensordot(x.reshape(x.shape[0], -1), dout, [[0], [0]])
         self.grads[1][...] = np.ones(len(dout)) @ dout
         return self.same("dx", np.einsum("nm,dm->nd", dout, self.params[0]).reshape(x.shape))
-""",
-    "SoftmaxWithLoss": """
+
 def softmax(scores):
     e = np.exp(scores - np.max(scores, -1, keepdims=True)); return e / np.sum(e, -1, keepdims=True)
 class SoftmaxWithLoss(Layer):
@@ -129,11 +125,7 @@ class SoftmaxWithLoss(Layer):
     def backward(self, dout=1.0):
         (y, t), self.saved = self.saved, None
         return dout * (y - t) / y.shape[0]
-""",
-    "numerical_gradient": SHORT["numerical_gradient"]
-    .replace("numerical_gradient(f, x)", "numericalGradient(f, x, h=1e-5)")
-    .replace("grad, h = np.zeros_like(x), 1e-4", "grad = np.zeros_like(x)"),
-    "TwoLayerNet": """
+
 class TwoLayerNet:
     def __init__(self, D, H, C, **options):
         one = Affine(b=np.zeros(H), W=0.01 * np.random.randn(D, H), name="1")
@@ -152,31 +144,28 @@ class TwoLayerNet:
         self.last_layer.forward(t=t, x=self.predict(x=x))
         one.backward(dout=two.backward(self.last_layer.backward(dout=1)) * relu.mask)
         return self.by_name("grads")
-""",
-    "update": """
+
 def update(params, grad, learning_rate=0.1):
     for key, parameter in params.items():
         np.subtract(parameter, np.multiply(grad[key], learning_rate), out=parameter)
     return params
-""",
-}
+""")  # fmt: skip
+MORE = "numerical_gradient(f, x)", "numericalGradient(f, x, h=1e-5)"
+OBJECTS["numerical_gradient"] = SHORT["numerical_gradient"].replace("1e-4", "h").replace(*MORE)
 
 # In the chapter's way, in words of our own (see its 5.5 to 5.7).
-BOOK = {
-    "Relu": """
+BOOK = parts("Relu SoftmaxWithLoss TwoLayerNet update", """
 class Relu:
     def __init__(self): self.mask = None
     def forward(self, x): self.mask = x <= 0; out = x.copy(); out[self.mask] = 0; return out
     def backward(self, dout): dout[self.mask] = 0; return dout
-""",
-    "SoftmaxWithLoss": """
+
 class SoftmaxWithLoss:
     def forward(self, x, t):
         e = np.exp(x.T - np.max(x.T, axis=0)); self.y, self.t = ((e / np.sum(e, axis=0)).T, t)
         return -np.sum(self.t * np.log(self.y + 1e-07)) / self.y.shape[0]
     def backward(self, dout=1): return (self.y - self.t) / self.t.shape[0]
-""",
-    "TwoLayerNet": """
+
 class TwoLayerNet:
     def __init__(self, input_size, hidden_size, output_size, weight_init_std=0.01):
         W1 = weight_init_std * np.random.randn(input_size, hidden_size)
@@ -189,13 +178,10 @@ class TwoLayerNet:
         self.last.forward(self.predict(x), t)
         self.first.backward(self.bend.backward(self.second.backward(self.last.backward(1))))
         return dict(W1=self.first.dW, b1=self.first.db, W2=self.second.dW, b2=self.second.db)
-""",
-    "update": """
+
 class SGD:
     def __init__(self, lr=0.01): self.lr = lr
     def update(self, params, grads):
         for key in params.keys():
             params[key][...] = params[key] - self.lr * grads[key]
-""",
-}
-STYLES = {"short": SHORT, "objects": OBJECTS, "book": BOOK}
+""")  # fmt: skip

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from hand_ins import BOOK, HEAD, OBJECTS, SHORT, STYLES
+from hand_ins import BOOK, HEAD, OBJECTS, SHORT
 
 from ch05.classroom import grade, handed_in, words
 from ch05.classroom.answers import CAUSES
@@ -36,7 +36,8 @@ def source(changed=(), end=""):
 def graded(text, seconds=10):
     """({part: Verdict}, notes), in this process."""
     names, notes = run(HandIn("exercises.py", text.encode()), seconds)
-    return {part: judge(part, names) for part in PARTS}, notes
+    known = {}
+    return {part: judge(part, names, known) for part in PARTS}, notes
 
 
 def not_right(verdicts):
@@ -59,7 +60,7 @@ MISTAKES = {
             "(self.x > 0) * 1.0": "dout is missing",
             "dout * np.maximum(self.x, 0)": "multiplied by out",
             "np.maximum(self.x, 0)": "x where x > 0", "-dout * (self.x > 0)": "sign",
-            "(dout * (self.x > 0)).T": "shape", "2 * dout * (self.x > 0)": "2 times"},
+            "(dout * (self.x > 0)).T": "shape"},
         "return dout * (self.x > 0)": {"dout * (self.x > 0)": "return"},
         "self.x = x\n": {"self.x = getattr(self, 'x', x)\n": "batch before",
             "x[x < 0] = 0; self.x = x\n": "x.copy()", "Relu.x = x\n": "in self"},
@@ -67,12 +68,10 @@ MISTAKES = {
             "np.where(x > 0, x, 0.01 * x)": "expected 0, got -0.02",
             "(x > 0) * 1.0": "1 where x > 0", "x if x > 0 else 0": "ambiguous",
             "np.array([[max(v, 0) for v in row] for row in x])": "images"},
-        "return np.maximum(x, 0)": {"return np.maximum(x, 0).tolist()": "expected an array",
-            "return np.maximum(x, 0), self.x": "tuple of 2"},
+        "return np.maximum(x, 0)": {"return np.maximum(x, 0).tolist()": "expected an array"},
         "self.x > 0": {"self.x >= 0": "at x = 0 it should be 0: take"},
         "def forward": {"def forword": "is forword meant"},
-        "def backward": {"def relu_backward": "is relu_backward meant"},
-    },
+        "def backward": {"def relu_backward": "is relu_backward meant"}},
     "Sigmoid": {
         "dout * self.out * (1 - self.out)": {"self.out * (1 - self.out)": "dout is missing",
             "dout * self.out": "1 - out is missing", "dout * (1 - self.out)": "factor out is",
@@ -82,8 +81,7 @@ MISTAKES = {
             "self.out = x\n        return 1 / (1 + np.exp(-x))": "out is needed, not x"},
         "np.exp(-x)": {"np.exp(x)": "minus is missing", "math.exp(-x)": "NameError"},
         "1 / (1 + np.exp(-x))": {"1 / 1 + np.exp(-x)": "brackets", "1 / (1 - np.exp(-x))": "sign"},
-        "class Sigmoid": {"class Sigmiod": "is Sigmiod meant"},
-    },
+        "class Sigmoid": {"class Sigmiod": "is Sigmiod meant"}},
     "Affine": {
         "self.x @ self.W + self.b": {"self.x @ self.W": "b is missing",
             "self.x @ self.W.T + self.b": "not be transposed", "self.x * self.W + self.b": "shape"},
@@ -98,8 +96,7 @@ MISTAKES = {
             "dout": "add up the rows", "dout.squeeze().sum(axis=0)": "one sample"},
         "return (dout": {"self.W -= 0.1 * self.dW; return (dout": "leaves W to update"},
         "return (dout @ self.W.T).reshape(self.shape)": {
-            "return (dout @ self.W.T).reshape(self.shape), self.dW": "return dx alone"},
-    },
+            "return (dout @ self.W.T).reshape(self.shape), self.dW": "tuple of 2; return dx"}},
     "SoftmaxWithLoss": {
         "return dout * (self.y": {"return 1.5 * (self.y": "1.5 times",
             "return 1.00002 * (self.y": "-0.37500"},
@@ -129,8 +126,7 @@ MISTAKES = {
         "np.exp(x).sum(axis=1, keepdims=True))\n        self.y = np.exp(log_y)\n"
         "        return -np.sum(self.t * log_y) / len(x)": {
             "np.exp(x).sum())\n        self.y = np.exp(log_y)\n"
-            "        return -np.sum(self.t * log_y)": "each row"},
-    },
+            "        return -np.sum(self.t * log_y)": "each row"}},
     "numerical_gradient": {
         "(above - f(x)) / (2 * h)": {"(above - f(x)) / 2 * h": "brackets",
             "(above - f(x)) / h": "2h", "above - f(x)": "2h", "(f(x) - above) / (2 * h)": "sign"},
@@ -143,8 +139,7 @@ MISTAKES = {
             "grad, h = np.zeros(x.size), 1e-4": "shape"},
         "    return grad\n": {"        return grad\n": "only the first entry"},
         "        old =": {"        grad = np.zeros_like(x); old =": "last entry"},
-        "= old - h": {"= x.flat[i] - h": "go back by 2h"},
-    },
+        "= old - h": {"= x.flat[i] - h": "go back by 2h"}},
     "predict": {
         "for layer in self.layers.values():\n            x = layer.forward(x)": {
             "p = self.params; z = 1 / (1 + np.exp(-x @ p['W1'] - p['b1']))\n"
@@ -154,9 +149,7 @@ MISTAKES = {
         "return x\n": {"    return x\n": "Affine1", "return x.argmax(axis=1)\n": "class",
             "return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)\n": "probabilities"},
         "for layer in self.layers.values()": {
-            "for layer in reversed(self.layers.values())": "Affine2",
-            "for layer in self.layers": "str"},
-    },
+            "for layer in reversed(self.layers.values())": "Affine2"}},
     "gradient": {
         "        self.loss(x, t)\n        dout": {"        dout": "self.loss(x, t) first"},
         "dout = layer.backward(dout)": {"layer.backward(dout)": "dout = layer.backward(dout)"},
@@ -165,11 +158,9 @@ MISTAKES = {
         'f"d{key}")': {"key)": "itself"},
         "return {f": {"{f": "return"},
         'f"{key}{i}"': {'f"{key}{3 - i}"': "gradient of", 'f"d{key}{i}"': "keys"},
-        "enumerate(affines, start=1)": {"enumerate(affines[:1], start=1)": "W2"},
         "self.loss(x, t)\n        dout = self.lastLayer.backward()": {
             "dout = self.lastLayer.backward(self.loss(x, t))": "as its dout; it should be 1"},
-        "affines =": {"for p in self.params.values(): p -= 0.1\n        affines =": "leave the"},
-    },
+        "affines =": {"for p in self.params.values(): p -= 0.1\n        affines =": "leave the"}},
     "update": {
         "-=": {"+=": "sign"},
         "learning_rate * grad[key]": {"grad[key]": "learning_rate is missing"},
@@ -180,8 +171,7 @@ MISTAKES = {
         "for key in params:\n        params[key] -= learning_rate * grad[key]": {
             "return {key: params[key] - learning_rate * grad[key] for key in params}": "in place",
             "for p, g in zip(params.values(), grad.values()):\n        p -= learning_rate * g":
-                "order"},
-    },
+                "order"}},
 }  # fmt: skip
 PLANTED = [(part, piece, *other) for part, pieces in MISTAKES.items()
            for piece, others in pieces.items() for other in others.items()]  # fmt: skip
@@ -237,26 +227,22 @@ WRONG_LAYERS = {
 NO_PREDICT = replaced("TwoLayerNet", "return reduce", "reduce", OBJECTS)
 LAYERS = "Relu Affine SoftmaxWithLoss"
 INDENTED = SHORT["SoftmaxWithLoss"].replace("\n", "\n    ")
-FORWARD_DIFFERENCE = replaced(
-    "numerical_gradient",
-    "old - h\n        grad.flat[i] = (above - f(x)) / (2 * h)",
-    "old\n        grad.flat[i] = (above - f(x)) / h",
-    replaced("numerical_gradient", "1e-4", "1e-7"),
-)
+FORWARD = SHORT["numerical_gradient"].replace("1e-4", "1e-7").replace("- h", "").replace("2 *", "")
 ADAM = SHORT["update"].replace("def update(", "class Adam:\n  def update(self, ")
 LIBRARY = "import common.layers, common.gradient, ch05.two_layer_net\n"
 
 CASES = {  # {status: {case: (what is in the file, or at its end; the parts that have this status; a
     # word about the first of them)}}
     "right": {case: (change, "", "") for case, change in {
-        **STYLES,
+        "short": SHORT, "objects": OBJECTS, "book": BOOK,
         "float32, and b as a row": NUMBERS,
         "float16, and b as a row": NUMBERS.replace("float32", "float16"),
         "W is kept in another form": {"Affine": TURNED},
         "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
         "one made in an if": "if True:\n    class Relu(Relu):\n        pass\nRelu = Relu()\n",
-        "out in half precision": "class Sigmoid(Sigmoid):\n    def forward(self, x):\n"
-            "        return super().forward(x).astype(np.float16)\n",
+        "half precision": replaced("Relu", "np.maximum(x, 0)", "np.maximum(x, 0).astype('f2')"),
+        "chapter 6, and the skeleton's own update":
+            f"def update(params, grad, learning_rate): {RAISE}\n{BOOK['update']}",
         "forward by a property": "class Relu(Relu):\n    @property\n    def forward(self):\n"
             "        return super().forward\n",
         "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
@@ -280,23 +266,27 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             "np.sum(t * (np.log(np.sum(np.exp(s := np.maximum(x @ self.params['W1'] +"
             "self.params['b1'], 0) @ self.params['W2'] + self.params['b2']), 1))[:, None] - s))"
             " / len(x)"), "gradient", "numerical"),
-        "a network of its own": (
-            replaced("TwoLayerNet", "W1=self.first", "W1=-self.first", BOOK),
+        "a network of its own": (replaced("TwoLayerNet", "W1=self.first", "W1=-self.first", BOOK),
             "gradient", "grad['W1']"),
-        "a small step": (FORWARD_DIFFERENCE, "numerical_gradient", "forward difference"),
+        "small step": ({"numerical_gradient": FORWARD}, "numerical_gradient", "forward difference"),
         "another layer is made": (
             "class TwoLayerNet(TwoLayerNet):\n    def __init__(self, *sizes):\n"
             "        Affine(np.zeros((4, 2)), np.zeros(2)); super().__init__(*sizes)\n"
             "    def predict(self, x): return -super().predict(x)\n", "predict", "sign"),
+        "a Relu for each call": ("class TwoLayerNet(TwoLayerNet):\n    def predict(self, x): self."
+            "layers['Relu1'] = Relu(); return 2 * super().predict(x)\n", "predict", "2 times"),
+        "a property": ("Affine.db = property(lambda self: vars(self)['db'] / 2,\n"
+            "    lambda self, db: vars(self).update(db=db))\n", "Affine", "0.5 times"),
+        "a method made in __init__": (
+            "class Affine(Affine):\n    def __init__(self, *Wb):\n        super().__init__(*Wb); "
+            "self.backward = lambda d: 2 * type(self).backward(self, d)\n", "Affine", "2 times"),
         "misspelt": (replaced("Affine", "__init__", "__int__"), "Affine", "misspelt"),
-        "indented too far": (
-            {"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
+        "indented too far": ({"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
             "SoftmaxWithLoss", "inside Affine"),
         "a function indented too far": (
             {"TwoLayerNet": SHORT["TwoLayerNet"] + "    def update(params): pass\n", "update": ""},
             "update", "inside"),
-        "a wrong forward, no backward": (
-            "class Sigmoid:\n    def forward(self, x): return 1 / (1 + np.exp(x))\n",
+        "no backward": ("class Sigmoid:\n    def forward(self, x): return 1 / (1 + np.exp(x))\n",
             "Sigmoid", "minus"),
         "no function": ({"update": "update = 7\n"}, "update", "expected a function"),
         "complex": (replaced("Sigmoid", "= 1 /", "= (1 + 0j) /"), "Sigmoid", "numbers"),
@@ -306,10 +296,8 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
     NOT: {
         "the book's method of this name": ({"update": ADAM}, "update", "no update"),
         "no forward": (replaced("Relu", "self.x = x", RAISE), "Relu", "isn't"),
-        "no backward": (
-            {"Relu": SHORT["Relu"].split("    def back")[0]}, "Relu", "backward is missing"),
-        "backward to come": (
-            replaced("SoftmaxWithLoss", "return dout *", f"{RAISE}\n        return dout *"),
+        "no backward": ({"Relu": SHORT["Relu"].split("    def back")[0]}, "Relu", "is missing"),
+        "backward to come": (replaced("SoftmaxWithLoss", "return dout", f"{RAISE}; return dout"),
             "SoftmaxWithLoss", "backward"),
         "no gradient": (replaced("TwoLayerNet", "gradient(", "slope("), "gradient", "gradient"),
         "imported": ({"Relu": "from common.layers import Relu\n"}, "Relu", "common.layers"),
@@ -317,8 +305,7 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "delegated": (
             LIBRARY + "def numerical_gradient(*f): return common.gradient.numerical_gradient(*f)\n",
             "numerical_gradient", "common.gradient"),
-        "the library's network": (
-            LIBRARY + "class TwoLayerNet(ch05.two_layer_net.TwoLayerNet): pass\n",
+        "the library's": (LIBRARY + "class TwoLayerNet(ch05.two_layer_net.TwoLayerNet): pass\n",
             "predict gradient", "common.network"),
     },
 }  # fmt: skip
@@ -332,6 +319,19 @@ def test_each_part_has_the_verdict_that_a_teacher_would_give(status, case):
     assert notes == [] or isinstance(change, str)  # what stands below may be a second one
     assert not word or word in verdicts[parts.split()[0]].sentences[0]
     assert "locals" not in str(verdicts) and "judges" not in str(verdicts)  # no names of our own
+    assert "is called for" not in str(verdicts)  # the order of calls is right in all of them
+
+
+@parametrize("db, times", [("sum", 1), ("mean", 2)])
+def test_a_slow_layer_is_called_as_often_as_a_verdict_needs(db, times):
+    affine = SHORT["Affine"].replace("):\n", "):\n        CALLS.append(1)\n").replace("sum", db)
+    text = source({"Affine": affine}, "CALLS = []\n")
+    (names, _), known = run(HandIn("exercises.py", text.encode())), {}
+    for part in PARTS[: PARTS.index("gradient") + 1]:
+        names["CALLS"].clear()
+        judge(part, names, known)
+    # Two are made; three batches go through both, and back. A wrong one is tried again, put right.
+    assert len(names["CALLS"]) == (2 + 3 * 2 * 2) * times
 
 
 def test_the_skeleton_is_not_yet_written_imports_only_numpy_and_trains_when_it_is(tmp_path):
@@ -350,10 +350,8 @@ def test_the_skeleton_is_not_yet_written_imports_only_numpy_and_trains_when_it_i
 
 
 def test_the_chinese_exercises_are_the_same_code():
-    english, chinese = (
-        ast.parse((GRADE.parent / name).read_text(encoding="utf-8"))
-        for name in ("exercises.py", "exercises.zh.py")
-    )
+    texts = [(GRADE.parent / f"exercises{zh}.py").read_text(encoding="utf-8") for zh in ("", ".zh")]
+    english, chinese = map(ast.parse, texts)
     for tree in english, chinese:
         for node in ast.walk(tree):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -372,6 +370,26 @@ def test_every_sentence_is_in_the_table_of_words_with_the_same_blanks():
         blanks, others = (sorted(re.findall(r"{(\w+)", text)) for text in (english, chinese))
         assert blanks == others, english
         assert not chinese.isascii() or chinese == "exercises.zh.py", chinese
+        assert not MIXED.search(chinese), chinese
+
+
+# Punctuation of another language beside Chinese letters, or two marks where one is right.
+MIXED = re.compile(r"[一-鿿？）] ?[,:;?]|[,:;?] ?[一-鿿]|？；|） ")
+
+
+def test_what_is_filled_in_keeps_the_punctuation_chinese(monkeypatch):
+    monkeypatch.setattr(words, "_table", CHINESE)
+    keys = replaced("TwoLayerNet", 'f"{key}{i}"', "key")
+    dw = replaced("Affine", "self.dW, self.db = self", "self.dw, self.db = self")
+    order = replaced("TwoLayerNet", "reversed(self.layers.values())", "self.layers.values()")
+    cells = map(nbformat.v4.new_code_cell, ("x = = 1", SHORT["update"], SHORT["update"]))
+    notebook = nbformat.writes(nbformat.v4.new_notebook(cells=[*cells]))
+    said = run(HandIn("a.ipynb", notebook.encode()))[1]
+    for change in keys, order, dw, BOOK:
+        for verdict in graded(source(change))[0].values():
+            said += verdict.sentences
+    assert len(said) == 10 and "、" in said[2] and "、" in said[3]
+    assert [each for each in said if MIXED.search(each)] == []
 
 
 def sentences_in(tree):
@@ -389,8 +407,6 @@ def sentences_in(tree):
 # What a file does while it runs
 
 ROWS = "for _ in range(3):\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass"
-
-
 NOTED = {  # what stands in the middle of a file: how many notes there are about it
     "if __name__ == '__main__':\n    1 / 0": 0, "from __future__ import annotations": 0,
     "def f(x: Nothing) -> Nowhere: return x": 0, "np.float = float": 0,
@@ -433,10 +449,8 @@ def test_a_notebook_is_read_by_its_code_cells():
         SHORT["numerical_gradient"] + SHORT["update"]: 0,
         'assert TEXT == "\\n% no magic\\n" and files is None': 0,
     }
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_markdown_cell("# Text"), *map(nbformat.v4.new_code_cell, cells)]
-    )
-    text = nbformat.writes(notebook).encode()
+    all_cells = [nbformat.v4.new_markdown_cell("#"), *map(nbformat.v4.new_code_cell, cells)]
+    text = nbformat.writes(nbformat.v4.new_notebook(cells=all_cells)).encode()
     names, notes = run(HandIn("exercises.ipynb", text))
     assert not_right({part: judge(part, names) for part in PARTS}) == {}, notes
     told = [int(number) for note in notes for number in re.findall(r"^code cell (\d+)", note)]
@@ -473,7 +487,8 @@ HARM = [{
     "update": ("np.ones((10**9, 10**9))", "Memory"),
 }, {
     "Relu": ("import os; os.kill(os.getpid(), 9)", "ended the program"),
-    "Sigmoid": ("while True: pass", "still running"),
+    "Sigmoid": ("x = -x; self.n = hasattr(self, 'n') and all(1 for _ in iter(int, 1))",
+                "that is 1 / (1 + exp(x)): a minus is missing; still running"),
     "Affine": ("import sys; sys.exit(0)", "exit"),
     "numerical_gradient": ("print('x' * 10_000_000); 1 / 0", "ZeroDivisionError"),
     "update": ("np.log(0.0); import warnings; warnings.warn('no')", "UserWarning"),
@@ -594,9 +609,11 @@ def test_one_part_one_file_and_another_language(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(words, "_table", {})
     text = source(replaced("Relu", "dout * (self.x > 0)", "dout"))
     Path("exercises.py").write_text(text, encoding="utf-8")
-    assert grade.main(["exercises.py", "--part", "Affine"]) == 0
-    args = "--part Relu --part update --weights update=3 --gradescope results.json --lang zh"
-    assert grade.main(["exercises.py", *args.split()]) == 1
+    # A pattern comes as it is where no shell reads it. A file that is named twice counts once.
+    to = ["exercises.py", "exer*.py", *"--csv a.csv --json a.json --feedback . --part".split()]
+    assert grade.main([*to, "Affine"]) == 0
+    args = "Relu --part update --weights update=3 --gradescope results.json --lang zh"
+    assert grade.main([*to, *args.split()]) == 1  # its own files are written anew
     said = capsys.readouterr().out
     assert "应当是" in said and "expected" not in said
     tests = json.loads(Path("results.json").read_text(encoding="utf-8"))["tests"]
@@ -627,8 +644,10 @@ UNUSABLE = {  # options: a word of what is said
     "a.py --json empty": "directory", "a.py --feedback points.csv": "exists",
     "a.py --csv a.py": "overwrite", "a.py --csv b.py c.py": "overwrite",
     "a.py --json c.ipynb": "overwrite", "a.py --csv linked.csv": "overwrite",
-    "a.py --csv x.csv --json x.csv": "twice", "a.py b.py --gradescope x.json": "one file",
-    "a.py --weights Relu=-1": "-1", "a.py --seconds 0": "above", "a.py --seconds nan": "above",
+    "a.py --csv x.csv --json ./x.csv": "same", "a.py --csv points.csv --json same.csv": "same",
+    "c.py --feedback . --csv c.py.txt": "same", "b.py --feedback .": "that grade.py wrote",
+    "a.py b.py --gradescope x.json": "one file", "a.py --weights Relu=-1": "-1",
+    "a.py --seconds 0": "above", "a.py --seconds nan": "above",
 }  # fmt: skip
 
 
@@ -638,21 +657,16 @@ def test_options_that_cant_be_used_have_status_2(args, tmp_path, monkeypatch, ca
     for name in ("a.py", "b.py", "c.py", "points.csv"):
         (tmp_path / name).touch()
     os.link("a.py", "linked.csv")
+    os.link("points.csv", "same.csv")
+    Path("b.py.txt").write_text(
+        "b.py\n  Relu                right\n  1 of 1 points\n\nWell done!\n"
+    )
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit) as stop:
         grade.parse(args.split())
     said = capsys.readouterr().err.split("grade.py: error")[1]
     assert stop.value.code == 2 and UNUSABLE[args] in said
     assert not any((tmp_path / name).stat().st_size for name in ("a.py", "b.py"))
-
-
-def test_a_pattern_that_the_shell_leaves_as_it_is_is_read_here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("b.py", "a.py", "c.ipynb", "d.txt"):
-        (tmp_path / name).touch()
-    args = grade.parse(["*", "a.py"])
-    assert [path.name for path in args.files] == ["a.py", "b.py", "c.ipynb"]
-    assert [path.name for path, why in args.left_out if ".py" in why] == ["d.txt"]
 
 
 PAGES = {

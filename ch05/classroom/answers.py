@@ -66,26 +66,20 @@ def quotient(f, x, up, down, by):
 RIGHT = {
     "Relu": {"out": "relu(x)", "dx": "np.where(x > 0, dout, 0)"},
     "Sigmoid": {"out": "sigmoid(x)", "dx": "dout * sigmoid(x) * (1 - sigmoid(x))"},
-    "Affine": {
-        "out": "rows(x) @ W + b",
-        "dx": "(dout @ W.T).reshape(x.shape)",
-        "dW": "rows(x).T @ dout",
-        "db": "dout.sum(axis=0)",
-    },
+    "Affine": {"out": "rows(x) @ W + b", "dx": "(dout @ W.T).reshape(x.shape)",
+               "dW": "rows(x).T @ dout", "db": "dout.sum(axis=0)"},
     "SoftmaxWithLoss": {"loss": "right_loss(x, t)[0]", "dx": "dout * right_loss(x, t)[1]"},
     "numerical_gradient": {"grad": "slope"},
     "predict": {"scores": "relu(x @ W1 + b1) @ W2 + b2"},
     "gradient": {"grad": "right_gradient(params, x, t)[key]"},
     "update": {"params": "before[key] - rate * grad[key]"},
-}
-
+}  # fmt: skip
 CAUSES = {
     "Relu": {
         "out": [
             ("x is returned as it was; negative numbers should become 0", "x"),
             ("that is the smaller one of x and 0", "np.minimum(x, 0)"),
-            ("that is 1 where x > 0; it should be x there", "x > 0"),
-        ],
+            ("that is 1 where x > 0; it should be x there", "x > 0")],
         "dx": [
             ("at x = 0 it should be 0: take x > 0, not x >= 0", "np.where(x >= 0, dout, 0)"),
             ("dout is returned as it was; it should be 0 where x <= 0", "dout"),
@@ -93,15 +87,12 @@ CAUSES = {
             ("the mask is made from dout; make it from x", "np.where(dout > 0, dout, 0)"),
             ("dout is missing", "x > 0"),
             ("that is x where x > 0; it should be dout there", "relu(x)"),
-            ("dout is multiplied by out; the factor is 1 where x > 0", "dout * relu(x)"),
-        ],
-    },
+            ("dout is multiplied by out; the factor is 1 where x > 0", "dout * relu(x)")]},
     "Sigmoid": {
         "out": [
             ("that is 1 / (1 + exp(x)): a minus is missing", "sigmoid(-x)"),
             ("that is 1 / (1 - exp(-x)): a sign is wrong", "1 / (1 - np.exp(-x))"),
-            ("that is 1 / 1 + exp(-x): brackets are missing", "1 + np.exp(-x)"),
-        ],
+            ("that is 1 / 1 + exp(-x): brackets are missing", "1 + np.exp(-x)")],
         "dx": [
             ("dout is missing", "sigmoid(x) * (1 - sigmoid(x))"),
             ("the factor 1 - out is missing", "dout * sigmoid(x)"),
@@ -111,31 +102,24 @@ CAUSES = {
             ("dout is returned as it was", "dout"),
             ("sigmoid is applied to out once more",
              "dout * sigmoid(sigmoid(x)) * (1 - sigmoid(sigmoid(x)))"),
-            ("that is the derivative of tanh, 1 - out²", "dout * (1 - sigmoid(x) ** 2)"),
-        ],
-    },
+            ("that is the derivative of tanh, 1 - out²", "dout * (1 - sigmoid(x) ** 2)")]},
     "Affine": {
         "out": [
             ("b is missing", "rows(x) @ W"),
-            ("that is x W^T + b: W should not be transposed", "rows(x) @ W.T + b"),
-        ],
+            ("that is x W^T + b: W should not be transposed", "rows(x) @ W.T + b")],
         "dx": [
             ("that is dout W: W should be transposed", "(dout @ W).reshape(x.shape)"),
-            ("dx should have the shape of x", "dout @ W.T"),
-        ],
+            ("dx should have the shape of x", "dout @ W.T")],
         "dW": [
             ("that is the transpose of x^T dout", "dout.T @ rows(x)"),
-            ("that is divided by N; add up over the batch", "right / len(x)"),
-        ],
+            ("that is divided by N; add up over the batch", "right / len(x)")],
         "db": [
             ("add up the rows of dout: axis=0", "dout.sum(axis=1)"),
             ("all of dout is added up; add up its rows: axis=0", "dout.sum()"),
             ("that is the mean of the rows; add them up", "dout.mean(axis=0)"),
             ("leave out keepdims", "dout.sum(axis=0)[np.newaxis]"),
             ("add up the rows of dout: axis=0", "dout"),
-            ("add up the rows of dout: axis=0", "dout.sum(axis=1)[:, None]"),
-        ],
-    },
+            ("add up the rows of dout: axis=0", "dout.sum(axis=1)[:, None]")]},
     "SoftmaxWithLoss": {
         "loss": [
             ("divide by the batch size N", "right * len(x)"),
@@ -157,8 +141,7 @@ CAUSES = {
              "right - np.sum((1 - t) * np.log(1 - softmax(x))) / len(x)"),
             ("t is missing: all classes count", "-np.log(softmax(x)).sum() / len(x)"),
             ("the logarithm is missing", "-np.sum(t * softmax(x)) / len(x)"),
-            ("the softmax is missing: that is the logarithm of x", "entropy(x, t)"),
-        ],
+            ("the softmax is missing: that is the logarithm of x", "entropy(x, t)")],
         "dx": [
             ("divide by the batch size N", "right * len(x)"),
             ("it is divided by the batch size N twice", "right / len(x)"),
@@ -169,9 +152,7 @@ CAUSES = {
             ("the sign is wrong: y - t, not t - y. And divide by N", "-right * len(x)"),
             ("that is dL/dy = -t / y; go on to dL/dx", "-t / softmax(x) / len(x)"),
             ("that is dL/dy = -t / y; go on to dL/dx", "-t / softmax(x)"),
-            ("leave out the factor y (1 - y)", "right * softmax(x) * (1 - softmax(x))"),
-        ],
-    },
+            ("leave out the factor y (1 - y)", "right * softmax(x) * (1 - softmax(x))")]},
     "numerical_gradient": {
         "grad": [
             ("it is divided by h; divide by 2h", "2 * right"),
@@ -192,9 +173,7 @@ CAUSES = {
                 ("that is a backward difference: use (f(x + h) - f(x - h)) / 2h", "0, -h, h"),
                 ("the second step ends at x: from x + h go back by 2h", "h, 0, 2 * h"),
                 ("the step is too large; use h = 1e-4", "h, -h, 2 * h"),
-            )),
-        ],
-    },
+            ))]},
     "predict": {
         "scores": [
             ("these are probabilities; return scores, without softmax", "softmax(right)"),
@@ -203,9 +182,7 @@ CAUSES = {
             ("that is chapter 4's: use Relu, and no softmax",
              "softmax(sigmoid(x @ W1 + b1) @ W2 + b2)"),
             ("that is what Affine1 returns; go on to the end", "x @ W1 + b1"),
-            ("that is the class; return the scores", "right.argmax(axis=1)"),
-        ],
-    },
+            ("that is the class; return the scores", "right.argmax(axis=1)")]},
     "gradient": {
         "grad": [
             ("that is the array itself; take the layer's dW or db", "params[key]"),
@@ -213,9 +190,7 @@ CAUSES = {
             ("divide by the batch size N", "len(x) * right"),
             ("it is divided by the batch size N twice", "right / len(x)"),
             *((f"that is the gradient of {key}", f"right_gradient(params, x, t)['{key}']")
-              for key in KEYS),
-        ],
-    },
+              for key in KEYS)]},
     "update": {
         "params": [
             ("it is unchanged", "before[key]"),
@@ -224,7 +199,5 @@ CAUSES = {
             ("the gradient takes its place; subtract", "grad[key]"),
             ("the step takes its place: write -=, not =-", "-rate * grad[key]"),
             ("grad has its keys in another order: take grad[key]",
-             "before[key] - rate * [*grad.values()][[*before].index(key)]"),
-        ],
-    },
+             "before[key] - rate * [*grad.values()][[*before].index(key)]")]},
 }  # fmt: skip

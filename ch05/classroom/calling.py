@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import difflib
+import functools
 import inspect
 import sys
 import traceback
@@ -13,6 +14,7 @@ import numpy as np
 from ch05.classroom.words import say
 
 MODULE = "exercises"  # __name__ in what was handed in
+OPTIMIZERS = ("sgd", "gradientdescent", "optimizer")  # classes that may stand for update
 LIBRARY = ("common.layers", "common.network", "common.gradient")  # what is to be written here
 
 
@@ -25,25 +27,19 @@ class NotYet(Exception):
 
 
 def joined(*texts):
-    return say("; ").join(filter(None, texts))
+    return say("; ").join(filter(None, texts)).replace("？；", "？")
 
 
 @contextlib.contextmanager
-def told(before, after=""):
-    """Within it, what is wrong is told between these words."""
+def told(before, notes=(), remark=None):
+    """Within it, what is wrong is told between these words, or only worth a remark."""
     try:
         yield
     except Wrong as wrong:
-        raise Wrong(f"{before}{wrong}{after}") from None
-
-
-@contextlib.contextmanager
-def remarked(remark, before):
-    """Within it, what is wrong is only worth a remark."""
-    try:
-        yield
-    except Wrong as wrong:
-        remark(f"{before}{wrong}")
+        text = before + joined(str(wrong), *notes)
+        if remark is None:
+            raise Wrong(text) from None
+        remark(text)
 
 
 # What is there
@@ -65,10 +61,16 @@ def candidates(names, part):
         value = names.get(each)
         if plain(each) == plain(name) and isinstance(value, kind) and not imported(value):
             found.setdefault(id(value), (each, value))
-    if not found and name == "update" and isinstance(names.get("SGD"), type):  # chapter 6
-        SGD = names["SGD"]
-        return [(name, lambda params, grad, rate: SGD(rate).update(params, grad))]
+    if name == "update":
+        for key, value in names.items():
+            known = plain(key) in OPTIMIZERS and isinstance(value, type) and not imported(value)
+            if known and hasattr(value, "update"):
+                found[id(value)] = name, functools.partial(update_by, value)
     return [*found.values()]
+
+
+def update_by(SGD, params, grad, learning_rate):
+    return SGD(learning_rate).update(params, grad)
 
 
 def missing(names, name):
@@ -185,7 +187,7 @@ def raised(what, error):
     where = say(" ({file}, line {line})", file=own[-1][0], line=own[-1][1]) if own else ""
     if isinstance(error, SystemExit):
         return say("{what} ends the program by exit()", what=what) + where
-    text = "".join(each if each.isprintable() else " " for each in f"{error}"[:200])
+    text = "".join(each if each.isprintable() else " " for each in f"{error}"[:200]).strip()
     hint = say("is __init__ misspelt?") if "takes no arguments" in text else ""
     words = "{what} raised {kind}: {text}"
     return joined(say(words, what=what, kind=type(error).__name__, text=text) + where, hint)

@@ -25,7 +25,7 @@ from ch05.classroom import words
 from ch05.classroom.handed_in import NotGraded, grade
 from ch05.classroom.judges import PARTS
 from ch05.classroom.reading import HandIn
-from ch05.classroom.results import Results, points_of
+from ch05.classroom.results import Results, is_ours, points_of, texts
 from ch05.classroom.words import say
 
 ENDINGS = (".py", ".ipynb")
@@ -98,7 +98,7 @@ def summary(grades, parts, left_out):
         lines.append(f"  {part:20}{count:4}")
     if left_out:
         lines.append(say("Not graded: {n}", n=len(left_out)))
-        lines += [f"  {path}: {why}" for path, why in left_out]
+        lines += [f"  {path}{say(': ')}{why}" for path, why in left_out]
     return "\n".join(lines)
 
 
@@ -130,7 +130,8 @@ def parse(argv):
     args.files = [path for path in found if not why_not(path)]
     args.left_out = [(path, why_not(path)) for path in found if why_not(path)]
     if not args.files:
-        parser.error(f"expected .py or .ipynb, got {', '.join(map(str, found)) or 'nothing'}")
+        came = ", ".join(map(str, found)) or "an empty folder"
+        parser.error(f"expected .py or .ipynb, got {came}")
     if args.gradescope and len(args.files) > 1:
         parser.error(f"argument --gradescope: expected one file to grade, got {len(args.files)}")
     check_targets(args, parser)
@@ -160,14 +161,11 @@ def files(name, parser):
         found = [each for each in path.rglob("*") if not any(
             part.startswith(hidden) for part in each.relative_to(path).parts)]  # fmt: skip
         found = [each for each in found if not each.is_dir() or each.is_symlink()]
-        if not found:
-            parser.error(f"expected a file or a folder of .py or .ipynb, got {name!r}, an empty "
-                         "folder")  # fmt: skip
     elif path.exists() or path.is_symlink():
         found = [path]
     else:
         found = [Path(each) for each in glob.glob(name)]
-    if not found:
+    if not found and not path.is_dir():
         parser.error(say("{name}: there is no such file", name=name) + how_to_copy(path))
     return sorted(found)
 
@@ -187,15 +185,28 @@ def why_not(path):
     return None if path.is_file() else say("it is no file")
 
 
+def identity(name):
+    """The same for two names of one file."""
+    name = os.path.realpath(name)  # [1:3] are the number of the file, and the device
+    return os.stat(name)[1:3] if os.path.exists(name) else os.path.normcase(name)
+
+
 def check_targets(args, parser):
     """To know now, and not after the grading, what can't be written; and what must not be."""
     targets = [name for name in (args.csv, args.json, args.gradescope) if name]
-    for name in targets:
-        taken = os.path.exists(name) and any(os.path.samefile(name, each) for each in args.files)
-        if taken or Path(name).suffix.lower() in ENDINGS:
+    args.texts = texts(args)
+    handed_in, found = {*map(identity, args.files)}, {}
+    for name in [*targets, *map(str, args.texts.values())]:
+        file = identity(name)
+        if file in handed_in or Path(name).suffix.lower() in ENDINGS:
             parser.error(f"expected a file to write, got {name!r}: that would overwrite a hand-in")
-        if targets.count(name) > 1:
-            parser.error(f"expected two files to write, got {name!r} twice")
+        if file in found:
+            parser.error(f"expected two files, got {found[file]!r} and {name!r}, the same file")
+        found[file] = name
+        if not is_ours(name):
+            parser.error(f"expected a new file, or one that grade.py wrote, got {name!r}: that "
+                         "would be overwritten; move it, or write elsewhere")  # fmt: skip
+    for name in targets:
         try:
             open(name, "a").close()
         except OSError as error:

@@ -79,9 +79,8 @@ def run_process(job, folder, seconds):
 
     Returns the lines that it wrote, None if it didn't start, and a sentence that says how it ended.
     """
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "PYTHONSAFEPATH": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MPLBACKEND": "agg",  # no windows
@@ -202,7 +201,7 @@ def child():
         results.flush()
 
     write("start")
-    seconds, deadly = job["seconds"], list(job["deadly"])
+    seconds, known = job["seconds"], dict.fromkeys(job["deadly"], ())
     skip = Skip(*job["skip"]) if job["skip"] else None
     hand_in = HandIn(job["name"], base64.b64decode(job["source"]))
     try:
@@ -216,11 +215,11 @@ def child():
         for part in job["parts"]:
             try:
                 with limited(seconds):
-                    verdict = judge(part, names, deadly)
+                    verdict = judge(part, names, known)
             except TimeoutError as late:
                 verdict = Verdict("wrong", [str(late)])
-                deadly.append(part)
-            write(part, *verdict, part in deadly)
+                known[part] = ()
+            write(part, *verdict, not known[part])
     os._exit(0)  # without waiting for threads that the file has started
 
 

@@ -29,11 +29,10 @@ from ch05.classroom.calling import (
     kept,
     missing,
     raised,
-    remarked,
     told,
     wanted,
 )
-from ch05.classroom.network import LAYERS, called_wrongly, stand_ins
+from ch05.classroom.network import LAYERS, SHAPES, called_wrongly, stand_ins
 from ch05.classroom.words import say
 
 ASKED = 1000.0  # scores as large as exercises.py says
@@ -44,18 +43,21 @@ class Verdict(NamedTuple):
     sentences: list  # what is wrong, and remarks
 
 
-def judge(part, names, deadly=()):
+def judge(part, names, known=None):
     """The Verdict on one part. names is the dict of global names of what was handed in.
 
-    deadly : parts that hang or end the program, and so are not called for the sake of others
+    known : {part: its verdicts} so far, and () for a part that hangs or ends the program. None of
+            these is called again for the sake of another part
     """
-    verdicts = verdicts_on(part, names, deadly)
+    verdicts = verdicts_on(part, names, {} if known is None else known)
     # What is left of the skeleton doesn't hide what stands below it in other letters.
     return next((each for each in verdicts if each.status != "not yet"), verdicts[0])
 
 
-def verdicts_on(part, names, deadly=()):
+def verdicts_on(part, names, known):
     """A Verdict on each class or function that may be meant."""
+    if part in known:
+        return known[part]
     verdicts = []
     for name, found in candidates(names, part) or [(None, None)]:
         remarks = []
@@ -67,7 +69,7 @@ def verdicts_on(part, names, deadly=()):
                 remarks.append(say(words, name=name, wanted=wanted(part)))
             with np.errstate(all="ignore"):  # whatever the file has set
                 if part in TRIALS:
-                    judge_network(part, found, names, {*deadly})
+                    judge_network(part, found, names, known)
                 else:
                     JUDGES[part](found, remarks.append)
             status, sentences = "right", []
@@ -79,6 +81,7 @@ def verdicts_on(part, names, deadly=()):
             status, sentences = "wrong", [raised(part, error)]
         remarks = [say("remark: ") + each for each in dict.fromkeys(remarks)]
         verdicts.append(Verdict(status, sentences + remarks))
+    known[part] = verdicts
     return verdicts
 
 
@@ -101,17 +104,18 @@ class Record(NamedTuple):
 
 
 def settle(part, trial):
-    """A trial yields records, to the end or until it raises. Wrong at the first difference."""
+    """A trial yields records, until it raises or time is over. Wrong at the first difference."""
     records, stop = [], None
     try:
         for record in trial:  # as it was then: a layer may use its arrays again
             records.append(record._replace(got=copy.copy(record.got)))
-    except (Wrong, NotYet) as error:
+    except (Wrong, NotYet, KeyboardInterrupt) as error:
         stop = error
+    kind = KeyboardInterrupt if isinstance(stop, KeyboardInterrupt) else Wrong
     for record in records:
         if text := difference(record.what, record.got, record.want(part), record.tolerance):
             same = [each for each in records if each.what == record.what]
-            raise Wrong(record.batch + joined(text, cause(part, record, same), *record.notes))
+            raise kind(record.batch + joined(text, cause(part, record, same), *record.notes))
     if stop:
         raise stop
 
@@ -154,8 +158,7 @@ def possible(part, first):
         i = np.abs(want).argmax()
         factor = np.asarray(first.got, float).flat[i] / want.flat[i]
         if math.isfinite(factor) and factor:
-            words = "every number is {factor} times what it should be"
-            words = say(words, factor=f"{factor:.4g}")
+            words = say("every number is {factor} times what it should be", factor=f"{factor:.4g}")
             words = "the sign is wrong" if f"{factor:.4g}" == "-1" else words
             yield words, lambda record: factor * record.want(part)
 
@@ -193,8 +196,7 @@ def difference(what, got, want, tolerance=1e-5):
         texts = [f"{each[worst]:.{digits}g}" for each in (want, got)]
         if texts[0] != texts[1]:
             break
-    words = "{what}: expected {want}, got {got}"
-    return say(words, what=what + place, want=texts[0], got=texts[1])
+    return say("{what}: expected {want}, got {got}", what=what + place, want=texts[0], got=texts[1])
 
 
 def expect(what, got, want, hint="", tolerance=1e-5):
@@ -256,8 +258,8 @@ def judge_layer(part, kind, first, second, others, remark):
             layer, before, packed = new_layer(run[0][1]), None, False
             for batch, env in run:
                 batch, W = say(batch), env.get("W")
-                after = "" if W is None else say("; here W has shape {shape}", shape=W.shape)
-                with told(batch, after):
+                notes = [] if W is None else [say("here W has shape {shape}", shape=W.shape)]
+                with told(batch, notes):
                     got = forward(layer, env)
                     if out == "loss" and isinstance(got, np.ndarray) and got.shape:
                         packed = packed or got.size == 1 < len(env["x"])
@@ -292,7 +294,7 @@ def judge_relu(Relu, remark):
 def judge_sigmoid(Sigmoid, remark):
     x = np.log([[3, 1 / 3, 1], [1 / 9, 4, 9]])  # out is 3/4, 1/4, 1/2 and 1/10, 4/5, 9/10
     judge_activation("Sigmoid", Sigmoid, x, remark)
-    with remarked(remark, say("x = 1000 and -1000: ")):
+    with told(say("x = 1000 and -1000: "), remark=remark):
         out = call(Sigmoid(), "forward", np.array([[ASKED, -ASKED]]))
         expect("out", out, [[1, 0]], say("exp overflows") if np.isnan(out).any() else "")
 
@@ -307,7 +309,7 @@ def judge_affine(Affine, remark):
     wide = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
     images = wide | {"x": wide["x"].reshape(4, 1, 2, 3)}
     others = [("", wide)]
-    with remarked(remark, say("images: ")), contextlib.suppress(NotYet):
+    with told(say("images: "), remark=remark), contextlib.suppress(NotYet):
         call(Affine(wide["W"].copy(), wide["b"].copy()), "forward", images["x"])
         others.append(("images: ", images))
     judge_layer("Affine", Affine, first, second, others, remark)
@@ -320,20 +322,16 @@ def judge_softmax_with_loss(SoftmaxWithLoss, remark):
     three = np.log([[3.0, 1, 2, 2], [1, 1, 5, 1], [2, 3, 1, 4]]), np.eye(4)[[1, 2, 3]]
     envs = [{"x": x, "t": t, "dout": 1} for x, t in ((x, t), second, three)]
     judge_layer("SoftmaxWithLoss", SoftmaxWithLoss, *envs[:2], [("", envs[2])], remark)
-    large = np.array([[ASKED, 1001, 1002], [-ASKED, -1000, -1001]])
-    loss = np.squeeze(call(SoftmaxWithLoss(), "forward", large, t))
-    hint = "" if np.all(np.isfinite(loss)) else (
-        say("exp overflows; subtract each row's largest score first"))  # fmt: skip
-    expect(say("loss for scores of 1000"), loss, right_loss(large, t)[0], hint)
-    remarks_on_loss(SoftmaxWithLoss, x, t, remark)
-
-
-def remarks_on_loss(SoftmaxWithLoss, x, t, remark):
-    """What exercises.py doesn't ask for is worth a remark only."""
 
     def loss_of(x, t):
         return call(SoftmaxWithLoss(), "forward", x, t)
 
+    large = np.array([[ASKED, 1001, 1002], [-ASKED, -1000, -1001]])
+    loss = np.squeeze(loss_of(large, t))
+    hint = "" if np.all(np.isfinite(loss)) else (
+        say("exp overflows; subtract each row's largest score first"))  # fmt: skip
+    expect(say("loss for scores of 1000"), loss, right_loss(large, t)[0], hint)
+    # What exercises.py doesn't ask for is worth a remark only.
     got, want = np.ravel(loss_of(x, t))[0], right_loss(x, t)[0]
     if not alike(got, want, 1e-10) and np.asarray(got).dtype == np.float64:
         words = "the loss is {got} instead of {want}; is 1e-7 added to y?"
@@ -345,12 +343,12 @@ def remarks_on_loss(SoftmaxWithLoss, x, t, remark):
          np.array([[0, 1]]), np.array([[0, 1]]), ""),
         ("class numbers as labels t: ", x, t.argmax(axis=1), t, ""),
     ):  # fmt: skip
-        with remarked(remark, say(words)):
+        with told(say(words), remark=remark):
             loss = loss_of(scores, labels)
             expect("loss", np.squeeze(loss), right_loss(scores, rows)[0], say(hint))
     layer = SoftmaxWithLoss()
     call(layer, "forward", x, t)
-    with remarked(remark, "dout = 2: "):
+    with told(say("dout = 2: "), remark=remark):
         if not alike(call_backward(layer, 2, remark), 2 * right_loss(x, t)[1]):
             remark(say("backward takes no notice of its dout"))
 
@@ -378,8 +376,7 @@ def judge_numerical_gradient(numerical_gradient, remark):
                 with told(say(name)):
                     expect(say("x afterwards"), x, start, say("put each old value back"), 1e-9)
                 if not np.array_equal(x, start):
-                    words = "x is as before but for rounding; put the old value back"
-                    remark(say(words))
+                    remark(say("x is as before but for rounding; put the old value back"))
                     x[...] = start
 
     settle("numerical_gradient", trial())
@@ -388,29 +385,30 @@ def judge_numerical_gradient(numerical_gradient, remark):
 # predict and gradient
 
 
-def judge_network(part, TwoLayerNet, names, deadly):
-    """With the student's own layers. If some are wrong, with right ones in their place, too.
+def judge_network(part, TwoLayerNet, names, known):
+    """With the student's own layers. If that fails, with right ones in the place of wrong ones.
 
     So a wrong layer isn't counted twice. Nor is a wrong predict: another stands in for it.
     """
+    deadly = {each for each, verdicts in known.items() if not verdicts}
+    classes = {each: [layer for _, layer in candidates(names, each)] for each in LAYERS}
 
     def is_wrong(each):
-        verdicts = () if each in deadly else verdicts_on(each, names, deadly)
+        verdicts = verdicts_on(each, names, known)
         return not verdicts or any(verdict.status != "right" for verdict in verdicts)
 
-    wrong = {each for each in LAYERS if is_wrong(each)}
-    silent = {each for each in wrong if each in deadly}
-    classes = {each: [layer for _, layer in candidates(names, each)] for each in LAYERS}
-    tries = []  # (layers with a stand-in, has it its own predict?)
-    if not deadly & {*LAYERS, "predict"}:
-        tries.append((set(), True))
-    if wrong and "predict" not in deadly:
-        tries.append((wrong, True))
-    if part == "gradient" and is_wrong("predict"):
-        tries.append((wrong, False))
-    for replaced, own_predict in tries:
+    def tries():  # (layers with a stand-in, has it its own predict?)
+        if not deadly & {*LAYERS, "predict"}:
+            yield set(), True
+        wrong = {each for each in LAYERS if is_wrong(each)}
+        if wrong and "predict" not in deadly:
+            yield wrong, True
+        if part == "gradient" and is_wrong("predict"):
+            yield wrong, False
+
+    for replaced, own_predict in tries():
         try:
-            with stand_ins(names, classes, replaced, silent, TwoLayerNet, own_predict) as calls:
+            with stand_ins(names, classes, replaced, deadly, TwoLayerNet, own_predict) as calls:
                 return settle(part, TRIALS[part](TwoLayerNet, *calls))
         except (Wrong, NotYet) as error:
             last = error
@@ -428,10 +426,10 @@ def try_predict(TwoLayerNet, log, made):
     net = new_network(TwoLayerNet)
     for batch, x, _ in NETWORK_BATCHES:
         log.clear()
-        with explained(log, "forward", say(batch)):
+        with told(say(batch), called_wrongly(log, "forward", True)):
             scores = call(net, "predict", x, free=True)
         env = {"x": x, **{key: np.array(net.params[key]) for key in KEYS}}
-        more = {"notes": [*called_wrongly(log, "forward")], "tolerance": tolerance_of(net)}
+        more = {"notes": [*called_wrongly(log, "forward")], "tolerance": tolerance_of(net, log)}
         yield Record("scores", "scores", scores, env, say(batch), **more)
 
 
@@ -440,10 +438,10 @@ def try_gradient(TwoLayerNet, log, made):
     for batch, x, t in NETWORK_BATCHES:
         params = {key: np.array(net.params[key]) for key in KEYS}
         log.clear()
-        with explained(log, "backward", say(batch)):
+        with told(say(batch), called_wrongly(log, "backward", True)):
             grad = call(net, "gradient", x, t, free=True)
             check_dict("gradient", grad)
-        more = {"notes": [*called_wrongly(log, "backward")], "tolerance": tolerance_of(net)}
+        more = {"notes": [*called_wrongly(log, "backward")], "tolerance": tolerance_of(net, log)}
         exact = True
         for key in KEYS:
             env = {"x": x, "t": t, "params": params, "key": key}
@@ -464,9 +462,10 @@ def try_gradient(TwoLayerNet, log, made):
             raise Wrong(say("these are numerical gradients; use backward"))
 
 
-def tolerance_of(net):
-    halves = any(np.asarray(each).dtype == np.float16 for each in net.params.values())
-    return 0.02 if halves else 1e-5
+def tolerance_of(net, log):
+    """Half precision has few digits, whether the parameters have it or what a layer is given."""
+    arrays = [*net.params.values(), *(each for _, _, args in log for each in args)]
+    return 0.02 if any(getattr(each, "dtype", None) == np.float16 for each in arrays) else 1e-5
 
 
 def check_dict(what, value):
@@ -477,7 +476,7 @@ def check_dict(what, value):
     if missing := [key for key in KEYS if key not in value]:
         words = "{what}: expected the keys {expected}, got {got}; without {missing}"
         keys = {"expected": KEYS, "got": map(str, value), "missing": missing}
-        keys = {name: ", ".join(each) for name, each in keys.items()}
+        keys = {name: say(", ").join(each) for name, each in keys.items()}
         raise Wrong(say(words, what=what, **keys))
 
 
@@ -491,22 +490,13 @@ def new_network(TwoLayerNet):
             sizes = *sizes, 0.01  # weight_init_std without a default
     net = call_function(TwoLayerNet, *sizes, free=True)
     check_dict("self.params", getattr(net, "params", None))
-    for key, shape in zip(KEYS, ((3, 4), (4,), (4, 2), (2,))):
+    for key, shape in zip(KEYS, SHAPES):
         got = np.shape(net.params[key])
         if got != shape and got != (1, *shape):  # b as one row is as good
             words = "{what}: expected shape {want}, got {got}"
             raise Wrong(say(words, what=f"params[{key!r}]", want=shape, got=got))
         net.params[key][...] = rng.standard_normal(shape).round(1)  # scores of both signs
     return net
-
-
-@contextlib.contextmanager
-def explained(log, method, before):
-    """Within it, what is wrong is explained by the calls of the layers, where they tell."""
-    try:
-        yield
-    except Wrong as wrong:
-        raise Wrong(before + joined(str(wrong), *called_wrongly(log, method, True))) from None
 
 
 # update
@@ -536,8 +526,7 @@ def judge_update(update, remark):
                         raise Wrong(say(words, key=key))
                     own = returned.get(key) if hasattr(returned, "get") else None
                     if alike(got, before[key]) and alike(own, want):
-                        words = "what is returned is right, but change params in place"
-                        raise Wrong(say(words))
+                        raise Wrong(say("what is returned is right, but change params in place"))
                     yield record
                 if any(not np.array_equal(grad[key], given[key]) for key in shapes):
                     remark(say("update changes grad"))
@@ -546,13 +535,8 @@ def judge_update(update, remark):
     settle("update", trial())
 
 
-JUDGES = {
-    "Relu": judge_relu,
-    "Sigmoid": judge_sigmoid,
-    "Affine": judge_affine,
-    "SoftmaxWithLoss": judge_softmax_with_loss,
-    "numerical_gradient": judge_numerical_gradient,
-    "update": judge_update,
-}
+JUDGES = {"Relu": judge_relu, "Sigmoid": judge_sigmoid, "Affine": judge_affine,
+          "SoftmaxWithLoss": judge_softmax_with_loss,
+          "numerical_gradient": judge_numerical_gradient, "update": judge_update}  # fmt: skip
 TRIALS = {"predict": try_predict, "gradient": try_gradient}
 PARTS = list(RIGHT)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ch05.classroom.calling import MODULE, raised, wanted
+from ch05.classroom.calling import MODULE, joined, raised, wanted
 from ch05.classroom.judges import PARTS
 from ch05.classroom.words import say
 
@@ -86,7 +86,8 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             notes.append(raised(name, error))
         for each in definitions(statement):
             if each.name in names:
-                place = f"{name}, " * (name != hand_in.name) + say("line {line}", line=each.lineno)
+                cell = name * (name != hand_in.name)
+                place = cell + say(", line {line}" if cell else "line {line}", line=each.lineno)
                 note_twice(notes, defined, each.name, names, place)
         if not late and time.monotonic() > end:
             late = note_late(still_running(seconds))
@@ -149,8 +150,8 @@ def limited(seconds):
         finally:
             over.set()
             thread.join()  # no interrupt comes later
-    except KeyboardInterrupt:
-        raise TimeoutError(still_running(seconds)) from None
+    except KeyboardInterrupt as late:
+        raise TimeoutError(joined(*map(str, late.args), still_running(seconds))) from None
 
 
 # Statements
@@ -196,7 +197,8 @@ def parsed(name, source, notes):
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None)
             place = say(", line {line}", line=line) if line else ""
-            text = f"{name}{place}: {type(error).__name__}: {getattr(error, 'msg', error)}"
+            why = f"{getattr(error, 'msg', error)}"
+            text = say(": ").join([name + place, type(error).__name__, why])
             if notes is None:
                 raise Unreadable(text) from None
             notes.append(text)

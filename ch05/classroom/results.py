@@ -7,9 +7,11 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
+from ch05.classroom.answers import RIGHT
 from ch05.classroom.words import say
 
 
@@ -18,10 +20,6 @@ class Results:
         self.args = args
         self.grades = []  # dicts, as in the JSON file
         self.failed = set()  # files that could not be written
-        names = [below(path, args.given) for path in args.files]
-        if len({*names}) < len(names):
-            names = [below(path, []) for path in args.files]
-        self.names = dict(zip(args.files, names))
 
     def add(self, path, verdicts, notes, text):
         parts = {part: verdict.status for part, verdict in verdicts.items()}
@@ -42,9 +40,7 @@ class Results:
         if args.gradescope:
             self.write(args.gradescope, as_json(for_gradescope(grade, args.weights)))
         if args.feedback:
-            name = self.names[path]
-            data = f"{text}\n".encode(errors="backslashreplace")
-            self.write(Path(args.feedback, name.parent, f"{name.name}.txt"), data)
+            self.write(args.texts[path], f"{text}\n".encode(errors="backslashreplace"))
 
     def write(self, name, data):
         """The whole file or, if that fails, the file as it was."""
@@ -64,6 +60,29 @@ class Results:
             self.failed.add(name)
         else:
             self.failed.discard(name)
+
+
+def texts(args):
+    """{hand-in: the file with the text for its student}."""
+    names = [below(path, args.given) for path in args.files]
+    if len({*names}) < len(names):
+        names = [below(path, []) for path in args.files]
+    names = [Path(args.feedback or "", f"{name}.txt") for name in names]
+    return dict(zip(args.files, names)) if args.feedback else {}
+
+
+def is_ours(name):
+    """May this file be written anew? It is empty, or it begins as what is written here does.
+
+    In a text for a student all lines but the first are indented, unless somebody has added some.
+    """
+    if not (os.path.isfile(name) and os.access(name, os.R_OK)):
+        return not os.path.isfile(name)  # such as /dev/stdout
+    with open(name, encoding="utf-8-sig", errors="replace") as file:
+        text, part = file.read(2**22), "|".join(RIGHT)
+    table = rf'file,({part})|\[\n  {{\n    "file":|{{\n  "tests":'
+    return not text or re.match(table, text) or re.fullmatch(
+        rf".*\n(  .*\n)*  ({part}) .*\n(  .*\n)*\n?", text)  # fmt: skip
 
 
 def below(path, folders):

@@ -26,6 +26,7 @@ CHINESE = {
     "; ": "；",
     " and ": " 和 ",
     ": ": "：",
+    ", ": "、",
     "and more": "还有更多",
     ", line {line}": "，第 {line} 行",
     "line {line}": "第 {line} 行",
@@ -78,8 +79,8 @@ CHINESE = {
     "{what} is None: is a return missing?": "{what} 是 None：是不是少了 return？",
     "is a return missing?": "是不是少了 return？",
     "{what} raised {kind}: {text}": "{what} 出错，{kind}：{text}",
-    "{name}, given {shapes},": "{name}（参数的形状是 {shapes}）",
-    "; here W has shape {shape}": "；这里 W 的形状是 {shape}",
+    "{name}, given {shapes},": "参数的形状是 {shapes} 时，{name}",
+    "here W has shape {shape}": "这里 W 的形状是 {shape}",
     "params[{key!r}] afterwards": "调用之后的 params[{key!r}]",
     "x afterwards": "调用之后的 x",
     "loss for scores of 1000": "得分为 1000 时的 loss",
@@ -160,8 +161,7 @@ CHINESE = {
     "it is divided by the number of classes; divide by N": "除以的是类别数；应当除以 N",
     "it is divided by N C; divide by N": "除以的是 N C；应当除以 N",
     "the sign is wrong: y - t, not t - y": "符号反了：应当是 y - t，不是 t - y",
-    "the sign is wrong: y - t, not t - y. And divide by N":
-        "符号反了：应当是 y - t，不是 t - y；还要除以 N",
+    "the sign is wrong: y - t, not t - y. And divide by N": "符号反了，应当是 y - t；还要除以 N",
     "t is missing: y - t": "没有减 t：应当是 y - t",
     "that is dL/dy = -t / y; go on to dL/dx": "这是 dL/dy = -t / y；还要继续求 dL/dx",
     "leave out the factor y (1 - y)": "不要乘 y (1 - y)",
@@ -193,8 +193,7 @@ CHINESE = {
     "put each old value back": "每个元素改动之后都要还原",
     "x is as before but for rounding; put the old value back": "x 有舍入误差；请写回原来的值",
     # predict and gradient
-    "a Relu too many: the scores are what Affine2 returns":
-        "多了一个 Relu：得分就是 Affine2 的输出",
+    "a Relu too many: the scores are what Affine2 returns": "多了一个 Relu：得分是 Affine2 的输出",
     "these are probabilities; return scores, without softmax": "这是概率；请返回得分，不做 softmax",
     "Relu1 is left out": "漏掉了 Relu1",
     "that is chapter 4's: use Relu, and no softmax": "这是第 4 章的：这里用 Relu，不做 softmax",
