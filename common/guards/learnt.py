@@ -218,12 +218,15 @@ def written_first(cls):
 
 
 def steps(cls, method, seen):
-    """What a method does with attributes, in order, and what the methods do that it calls."""
+    """What a method does with attributes of self, in order, and what the methods do that it calls."""
     seen.add(method)
     for each in cls.__mro__:
-        code = getattr(inspect.unwrap(vars(each).get(method, len)), "__code__", None)
+        code, before = getattr(inspect.unwrap(vars(each).get(method, len)), "__code__", None), ""
         for step in dis.get_instructions(code) if code else ():
-            if "_ATTR" in step.opname or step.opname == "LOAD_METHOD":
+            is_at_self = before in code.co_varnames[:1] or before[-1:] == code.co_varnames[:1]
+            if is_at_self and ("_ATTR" in step.opname or step.opname == "LOAD_METHOD"):
                 if inspect.isfunction(getattr(cls, step.argval, None)) and step.argval not in seen:
                     yield from steps(cls, step.argval, seen)
                 yield step
+            # From Python 3.13 on two variables may be loaded at once: then it is a pair of names.
+            before = step.argval if isinstance(step.argval, (str, tuple)) else ""
