@@ -219,13 +219,15 @@ Affine1.w | AttributeError | Affine has no w; did you mean 'W'?
 net.layers['A'] = Mine(V=[np.eye(3), None], dV=None); net.gradient(x, t) |
     TypeError | A: expected parameter V as one array, got a list; give each array a name: self.V0,
     self.dV0
+net.layers['A'] = Mine(V=[0.5, 2], dV=None); net.gradient(x, t) |
+    TypeError | A: expected parameter V as an array, got a list; write self.V = np.array(...)
 net.layers['A'] = type('Mine', (Relu,), {'W': np.eye(3), 'dW': None})(); net.gradient(x, t) |
     TypeError | A: expected W in the layer itself, got it in the class, which all its objects share;
     write self.W in __init__
 net.layers['A'] = type('Mine', (Relu,), {'inner': Relu()})(); net.params |
     TypeError | A: expected inner in the layer itself, got it in the class, …
 net.layers['A'] = Mine(params=[x], grads=[x]); net.params |
-    TypeError | A: expected parameters by their names, got them in the lists params and grads; write
+    TypeError | A: expected parameters by their names, got them in params and grads; write
     self.W and self.dW, for instance
 wide = MultiLayerNet(3, [3] * 10, 3); vars(wide.layers['Affine1']).update(W1=x.copy(), dW1=None);
     wide.gradient(x, t) |
@@ -274,6 +276,14 @@ net.layers['Z'] = Mine(lambda self, x: None); net.predict(x) |
     TypeError | Z: expected forward to return an array, got None; no return?
 net.layers['Relu1'] = Mine(backward=lambda self, dout: None); net.gradient(x, t) |
     TypeError | Relu1: expected backward to return an array, got None; no return?
+net.layers['Relu1'] = Mine(lambda self, x: (x, x[1:])); net.predict(x) |
+    TypeError | Relu1: expected forward to return an array, got a tuple
+net.layers['Relu1'] = Mine(backward=lambda self, dout: [dout, dout[1:]]); net.gradient(x, t) |
+    TypeError | Relu1: expected backward to return an array, got a list
+check_layer(Mine(backward=lambda self, dout: (dout, dout[1:])), x) |
+    TypeError | Mine: expected backward to return an array, got a tuple
+net.lastLayer = Mine(lambda self, x, t: (1.0, x)); net.loss(x, t) |
+    TypeError | lastLayer: expected forward to return one number, got a tuple
 net.lastLayer = Mine(lambda self, x, t: None); net.loss(x, t) |
     TypeError | lastLayer: expected forward to return one number, got None; no return?
 net.lastLayer = Mine(lambda self, x, t: (x - t)**2); net.loss(x, x) |
@@ -318,8 +328,8 @@ net.layers['Z'] = Mine(lambda self, x: (x, x)); net.loss(x, t) |
     TypeError | Z: expected forward to return an array, got a tuple
 net.layers['Z'] = Mine(lambda self, x: x @ self.W, W=None, dW=None); net.loss(x, t) |
     TypeError | Z: expected W as an array, got None
-net.layers['Z'] = Mine(lambda self, x: vars(self).update(W=self.W / 2) or x @ self.W, W=np.eye(3),
-    dW=None); net.gradient(x, t) |
+net.layers['Z'] = Mine(lambda self, x: vars(self).update(W=self.W / self.W.sum()) or x @ self.W,
+    W=np.full((3, 3), 1 / 9), dW=None); net.gradient(x, t) |
     TypeError | Z: expected forward to leave W in place, got another one made from it; if W isn't
     learnt, call its gradient grad_W
 net.layers['Z'] = Mine(lambda self, x: x @ vars(self).setdefault('W', np.eye(3)), dW=None);

@@ -534,14 +534,24 @@ def test_what_forward_makes_anew_is_no_parameter(forward, start, prepare, tmp_pa
         assert report and list(report) == ["W1"] and report.unseen == []
 
 
+def test_what_is_called_mean_in_x_is_not_what_the_layer_calls_so():
+    def forward(self, x):
+        self.mean = x.mean(axis=0)
+        return x - self.mean
+
+    network = chain(Odd=Mine(forward, mean=None, dmean=None), a=affine())
+    network.loss(X, [0, 1])
+    assert list(network.params) == ["W1", "b1"]
+
+
 def test_a_layer_that_is_put_in_later_is_tried_too():
     def forward(self, x):
         self.Z = np.empty_like(x) if self.Z is None else self.Z
         return np.add(x, 1, out=self.Z)
 
-    class Network2(Network):  # whose predict is what can be tried
-        def predict(self, x):
-            return super().predict(x.reshape(-1, 2))
+    class Network2(Network):  # whose loss is what can be tried
+        def loss(self, x, t):
+            return super().loss(x.reshape(-1, 2), t)
 
     network = Network2(OrderedDict(Mine=dense(), a=affine()), SoftmaxWithLoss())
     network.gradient(X.ravel(), [0, 1])

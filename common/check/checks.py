@@ -53,7 +53,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     """
     x, t = as_finite(x, np.float64).copy(), as_numbers(t, "t").copy()
     if isinstance(network, Chain):
-        network.params.decided(network, x)  # what it learns is found out
+        network.params.decided(network, x, t)  # what it learns is found out
     check_network(network)
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
@@ -97,7 +97,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     layers, x = {name: layer}, as_finite(x, np.float64).copy()
     with untouched(layer):
         set_train_flg(layers, True)
-        decide(layer, layers, layer.forward, x)
+        decide(layer, layers, lambda: layer.forward(x.copy()))
         found = parameters_of(layer)
         arrays = {key: each.array for key, each in found.items()} | {"x": x}
         for each, array in arrays.items():
@@ -108,7 +108,9 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         check_is_layer("", layer, ["backward"])  # after forward, whose own error comes first
         others["dout"] = rng.standard_normal(out.shape)
         with unwritten(name, others):
-            layer.backward(others["dout"])
+            dx = layer.backward(others["dout"])
+        if isinstance(dx, tuple):
+            check_returned(name, dx, "backward")
         for key, each in parameters_of(layer).items():
             if key not in arrays:
                 check_seen_before(name, each.name)

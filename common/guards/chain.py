@@ -136,7 +136,7 @@ class Chain:
 
     # @guarded calls these before and after a method
 
-    def before(self, method, x, dtype):
+    def before(self, method, x, dtype, *t, **options):
         """x as this method of the network takes it."""
         if method == "accuracy":
             return x
@@ -151,7 +151,7 @@ class Chain:
             x = x.copy()
         if method in ("gradient", "numerical_gradient"):
             if not all_ours(self.layers):
-                self.params.decided(self, x)
+                self.params.decided(self, x, *t, **options)
         return x
 
     def after(self, method, x, result, noted):
@@ -167,10 +167,8 @@ class Chain:
             if not all(map(is_finite, result.values())):
                 raise why_gradient_not_finite(self)
         elif method == "loss":
-            if type(result) is not float and (result is None or np.ndim(result) != 0):
-                shape = np.shape(result)
-                came = "None; no return?" if result is None else f"{shape}; return its mean"
-                raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
+            if type(result) is not float:
+                check_is_number(result)
             if not math.isfinite(result):
                 came = f"{result} from finite scores{in_words(noted)}"
                 raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
@@ -242,6 +240,16 @@ def backward_without_dx(layer, dout):
     backward = getattr(layer.backward, "__func__", layer)
     leaves_out = getattr(backward, "leaves_out_dx", None) is backward
     layer.backward(dout, **({"need_dx": False} if leaves_out else {}))
+
+
+def check_is_number(loss):
+    if loss is None or isinstance(loss, tuple):
+        came = "None; no return?" if loss is None else "a tuple"
+    elif np.ndim(loss):
+        came = f"{np.shape(loss)}; return its mean"
+    else:
+        return
+    raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
 
 
 def is_affine(forward):

@@ -65,8 +65,8 @@ def what_was_wrong(network, error, x, t):
         return wrong(TypeError, f"{lacks} as an array", "None", at=name)
     neighbour = place + (1 if method == "backward" else -1)
     before = order[neighbour][0] if is_plain and 0 <= neighbour < len(order) else ""
-    if before and given is None:
-        check_returned(before, None, method)
+    if before and (given is None or is_several(given)):
+        check_returned(before, given, method)
     has_rows = hasattr(x, "__len__") and hasattr(t, "__len__") and len(t) == len(x)
     if is_plain and is_about_finite(error):
         check_outputs(network, x, None)
@@ -133,6 +133,12 @@ def named(error, name, before):
     elif hasattr(error, "add_note"):  # from Python 3.11 on
         error.add_note(f"in {name}")
     return error
+
+
+def is_several(given):
+    """Are these several results, as a tuple or a list of arrays of several shapes?"""
+    several_shapes = isinstance(given, list) and len(set(map(np.shape, given))) > 1
+    return several_shapes or isinstance(given, tuple)
 
 
 def is_about_finite(error):

@@ -238,7 +238,7 @@ def guarded_method(method):
         try:
             within = vars(self).get("_within")  # it is there while another guarded method runs
             noted, dtype = within or ({}, self.dtype)
-            x = self.before(name, x, dtype)
+            x = self.before(name, x, dtype, *t, **options)
             if within:
                 return self.after(name, x, method(self, x, *t, **options), noted)
             vars(self)["_within"] = noted, dtype

@@ -171,8 +171,11 @@ def learnt(layer, place):
         elif holds_arrays(value) and not isinstance(gradient, int):
             came = f"a {kind(value)}; give each array a name: self.{name}0, self.d{name}0"
             raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
+        elif is_gradient(gradient) and value and is_list_of_floats(value):
+            came = f"a list; write self.{name} = np.array(...)"
+            raise wrong(TypeError, f"parameter {name} as an array", came, at=place)
     if "grads" in kept and isinstance(kept.get("params"), SEVERAL) and len(kept["params"]):
-        came = "them in the lists params and grads; write self.W and self.dW, for instance"
+        came = "them in params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
     for name, value in in_class(type(layer)).items():
         is_array = is_float_array(value) or holds_arrays(value)
@@ -189,6 +192,13 @@ def is_gradient(value):
 
 def is_float_array(value):
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def is_list_of_floats(value):
+    try:
+        return isinstance(value, list) and is_float_array(np.array(value))
+    except ValueError:  # lists of several lengths
+        return False
 
 
 def holds_arrays(several):
@@ -218,7 +228,7 @@ def written_first(cls):
 
 
 def steps(cls, method, seen):
-    """What a method does with attributes of self, in order, and what the methods do that it calls."""
+    """What a method does with what self keeps, in order, and what the methods do that it calls."""
     seen.add(method)
     for each in cls.__mro__:
         code, before = getattr(inspect.unwrap(vars(each).get(method, len)), "__code__", None), ""

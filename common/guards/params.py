@@ -48,10 +48,10 @@ class Params(dict):
         dict.update(self, {key: getattr(layer, name) for key, (_, layer, name) in found})
         return self
 
-    def decided(self, network, x):
-        """Before the first gradient predict is called, to see what forward leaves in place."""
+    def decided(self, network, x, *t, **options):
+        """Before the first gradient loss is called, to see what forward leaves in place."""
         if not self._is_decided or undecided(self._found):
-            is_known = decide(network, self._layers, network.predict, x)
+            is_known = decide(network, self._layers, lambda: network.loss(x.copy(), *t, **options))
             self.up_to_date(self._layers)._is_decided = is_known
 
     def settle(self):

@@ -12,13 +12,13 @@ import numpy as np
 
 from common.guards.learnt import find, is_float_array, written_first
 from common.guards.mistakes import wrong
-from common.guards.untouched import is_ours, kept_by, untouched
+from common.guards.untouched import is_ours, kept_by, move, untouched
 
 
-def decide(owner, layers, forward, x):
+def decide(owner, layers, forward):
     """Write down in each layer of one's own what it learns. Otherwise all is as before.
 
-    forward(x) calls the layers, which owner holds. False if it fails, so that nothing is known.
+    forward() calls the layers, which owner holds. False if it fails, so that nothing is known.
     """
     found, doubtful, is_known = find(layers), [], True
     own = [layer for _, layer, _ in found if not is_ours(layer)]
@@ -26,11 +26,11 @@ def decide(owner, layers, forward, x):
     if any(name.startswith("d") for name in names):
         is_known = False
         with attempt(owner):
-            forward(x.copy())  # it may build what it keeps
-            doubtful, out = undecided(found), np.array(forward(x.copy()))
+            forward()  # it may build what it keeps
+            doubtful, out = undecided(found), np.array(forward())
             is_known = True
     for each in doubtful:
-        try_with_another(owner, lambda: forward(x.copy()), out, *each)
+        try_with_another(owner, forward, out, *each)
     return is_known
 
 
@@ -47,8 +47,9 @@ def undecided(found):
 
 
 def try_with_another(owner, forward, out, place, layer, name, array):
-    moved, was = array + 0.01 * (1 + np.abs(array)), kept_by(layer).get(name)
-    numbers, stays = moved.copy(), None
+    moved, was, stays = np.array(array), kept_by(layer).get(name), None
+    move(moved)
+    numbers = moved.copy()
     with attempt(owner):
         forward()
         setattr(layer, name, moved)

@@ -86,6 +86,12 @@ def same(items, others):
     return len(items) == len(others) and all(map(operator.is_, items, others))
 
 
+def move(array):
+    """Each entry by a step of its own, of about a hundredth."""
+    with np.errstate(all="ignore"):
+        array += 0.01 * (1 + np.abs(array)) * np.random.default_rng(0).uniform(1, 2, array.shape)
+
+
 # What an object holds
 
 
