@@ -732,12 +732,45 @@ def test_a_large_number_on_the_way_hides_no_bug_and_accuses_nobody(offset):
     assert check_layer(mask, OWN_X).failed == ["x"]
 
 
+def test_entries_at_kinks_that_move_together_are_told():
+    back = lambda self, dout: vars(self).update(db=dout.sum()) or dout  # noqa: E731
+    shift = Mine(lambda self, x: x + self.b, back, b=np.zeros(()), db=None)
+    network = chain(Shift=shift, Max=largest_of_pairs(to_first=False), Affine1=affine(2))
+    report = check_gradient(network, np.ones((3, 4)), T3)
+    does = "b1 moves several entries at once that lie at kinks of Max"
+    assert report.failed == ["b1"] and report.suspects == []
+    assert report.causes == [f"db1 is right for what Shift does, but {does}."]
+
+
+def test_a_layer_that_makes_nan_is_the_suspect_and_not_the_one_that_gets_it():
+    root = function(np.sqrt, lambda x: 0.5 / np.sqrt(x))  # behind Relu: of 0 it is inf
+    network = chain(Affine1=affine(4, 4), Relu1=Relu(), Root=root, Affine2=affine(4))
+    assert check_gradient(network, OWN_X, T3).suspects == ["Root"]
+
+
 def only_probabilities(x):
     assert np.allclose(x.sum(axis=1), 1)
     return np.log(x)
 
 
+def largest_of_pairs(to_first=True):
+    """Of equal ones the first gets dout; or, which is wrong, each."""
+
+    def forward(self, x):
+        self.pairs = x.reshape(len(x), -1, 2)
+        return self.pairs.max(axis=2)
+
+    def backward(self, dout):
+        is_largest = self.pairs == self.pairs.max(axis=2, keepdims=True)
+        is_largest[..., 1] &= ~(is_largest[..., 0] & to_first)
+        return (dout[..., np.newaxis] * is_largest).reshape(len(dout), -1)
+
+    return Mine(forward, backward)
+
+
 @parametrize("layers, x, place, name", [
+    ([affine(4, 4), Relu(), largest_of_pairs(), affine(2)], np.vstack([OWN_X[:2], 0 * OWN_X[:1]]),
+     2, "dx"),  # of zeros, where Relu has a kink, too
     ([affine(4), Softmax(), function(only_probabilities, lambda x: 1 / x)], OWN_X, None, None),
     ([embedding(ROWS.copy()), tanh(), affine(4)], np.array([[0], [2], [4]]), 1, "dx"),
     ([embedding(ROWS.copy()), tanh(), affine(4)], np.array([[0], [2], [4]]), 0, "dW"),

@@ -64,7 +64,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     def loss(x=x, t=t):  # with copies, since a layer may keep x itself
         return number_of(network.loss(x.copy(), t.copy()), "the loss")
 
-    with untouched(network), threads_for(dict(network.params), len(x)):
+    quiet, threads = np.errstate(all="ignore"), threads_for(dict(network.params), len(x))
+    with untouched(network), threads, quiet:
         set_train_flg(layers, True)
         with unwritten("backprop", {**network.params, **other}), contextlib.suppress(Exception):
             network.gradient(*other.values())  # what fails here fails in the real check too
@@ -95,7 +96,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     name, rng = kind(layer), np.random.default_rng(SEED if rng is None else rng)
     check_is_layer("", layer, ["forward"])
     layers, x = {name: layer}, as_finite(x, np.float64).copy()
-    with untouched(layer):
+    with untouched(layer), np.errstate(all="ignore"):
         set_train_flg(layers, True)
         decide(layer, layers, lambda: layer.forward(x.copy()))
         found = parameters_of(layer)

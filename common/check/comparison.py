@@ -40,6 +40,7 @@ class Comparison:
         # First of all, so that a stale cache shows; a copy, since backprop may reuse its arrays.
         self.gradients = copy.deepcopy(self.backprop())
         self.noise = None  # measured when it is needed
+        self.holds_at_x_alone = False  # is dout known by differences at x?
 
     def f(self):
         out = self._f()  # a layer may use its array again

@@ -18,6 +18,7 @@ from common.check.comparison import Comparison
 from common.check.report import GradientReport
 from common.gradient import h as STEP
 from common.guards.learnt import find_parameters
+from common.guards.mistakes import is_finite
 from common.guards.untouched import members, untouched
 
 SAMPLES = 150  # entries that are compared at each place
@@ -72,6 +73,7 @@ class Judge:
         self.faults = {name: [] for name in self.taps}  # such as ["dx", "dW1"]
         self.between = []  # (name, name) of two layers with something between them
         self.writers = {}  # layers that write into an array which the layer before keeps
+        self.at_kinks = ""  # the last layer that is given entries at kinks
         self.senders = {}  # of a layer with a wrong dx: those that give it a part, as a skip does
         self.forward()
         for tap in self.taps.values():
@@ -109,17 +111,22 @@ class Judge:
             return {"x": getattr(holder, name)}
 
         f, dout = (alone.again, alone.dout) if alone else (self.loss, 1.0)
-        return Comparison("", {"x": array}, f, backprop, dout=dout, **self.options)
+        compare = Comparison("", {"x": array}, f, backprop, dout=dout, **self.options)
+        compare.holds_at_x_alone = bool(self.slopes) and not alone
+        return compare
 
     def is_right(self, *arguments):
         """Do they agree? Not if backprop fails. If f does, nothing speaks against it."""
+        self.kinks = 0
         try:
             compare = self.compare(*arguments)
         except Exception:
             return False
         with contextlib.suppress(Exception):
-            return compare.check("x").ok
-        return True
+            check = compare.check("x")
+            self.kinks = check.kinks
+            return check.ok
+        return is_finite(compare.gradients["x"])
 
     def walk(self):
         """From the last layer to the first: is its dx right? The next one gets the true dout.
@@ -131,14 +138,19 @@ class Judge:
             last, tap = self.taps[after], self.taps[name]
             if last.writes and tap.keeps_out():
                 self.writers[after] = name
-            if not self.is_right(tap.add_to_out, tap, "dout"):
+            is_right = self.is_right(tap.add_to_out, tap, "dout")
+            if self.kinks and not self.at_kinks:
+                self.at_kinks = after
+            if not is_right:
                 if self.is_right(last.add_to_x, last, "dx"):
                     self.between.append((name, after))
                 elif after != "lastLayer":
                     self.faults[after].append("dx")
                     self.senders[after] = self.senders_to(after)
-                with contextlib.suppress(ArithmeticError):
+                try:
                     self.slopes[name] = self.slopes_of(tap.add_to_out)
+                except (ArithmeticError, ValueError):  # without a true dout nothing more is known
+                    break
 
     def senders_to(self, name):
         """The layers on whose dout the dx of this one depends, though its own dout stays.
@@ -200,6 +212,8 @@ def look_for_suspects(report, judge, network):
         # After a wrong dx nothing else need be wrong, and dout is only known by differences.
         after = any("dx" in faults[name] for name in order[: order.index(each.place)])
         failed = key in report.failed and not after
+        if not is_finite(judge.taps[each.place].dout):
+            continue  # behind one that makes nan nothing is known
         if judge.is_right(each.array, each, "gradient"):
             if failed and is_dout_true:
                 said.append(f"d{key} of {each.place} is right, but gradient returns another.")
@@ -207,8 +221,10 @@ def look_for_suspects(report, judge, network):
             faults[each.place].append(f"d{key}")
             continue
         elif failed:
-            does = f"is right for what {each.place} does, but the loss uses {key} elsewhere too"
-            said.append(f"d{key} {does}.")
+            does = f"the loss uses {key} elsewhere too"
+            if judge.at_kinks:
+                does = f"{key} moves several entries at once that lie at kinks of {judge.at_kinks}"
+            said.append(f"d{key} is right for what {each.place} does, but {does}.")
         unexplained |= failed
     if unexplained:  # else gradient may know what lies between two layers
         does = "does something that gradient leaves out"
