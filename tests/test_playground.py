@@ -807,11 +807,12 @@ def test_the_browsers_page_is_for_this_computer_and_this_page_alone():
     from ch05.playground import browser
 
     plt.switch_backend("webagg")
-    new()  # figure 1
+    figure = new().figure  # with the number 1
     ws, css, ours, page = "/ws/1", "/_static/css/mpl.css", "127.0.0.1:{}", "http://127.0.0.1:{}"
     allowed = ("/", ours), ("/", "localhost:{}"), ("/mpl.js", ours, page), (css, ours)
     refused = [  # path, Host, Origin
         *[(path, "evil.example:{}") for path in ("/", "/mpl.js", ws, css)],
+        ("/ws/2", ours, page),
         (ws, "evil.example:{}", "http://evil.example:{}"),
         *[("/", host) for host in ("127.0.0.1.evil.example", "127a0.0.1:{}")],
         *[(ws, ours, origin) for origin in ("http://evil.example", "null", "http://127.0.0.1:1")],
@@ -828,10 +829,17 @@ def test_the_browsers_page_is_for_this_computer_and_this_page_alone():
             answer = await AsyncHTTPClient().fetch(url, headers=headers, raise_error=False)
             codes = [200] if (path, *names) in allowed else [403, 404]
             assert answer.code in codes and host == "127.0.0.1", (path, names)
-        request = HTTPRequest(f"ws://127.0.0.1:{port}{ws}", headers={"Origin": page.format(port)})
-        socket = await websocket_connect(request)
-        assert "type" in await asyncio.wait_for(socket.read_message(), 10)
-        socket.close()
+        url, headers = f"ws://127.0.0.1:{port}{ws}", {"Origin": page.format(port)}
+        for _ in range(2):  # a page, and once more when it has been closed
+            socket = await websocket_connect(HTTPRequest(url, headers=headers))
+            assert "type" in await asyncio.wait_for(socket.read_message(), 10)
+            second = await websocket_connect(HTTPRequest(url, headers=headers))  # meanwhile
+            await second.write_message('{"type": "resize", "width": 300, "height": 150}')
+            assert await asyncio.wait_for(second.read_message(), 10) is None and second.close_reason
+            assert figure.canvas.get_width_height()[0] == 1100
+            socket.close(), second.close()
+            while await asyncio.wait_for(socket.read_message(), 10):
+                pass  # until it has been closed
         server.stop()
         await server.close_all_connections()
 
