@@ -716,10 +716,15 @@ def test_a_readers_mistake_and_a_rate_that_is_too_large_are_said_and_the_figure_
 def test_a_closed_figure_stops_and_a_new_playground_pauses_the_one_before():
     first = new()
     first.push("train")
+    assert "pause" in first.words
     second = new()
+    assert "pause" not in first.words
     second.push("train")
     first.ticks(1), second.ticks(1)
-    assert first.updates == 0 < second.updates
+    assert first.updates == 0 < second.updates and "pause" in second.words
+    second.pause()  # as from a notebook's cell
+    assert "pause" not in second.words
+    second.push("train")
     updates = second.updates
     second.send(CloseEvent("close_event", second.figure.canvas))
     second.ticks(1)

@@ -235,7 +235,7 @@ class Playground:
                 if len(self.curve) > 2000:  # a long line takes long to draw
                     self.curve = self.curve[::2]
         except Exception as error:  # a learning rate that is too large, above all
-            self.pause()
+            self.training = False
             self.error, show = f"Update {self.updates}: {in_words(error)}", True
             if isinstance(error, FloatingPointError):
                 self.error += ". Press start anew"
@@ -311,17 +311,20 @@ class Playground:
 
     def train_or_pause(self):
         if self.training:
-            self.pause()
-        else:
-            self.training, self.error, self.said = True, "", ""
-            self.timer.start()
-            self.timer_thread = threading.get_ident()
+            return self.pause()
+        self.training, self.error, self.said = True, "", ""
+        self.timer.start()
+        self.timer_thread = threading.get_ident()
         self.show_training()
 
     def pause(self, event=None):
+        if not self.training:
+            return
         self.training = False
         if self.timer_thread == threading.get_ident():  # else tick stops it, in its own thread
             self.timer.stop()
+        if event is None:  # and not because the figure closes
+            self.show_training()
 
     @locked
     def start_anew(self):
