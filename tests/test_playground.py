@@ -683,13 +683,25 @@ def test_the_network_that_it_gives_is_the_notebooks():
     np.testing.assert_array_equal(playground.network.params["b1"], before["b1"])
 
 
-def test_which_networks_are_refused():
+def test_which_networks_and_data_are_refused(data):
     uncopied, kept = affine(784, 10), Mine(mean=0.0)
     uncopied.__deepcopy__, kept.__deepcopy__ = lambda memo: copy.copy(uncopied), lambda memo: kept
-    networks = TwoLayerNet(100, 5, 10), TwoLayerNet(784, 5, 3), chain(Affine1=uncopied)
-    for network in (*networks, hidden(kept), hidden(Mine(lock=threading.Lock()))):
+    networks = [TwoLayerNet(100, 5, 10), TwoLayerNet(784, 5, 3), chain(Affine1=uncopied), 3, None]
+    networks += [hidden(kept), hidden(Mine(lock=threading.Lock())), TwoLayerNet, affine(784, 10)]
+    sets, few = load_mnist(data_dir=data), two_layers()
+    all_data = 3, (), sets[0], sets[0][0], (*sets, sets[0]), [(x[:0], t[:0]) for x, t in sets]
+    wrong = [(network,) for network in networks] + [(few, data) for data in all_data]
+    for args, how in [
+        *((each, {}) for each in wrong),
+        ((few,), {"width": 0}),
+        ((few,), {"width": "a"}),
+    ]:
         with pytest.raises((ValueError, TypeError), match="expected"):
-            new(network)
+            Playground(*args, **how)
+    same = new(), new(data=load_mnist(data_dir=data, one_hot_label=True))
+    for playground in same:
+        playground.push("one update"), playground.push("next digit")
+    assert same[0].words == same[1].words and same[1].complaint == ""
 
 
 @parametrize("word", ["forgotten", "start anew"])

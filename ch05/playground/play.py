@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import numbers
 import threading
 import time
 
@@ -15,13 +16,23 @@ from ch05.playground.look import NOTHING, check_unit, look, loudest, path_of_uni
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint, in_words
-from common.guards.mistakes import wrong
+from ch05.tools.train_arguments import check_training
+from common.guards.mistakes import kind, label_rows, short, wrong
+from common.network import Network
 from common.threads import threads_for
 from dataset.mnist import load_mnist
 
 __all__ = ["Playground"]
 
 load_once = functools.cache(load_mnist)  # 190 MB, which all playgrounds share
+
+
+def sets_of(network, data):
+    """Two pairs of samples and class numbers, from data of one's own."""
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise wrong(TypeError, "data as (x_train, t_train), (x_test, t_test)", kind(data))
+    *sets, _ = check_training(network, *data, 1, 1, 1)
+    return [(x, label_rows(t, np.empty((len(t), 10))).argmax(axis=1)) for x, t in sets]
 
 
 class Playground:
@@ -46,12 +57,17 @@ class Playground:
     newest = None  # the one that may be training
 
     def __init__(self, network, data=None, *, rng=None, width=1100):
+        if not isinstance(network, Network):
+            raise wrong(TypeError, "a network such as TwoLayerNet(784, 50, 10)", kind(network))
+        if not (isinstance(width, numbers.Real) and 400 <= width <= 4000):
+            raise wrong(ValueError, "width as a number from 400 to 4000", short(width))
         self.copies = Copies(network)
         with self.copies.looked_at() as live:
             shape = np.shape(live.predict(np.zeros((1, 784))))
         if shape != (1, 10):
             raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
-        self.train_set, self.test_set = data or load_once()
+        sets = load_once() if data is None else sets_of(network, data)
+        self.train_set, self.test_set = sets
         self.rng = np.random.default_rng(rng)
         self.t = None  # the right digit, once it is picked
         self.kept = self.pointed = None  # the unit that is followed, by a click or by the mouse
