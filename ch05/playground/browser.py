@@ -75,18 +75,13 @@ HTML = """<!doctype html>
       figure.mouse_event({ clientX, clientY, button: 0, buttons, ctrlKey, altKey, shiftKey,
                            metaKey }, name);
     });
-  socket.addEventListener("close", (event) => {
-    const ended = document.getElementById("ended");
-    if (event.reason) ended.textContent = event.reason;
+  socket.onclose = ({ code }) => {
+    if (code === 4000)
+      ended.textContent = "The playground is open in another tab; close it, and reload this page.";
     ended.style.display = "block";
-  });
+  };
 </script>
-</body>
-</html>
 """
-
-
-BUSY = "The playground is open in another tab or window. Close that one, and reload this page."
 
 
 class Socket(WebAggApplication.WebSocket):
@@ -95,7 +90,7 @@ class Socket(WebAggApplication.WebSocket):
     def open(self, number):
         if Gcf.get_fig_manager(int(number)).web_sockets:
             self.on_message = self.on_close = lambda *message: None
-            return self.close(4000, BUSY)
+            return self.close(4000)  # which the page answers with a sentence
         super().open(number)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import numbers
-import threading
 import time
 
 import matplotlib
@@ -46,10 +45,6 @@ class Playground:
     playground.network is what has learnt: a copy for you, which doesn't change while you compute.
     A parameter or a layer that you change in it is changed in the playground too.
 
-    playground.follow(j) shows unit j of the first layer from the ink to the answer and back, and
-    playground.unit() returns these numbers. playground.learn_from_mine() makes one update on what
-    is drawn.
-
     In a notebook, run %matplotlib widget first. In a script, Playground(network).show() opens a
     window. A new playground pauses the one before.
     """
@@ -66,15 +61,14 @@ class Playground:
             shape = np.shape(live.predict(np.zeros((1, 784))))
         if shape != (1, 10):
             raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
-        sets = load_once() if data is None else sets_of(network, data)
-        self.train_set, self.test_set = sets
+        self.train_set, self.test_set = load_once() if data is None else sets_of(network, data)
         self.rng = np.random.default_rng(rng)
         self.t = None  # the right digit, once it is picked
         self.kept = self.pointed = None  # the unit that is followed, by a click or by the mouse
         self.digits_shown = self.updates = 0
         self.losses, self.curve = [], []  # curve: (updates, loss, accuracy), a row for each picture
         self.training, self.error, self.said = False, "", ""
-        self.accuracy, self.silent, self.timer_thread = None, [], None
+        self.accuracy, self.silent = None, []
 
         self.page = Page(self.copies.live, width)
         self.figure = self.page.figure
@@ -87,12 +81,10 @@ class Playground:
                    self.update, self.start_anew, self.why)  # fmt: skip
         for button, action in zip(self.page.buttons.values(), actions):
             button.on_clicked(lambda event, action=action: action())
-        connect = self.figure.canvas.mpl_connect
-        connect("button_press_event", self.pick)
-        connect("motion_notify_event", self.point)
-        connect("key_press_event", self.key)
-        connect("draw_event", self.has_drawn)
-        connect("close_event", self.pause)
+        events = {"button_press": self.pick, "motion_notify": self.point, "key_press": self.key,
+                  "draw": lambda _: vars(self).update(drawn=True), "close": self.end}  # fmt: skip
+        for name, answer in events.items():
+            self.figure.canvas.mpl_connect(f"{name}_event", answer)
         self.timer = self.figure.canvas.new_timer(5)  # milliseconds
         self.timer.add_callback(self.tick)
         self.draw()
@@ -219,7 +211,7 @@ class Playground:
     def learn(self, updates=1, seconds=0.0):
         """The chapter's loop: so many updates, and more until so many seconds have passed."""
         (x_train, t_train), end = self.train_set, time.perf_counter() + seconds
-        batch_size = self.page.batch_size
+        batch_size = self.page.size.chosen()
         self.copies.take_over()
         network = self.copies.live
         with threads_for(network.params, batch_size), np.errstate(all="ignore"):
@@ -236,7 +228,7 @@ class Playground:
         grad = network.gradient(x, t)
         params = network.params
         for key in params:
-            params[key] -= self.page.learning_rate * grad[key]
+            params[key] -= self.page.rate.chosen() * grad[key]
 
     @locked
     def update(self, updates=1, seconds=0.0, show=True):
@@ -279,8 +271,7 @@ class Playground:
             self.step(np.array(before.x), np.array([self.t]))
         self.updates += 1
         after, unit_after = self.reading()
-        self.said = after_update(before, after, unit, unit_after)
-        self.error = ""
+        self.said, self.error = after_update(before, after, unit, unit_after), ""
         self.measure()
         self.show_training()
         return before.L, after.L
@@ -315,9 +306,6 @@ class Playground:
         self.drawn, self.asked = False, time.perf_counter()
         self.figure.canvas.draw_idle()
 
-    def has_drawn(self, event):
-        self.drawn = True
-
     # What people do
 
     def pen_moved(self):
@@ -330,17 +318,16 @@ class Playground:
             return self.pause()
         self.training, self.error, self.said = True, "", ""
         self.timer.start()
-        self.timer_thread = threading.get_ident()
         self.show_training()
 
-    def pause(self, event=None):
-        if not self.training:
-            return
-        self.training = False
-        if self.timer_thread == threading.get_ident():  # else tick stops it, in its own thread
-            self.timer.stop()
-        if event is None:  # and not because the figure closes
+    def pause(self):
+        if self.training:
+            self.training = False  # so tick stops the timer, in its own thread
             self.show_training()
+
+    def end(self, event):
+        self.training = False
+        self.timer.stop()
 
     @locked
     def start_anew(self):

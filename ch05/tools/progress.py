@@ -9,7 +9,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from ch05.tools.screen import piped, warn, width
+from ch05.tools.screen import on_screen, warn, width
 from common.files import ctrl_c_later
 from common.guards.learnt import find
 from common.threads import threads_for
@@ -92,16 +92,14 @@ def warn_of_repeats(states, draws):
 
 
 def new_bar(iters_num):
-    """It shows in a terminal and in a notebook: how much is done, the last loss and accuracy.
-
-    Where rows go through another program they would land in the bar, and show enough.
-    """
+    """It shows in a terminal and in a notebook: how much is done, the last loss and accuracy."""
     notebook = in_notebook()
     stream = sys.stdout if notebook else sys.stderr
     room = 80 if notebook else width(stream) - 3  # where ^C will stand
     form = "{percentage:3.0f}%|{bar}| {n:,}/{total:,}, {remaining} left{postfix}"
-    hidden = room < 0 or not notebook and piped(sys.stdout)
-    how = {"file": stream, "disable": hidden, "leave": notebook, "ncols": room}
+    # Rows that reach the screen through another program, such as tee, would land in the bar.
+    shown = notebook or on_screen() or room > 0 and getattr(sys.stdout, "seekable", bool)()
+    how = {"file": stream, "disable": not shown, "leave": notebook, "ncols": room}
     return Bar(total=iters_num, bar_format=form, **how)
 
 

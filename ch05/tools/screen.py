@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import stat
 import sys
 import warnings
 
 from common.files import printable
 
 CH05 = os.path.dirname(os.path.dirname(__file__))
-__all__ = ["on_screen", "piped", "say", "warn", "width"]
+__all__ = ["on_screen", "say", "warn", "width"]
 
 
 def width(stream):
@@ -18,14 +17,6 @@ def width(stream):
         return os.get_terminal_size(stream.fileno()).columns or 80 if stream.isatty() else 0
     except (AttributeError, OSError, ValueError):  # None, or a window such as IDLE's
         return 0
-
-
-def piped(stream):
-    """Does another program read it, such as tee? That may write on the screen at any time."""
-    try:
-        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
-    except (AttributeError, OSError, ValueError):
-        return False
 
 
 def on_screen():

@@ -10,8 +10,6 @@ from common.files import ctrl_c_later, write_whole
 
 __all__ = ["finish", "print_row"]
 
-HEADER = "accuracy after the first update of each epoch\n"
-
 
 def print_row(args, history):
     """After an epoch: save, and print the two accuracies above the bar.
@@ -25,7 +23,8 @@ def print_row(args, history):
         if args.save:
             is_written(args.network.save, args.save)
         if epoch == 0:
-            say(HEADER + "epoch  " * on_screen() + "train  test")
+            say("accuracy after the first update of each epoch")
+            say("epoch  " * on_screen() + "train  test")
         if on_screen():
             print(f"{epoch:5}  ", end="", file=sys.stderr, flush=True)
         print(*(f"{accuracies[-1]:.4f}" for accuracies in numbers), flush=True)
@@ -37,8 +36,8 @@ def finish(args, history):
     Returns the exit status: 130 after Ctrl-C, 1 if something couldn't be written.
     """
     if history.end_accuracies:
-        end = "{:.4f} {:.4f}".format(*history.end_accuracies)
-        say(f"  end  {end}" if on_screen() else f"{end} at the end")
+        row = "  end  {:.4f} {:.4f}" if on_screen() else "{:.4f} {:.4f} at the end"
+        say(row.format(*history.end_accuracies))
     updates, seconds = len(history.train_loss_list), max(history.seconds, 1e-9)
     stopped, plural = "stopped after " * history.interrupted, "s" * (updates != 1)
     rate = f", {updates / seconds:,.0f} a second" if updates > seconds else ""
