@@ -10,6 +10,7 @@ import contextlib
 import webbrowser
 
 import matplotlib
+from matplotlib._pylab_helpers import Gcf
 from matplotlib.backends.backend_webagg import FigureManagerWebAgg, WebAggApplication
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -74,12 +75,23 @@ HTML = """<!doctype html>
       figure.mouse_event({ clientX, clientY, button: 0, buttons, ctrlKey, altKey, shiftKey,
                            metaKey }, name);
     });
-  const end = () => { document.getElementById("ended").style.display = "block"; };
-  socket.addEventListener("close", end);
+  socket.onclose = ({ code }) => {
+    if (code === 4000)
+      ended.textContent = "The playground is open in another tab; close it, and reload this page.";
+    ended.style.display = "block";
+  };
 </script>
-</body>
-</html>
 """
+
+
+class Socket(WebAggApplication.WebSocket):
+    """One page has the figure: a second one, of another size, would spoil its picture."""
+
+    def open(self, number):
+        if Gcf.get_fig_manager(int(number)).web_sockets:
+            self.on_message = self.on_close = lambda *message: None
+            return self.close(4000)  # which the page answers with a sentence
+        super().open(number)
 
 
 class Index(RequestHandler):
@@ -91,7 +103,7 @@ def application():
     pages = [
         ("/", Index),
         ("/mpl.js", WebAggApplication.MplJs),
-        (r"/ws/(\d+)", WebAggApplication.WebSocket),
+        (r"/ws/(1)", Socket),
         ("/_static/(.*)", StaticFileHandler, {"path": FigureManagerWebAgg.get_static_file_path()}),
         ("/_images/(.*)", StaticFileHandler, {"path": f"{matplotlib.get_data_path()}/images"}),
     ]

@@ -16,10 +16,8 @@ class Cells:
 
     def __init__(self, page, x, y, width, height, color):
         self.place, self.color, self.shape = (x, y, width, height), color, (1, 1)
-        extent = (x, x + width, y - height, y)
-        self.image = page.ax.imshow(
-            np.zeros((1, 1)), extent=extent, aspect="auto", interpolation="nearest"
-        )
+        look = {"extent": (x, x + width, y - height, y), "interpolation": "nearest"}
+        self.image = page.ax.imshow(np.zeros((1, 1)), aspect="auto", **look)
         page.box(x, y - height - 0.06, width, 0.04, "0.9")
         self.bar = page.box(x, y - height - 0.06, 0, 0.04, color)
         self.words = page.text(x, y - height - 0.14, "", color, 7)

@@ -163,8 +163,7 @@ def unit_of(network, path, reading, j):
 def loudest(network, x):
     """Five units at most, that which adds most to the score of what is read first.
 
-    That is out * dscore/dout, by backprop from this score alone. In a TwoLayerNet dscore/dout is
-    the weight in W2, and out * W2[:, digit] are exactly the terms of the score.
+    out * dscore/dout, by backprop from this score alone. In a TwoLayerNet: out * W2[:, digit].
     """
     path, reading = path_of_units(network), look(network, x)
     if path is None:

@@ -71,7 +71,7 @@ class Pad:
             is_near = (distances(pixels(28), line) < RUBBER - 0.8).reshape(28, 28)
             self.digit = np.where(is_near, 0, self.digit)
             return self.drop(distances(self.points, line) < RUBBER)
-        line[-1, 0] += 1e-3  # a dot has a length, too, or it wouldn't be drawn
+        line[-1] += 1e-3, 1e-3 * (steps == 1)  # a dot has a length, or it wouldn't be drawn
         lift = np.full((int(lifted and len(self.points) > 0), 2), np.nan)
         self.points = np.concatenate([self.points, lift, line])
 

@@ -50,9 +50,7 @@ def locked(method):
 
 
 class Figure(figures.Figure):
-    @locked
-    def draw(self, renderer):
-        super().draw(renderer)
+    draw = locked(figures.Figure.draw)
 
 
 class Page:
@@ -84,8 +82,7 @@ class Page:
     def bare(self, canvas):
         """Without what matplotlib puts around a figure: tools to zoom, keys such as q and s."""
         for part in ("toolbar", "header", "footer"):  # in a notebook
-            if hasattr(canvas, f"{part}_visible"):
-                setattr(canvas, f"{part}_visible", False)
+            setattr(canvas, f"{part}_visible", False)
         if canvas.manager:
             canvas.manager.set_window_title("Layer by Layer: playground")
             if canvas.manager.key_press_handler_id:
@@ -115,9 +112,8 @@ class Page:
         self.x = self.picture(2.8, 3.72, 1.1, 1.1)
         self.dx_words = self.text(2.8, 3.47, "", ORANGE, linespacing=1.15)
         self.dx = self.picture(2.8, 2.15, 1.1, 1.1)
-        self.no_dx = self.say_in(
-            self.dx, "click the bar\nof the right\ndigit: what\ncomes back?", 8
-        )
+        words = "click the bar\nof the right\ndigit: what\ncomes back?"
+        self.no_dx = self.say_in(self.dx, words, 8)
         self.show_pen(False)
 
     def put_layers(self, names):
@@ -148,9 +144,8 @@ class Page:
             self.box(10.25, y - 0.08, 0.5, 0.16, "0.93")
             label, score = self.text(9.6, y, f"{digit}"), self.text(10.12, y, "", BLUE, ha="right")
             words, dwords = self.text(10.79, y, ""), self.text(11.85, y, "", ha="right")
-            bar, dbar = (
-                self.box(x, y - 0.08, 0, 0.16, c) for x, c in ((10.25, BLUE), (11.28, ORANGE))
-            )
+            bar = self.box(10.25, y - 0.08, 0, 0.16, BLUE)
+            dbar = self.box(11.28, y - 0.08, 0, 0.16, ORANGE)
             self.digits.append((label, bar, words, dbar, dwords, score))
         self.right = self.text(9.6, 2.08, "", GREY)
 
@@ -204,20 +199,13 @@ class Page:
     def slider(self, label, y, values, start):
         ax, i = self.axes(1.2, y, 1.75, 0.2), values.index(start)
         slider = Slider(ax, label, 0, len(values) - 1, valinit=i, valstep=1, color=BLUE)
-        slider.on_changed(lambda i: slider.valtext.set_text(f"{values[int(i)]:,}"))
+        slider.chosen = lambda: values[int(slider.val)]
+        slider.on_changed(lambda i: slider.valtext.set_text(f"{slider.chosen():,}"))
         slider.set_val(i)
         slider.vline.set_visible(False)
         return slider
 
     # What people do
-
-    @property
-    def learning_rate(self):
-        return RATES[int(self.rate.val)]
-
-    @property
-    def batch_size(self):
-        return SIZES[int(self.size.val)]
 
     def digit_at(self, event):
         """The digit whose bar is there, or None."""

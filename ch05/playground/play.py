@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-import threading
+import numbers
 import time
 
 import matplotlib
@@ -15,13 +15,23 @@ from ch05.playground.look import NOTHING, check_unit, look, loudest, path_of_uni
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint, in_words
-from common.guards.mistakes import wrong
+from ch05.tools.train_arguments import check_training
+from common.guards.mistakes import kind, label_rows, short, wrong
+from common.network import Network
 from common.threads import threads_for
 from dataset.mnist import load_mnist
 
 __all__ = ["Playground"]
 
 load_once = functools.cache(load_mnist)  # 190 MB, which all playgrounds share
+
+
+def sets_of(network, data):
+    """Two pairs of samples and class numbers, from data of one's own."""
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise wrong(TypeError, "data as (x_train, t_train), (x_test, t_test)", kind(data))
+    *sets, _ = check_training(network, *data, 1, 1, 1)
+    return [(x, label_rows(t, np.empty((len(t), 10))).argmax(axis=1)) for x, t in sets]
 
 
 class Playground:
@@ -35,10 +45,6 @@ class Playground:
     playground.network is what has learnt: a copy for you, which doesn't change while you compute.
     A parameter or a layer that you change in it is changed in the playground too.
 
-    playground.follow(j) shows unit j of the first layer from the ink to the answer and back, and
-    playground.unit() returns these numbers. playground.learn_from_mine() makes one update on what
-    is drawn.
-
     In a notebook, run %matplotlib widget first. In a script, Playground(network).show() opens a
     window. A new playground pauses the one before.
     """
@@ -46,19 +52,23 @@ class Playground:
     newest = None  # the one that may be training
 
     def __init__(self, network, data=None, *, rng=None, width=1100):
+        if not isinstance(network, Network):
+            raise wrong(TypeError, "a network such as TwoLayerNet(784, 50, 10)", kind(network))
+        if not (isinstance(width, numbers.Real) and 400 <= width <= 4000):
+            raise wrong(ValueError, "width as a number from 400 to 4000", short(width))
         self.copies = Copies(network)
         with self.copies.looked_at() as live:
             shape = np.shape(live.predict(np.zeros((1, 784))))
         if shape != (1, 10):
             raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
-        self.train_set, self.test_set = data or load_once()
+        self.train_set, self.test_set = load_once() if data is None else sets_of(network, data)
         self.rng = np.random.default_rng(rng)
         self.t = None  # the right digit, once it is picked
         self.kept = self.pointed = None  # the unit that is followed, by a click or by the mouse
         self.digits_shown = self.updates = 0
         self.losses, self.curve = [], []  # curve: (updates, loss, accuracy), a row for each picture
         self.training, self.error, self.said = False, "", ""
-        self.accuracy, self.silent, self.timer_thread = None, [], None
+        self.accuracy, self.silent = None, []
 
         self.page = Page(self.copies.live, width)
         self.figure = self.page.figure
@@ -71,12 +81,10 @@ class Playground:
                    self.update, self.start_anew, self.why)  # fmt: skip
         for button, action in zip(self.page.buttons.values(), actions):
             button.on_clicked(lambda event, action=action: action())
-        connect = self.figure.canvas.mpl_connect
-        connect("button_press_event", self.pick)
-        connect("motion_notify_event", self.point)
-        connect("key_press_event", self.key)
-        connect("draw_event", self.has_drawn)
-        connect("close_event", self.pause)
+        events = {"button_press": self.pick, "motion_notify": self.point, "key_press": self.key,
+                  "draw": lambda _: vars(self).update(drawn=True), "close": self.end}  # fmt: skip
+        for name, answer in events.items():
+            self.figure.canvas.mpl_connect(f"{name}_event", answer)
         self.timer = self.figure.canvas.new_timer(5)  # milliseconds
         self.timer.add_callback(self.tick)
         self.draw()
@@ -203,7 +211,7 @@ class Playground:
     def learn(self, updates=1, seconds=0.0):
         """The chapter's loop: so many updates, and more until so many seconds have passed."""
         (x_train, t_train), end = self.train_set, time.perf_counter() + seconds
-        batch_size = self.page.batch_size
+        batch_size = self.page.size.chosen()
         self.copies.take_over()
         network = self.copies.live
         with threads_for(network.params, batch_size), np.errstate(all="ignore"):
@@ -220,7 +228,7 @@ class Playground:
         grad = network.gradient(x, t)
         params = network.params
         for key in params:
-            params[key] -= self.page.learning_rate * grad[key]
+            params[key] -= self.page.rate.chosen() * grad[key]
 
     @locked
     def update(self, updates=1, seconds=0.0, show=True):
@@ -235,7 +243,7 @@ class Playground:
                 if len(self.curve) > 2000:  # a long line takes long to draw
                     self.curve = self.curve[::2]
         except Exception as error:  # a learning rate that is too large, above all
-            self.pause()
+            self.training = False
             self.error, show = f"Update {self.updates}: {in_words(error)}", True
             if isinstance(error, FloatingPointError):
                 self.error += ". Press start anew"
@@ -263,8 +271,7 @@ class Playground:
             self.step(np.array(before.x), np.array([self.t]))
         self.updates += 1
         after, unit_after = self.reading()
-        self.said = after_update(before, after, unit, unit_after)
-        self.error = ""
+        self.said, self.error = after_update(before, after, unit, unit_after), ""
         self.measure()
         self.show_training()
         return before.L, after.L
@@ -299,9 +306,6 @@ class Playground:
         self.drawn, self.asked = False, time.perf_counter()
         self.figure.canvas.draw_idle()
 
-    def has_drawn(self, event):
-        self.drawn = True
-
     # What people do
 
     def pen_moved(self):
@@ -311,17 +315,19 @@ class Playground:
 
     def train_or_pause(self):
         if self.training:
-            self.pause()
-        else:
-            self.training, self.error, self.said = True, "", ""
-            self.timer.start()
-            self.timer_thread = threading.get_ident()
+            return self.pause()
+        self.training, self.error, self.said = True, "", ""
+        self.timer.start()
         self.show_training()
 
-    def pause(self, event=None):
+    def pause(self):
+        if self.training:
+            self.training = False  # so tick stops the timer, in its own thread
+            self.show_training()
+
+    def end(self, event):
         self.training = False
-        if self.timer_thread == threading.get_ident():  # else tick stops it, in its own thread
-            self.timer.stop()
+        self.timer.stop()
 
     @locked
     def start_anew(self):

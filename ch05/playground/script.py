@@ -97,7 +97,6 @@ def write_gif(playground, path, frames=32):
     times = [200] * (frames - 8) + [1500] * 7 + [3000]  # milliseconds
     content = io.BytesIO()
     first.save(content, "gif", save_all=True, append_images=others, duration=times, loop=0)
-    content = content.getvalue()
-    write_whole(path, content)
-    size = "{} x {}".format(*first.size)
-    print(f"wrote {path}: {frames} frames of {size} pixels, {len(content) / 1e6:.1f} MB")
+    write_whole(path, content.getvalue())
+    size, MB = "{} x {}".format(*first.size), content.getbuffer().nbytes / 1e6
+    print(f"wrote {path}: {frames} frames of {size} pixels, {MB:.1f} MB")

@@ -32,11 +32,9 @@ def why(unit):
     ink, against = (np.clip(unit.terms, *ends).sum() for ends in ((0, None), (None, 0)))
     words = [f"Unit {unit.j}: ink where W1 is green adds {ink:.2f}, where it is purple "
              f"{against:.2f}; with b it is {unit.out:.2f}."]  # fmt: skip
-    last = [unit.out, *unit.passed.values()][-1]
-    if unit.passed and last == 0:
-        words += [
-            f"{[*unit.passed][-1]} returns 0: nothing goes on, and what comes back stops there."
-        ]
+    name, last = [("", unit.out), *unit.passed.items()][-1]
+    if name and last == 0:
+        words += [f"{name} returns 0: nothing goes on, and what comes back stops there."]
     elif unit.to is not None and len(unit.to) == 10:
         most, least = int(unit.to.argmax()), int(unit.to.argmin())
         words += [f"It speaks for {most} ({unit.to[most]:+.2f}) and against {least} "

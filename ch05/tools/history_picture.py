@@ -25,8 +25,7 @@ def draw_history(history, ax=None):
     curves = _accuracies(history)
     if ax is None:
         panels = 2 if curves else 1
-        height = 2.4 + 0.1 * font_points()
-        figure = new_figure(4.5 * panels, height, layout="constrained")
+        figure = new_figure(4.5 * panels, 2.4 + 0.1 * font_points(), layout="constrained")
         ax = figure.subplots(1, panels)
     axes = np.ravel(ax)
     if len(axes) > 2:
@@ -83,8 +82,7 @@ def _draw_accuracies(ax, curves, end):
     for curve, (line, look) in zip(curves, looks):
         ax.plot(*curve, line, **look)
     last = max(x.max(initial=1) for x, _ in curves)
-    ax.set(xlabel="epoch", ylabel="accuracy", ylim=(-0.03, 1.03))
-    ax.set_xlim(-0.05 * last, 1.05 * last)
+    ax.set(xlabel="epoch", ylabel="accuracy", xlim=(-0.05 * last, 1.05 * last), ylim=(-0.03, 1.03))
     ax.xaxis.set_major_locator(_few_integers())
     _finish(ax)
     start, low, high = _where_they_coincide(curves)
@@ -122,8 +120,7 @@ def _finish(ax):
     ax.grid(alpha=0.3)
     points = font_points()
     if ax.figure.get_layout_engine() is None:
-        ax.legend(loc="best")
-        return
+        return ax.legend(loc="best")
     below = ScaledTranslation(0, -(7 + 2.6 * points) / 72, ax.figure.dpi_scale_trans)
     where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 0}
     where["bbox_transform"] = ax.transAxes + below

@@ -184,8 +184,7 @@ class _Pen:
         self.ax.annotate("", end, start, arrowprops={**style, "shrinkA": 0, "shrinkB": 0})
 
     def frame(self, x, y, width, height, fill, edge="none"):
-        patch = Rectangle((x, y), width, height, fc=fill, ec=edge, lw=0.6 * self.unit)
-        self.ax.add_patch(patch)
+        self.ax.add_patch(Rectangle((x, y), width, height, fc=fill, ec=edge, lw=0.6 * self.unit))
 
     def heading(self, lines):
         """The words, and in the last line what the colours mean."""

@@ -9,7 +9,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from ch05.tools.screen import warn, width
+from ch05.tools.screen import on_screen, warn, width
 from common.files import ctrl_c_later
 from common.guards.learnt import find
 from common.threads import threads_for
@@ -97,7 +97,9 @@ def new_bar(iters_num):
     stream = sys.stdout if notebook else sys.stderr
     room = 80 if notebook else width(stream) - 3  # where ^C will stand
     form = "{percentage:3.0f}%|{bar}| {n:,}/{total:,}, {remaining} left{postfix}"
-    how = {"file": stream, "disable": room < 0, "leave": notebook, "ncols": room}
+    # Rows that reach the screen through another program, such as tee, would land in the bar.
+    shown = notebook or on_screen() or room > 0 and getattr(sys.stdout, "seekable", bool)()
+    how = {"file": stream, "disable": not shown, "leave": notebook, "ncols": room}
     return Bar(total=iters_num, bar_format=form, **how)
 
 

@@ -10,14 +10,12 @@ from common.files import ctrl_c_later, write_whole
 
 __all__ = ["finish", "print_row"]
 
-HEADER = "accuracy after the first update of each epoch\nepoch  train  test"
-
 
 def print_row(args, history):
     """After an epoch: save, and print the two accuracies above the bar.
 
-    Standard output holds the chapter's numbers and no more. On a screen, an epoch stands before
-    them.
+    Standard output holds the chapter's numbers and no more. If it is on the same screen as standard
+    error, the epoch stands before them.
     """
     epoch, numbers = len(history.test_acc_list) - 1, (history.train_acc_list, history.test_acc_list)
     # Ctrl-C leaves neither half of a line nor a file without its line. The bar gives way.
@@ -25,7 +23,8 @@ def print_row(args, history):
         if args.save:
             is_written(args.network.save, args.save)
         if epoch == 0:
-            say(HEADER)
+            say("accuracy after the first update of each epoch")
+            say("epoch  " * on_screen() + "train  test")
         if on_screen():
             print(f"{epoch:5}  ", end="", file=sys.stderr, flush=True)
         print(*(f"{accuracies[-1]:.4f}" for accuracies in numbers), flush=True)
@@ -37,9 +36,10 @@ def finish(args, history):
     Returns the exit status: 130 after Ctrl-C, 1 if something couldn't be written.
     """
     if history.end_accuracies:
-        say("  end  {:.4f} {:.4f}".format(*history.end_accuracies))
+        row = "  end  {:.4f} {:.4f}" if on_screen() else "{:.4f} {:.4f} at the end"
+        say(row.format(*history.end_accuracies))
     updates, seconds = len(history.train_loss_list), max(history.seconds, 1e-9)
-    stopped, plural = "stopped by Ctrl-C after " * history.interrupted, "s" * (updates != 1)
+    stopped, plural = "stopped after " * history.interrupted, "s" * (updates != 1)
     rate = f", {updates / seconds:,.0f} a second" if updates > seconds else ""
     say(f"{stopped}{updates:,} update{plural} in {seconds:.1f} s{rate}")
     saved = drawn = True

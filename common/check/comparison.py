@@ -64,7 +64,7 @@ class Comparison:
         entries = self.choose(np.ravel(gradient))
         bar = tqdm(
             entries.tolist(), name, leave=False, disable=None if sys.stderr else True, delay=1,
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| {remaining} left",
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {remaining} left\r",  # ^C stands there
         )  # fmt: skip
         a = np.ravel(gradient)[entries].astype(np.float64)
         n, rounding = np.array([self.difference(array, i, STEP) for i in bar]).reshape(-1, 2).T
