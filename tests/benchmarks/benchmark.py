@@ -10,7 +10,6 @@
     a  the training job of the chapter, on one thread and on two
     b  a step at six sizes, from 784-50-10 with a batch of 1 to 20 layers
     d  the gradient check of 784-50-10 on 3 images
-    g  the training beside two busy processes, with the threads that `train` chooses and with all
 
 A step is once round the loop of the training: a batch is drawn, then an update, then the loss. A
 machine is never quiet for long. So times are only compared within a round: in a round each peer
@@ -29,13 +28,11 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import peers
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from ch05.train_neuralnet import train
 from ch05.two_layer_net import TwoLayerNet
 from common.check import check_gradient
 from dataset.mnist import load_mnist
@@ -64,7 +61,6 @@ def main():
         "a": lambda: training_job(found, args.rounds),
         "b": lambda: single_steps(found, args.rounds),
         "d": lambda: gradient_check(args.rounds),
-        "g": lambda: busy_machine(args.rounds),
     }
     if not rows.keys() >= {*args.rows}:
         parser.error(f"expected rows among {', '.join(rows)}, got {' '.join(args.rows)}")
@@ -194,32 +190,6 @@ def gradient_check(rounds):
     table("d  the numerical gradient of 784-50-10, 3 images, 1 thread", times)
     for name in (OURS, "its check_gradient"):
         target(f"{name} / the book's way", ratio(times, name, "the book's way"), most=1.2)
-
-
-def busy_machine(rounds):
-    """The updates of `train` beside two processes that never rest."""
-    train_set, test_set = load_mnist()
-    small = (test_set[0][:100], test_set[1][:100])  # hardly any evaluation
-
-    def updates(**variables):
-        network = TwoLayerNet(784, 50, 10, dtype=np.float32, rng=0)
-
-        def run():
-            with mock.patch.dict(os.environ, variables):
-                train(network, train_set, small, iters_num=599, rng=0)
-
-        return run
-
-    by_user = {"OPENBLAS_NUM_THREADS": "0"}  # such a number stays as it is: here that of all
-    makers = {"threads as chosen": updates, "all threads": lambda: updates(**by_user)}
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
-    try:
-        times = in_turn(makers, rounds)
-    finally:
-        for process in busy:
-            process.kill()
-    table("g  599 updates, beside two busy processes", times)
-    target("all threads / threads as chosen", ratio(times, *reversed(makers)), least=3)
 
 
 # Measuring
