@@ -6,8 +6,6 @@ import threading
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from common.files import ctrl_c_later
-
 # Multiplications in the largest product from which on two threads are worth it. Below, one thread
 # takes less than a third longer where nothing else runs, and much less where something does.
 LARGE = 15_000_000
@@ -55,7 +53,7 @@ def one_thread():
 
 def set_number(change, who):
     global before
-    with ctrl_c_later(), lock:
+    with lock:
         change(who)
         if inside and not before:
             before = limit(1)

@@ -108,37 +108,3 @@ count()
 
 def test_where_trainings_overlap_the_last_one_that_ends_brings_the_number_back(cores):
     assert shown(OVERLAP) == [1, 1, cores, 1, cores]
-
-
-CTRL_C = """
-import signal, sys
-def press_at(line):
-    def trace(frame, event, arg):
-        nonlocal line
-        if not frame.f_code.co_filename.endswith(("threads.py", "files.py", "threadpoolctl.py")):
-            return None
-        line -= event == "line"
-        if line == 0:
-            signal.raise_signal(signal.SIGINT)
-        return trace
-    sys.settrace(trace)
-
-params = TwoLayerNet(4, 5, 3).params
-for line in range(1, 1000, 11):
-    press_at(line)
-    pressed = False
-    try:
-        with threads_for(params, 1):
-            pass
-    except KeyboardInterrupt:
-        pressed = True
-    sys.settrace(None)
-    count()
-    if not pressed:
-        break
-"""
-
-
-def test_ctrl_c_at_any_line_leaves_the_number_as_it_was(cores):
-    numbers = shown(CTRL_C)
-    assert len(numbers) > 5 and {*numbers} == {cores}
