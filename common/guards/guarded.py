@@ -176,7 +176,7 @@ def guarded_forward(method):
             raise wrong(FloatingPointError, "finite numbers from forward", came)
         return out
 
-    forward.guard_of = forward, method
+    forward.guard_of = forward, method  # itself, too: a wrapper of it would have a copy of this
     forward.is_affine = is_affine
     return forward
 
@@ -253,5 +253,5 @@ def guarded_method(method):
             error.__suppress_context__ = True
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
 
-    wrapper.guard_of = wrapper, method
+    wrapper.guard_of = wrapper, method  # for Chain.unguarded
     return wrapper

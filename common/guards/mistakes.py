@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # as frames spell it
 OURS = tuple(os.path.join(ROOT, folder, "") for folder in ("common", "dataset", "ch05"))
 LAYERS = ("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss")
