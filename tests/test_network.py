@@ -148,6 +148,9 @@ def test_layers_replaced_added_or_removed_take_part_at_once():
     # 2 7 and 1 6 come from 1 1 0 and 0 1 0, and then 2 * 2 + 1, 2 * 1 + 1.
     close(network.predict(X), [[5, 7], [3, 6]], rtol=1e-14)
 
+    network.layers["Affine1"] = twin = Affine(*[network.params[key] for key in ("W1", "b1")])
+    same(network.gradient(X, [0, 1])["W1"], twin.dW)
+
     del network.layers["Affine1"]
     assert list(network.params) == KEYS and network.params["W1"] is new.W
     network.layers["Affine0"] = first = affine(2, 3)

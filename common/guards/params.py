@@ -22,7 +22,7 @@ class Params(dict):
     for what isn't numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = "_layers _seen _only_ours _found _parameters _arrays _is_decided".split()
+    __slots__ = "_layers _seen _only_ours _found _parameters _arrays _wanted _is_decided".split()
 
     def __init__(self):
         self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
@@ -30,6 +30,7 @@ class Params(dict):
         self._found, self._parameters = [], {}
         self._is_decided = False  # has forward been looked at? Then names no longer change
         self._arrays = []  # the parameters that have been checked
+        self._wanted = []  # for each of them: where its gradient is, and of which shape and dtype
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
@@ -38,8 +39,8 @@ class Params(dict):
             if self._is_decided:
                 check_same_names(found, self._found)
             self._only_ours = all_ours(layers)
-            if [each[1:] for each in found] != [each[1:] for each in self._found]:
-                self._is_decided = self._only_ours
+            if who(found) != who(self._found):
+                self._is_decided, self._arrays = self._only_ours, []
             self._found, self._parameters = found, with_keys(found)
             self._seen = dict(layers)
             dict.clear(self)
@@ -66,13 +67,17 @@ class Params(dict):
         """
         if not same([*self.values()], self._arrays):
             check_parameters(self._parameters)
-            self._arrays = [*self.values()]
-        gradients = {}
-        for (key, array), (place, layer, name) in zip(self.items(), self._parameters.values()):
-            gradient = getattr(layer, "d" + name)
-            if getattr(gradient, "shape", 0) != array.shape or gradient.dtype is not array.dtype:
-                check_gradient_shape(place, name, gradient, array.shape)
-            gradients[key] = gradient if self._only_ours else np.array(gradient)
+            self._arrays, found = [*self.values()], self._parameters.items()
+            self._wanted = [
+                (key, place, layer, f"d{name}", self[key].shape, self[key].dtype)
+                for key, (place, layer, name) in found
+            ]
+        gradients, only_ours = {}, self._only_ours
+        for key, place, layer, name, shape, dtype in self._wanted:
+            gradient = getattr(layer, name)
+            if getattr(gradient, "shape", 0) != shape or gradient.dtype is not dtype:
+                check_gradient_shape(place, name[1:], gradient, shape)
+            gradients[key] = gradient if only_ours else np.array(gradient)
         return gradients
 
     def __setitem__(self, key, values):
@@ -124,6 +129,10 @@ class Params(dict):
 
     def __repr__(self):
         return f"Params({', '.join(f'{key} {np.shape(array)}' for key, array in self.items())})"
+
+
+def who(found):
+    return [(id(each.layer), each.names) for each in found]
 
 
 # What is refused
