@@ -813,7 +813,7 @@ class Restless:
         self.count, self.log, self.by_size = 0, [], {3: []}
         self.recent, self.inner = deque([1], 2), np.array([Mine(n=0)], object)
         self.rng, self.old = np.random.default_rng(0), np.random.RandomState(0)
-        self.die = random.Random(0)
+        self.die, self.met = random.Random(0), {0}
         calls = itertools.count(1)
         self.fail = lambda: error and next(calls) == call
 
@@ -823,6 +823,7 @@ class Restless:
         self.new, self.count, self.train_flg = x, self.count + 1, not self.train_flg
         self.log.append(len(x))
         self.by_size[len(x)] = self.log
+        self.met.add(self.count)
         self.recent.append(self.rng.random() + np.random.random() + self.old.random_sample())
         self.inner[0].n += random.random() + self.die.random()
         self.next.b += 1e-300  # which changes no score

@@ -66,7 +66,7 @@ def remember(thing, kept):
 def put_back(thing, items, attributes):
     if items is not None and not same(items, copy_of(thing)):
         thing.clear()
-        (thing.update if isinstance(thing, dict) else thing.extend)(items)
+        (thing.extend if isinstance(items, list) else thing.update)(items)
     kept = kept_by(thing)
     for name in kept.keys() - attributes.keys():
         del kept[name]
@@ -74,10 +74,9 @@ def put_back(thing, items, attributes):
 
 
 def copy_of(thing):
-    """A list or dict of what a container holds, if more can be put into it; else None."""
-    if isinstance(thing, (list, deque)):
-        return list(thing)
-    return dict(thing) if isinstance(thing, dict) else None
+    """A list, dict or set of what a container holds, if more can be put into it; else None."""
+    kinds = {list: list, deque: list, dict: dict, set: set}
+    return next((make(thing) for kind, make in kinds.items() if isinstance(thing, kind)), None)
 
 
 def same(items, others):
@@ -144,7 +143,7 @@ is_our_class = functools.lru_cache(maxsize=1000)(on_page)
 @functools.lru_cache(maxsize=1000)
 def is_foreign(cls):
     """Do objects of this class hold nothing of the reader's? network.params is made anew anyway."""
-    if issubclass(cls, (np.ndarray, *SEVERAL, *RANDOM, types.SimpleNamespace)):
+    if issubclass(cls, (np.ndarray, *SEVERAL, set, *RANDOM, types.SimpleNamespace)):
         return hasattr(cls, "up_to_date")
     root = cls.__module__.partition(".")[0]  # "builtins" for a class made by exec, too
     is_library = root == "numpy" or root in sys.stdlib_module_names and root != "builtins"
