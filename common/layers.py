@@ -94,6 +94,8 @@ class Affine:
     both float32.
     """
 
+    need_dx = True  # during Network.gradient False in the first layer: nobody needs its dx
+
     def __init__(self, W, b):
         self.W = W
         self.b = b
@@ -105,11 +107,11 @@ class Affine:
         self.x = x.reshape(len(x), -1)  # (N, D): an image becomes a row
         return np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M), and b in every row
 
-    def backward(self, dout, need_dx=True):
-        """Sets dW and db, and returns dx. (Or nothing, where Network says need_dx=False.)"""
+    def backward(self, dout):
+        """Sets dW and db, and returns dx."""
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
-        if need_dx:
+        if self.need_dx:
             return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D)
 
     # No mathematics: Affine.random(784, 50, 0.01) is a new Affine with random W, and b = 0.

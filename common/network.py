@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.gradient import numerical_gradient
-from common.guards.chain import Chain, backward_without_dx
+from common.guards.chain import Chain
 from common.guards.guarded import guarded
 from common.guards.mistakes import label_rows
 
@@ -55,11 +55,8 @@ class Network(Chain):
         """{"W1": dL/dW1, ...} by backpropagation, each in the shape of its parameter."""
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = self.lastLayer.backward(1)  # dL/dL = 1
-        layers = list(self.layers.values())
-        for layer in reversed(layers[1:]):  # from the last back to the second; the first is below
+        for layer in reversed(self.layers.values()):
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        # layers[0].backward(dout), too. But nobody needs this dx: an Affine doesn't compute it.
-        backward_without_dx(layers[0], dout)
         return self.collect_gradients()  # {"W1": the dW of Affine1, ...}
 
     @guarded

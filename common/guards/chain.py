@@ -232,16 +232,6 @@ class Chain:
         return {name: value for name, value in vars(self).items() if name not in own}
 
 
-def backward_without_dx(layer, dout):
-    """layer.backward(dout) where nobody uses dx. An Affine leaves it out, a fifth of a training.
-
-    An Affine whose backward is one's own is called as ever.
-    """
-    backward = getattr(layer.backward, "__func__", layer)
-    leaves_out = getattr(backward, "leaves_out_dx", None) is backward
-    layer.backward(dout, **({"need_dx": False} if leaves_out else {}))
-
-
 def check_is_number(loss):
     if loss is None or isinstance(loss, tuple):
         came = "None; no return?" if loss is None else "a tuple"
