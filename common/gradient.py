@@ -13,16 +13,16 @@ def numerical_gradient(f, x):
 
     In f(x + h), h is added to one entry of x; the others stay.
 
-    f : a function of x that returns one number in float64. It is called while an entry of x is
-        changed, so a copy of x made before won't do. f itself must not change x
-    x : float64 array of any shape. numerical_gradient changes its entries in place, one after the
-        other, by h and by -h, and puts the old value back. (After an error @guarded puts it back.)
-        An entry beyond 1e10 or -1e10 is an error: such large floats lie too far apart
+    f : a function that returns one number in float64. numerical_gradient changes an entry of x, and
+        calls f(x). So f must compute with x itself, not with an older copy. And f must not change x
+    x : float64 array of any shape. Its entries are changed in place, one after the other, by h and
+        by -h, and the old value is put back. (After an error @guarded puts it back.) An entry above
+        1e10 or below -1e10 is an error: there floats lie so far apart that h is hardly felt
 
     Returns an array of the shape of x. It isn't exact, for three reasons.
 
-    First, h isn't 0. Taylor's formula says how f changes near x. On its right side f means f(x), f'
-    means f'(x), and so on. If it is new to you, take these two lines as given:
+    First, h isn't 0. Taylor's formula says how f changes near x. If it is new to you, take these
+    two lines as given. (On the right f means f(x), f' means f'(x), and so on.)
     f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
     f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
     Subtract: f(x + h) - f(x - h) = 2 h f' + 2 h^3 f'''/6 + ...
@@ -45,5 +45,5 @@ def numerical_gradient(f, x):
         x.flat[i] = below
         f_below = f(x)
         x.flat[i] = value  # put back
-        grad.flat[i] = (f_above - f_below) / (above - below)  # value + h is rounded, so not 2 h
+        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, but value + h is rounded
     return grad

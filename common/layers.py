@@ -71,8 +71,8 @@ class Affine:
 
     The chain rule. Let one x[n, d] grow by a small h. Only row n of out changes: for every m,
     out[n, m] has the term x[n, d] * W[d, m], so it grows by h * W[d, m]. dout[n, m] says how fast L
-    grows with out[n, m]. So through out[n, m] L grows by about dout[n, m] * h * W[d, m]. All m
-    together: the sum over m. Divide by h:
+    grows with out[n, m]. So the growth of out[n, m] makes L grow by about dout[n, m] * h * W[d, m].
+    Take the sum over all m, and divide by h. (As h goes to 0, "about" becomes "exactly".)
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
     Let one W[d, m] grow by h. For every n, out[n, m] grows by x[n, d] * h. In the same way:
@@ -82,8 +82,9 @@ class Affine:
     db[m] = sum over n of dout[n, m]
 
     Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index of the sum
-    is last in A, and first in B. In dx this index is m. W[d, m] has it last, so W is transposed:
-    W.T[m, d] = W[d, m]. In dW the index is n, and x is transposed.
+    is last in A, and first in B. In dx this index is m. W is the second factor, so m must come
+    first: take W.T[m, d] = W[d, m]. In dW it is n. x is the first factor, so n must come last: take
+    x.T[d, n] = x[n, d].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
@@ -94,7 +95,9 @@ class Affine:
     both float32.
     """
 
-    need_dx = True  # during Network.gradient False in the first layer: nobody needs its dx
+    # No mathematics: while Network.gradient runs, @guarded makes this False in the first layer,
+    # whose dx nobody needs.
+    need_dx = True
 
     def __init__(self, W, b):
         self.W = W
@@ -108,13 +111,13 @@ class Affine:
         return np.dot(self.x, self.W) + self.b  # (N, D) (D, M) -> (N, M), and b in every row
 
     def backward(self, dout):
-        """Sets dW and db, and returns dx."""
+        """Sets dW and db, and returns dx (None if need_dx is False)."""
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if self.need_dx:
             return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D)
 
-    # No mathematics: Affine.random(784, 50, 0.01) is a new Affine with random W, and b = 0.
+    # No mathematics: Affine.random(784, 50, 0.01) is a new Affine, with W = 0.01 * random numbers.
     random = classmethod(random_affine)
 
 
@@ -145,14 +148,14 @@ class SoftmaxWithLoss:
     L is the mean of E over N samples, and x_j is only in the E of its own sample. So
     dL/dx_j = (y_j - t_j) / N. dx is dout times this.
 
-    forward doesn't use cross_entropy_error: a very small y is rounded to 0, and then log(y) is
-    -inf. log_softmax computes log(y) from x, not from y, so it stays finite.
+    forward doesn't use cross_entropy_error, because a very small y is rounded to 0, and then log(y)
+    is -inf. log_softmax computes log(y) from x, not from y, so it stays finite.
     """
 
     def forward(self, x, t):
         log_y = log_softmax(x)  # (N, C)
         self.y = np.exp(log_y)
-        self.t = label_rows(t, log_y)  # in the shape of log_y: class numbers become one-hot rows
+        self.t = label_rows(t, log_y)  # log_y gives the shape: class numbers become one-hot rows
         self.loss = (self.t * -log_y).sum() / len(x)
         return self.loss
 
@@ -162,5 +165,5 @@ class SoftmaxWithLoss:
 
 
 # For later, a layer of your own: any class with forward and backward. It needs no base class, and
-# no @guarded. If it has a parameter self.W, write self.dW = None in __init__, and let backward set
-# self.dW to dL/dW. Then training changes self.W. Other names work likewise: self.a and self.da.
+# no @guarded. If it has a parameter self.W, write self.dW = None in __init__: by the name dW
+# Network knows that W is learnt. backward sets it to dL/dW. Other names work, too: self.a, self.da.

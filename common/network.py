@@ -13,9 +13,9 @@ class Network(Chain):
 
     layers    : OrderedDict of name: layer, where a layer has forward(x) and backward(dout)
     lastLayer : has forward(x, t), which returns the loss, and backward(dout), called with 1
-    params    : {"W1": array, "b1": array, "W2": ...}. W1 and b1 are self.W and self.b of the first
-                layer that has parameters, W2 and b2 those of the second: these very arrays, not
-                copies
+    params    : {"W1": array, "b1": array, "W2": ...}. W1 and b1 are the W and b of the first layer
+                that has parameters, W2 and b2 are the W and b of the second. They are the layers'
+                own arrays, not copies
 
     x is a batch of N samples, (N, D) or images; t is labels in any form that lastLayer takes.
 
@@ -29,7 +29,7 @@ class Network(Chain):
     def __init__(self, layers, lastLayer):
         self.layers = layers
         self.lastLayer = lastLayer
-        # self.params comes from Chain, which collects the arrays of these layers.
+        # self.params comes from Chain: {"W1": layers["Affine1"].W, ...}
 
     @guarded
     def predict(self, x):
@@ -47,7 +47,7 @@ class Network(Chain):
     def accuracy(self, x, t):
         """The share of samples that are predicted correctly, from 0 to 1."""
         scores = self.predict_in_batches(x)  # predict(x), but 1000 samples at a time: less memory
-        t = label_rows(t, scores)  # class numbers become one-hot rows: argmax gives the class
+        t = label_rows(t, scores)  # class numbers become one-hot rows, whose argmax is the class
         return np.mean(scores.argmax(axis=1) == t.argmax(axis=1))
 
     @guarded
@@ -57,13 +57,13 @@ class Network(Chain):
         dout = self.lastLayer.backward(1)  # dL/dL = 1
         for layer in reversed(self.layers.values()):
             dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
-        return self.collect_gradients()  # {"W1": the dW of Affine1, ...}
+        return self.collect_gradients()  # {"W1": layers["Affine1"].dW, ...}
 
     @guarded
     def numerical_gradient(self, x, t):
         """dL/dW1 and so on by central differences, to check gradient. Only in float64."""
 
-        def loss_W(W):  # W is an array in a layer. self.loss uses it there, as it is now
+        def loss_W(W):  # W isn't used here: it is an array in a layer, and self.loss reads it there
             return self.loss(x, t)
 
         grads = {}
