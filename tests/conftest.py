@@ -10,8 +10,7 @@ import pytest
 from hypothesis import settings
 
 # Threads that wait for each other take minutes on a busy machine; to test with two, set it to 2.
-# Where a plugin has imported numpy already, it is too late for this process, and those that tests
-# start must round as this one does.
+# Not if a plugin has imported numpy: what tests start must round as this process does.
 if "numpy" not in sys.modules:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

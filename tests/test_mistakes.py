@@ -220,7 +220,7 @@ net.layers['A'] = Mine(V=[np.eye(3), None], dV=None); net.gradient(x, t) |
     TypeError | A: expected parameter V as one array, got a list; give each array a name: self.V0,
     self.dV0
 net.layers['A'] = Mine(V=[0.5, 2], dV=None); net.gradient(x, t) |
-    TypeError | A: expected parameter V as an array, got a list; write self.V = np.array(...)
+    TypeError | A: expected parameter V as an array, got a list; write self.V = np.array(...), or, …
 net.layers['A'] = type('Mine', (Relu,), {'W': np.eye(3), 'dW': None})(); net.gradient(x, t) |
     TypeError | A: expected W in the layer itself, got it in the class, which all its objects share;
     write self.W in __init__
@@ -371,7 +371,7 @@ net.layers['relu1'] = Relu(); net.gradient(x, t) |
 net.layers['A'] = Mine(train_flg=True); net.train_flg = False |
     AttributeError | expected the train_flg of a layer, got one of the network; accuracy sets it to
     False for you; to predict, set that of the layer
-best = dict(net.params); net.params = best |
+best = net.params; net.params = best |
     ValueError | params['W1']: expected numbers that were kept, got the network's own array, which
     training changes; keep network.params.copy()
 net.layers['Again'] = Affine1; net.gradient(x, t) |

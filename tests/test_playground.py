@@ -281,7 +281,7 @@ def test_the_numbers_are_those_of_the_formulas(dtype):
     cells("Relu1", 0, hand.h, hand.h)
     close([digit[1].get_width() for digit in page.digits], 0.5 * hand.y)
     assert playground.texts(2) == shown(hand.y)
-    assert playground.texts(5) == [f"{score:.1f}" for score in hand.scores[0]]
+    assert playground.texts(5) == [f"{round(score, 1) + 0.0}" for score in hand.scores[0]]
     bold = [d[0].get_text() for d in page.digits if d[0].get_weight() == "bold"]
     assert bold == [str(hand.y.argmax())]
     assert f"It reads: {hand.y.argmax()} ({hand.y.max():.0%})" in playground.words

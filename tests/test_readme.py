@@ -131,7 +131,7 @@ def test_all_python_runs(blocks, capsys, a_readers_folder, after_the_first_block
     out = capsys.readouterr().out
     assert "DISAGREES" not in out
     for done, said in [
-        ("print(check_", "Backprop agrees with the numerical gradient."),
+        ("print(check_", "Backprop agrees with the numerical gradient"),
         ("class LeakyRelu", "a2"),  # the slope is learnt
         ("this is a", "this is a 7"),  # as the label of that digit says
     ]:

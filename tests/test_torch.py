@@ -14,7 +14,6 @@ def test_a_sequential_with_our_weights_computes_what_we_do(hidden, activation, L
     rng, sizes = np.random.default_rng(0), [784, *hidden, 10]
     network = MultiLayerNet(784, hidden, 10, activation, rng=rng)
     x, t = rng.random((20, 784)), rng.integers(10, size=20)
-
     linears = [torch.nn.Linear(D, M, dtype=torch.float64) for D, M in zip(sizes, sizes[1:])]
     for i, linear in enumerate(linears, start=1):
         linear.weight.data = torch.tensor(network.params[f"W{i}"].T)
@@ -23,7 +22,6 @@ def test_a_sequential_with_our_weights_computes_what_we_do(hidden, activation, L
     scores = torch.nn.Sequential(*layers[:-1])(torch.tensor(x))
     loss = torch.nn.functional.cross_entropy(scores, torch.tensor(t))
     loss.backward()
-
     np.testing.assert_allclose(network.predict(x), scores.detach(), atol=1e-6)
     assert network.loss(x, t) == pytest.approx(loss.item(), abs=1e-6)
     grad = network.gradient(x, t)

@@ -117,7 +117,7 @@ async def serve():
     sockets = listen()
     HTTPServer(application()).add_sockets(sockets)
     address = "http://{}:{}/".format(*sockets[0].getsockname())
-    print(f"The playground is at {address} on this computer. Ctrl-C here ends it.", flush=True)
+    print(f"The playground is at {address} on this computer. Ctrl-C ends it.", flush=True)
     webbrowser.open(address)
     await asyncio.Event().wait()
 

@@ -290,7 +290,7 @@ class Page:
             label.set(weight=weight, color=ORANGE if k == t else "k")
             bar.set_width(0.5 * y[k])
             words.set(text=rounded(y[k], ".2f"), weight=weight)
-            score.set_text("" if scores is None else f"{scores[k]:.1f}")
+            score.set_text("" if scores is None else f"{round(scores[k], 1) + 0.0:.1f}")
             dbar.set_width(0.2 * np.clip(dy[k], -1, 1))
             dwords.set_text(rounded(dy[k], "+.2f"))
 

@@ -53,7 +53,7 @@ class Playground:
 
     def __init__(self, network, data=None, *, rng=None, width=1100):
         if not isinstance(network, Network):
-            raise wrong(TypeError, "a network such as TwoLayerNet(784, 50, 10)", kind(network))
+            raise wrong(TypeError, "a network that inherits from Network", kind(network))
         if not (isinstance(width, numbers.Real) and 400 <= width <= 4000):
             raise wrong(ValueError, "width as a number from 400 to 4000", short(width))
         self.copies = Copies(network)
@@ -320,7 +320,7 @@ class Playground:
         self.timer.start()
         self.show_training()
 
-    def pause(self):
+    def pause(self, event=None):
         if self.training:
             self.training = False  # so tick stops the timer, in its own thread
             self.show_training()

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import importlib.util
 import io
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -35,7 +36,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.browser and importlib.util.find_spec("tornado") is None:
         parser.error("argument --browser: expected the package tornado, got none; run: "
-                     "python -m pip install tornado")  # fmt: skip
+                     f"{sys.executable} -m pip install tornado")  # fmt: skip
     how = {} if args.std is None else {"weight_init_std": args.std}
     with parser.answers():
         network = build_network(args.hidden, np.float32, args.seed, **how)

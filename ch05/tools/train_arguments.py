@@ -19,7 +19,7 @@ from common.guards.mistakes import (
     short,
     wrong,
 )
-from common.layers import Affine, SoftmaxWithLoss
+from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 
 __all__ = ["answers_wrong_arguments", "check_training"]
 
@@ -86,10 +86,11 @@ def have_classes(network, name, x, t):
         labels = np.empty((len(t), *scores.shape[1:]))
         return label_rows(t, labels) is not None
     except ValueError as error:
-        last = type(getattr(network, "lastLayer", None))
-        is_ours = getattr(last, "forward", None) is SoftmaxWithLoss.forward
-        if labels is None or is_ours:
+        last = getattr(network, "lastLayer", None)
+        if labels is None or getattr(type(last), "forward", None) is SoftmaxWithLoss.forward:
             raise ValueError(f"{name}: {error}") from None
+        if isinstance(last, SoftmaxWithLoss):  # it has a forward of its own
+            warn(f"{name}: {error}. So there is no accuracy")
         return False
 
 
@@ -97,7 +98,7 @@ def have_classes(network, name, x, t):
 
 
 def warn_of_scale(network, name, x):
-    """Warn of samples that aren't of the size for which networks start that begin with an Affine.
+    """Warn of samples that aren't of the size for which networks of our layers start.
 
     Found by trying: with a root mean square of 10 or more training on MNIST fails, and with 0.01
     or less. Samples of few columns fail sooner: 64 columns with 0.03.
@@ -107,7 +108,8 @@ def warn_of_scale(network, name, x):
     high = max(float(x.max()), -float(x.min()))  # np.abs(x) would be as large as x once more
     small = 0 < size < 0.02 or 0 < size < 0.1 and length < 0.3
     first = next(iter(getattr(network, "layers", {}).values()), None)
-    is_own = first is not None and not isinstance(first, Affine)  # it may look up, scale, normalize
+    # A layer of one's own may look up, scale or normalize.
+    is_own = first is not None and not isinstance(first, (Affine, Relu, Sigmoid))
     if is_own or not (size > 7 or small and high < 0.5):
         return False
     hint = how_to_scale(x.reshape(len(x), -1))

@@ -68,8 +68,8 @@ class CloserLook:
         do_differ = max(slopes) - min(slopes) > min(self.off / 4, enough)
         if not do_differ or self.backprop_at(self.x) != self.a:
             return False
-        if self.compare.holds_at_x_alone:  # beside x dout would be another
-            return True
+        if self.compare.holds_at_x_alone and min(slopes) <= self.a <= max(slopes):
+            return True  # beside x dout would be another
         if self.is_right_beside(STEP / 10) or self.is_right_beside(STEP / 100):
             return True
         # With small weights the next kink may be 1e-7 away. Closer to x rounding is large, so that

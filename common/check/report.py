@@ -79,7 +79,8 @@ class GradientReport(dict):
             lines.append(f"Not checked: {name} {words}{hint if is_own else ''}.")
         if self.ok:
             where = " wherever that can tell" if unclear else ""
-            where += " in what was checked" if self.unseen else ""
+            is_sample = any(check.checked < check.gradient.size for check in self.values())
+            where += " in what was checked" if self.unseen or is_sample else ""
             agree = f"Backprop agrees with the numerical gradient{where}."
             lines.append(agree if self else "Nothing could be told of backprop.")
         else:

@@ -222,8 +222,8 @@ def look_for_suspects(report, judge, network):
             continue
         elif failed:
             does = f"the loss uses {key} elsewhere too"
-            if judge.at_kinks:
-                does = f"{key} moves several entries at once that lie at kinks of {judge.at_kinks}"
+            if judge.at_kinks in order[: order.index(each.place)]:
+                does += f", or {key} moves several entries at once at kinks of {judge.at_kinks}"
             said.append(f"d{key} is right for what {each.place} does, but {does}.")
         unexplained |= failed
     if unexplained:  # else gradient may know what lies between two layers

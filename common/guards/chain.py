@@ -42,8 +42,9 @@ class Chain:
 
     @params.setter
     def params(self, values):
+        is_merged = getattr(values, "_is_merged", False) and values is vars(self).get("_params")
         params = self.params
-        if values is not params:  # as after network.params |= ...
+        if not is_merged:
             check_keys(values, params)
             params.update(values)
 
@@ -120,7 +121,8 @@ class Chain:
         Nothing changes where a layer, or a part of it, is one's own.
         """
         layers, bare = [*self.layers.values(), self.lastLayer], []
-        things = [self, *layers] if self.is_plain() and all(map(is_ours, layers)) else []
+        is_ours_alone = self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers))
+        things = [self, *layers] if is_ours_alone else []
         try:
             for thing, name in itertools.product(things, ("predict", "loss", "forward")):
                 method = getattr(type(thing), name, None)
@@ -174,9 +176,10 @@ class Chain:
                 raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
         return float(result) if method in ("loss", "accuracy") else result
 
-    def is_plain(self):
-        """Is predict that of Network, along the chain?"""
-        return "predict" not in vars(self) and type(self).predict.__module__ == "common.network"
+    def is_plain(self, name="predict"):
+        """Is predict that of Network, along the chain? Or another method?"""
+        is_own = name in vars(self) or getattr(type(self), name).__module__ != "common.network"
+        return not is_own
 
     def warn_if_mixed(self, x, scores):
         """Warn if the first samples alone get other scores than among others; name the layer."""

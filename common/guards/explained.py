@@ -65,7 +65,7 @@ def what_was_wrong(network, error, x, t):
         return wrong(TypeError, f"{lacks} as an array", "None", at=name)
     neighbour = place + (1 if method == "backward" else -1)
     before = order[neighbour][0] if is_plain and 0 <= neighbour < len(order) else ""
-    if before and (given is None or is_several(given)):
+    if before and (given is None or is_ours(layer) and is_several(given)):
         find_parameters(network.layers)  # an error, if one layer has two places
         check_returned(before, given, method)
     has_rows = hasattr(x, "__len__") and hasattr(t, "__len__") and len(t) == len(x)

@@ -171,8 +171,9 @@ def learnt(layer, place):
         elif holds_arrays(value) and not isinstance(gradient, int):
             came = f"a {kind(value)}; give each array a name: self.{name}0, self.d{name}0"
             raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
-        elif is_gradient(gradient) and value and is_list_of_floats(value):
-            came = f"a list; write self.{name} = np.array(...)"
+        elif isinstance(gradient, (np.ndarray, type(None))) and value and is_list_of_floats(value):
+            came = f"a list; write self.{name} = np.array(...), or, if {name} isn't learnt, give "
+            came += f"d{name} another name"
             raise wrong(TypeError, f"parameter {name} as an array", came, at=place)
     if "grads" in kept and isinstance(kept.get("params"), SEVERAL) and len(kept["params"]):
         came = "them in params and grads; write self.W and self.dW, for instance"

@@ -22,13 +22,16 @@ class Params(dict):
     for what isn't numbers, RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = "_layers _seen _only_ours _found _parameters _arrays _wanted _is_decided".split()
+    __slots__ = (
+        "_layers _seen _only_ours _found _parameters _arrays _wanted _is_decided _is_merged".split()
+    )
 
     def __init__(self):
         self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
         self._only_ours = False  # are all of them from layers.py? Then they hold no others
         self._found, self._parameters = [], {}
         self._is_decided = False  # has forward been looked at? Then names no longer change
+        self._is_merged = False  # was |= the last that was done?
         self._arrays = []  # the parameters that have been checked
         self._wanted = []  # for each of them: where its gradient is, and of which shape and dtype
 
@@ -44,15 +47,20 @@ class Params(dict):
             self._found, self._parameters = found, with_keys(found)
             self._seen = dict(layers)
             dict.clear(self)
-        self._layers = layers
+        self._layers, self._is_merged = layers, False
         found = self._parameters.items()
         dict.update(self, {key: getattr(layer, name) for key, (_, layer, name) in found})
         return self
 
     def decided(self, network, x, *t, **options):
-        """Before the first gradient loss is called, to see what forward leaves in place."""
+        """Before the first gradient predict is called, to see what forward leaves in place. Or loss
+        is, if one of these two isn't that of Network.
+        """
         if not self._is_decided or undecided(self._found):
-            is_known = decide(network, self._layers, lambda: network.loss(x.copy(), *t, **options))
+            owner, forward = network, lambda: network.loss(x.copy(), *t, **options)
+            if network.is_plain("predict") and network.is_plain("loss"):
+                owner, forward = self._layers, lambda: network.predict(x.copy())
+            is_known = decide(owner, self._layers, forward)
             self.up_to_date(self._layers)._is_decided = is_known
 
     def settle(self):
@@ -114,8 +122,9 @@ class Params(dict):
         hint = did_you_mean(str(key), [*self]) or hint
         raise wrong(KeyError, f"one of {short([*self])}", short(key), hint)
 
-    def __ior__(self, values):
+    def __ior__(self, values):  # network.params |= values then sets network.params to this
         self.update(values)
+        self._is_merged = True
         return self
 
     def setdefault(self, key, default=None):
