@@ -42,7 +42,7 @@ class Params(dict):
             if self._is_decided:
                 check_same_names(found, self._found)
             self._only_ours = all_ours(layers)
-            if who(found) != who(self._found):
+            if identity_of(found) != identity_of(self._found):
                 self._is_decided, self._arrays = self._only_ours, []
             self._found, self._parameters = found, with_keys(found)
             self._seen = dict(layers)
@@ -140,7 +140,7 @@ class Params(dict):
         return f"Params({', '.join(f'{key} {np.shape(array)}' for key, array in self.items())})"
 
 
-def who(found):
+def identity_of(found):
     return [(id(each.layer), each.names) for each in found]
 
 

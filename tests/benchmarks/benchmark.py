@@ -3,7 +3,6 @@
     python -m pip install -e ".[bench]"
     python tests/benchmarks/benchmark.py            all rows, some fifteen minutes
     python tests/benchmarks/benchmark.py a d        these rows only
-    python tests/benchmarks/benchmark.py h          the quickest: half a minute
 
     f  peak memory of a whole training process
     h  beside the same mathematics written out by hand in NumPy, on one thread
@@ -11,12 +10,10 @@
     b  a step at six sizes, from 784-50-10 with a batch of 1 to 20 layers
     d  the gradient check of 784-50-10 on 3 images
 
-A step is once round the loop of the training: a batch is drawn, then an update, then the loss. A
-machine is never quiet for long. So times are only compared within a round: in a round each peer
-works in turn, and what is printed is the median over the rounds of its time, and the median of its
-ratio to this library in the same round. Before a row is timed, all must have come to the same
-losses. A target is printed as met or missed. A peer that isn't installed is left out. NumPy's
-products run on the kernel that NumPy itself chooses for the machine.
+A step is once round the loop of the training: a batch is drawn, then an update, then the loss. No
+machine is quiet for long. So in a round each peer works in turn, and what is printed is the median
+over the rounds of its time, and of its ratio to this library in the same round. Before a row is
+timed, all must have come to the same losses. A peer that isn't installed is left out.
 """
 
 import argparse
@@ -88,9 +85,7 @@ def run_own_kernel():
 
 
 def memory():
-    """The peak of the script. A small process starts it: a process begins as a copy of its parent,
-    whose memory counts as its own peak.
-    """
+    """The peak of the script. A small process starts it, whose peak would count as its own."""
     print("\nf  peak memory of the whole training process")
     start = (
         "import resource, subprocess, sys\n"
