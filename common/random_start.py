@@ -23,3 +23,6 @@ def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.flo
     draws = np.random if rng is None else np.random.default_rng(rng)
     W = weight_init_std * draws.standard_normal((input_size, output_size))
     return cls(W.astype(dtype), np.zeros(output_size, dtype))
+
+
+random_affine.__qualname__ = "Affine.random"  # so Python calls it in error messages
