@@ -23,17 +23,18 @@ def print_differences(network, x_batch, t_batch):
 
 
 def main(argv=None):
-    # args has the options, the data by load_mnist(), and a network: TwoLayerNet(784, 50, 10).
+    # args has the options, the data by load_mnist(), and a network. Without options it is
+    # TwoLayerNet(784, 50, 10), and args.images is 3.
     args = parse_check(argv)
     network, (x_train, t_train) = args.network, args.train_set
-    x_batch = x_train[: args.images]  # the first 3
+    x_batch = x_train[: args.images]
     t_batch = t_train[: args.images]
 
-    if args.samples is None:  # no limit: compare every entry of W and b
+    if args.samples is None:  # compare every entry of W and b
         print_differences(network, x_batch, t_batch)
 
-    # Not in the book: a stricter check. It computes both gradients again, and each entry by itself
-    # must agree, within a tolerance. With --samples 20 it compares 20 entries of each array.
+    # Not in the book: a stricter check. Each entry by itself must agree, within a tolerance. With
+    # --samples 20 it compares only 20 entries of each array.
     report = check_gradient(
         network, x_batch, t_batch, samples=args.samples, tolerance=args.tolerance, rng=args.seed
     )

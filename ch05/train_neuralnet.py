@@ -1,6 +1,7 @@
 """The chapter's training: a network learns to read digits by gradient descent.
 
-Prints the accuracies to standard output, one line for each epoch; all else to standard error.
+Prints the accuracies to standard output, a line after the first update of each epoch; all else to
+standard error.
 """
 
 if not __package__:  # so that the imports below work when this file is started. Skip it.
@@ -33,7 +34,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     Ctrl-C ends it too, and the History of what was done is returned. FloatingPointError if scores,
     loss or gradients aren't finite any more.
     """
-    # are_classes is False in a regression, where t is any numbers. Then there is no accuracy.
+    # Wrong arguments are an error here. are_classes is False in a regression, where t is any
+    # numbers: then there is no accuracy.
     train_set, test_set, are_classes = check_training(
         network, train_set, test_set, iters_num, batch_size, learning_rate
     )
@@ -44,8 +46,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
     draws = np.random if rng is None else np.random.default_rng(rng)
     params = network.params  # the layers' own arrays
 
-    # updates is range(iters_num) with a progress bar. (The arguments serve the bar, messages, and
-    # Ctrl-C, after which the program goes on below the loop.)
+    # updates is range(iters_num) with a progress bar. After Ctrl-C the program goes on below this
+    # block. (The arguments are for the bar and for messages.)
     with running(history, network, iters_num, batch_size, draws) as updates:
         for i in updates:
             batch_mask = draws.choice(train_size, batch_size)
@@ -74,7 +76,8 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
 
 
 def main(argv=None):
-    # args has the options, the data by load_mnist(), and a network: TwoLayerNet(784, 50, 10).
+    # args has the options, the data by load_mnist(), and a network: TwoLayerNet(784, 50, 10), if no
+    # option says another.
     args = parse_training(argv)
     history = train(
         args.network,

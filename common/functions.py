@@ -35,19 +35,19 @@ def log_softmax(x):
 
     It is finite also where softmax(x) is so small that it is rounded to 0.
 
-    softmax(x) = exp(x) / sum(exp(x)). The log of a quotient is a difference of logs:
-    log(softmax(x)) = log(exp(x)) - log(sum(exp(x))) = x - log(sum(exp(x)))
+    Let S = sum(exp(x)), so softmax(x) = exp(x) / S. The log of a quotient is a difference of logs:
+    log(softmax(x)) = log(exp(x)) - log(S) = x - log(S)
 
     For large scores exp would overflow. So m, the largest score of the row, is subtracted first.
-    Then no exp(x - m) is above 1, and for the largest score it is exp(0) = 1. The sum is 1 or more,
-    and its log is finite.
+    Then no exp(x - m) is above 1, and for the largest score it is exp(0) = 1. Their sum is from 1
+    to C, so its log is finite.
 
     The result is the same, because m cancels. exp(x - m) = exp(x) / exp(m), and exp(m) is the same
     in the whole row, so it can be taken out of the sum:
-    log(sum(exp(x - m))) = log(sum(exp(x)) / exp(m)) = log(sum(exp(x))) - m
-    (x - m) - log(sum(exp(x - m))) = x - m - log(sum(exp(x))) + m = x - log(sum(exp(x)))
+    log(sum(exp(x - m))) = log(S / exp(m)) = log(S) - m
+    (x - m) - log(sum(exp(x - m))) = (x - m) - (log(S) - m) = x - log(S)
     """
-    # axis=-1: along the classes. keepdims: the maxima are (N, 1), so each row has its own.
+    # axis=-1: along the classes. keepdims: of x (N, C) the maxima are (N, 1), one for each row.
     x_minus_m = x - x.max(axis=-1, keepdims=True)
     return x_minus_m - np.log(np.exp(x_minus_m).sum(axis=-1, keepdims=True))
 

@@ -13,11 +13,11 @@ def numerical_gradient(f, x):
 
     In f(x + h), h is added to one entry of x; the others stay.
 
-    f : a function that returns one number in float64. numerical_gradient changes an entry of x, and
-        calls f(x). So f must compute with x itself, not with an older copy. And f must not change x
     x : float64 array of any shape. Its entries are changed in place, one after the other, by h and
         by -h, and the old value is put back. (After an error @guarded puts it back.) An entry above
-        1e10 or below -1e10 is an error: there floats lie so far apart that h is hardly felt
+        1e10 or below -1e10 is an error: there rounding would change h by 1 % or more
+    f : a function that returns one number in float64. It must compute with x itself, since an older
+        copy doesn't show the change. It must not change x
 
     Returns an array of the shape of x. It isn't exact, for three reasons.
 
@@ -26,7 +26,7 @@ def numerical_gradient(f, x):
     f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
     f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
     Subtract: f(x + h) - f(x - h) = 2 h f' + 2 h^3 f'''/6 + ...
-    Divide by 2 h: f' + h^2 f'''/6 + ... So the error is below h^2 = 1e-8, if f''' is about 1.
+    Divide by 2 h: f' + h^2 f'''/6 + ... So the error is about h^2 f'''/6: 2e-9, if f''' is 1.
 
     Second, a float has about 16 digits, so f is wrong by about 1e-16 * |f|. Dividing by h makes
     this error 10,000 times larger: about 1e-12 * |f|.
@@ -45,5 +45,5 @@ def numerical_gradient(f, x):
         x.flat[i] = below
         f_below = f(x)
         x.flat[i] = value  # put back
-        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, but value + h is rounded
+        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, as it was rounded
     return grad

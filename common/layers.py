@@ -69,34 +69,34 @@ class Affine:
 
     n counts samples, d inputs, m outputs: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule. Let one x[n, d] grow by a small h. Only row n of out changes: for every m,
-    out[n, m] has the term x[n, d] * W[d, m], so it grows by h * W[d, m]. dout[n, m] says how fast L
-    grows with out[n, m]. So the growth of out[n, m] makes L grow by about dout[n, m] * h * W[d, m].
-    Take the sum over all m, and divide by h. (As h goes to 0, "about" becomes "exactly".)
+    The chain rule. One x[n, d] is part of out[n, m] for every m, and is multiplied by W[d, m]
+    there. So the derivative of out[n, m] with respect to x[n, d] is W[d, m]. If x[n, d] changes a
+    little, all these out[n, m] change, and each of them changes L. These small changes of L add up:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
-    Let one W[d, m] grow by h. For every n, out[n, m] grows by x[n, d] * h. In the same way:
+    One W[d, m] is part of out[n, m] for every n, and is multiplied by x[n, d] there:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
 
-    Let one b[m] grow by h. For every n, out[n, m] grows by h:
+    One b[m] is part of out[n, m] for every n, and is multiplied by 1 there:
     db[m] = sum over n of dout[n, m]
 
-    Now as products of matrices. (A B)[i, j] = sum over k of A[i, k] * B[k, j]: the index of the sum
-    is last in A, and first in B. In dx this index is m. W is the second factor, so m must come
-    first: take W.T[m, d] = W[d, m]. In dW it is n. x is the first factor, so n must come last: take
-    x.T[d, n] = x[n, d].
+    Now as products of matrices. In (A B)[i, j] = sum over k of A[i, k] * B[k, j] the index of the
+    sum stands in the middle: last in A, first in B. dx sums over m, so the factors must be
+    dout[n, m] and something[m, d]. This is W.T, since W.T[m, d] = W[d, m]. dW sums over n, so they
+    must be something[d, n] and dout[n, m]. This is x.T, since x.T[d, n] = x[n, d].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
     db[m]    = sum over n of dout[n, m]                so db = dout.sum(axis=0)   (M,)
 
-    Images as in chapter 7, (N, 1, 28, 28), become rows (N, 784), and dx gets their shape back.
+    N images of 28 x 28 pixels, (N, 1, 28, 28) in chapter 7, become rows (N, 784). dx gets the shape
+    of the images back.
     W and b are the arrays you pass, not copies: training changes your arrays. Both are float64, or
     both float32.
     """
 
-    # No mathematics: while Network.gradient runs, @guarded makes this False in the first layer,
-    # whose dx nobody needs.
+    # No mathematics: nobody needs the dx of the first layer. So while Network.gradient runs,
+    # @guarded makes this False there, to save time.
     need_dx = True
 
     def __init__(self, W, b):
@@ -115,9 +115,10 @@ class Affine:
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if self.need_dx:
-            return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D)
+            return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D), as x was
 
-    # No mathematics: Affine.random(784, 50, 0.01) is a new Affine, with W = 0.01 * random numbers.
+    # No mathematics: Affine.random(784, 50, 0.01) is a new Affine. W is 0.01 * random numbers, and
+    # b is 0.
     random = classmethod(random_affine)
 
 
@@ -136,7 +137,7 @@ class SoftmaxWithLoss:
 
     E = -(sum over k of t_k * log(y_k))
       = -(sum over k of t_k * (x_k - log(s)))
-      = -(sum over k of t_k * x_k) + log(s) * (sum over k of t_k)
+      = -(sum over k of t_k * x_k) + log(s) * (sum over k of t_k), as log(s) is the same for all k
       = -(sum over k of t_k * x_k) + log(s), because the t_k sum to 1
 
     Now change one score x_j. The first part holds x_j in one term only, -t_j * x_j. Its derivative
@@ -165,5 +166,5 @@ class SoftmaxWithLoss:
 
 
 # For later, a layer of your own: any class with forward and backward. It needs no base class, and
-# no @guarded. If it has a parameter self.W, write self.dW = None in __init__: by the name dW
-# Network knows that W is learnt. backward sets it to dL/dW. Other names work, too: self.a, self.da.
+# no @guarded. If it learns an array self.W, write self.dW = None in __init__, and let backward set
+# self.dW to dL/dW. Network looks for such pairs of names: W and dW, b and db, a and da.
