@@ -27,7 +27,7 @@ from common.guards.mistakes import (
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
-from common.guards.untouched import all_ours, is_ours, lasting, untouched
+from common.guards.untouched import is_ours, lasting, untouched
 
 
 class Chain:
@@ -82,8 +82,6 @@ class Chain:
 
     def collect_gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers."""
-        if "_params" in vars(self):
-            self._params.settle()
         return self.params.gradients()
 
     def predict_in_batches(self, x, size=1000):
@@ -147,13 +145,12 @@ class Chain:
             first = next(iter(self.layers.values())).forward
             if not is_affine(first):
                 x = as_finite(x) if on_page(first) else as_finite(x).copy()  # it may write into x
+        if method in ("gradient", "numerical_gradient"):
+            params = self.params  # seen before forward too, which may add none
         if method == "numerical_gradient":
-            for key, array in self.params.items():
+            for key, array in params.items():
                 check_differentiable(array, f"params[{key!r}]")
             x = x.copy()
-        if method in ("gradient", "numerical_gradient"):
-            if not all_ours(self.layers):
-                self.params.decided(self, x, *t, **options)
         return x
 
     def after(self, method, x, result, noted):

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from common.guards.learnt import find_parameters, passing
+from common.guards.learnt import find_parameters, made_anew
 from common.guards.mistakes import (
     check_is_layer,
     check_returned,
@@ -27,7 +27,7 @@ SEEN = {  # what NumPy would warn of, in words
 }
 
 
-SEARCH = "common.guards.learnt", "common.guards.trial"  # their functions take a layer first, too
+SEARCH = "common.guards.learnt"  # its functions take a layer first, too
 
 
 def noting(noted):
@@ -102,7 +102,7 @@ def found_in(traceback, layers):
     while traceback:
         frame, traceback = traceback.tb_frame, traceback.tb_next
         names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
-        is_call = names and frame.f_globals.get("__name__") not in SEARCH
+        is_call = names and frame.f_globals.get("__name__") != SEARCH
         place = places.get(id(frame.f_locals.get(names[0]))) if is_call else None
         if place is not None:
             method = "backward" if "backward" in frame.f_code.co_name else "forward"
@@ -112,7 +112,7 @@ def found_in(traceback, layers):
 
 def lacking(layer):
     """The name of an attribute that is None, and that the layer should have learnt; or ""."""
-    kept, made = kept_by(layer), passing(layer)
+    kept, made = kept_by(layer), made_anew(type(layer))
     names = (name for name, value in kept.items() if value is None and f"d{name}" in kept)
     return next((name for name in names if name not in made), "")
 
