@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import shutil
 import signal
 import threading
 import zipfile
@@ -30,32 +29,24 @@ def write_whole(path, content):
     The bytes go to a new file beside it, which is then renamed.
     """
     with new_file_beside(path) as (path, new):
-        with open(new, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, new)
+        new.write_bytes(content)
         os.replace(new, path)
 
 
 def check_can_write(path):
     """OSError where write_whole couldn't write, as far as that can be known before."""
     with new_file_beside(path) as (_, new):
-        open(new, "wb").close()
+        new.write_bytes(b"")
 
 
 @contextlib.contextmanager
 def new_file_beside(path):
     """The path that is meant, and that of a new file beside it, which is removed afterwards."""
     path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays; its target is written
-    short = path.name[:50]  # a name may not be longer than 255 bytes
-    new = path.with_name(f"{short}.{os.getpid()}-{threading.get_ident()}.tmp")
+    new = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with contextlib.suppress(FileNotFoundError):
-            os.stat(path)  # an error where the name is too long
         # The renaming would replace a device or a protected file without asking.
-        if os.path.exists(path) and not (path.is_file() and os.access(path, os.W_OK)):
+        if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
             raise OSError(0, "a folder" if path.is_dir() else "a device or a protected file")
         yield path, new
     except OSError as error:
@@ -71,24 +62,22 @@ def save_arrays(path, arrays):
         if not np.isfinite(array).all():
             raise ValueError(f"expected finite parameters, got nan or inf in {key}; not saved")
     content = io.BytesIO()
-    with ctrl_c_later():  # in the midst of it zipfile would say something else
-        np.savez(content, **arrays)
+    np.savez(content, **arrays)
     write_whole(path, content.getvalue())
 
 
 @contextlib.contextmanager
 def ctrl_c_later():
     """Ctrl-C waits for the end of a with statement. (Only the main thread ever gets it.)"""
-    pressed, before = [], signal.getsignal(signal.SIGINT)
-    # It isn't callable where Ctrl-C is ignored, or ends the process.
-    waits = threading.current_thread() is threading.main_thread() and callable(before)
-    if waits:
-        signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = []
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     try:
         yield
     finally:
-        if waits:
-            signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before)
     if pressed:
         signal.raise_signal(signal.SIGINT)
 
@@ -98,16 +87,22 @@ def ctrl_c_later():
 
 def load_arrays(path, expected):
     """{key: array} from a .npz file; ValueError unless keys and shapes are those of `expected`."""
-    path, what = Path(os.path.expanduser(path)), "a .npz file of weights, as save writes it"
-    if not path.exists():
-        hint = f"; did you mean {path.name}.npz?" if Path(f"{path}.npz").exists() else ""
-        raise refusal(FileNotFoundError, path, "a file of weights", f"none{hint}")
-    if not path.is_file():  # a pipe would wait for somebody who writes
-        raise refusal(ValueError, path, what, "a folder" if path.is_dir() else "a device")
+    path = Path(os.path.expanduser(path))
+    if not path.is_file():
+        came = "a folder" if path.is_dir() else "none"
+        came += f"; did you mean {path.name}.npz?" * Path(f"{path}.npz").exists()
+        raise refusal(FileNotFoundError, path, "a file of weights", came)
     try:
-        arrays, differences = _read_arrays(path, expected)
+        arrays = read_arrays(path)
     except Exception as error:  # zipfile and NumPy fail in many ways on a damaged file
-        raise refusal(ValueError, path, what, what_it_is(path, error)) from None
+        expected = "a .npz file of weights, as save writes it"
+        raise refusal(ValueError, path, expected, what_it_is(path, error)) from None
+    differences = [f"{key} is not in the network" for key in arrays if key not in expected]
+    for key, array in expected.items():
+        if key not in arrays:
+            differences.append(f"{key} is missing")
+        elif arrays[key].shape != array.shape:
+            differences.append(f"{key} has shape {arrays[key].shape}, not {array.shape}")
     if differences:
         more = f"; and {len(differences) - 4} more" * (len(differences) > 4)
         came = f"others: {'; '.join(differences[:4])}{more}"
@@ -115,45 +110,18 @@ def load_arrays(path, expected):
     return arrays
 
 
-def _read_arrays(path, expected):
-    """Reads only what by its head has the right shape: a small file may declare gigabytes."""
-    arrays, differences = {}, []
+def read_arrays(path):
+    arrays = {}
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        if len(names) > len(set(names)):
-            raise ValueError("two arrays of one name")
-        for info in archive.infolist():
-            key = info.filename.removesuffix(".npy")
-            with archive.open(info) as file:
-                shape, dtype = _read_head(info, file)
-                if key not in expected:
-                    differences.append(f"{key} is not in the network")
-                elif shape != expected[key].shape:
-                    differences.append(f"{key} has shape {shape}, not {expected[key].shape}")
-                elif dtype not in (np.float32, np.float64):
-                    differences.append(f"{key} has dtype {dtype}, not float32 or float64")
-                else:
-                    file.seek(0)
-                    array = arrays[key] = np.lib.format.read_array(file, allow_pickle=False)
-                    if file.read(1):  # at its end zipfile compares the checksum
-                        raise ValueError(f"more than an array in {info.filename}")
-                    dtype = expected[key].dtype
-                    if not (np.abs(array) <= np.finfo(dtype).max).all():
-                        differences.append(f"{key} holds nan or numbers beyond {dtype}")
-    differences += [f"{key} is missing" for key in expected if f"{key}.npy" not in names]
-    return arrays, differences
-
-
-def _read_head(info, file):
-    if info.filename.endswith("data.pkl"):
-        raise ValueError("a file of PyTorch's")
-    if info.filename.endswith(".npz"):
-        raise ValueError(f"an archive with {info.filename} in it; unpack it")
-    known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-    if not known or np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("another version of its parts")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    return shape, dtype
+        for name in archive.namelist():
+            if name.endswith("data.pkl"):
+                raise ValueError("a file of PyTorch's")
+            if name.endswith(".npz"):
+                raise ValueError(f"an archive with {name} in it; unpack it")
+            content = io.BytesIO(archive.read(name))  # which compares the checksum
+            array = np.lib.format.read_array(content, allow_pickle=False)
+            arrays[name.removesuffix(".npy")] = array
+    return arrays
 
 
 TRUST = "if it holds a dict of parameters, and you trust it: network.params = {}"

@@ -475,8 +475,7 @@ net.save(None) | TypeError | expected str, bytes or os.PathLike object, not None
 Affine1.W = x[:3] * np.nan; net.save('w.npz') |
     ValueError | expected finite parameters, got nan or inf in W1; not saved
 net.load('none.npz') | FileNotFoundError | none.npz: expected a file of weights, got none
-net.load('folder') |
-    ValueError | folder: expected a .npz file of weights, as save writes it, got a folder
+net.load('folder') | FileNotFoundError | folder: expected a file of weights, got a folder
 np.savez('best', **net.params); net.load('best') |
     FileNotFoundError | best: expected a file of weights, got none; did you mean best.npz?
 net.load('text') |
@@ -701,7 +700,7 @@ OPTIONS = [
     ("--save= --no-plot", "--save: expected a file to write, got '': a folder"),
     ("--save x.png --plot x.png", "expected two names for --save and --plot, got x.png twice"),
     ("--save folder/../x.png --plot ./x.png", "expected two names for --save and --plot"),
-    ("--load= --no-plot", ".: expected a .npz file"),
+    ("--load= --no-plot", ".: expected a file of weights, got a folder"),
     ("--load a.png --no-plot", "a.png: expected a .npz file … (File is not a zip file)\n"),
     ("--load w.npz --no-plot", "w.npz: expected the weights of this network, got others: "
      "W1 has shape (3, 3), not (784, 50)…; is --hidden the same as when they were saved?"),
