@@ -82,29 +82,3 @@ def test_training_and_checks_of_small_networks_run_on_one_thread(cores):
         *during, after = shown(f"net = Shown(4, 5, 3)\n{call}\ncount()")
         assert len(during) > 2 and after == cores
         assert set(during[1:]) == {1}  # a first loss, to see whether there is one, may come before
-
-
-OVERLAP = """
-first, second = small(), small()  # as two trainings in threads begin
-first.__enter__()
-second.__enter__()
-count()
-first.__exit__(None, None, None)
-count()
-second.__exit__(None, None, None)
-count()
-
-from concurrent.futures import ThreadPoolExecutor
-
-def alone():  # in a thread that has set no number yet
-    with small():
-        count()
-
-with ThreadPoolExecutor(1) as pool:
-    pool.submit(alone).result()
-count()
-"""
-
-
-def test_where_trainings_overlap_the_last_one_that_ends_brings_the_number_back(cores):
-    assert shown(OVERLAP) == [1, 1, cores, 1, cores]
