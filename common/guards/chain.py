@@ -27,7 +27,7 @@ from common.guards.mistakes import (
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
-from common.guards.untouched import is_ours, lasting, untouched
+from common.guards.untouched import is_ours, untouched
 
 
 class Chain:
@@ -229,7 +229,7 @@ class Chain:
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
         own = ("_params", "_within")
-        return {name: value for name, value in lasting(self).items() if name not in own}
+        return {name: value for name, value in vars(self).items() if name not in own}
 
 
 def check_is_number(loss):

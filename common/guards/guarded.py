@@ -32,7 +32,6 @@ from common.guards.mistakes import (
     why_not_rows,
     wrong,
 )
-from common.guards.untouched import lasting
 
 HERE = os.path.dirname(__file__)
 PAGE = os.path.join(os.path.dirname(HERE), "network.py")
@@ -134,8 +133,6 @@ def check_left(is_as_before):
 def guarded_layer(cls):
     """A class of layers: guards around its methods, a short repr, words for what it lacks."""
     cls.forward, cls.backward = guarded_forward(cls.forward), guarded_backward(cls.backward)
-    if on_page(cls):
-        cls.__getstate__ = lasting
     if on_page(cls) == "Affine":
         init = cls.__init__
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))

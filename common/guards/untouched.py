@@ -106,19 +106,6 @@ def members(thing):
     return held | {f"[{i}]": value for i, value in enumerate(items)}
 
 
-def lasting(thing):
-    """What a copy takes along: not what stands there only while a gradient or a check runs, need_dx
-    and methods without their guards.
-    """
-
-    def is_bare(name, value):
-        _, page = getattr(getattr(type(thing), name, None), "guard_of", (None, thing))
-        return getattr(value, "__func__", None) is page
-
-    kept = vars(thing).items()
-    return {name: each for name, each in kept if name != "need_dx" and not is_bare(name, each)}
-
-
 def kept_by(thing):
     """An object's own attributes. (A dict that is its own __dict__ has them as items.)"""
     kept = {} if is_foreign(type(thing)) else getattr(thing, "__dict__", {})
