@@ -42,11 +42,8 @@ class Chain:
 
     @params.setter
     def params(self, values):
-        is_merged = getattr(values, "_is_merged", False) and values is vars(self).get("_params")
-        params = self.params
-        if not is_merged:
-            check_keys(values, params)
-            params.update(values)
+        check_keys(values, self.params)
+        self.params.update(values)
 
     @property
     def dtype(self):

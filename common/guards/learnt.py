@@ -81,11 +81,8 @@ def set_train_flg(layers, value):
 # The search
 
 
-def find(layers, known=()):
-    """[Found, ...]: each layer of the chain, followed by those that it holds.
-
-    known, from another find, are layers to which these may refer.
-    """
+def find(layers):
+    """[Found, ...]: each layer of the chain, followed by those that it holds."""
     check_chain(layers)
     found, first = [], {}
 
@@ -96,7 +93,7 @@ def find(layers, known=()):
                 add(place, each, here, [*holders, id(each)])
 
     chain = id(layers)
-    for place, layer in [*(each[:2] for each in known), *layers.items()]:
+    for place, layer in layers.items():
         is_new(layer, first, place, [chain], layers)
     for place, layer in layers.items():
         add(place, layer, place, [chain, id(layer)])

@@ -20,13 +20,12 @@ class Params(dict):
     RuntimeError if the layer has got another array meanwhile.
     """
 
-    __slots__ = "_layers", "_seen", "_only_ours", "_found", "_parameters", "_checked", "_is_merged"
+    __slots__ = "_layers", "_seen", "_only_ours", "_found", "_parameters", "_checked"
 
     def __init__(self):
         self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
         self._only_ours = False  # are all of them from layers.py? Then they hold no others
         self._found, self._parameters = [], {}
-        self._is_merged = False  # was |= the last that was done?
         self._checked = []  # the arrays that have been
 
     def up_to_date(self, layers):
@@ -38,7 +37,7 @@ class Params(dict):
             self._found, self._parameters = found, with_keys(found)
             self._seen = dict(layers)
             dict.clear(self)
-        self._layers, self._is_merged = layers, False
+        self._layers = layers
         found = self._parameters.items()
         dict.update(self, {key: getattr(layer, name) for key, (_, layer, name) in found})
         return self
@@ -85,8 +84,6 @@ class Params(dict):
         """{key: copy of the array}: the values as they are now."""
         return {key: array.copy() for key, array in self.items()}
 
-    __copy__ = copy
-
     def __reduce__(self):  # for pickle and copy.deepcopy
         return dict, (dict(self),)
 
@@ -95,13 +92,8 @@ class Params(dict):
         hint = did_you_mean(str(key), [*self]) or hint
         raise wrong(KeyError, f"one of {short([*self])}", short(key), hint)
 
-    def __ior__(self, values):  # network.params |= values then sets network.params to this
-        self.update(values)
-        self._is_merged = True
-        return self
-
-    def setdefault(self, key, default=None):
-        return self[key]
+    def __ior__(self, values):
+        raise wrong(TypeError, "params.update(...)", "params |= ...")
 
     def _refuse(self, *args):
         hint = "to remove a parameter, remove its layer from network.layers"
@@ -141,15 +133,16 @@ def check_left_in_place(parameters):
 
 def check_no_parameters(place, layer, layers):
     """The parameters of lastLayer are never trained. (It may refer to the layers of the chain.)"""
-    for _, each, names in find({place: layer}, known=find(layers) if layers else ()):
-        for name in names:
+    chain = {id(each.layer) for each in find(layers)} if layers else ()
+    for _, each, names in find({place: layer}):
+        for name in names if id(each) not in chain else ():
             came = f"{name}, which would never be trained; put it into network.layers"
             raise wrong(TypeError, f"no parameters in {kind(each)}", came, at=place)
 
 
 def check_parameters(parameters):
     """Parameters that are no arrays of floats, of two dtypes, or two in one array?"""
-    dtypes, by_base = FLOATS, {}
+    dtypes, arrays = FLOATS, []
     for place, layer, name in parameters.values():
         array, what = getattr(layer, name), f"parameter {name} in"
         is_array = isinstance(array, np.ndarray)
@@ -160,7 +153,6 @@ def check_parameters(parameters):
             expected = f"{what} an array of {' or '.join(map(str, dtypes))}"
             raise wrong(TypeError, expected, came, hint, at=place)
         dtypes = [array.dtype]  # in which those that follow must be, too
-        arrays = by_base.setdefault(id(array if array.base is None else array.base), [])
         if any(np.shares_memory(array, other) for other in arrays):
             came = "one in use; pass a copy"
             raise wrong(ValueError, f"{what} an array of its own", came, at=place)
