@@ -222,10 +222,10 @@ Affine1.weight | AttributeError | Affine has no weight; it has W, b, dW, db, for
 Affine1.w | AttributeError | Affine has no w; did you mean 'W'?
 # A layer of one's own: what it keeps
 net.layers['A'] = Mine(V=[np.eye(3), None], dV=None); net.gradient(x, t) |
-    TypeError | A: expected parameter V as one array, got a list; give each array a name: self.V0,
-    self.dV0
+    TypeError | A: expected parameter V as one array, got a list; write self.V = np.array(...),
+    several as self.V0, self.V1; or, if V isn't learnt, call its gradient grad_V
 net.layers['A'] = Mine(V=[0.5, 2], dV=None); net.gradient(x, t) |
-    TypeError | A: expected parameter V as an array, got a list; write self.V = np.array(...), or, …
+    TypeError | A: expected parameter V as one array, got a list; write …
 net.layers['A'] = type('Mine', (Relu,), {'W': np.eye(3), 'dW': None})(); net.gradient(x, t) |
     TypeError | A: expected W in the layer itself, got it in the class, which all its objects share;
     write self.W in __init__

@@ -459,7 +459,7 @@ def helped_back(self, dout):
     *[(scale(dg=dg), ["g1"]) for dg in (None, 0, 0.0, np.float32(0), np.zeros(2))],
     *[(keeping(name), []) for name in ("x", "out", "y", "t")],
     ({"type": "linear", "W": np.eye(2), "params": [], "grads": []}, []),
-    ({"dW": 0, "params": [X], "ims": [X], "dims": 3}, []),  # no gradients
+    ({"dW": 0, "params": [X]}, []),  # no gradient
     ({"inner": Sigmoid(), "teacher": by_hand(), "network": chain(a=affine())}, []),
     ({**scale(dg=None), "inner": Mine(**scale(dg=np.zeros(2)))}, ["g1", "g2"]),
 ])  # fmt: skip

@@ -165,19 +165,16 @@ def learnt(layer, place):
         gradient = kept[f"d{name}"]
         if isinstance(value, NUMBERS) and (gradient is None or isinstance(gradient, NUMBERS)):
             names.append(name)
-        elif holds_arrays(value) and not isinstance(gradient, int):
-            came = f"a {kind(value)}; give each array a name: self.{name}0, self.d{name}0"
+        elif isinstance(value, SEVERAL) and any(map(is_float, members(value).values())):
+            came = f"a {kind(value)}; write self.{name} = np.array(...), several as self.{name}0, "
+            came += f"self.{name}1; or, if {name} isn't learnt, call its gradient grad_{name}"
             raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
-        elif isinstance(gradient, (np.ndarray, type(None))) and value and is_list_of_floats(value):
-            came = f"a list; write self.{name} = np.array(...), or, if {name} isn't learnt, give "
-            came += f"d{name} another name"
-            raise wrong(TypeError, f"parameter {name} as an array", came, at=place)
     if "grads" in kept and isinstance(kept.get("params"), SEVERAL) and len(kept["params"]):
         came = "them in params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
     for name, value in in_class(type(layer)).items():
-        is_array = is_float_array(value) or holds_arrays(value)
-        if name not in kept and (is_layer(value) or is_array and hasattr(layer, f"d{name}")):
+        is_learnt = is_float_array(value) and hasattr(layer, f"d{name}")
+        if name not in kept and (is_layer(value) or is_learnt):
             came = f"it in the class, which all its objects share; write self.{name} in __init__"
             raise wrong(TypeError, f"{name} in the layer itself", came, at=place)
     return names
@@ -187,15 +184,10 @@ def is_float_array(value):
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
-def is_list_of_floats(value):
-    try:
-        return isinstance(value, list) and is_float_array(np.array(value))
-    except ValueError:  # lists of several lengths
-        return False
-
-
-def holds_arrays(several):
-    return isinstance(several, SEVERAL) and any(map(is_float_array, members(several).values()))
+def is_float(value):
+    """Is it a number, an array or a list of floats?"""
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, float) or is_float_array(first)
 
 
 # What forward makes anew
