@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import operator
-import random
 import sys
 import types
 from collections import deque
@@ -14,7 +13,7 @@ from common.files import ctrl_c_later
 from common.guards.mistakes import on_page
 
 SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
-RANDOM = (np.random.Generator, np.random.RandomState, random.Random)
+RANDOM = (np.random.Generator, np.random.RandomState)
 CODE = (type, types.ModuleType, types.FunctionType)
 
 
@@ -44,10 +43,6 @@ def remember(thing, kept):
     if isinstance(thing, np.ndarray) and thing.dtype != object:
         if thing.flags.writeable:
             kept[id(thing)] = functools.partial(thing.__setitem__, ..., thing.copy())
-    elif isinstance(thing, random.SystemRandom):
-        pass  # it can't be put back
-    elif isinstance(thing, random.Random):
-        kept[id(thing)] = functools.partial(thing.setstate, thing.getstate())
     elif isinstance(thing, RANDOM):
         source = getattr(thing, "bit_generator", None) or thing._bit_generator
         kept[id(thing)] = functools.partial(setattr, source, "state", source.state)
@@ -58,7 +53,6 @@ def remember(thing, kept):
             held = {name: held[name] for name in (".W", ".b") if name in held}
         elif "np.random" not in kept:
             kept["np.random"] = functools.partial(np.random.set_state, np.random.get_state())
-            kept["random"] = functools.partial(random.setstate, random.getstate())
         for each in held.values():
             remember(each, kept)
 
