@@ -26,34 +26,27 @@ def refusal(error, path, expected, came):
 def write_whole(path, content):
     """Write content (bytes) to path; or raise OSError, and leave an old file as it was.
 
-    The bytes go to a new file beside it, which is then renamed.
+    The bytes go to a new file beside it, which is then renamed. With None it is only tried.
     """
-    with new_file_beside(path) as (path, new):
-        new.write_bytes(content)
-        os.replace(new, path)
-
-
-def check_can_write(path):
-    """OSError where write_whole couldn't write, as far as that can be known before."""
-    with new_file_beside(path) as (_, new):
-        new.write_bytes(b"")
-
-
-@contextlib.contextmanager
-def new_file_beside(path):
-    """The path that is meant, and that of a new file beside it, which is removed afterwards."""
     path = Path(os.path.realpath(os.path.expanduser(path)))  # a link stays; its target is written
     new = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         # The renaming would replace a device or a protected file without asking.
         if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
             raise OSError(0, "a folder" if path.is_dir() else "a device or a protected file")
-        yield path, new
+        new.write_bytes(content or b"")
+        if content is not None:
+            os.replace(new, path)
     except OSError as error:
         raise refusal(OSError, path, "a file to write", error.strerror) from None
     finally:
         with contextlib.suppress(OSError):  # after the renaming it is gone
             new.unlink()
+
+
+def check_can_write(path):
+    """OSError where write_whole couldn't write, as far as that can be known before."""
+    write_whole(path, None)
 
 
 def save_arrays(path, arrays):
