@@ -196,9 +196,6 @@ net.params.update(W1=x[:3], b2=[1, 2]) | ValueError | params['b2']: expected sha
 net.params['W1'] = 'W1' | TypeError | expected params['W1'] as real numbers, got str
 single.params['b1'] = [1e300, 0, 0] |
     ValueError | params['b1']: expected finite numbers, got nan or inf
-old = net.params; Affine1.W = np.ones((3, 3)); old['W1'] -= np.eye(3) |
-    RuntimeError | params['W1']: expected the array that its layer has now, got an older one; read
-    network.params again
 Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] -= 1 | ValueError | … is read-only
 Affine1.b = 0; net.gradient(x, t) |
     TypeError | Affine1: expected parameter b in an array of float64, got int; if it isn't learnt,

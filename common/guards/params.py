@@ -15,9 +15,9 @@ class Params(dict):
     assignment makes two networks share an array. To add or remove a key, add or remove a layer.
     copy() gives a dict of copies; pickle, copy.deepcopy and np.save keep a plain dict of arrays.
 
-    A network has one Params, brought up to date whenever you write network.params. KeyError for
-    another key, ValueError for a wrong shape, nan or inf, TypeError for what isn't numbers,
-    RuntimeError if the layer has got another array meanwhile.
+    A network has one Params, brought up to date whenever you write network.params, and by gradient.
+    KeyError for another key, ValueError for a wrong shape, nan or inf, TypeError for what isn't
+    numbers.
     """
 
     __slots__ = "_layers", "_seen", "_only_ours", "_found", "_parameters", "_checked"
@@ -61,14 +61,8 @@ class Params(dict):
         return gradients
 
     def __setitem__(self, key, values):
-        if values is not self[key]:
-            self.update({key: values})  # a copy takes its place
-        else:  # params[key] -= step has changed it already
-            place, layer, name = self._parameters[key]
-            is_there = self._layers.get(place) is self._seen[place]
-            if not is_there or getattr(layer, name, None) is not values:
-                expected, at = "the array that its layer has now", f"params[{key!r}]"
-                raise wrong(RuntimeError, expected, "an older one", "read network.params again", at)
+        if values is not self[key]:  # params[key] -= step has changed it already
+            self.update({key: values})
 
     def update(self, values=(), /, **more):
         """Set several, or none of them if one is refused."""
