@@ -52,6 +52,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     """
     x, t = as_finite(x, np.float64).copy(), as_numbers(t, "t").copy()
     check_network(network)
+    if isinstance(network, Chain):
+        check_left_in_place(find_parameters(network.layers))
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
     layers = layers_of(network)

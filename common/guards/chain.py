@@ -142,10 +142,8 @@ class Chain:
             first = next(iter(self.layers.values())).forward
             if not is_affine(first):
                 x = as_finite(x) if on_page(first) else as_finite(x).copy()  # it may write into x
-        if method in ("gradient", "numerical_gradient"):
-            params = self.params  # seen before forward too, which may add none
         if method == "numerical_gradient":
-            for key, array in params.items():
+            for key, array in self.params.items():
                 check_differentiable(array, f"params[{key!r}]")
             x = x.copy()
         return x
