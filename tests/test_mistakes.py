@@ -227,7 +227,7 @@ net.layers['A'] = type('Mine', (Relu,), {'W': np.eye(3), 'dW': None})(); net.gra
     TypeError | A: expected W in the layer itself, got it in the class, which all its objects share;
     write self.W in __init__
 Block = type('Block', (Relu,), {'act': Relu()}); net.layers['A'] = Block(); net.layers['B'] =
-    Block(); net.params | ValueError | B.act: expected a layer of its own, got that of A.act again; …
+    Block(); net.params | ValueError | B.act: expected … got that of A.act again; …
 net.layers['A'] = Mine(params=[x], grads=[x]); net.params |
     TypeError | A: expected parameters by their names, got them in params and grads; write
     self.W and self.dW, for instance
