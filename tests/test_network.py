@@ -535,6 +535,19 @@ def test_a_parameter_that_only_forward_builds_is_refused(look):
             look(network)
 
 
+@parametrize("look", [lambda *each: each[0].gradient(*each[1:]), check_gradient])
+def test_a_parameter_that_the_first_forward_writes_is_no_cache(look):
+    def forward(self, x):
+        if self.is_new:
+            self.W, self.is_new = np.eye(x.shape[1]), False
+        return x @ self.W
+
+    network = chain(Lazy=Mine(forward, W=None, dW=None, is_new=True), a=affine())
+    with pytest.raises(TypeError, match="Lazy: expected W and dW from the start"):
+        for _ in range(2):
+            look(network, X, [0, 1])
+
+
 def test_what_is_called_mean_in_x_is_not_what_the_layer_calls_so():
     def forward(self, x):
         self.mean = x.mean(axis=0)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from common.guards.learnt import find, with_keys, written
+from common.guards.learnt import find, is_float_array, made_anew, with_keys, written
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
-from common.guards.untouched import all_ours, same
+from common.guards.untouched import all_ours, kept_by, same
 
 
 class Params(dict):
@@ -20,13 +20,14 @@ class Params(dict):
     numbers.
     """
 
-    __slots__ = "_layers", "_seen", "_only_ours", "_found", "_parameters", "_checked"
+    __slots__ = "_layers", "_seen", "_only_ours", "_found", "_parameters", "_checked", "_caches"
 
     def __init__(self):
         self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
         self._only_ours = False  # are all of them from layers.py? Then they hold no others
         self._found, self._parameters = [], {}
         self._checked = []  # the arrays that have been
+        self._caches = {}  # what looked like caches at the last gradient
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
@@ -52,6 +53,8 @@ class Params(dict):
             check_parameters(self._parameters)
             check_left_in_place(self._parameters)
             self._checked = [*self.values()]
+        if not self._only_ours:
+            self._caches = check_made_anew(self._found, self._caches)
         gradients = {}
         for key, (place, layer, name) in self._parameters.items():
             gradient, array = getattr(layer, f"d{name}"), self[key]
@@ -114,6 +117,21 @@ def check_seen_before(place, name):
     hint = f"write self.{name} = ... and self.d{name} = None in __init__, "
     hint += f"or, if {name} isn't learnt, call its gradient grad_{name}"
     raise wrong(TypeError, f"{name} and d{name} from the start", "one only later", hint, place)
+
+
+def check_made_anew(found, before):
+    """{(layer, name): array} of caches with a gradient beside them. One that is the same array as
+    before was built in the first forward: it is a parameter.
+    """
+    caches = {}
+    for place, layer, _ in found:
+        kept = kept_by(layer)
+        for name in made_anew(type(layer)):
+            if f"d{name}" in kept and is_float_array(kept.get(name)):
+                if before.get((id(layer), name)) is kept[name]:
+                    check_seen_before(place, name)
+                caches[id(layer), name] = kept[name]
+    return caches
 
 
 def check_left_in_place(parameters):
