@@ -496,14 +496,12 @@ def test_training_moves_all_that_is_shown_until_it_is_paused():
     assert_params(playground.network, first)
 
 
-def test_a_picture_waits_for_a_stroke_and_for_the_screen_and_then_the_training_waits_too():
+def test_the_training_waits_for_a_stroke_and_for_the_screen():
     playground = new()
     playground.push("train")
-    for x in range(9, 12):
-        playground.mouse(playground.pad.ax, x, 6, "press" if x == 9 else "move")
-        playground.asked += 9  # seconds, since the machine may be slow
-        playground.ticks(1)
-        assert playground.updates >= x - 8 and playground.curve == []  # the stroke shows itself
+    playground.mouse(playground.pad.ax, 9, 6, "press", "move")
+    playground.ticks(1)
+    assert playground.updates == 0
     playground.mouse(playground.pad.ax, 20, 6, "release")
     playground.ticks(1)
     [(updates, _, _)] = playground.curve
@@ -511,12 +509,8 @@ def test_a_picture_waits_for_a_stroke_and_for_the_screen_and_then_the_training_w
     assert playground.texts(2) == shown(by_hand(playground.network.params, playground.x).y)
     playground.drawn = False  # as in a browser that hasn't answered yet
     playground.ticks(2)
-    assert len(playground.curve) == 1 and playground.updates > updates
-    playground.asked -= 2  # seconds
-    updates = playground.updates
-    playground.ticks(2)
     assert playground.updates == updates
-    playground.figure.canvas.draw()  # somebody looks again
+    playground.figure.canvas.draw()  # now it has
     playground.ticks(1)
     assert playground.updates > updates and len(playground.curve) == 2
 
@@ -672,15 +666,12 @@ def test_the_network_that_it_gives_is_the_notebooks():
     np.testing.assert_array_equal(playground.network.params["b1"], before["b1"])
 
 
-def test_which_networks_and_data_are_refused():
+def test_which_networks_are_refused():
     networks = [TwoLayerNet(100, 5, 10), TwoLayerNet(784, 5, 3), 3, None]
     networks += [TwoLayerNet, affine(784, 10)]
-    sets = play.load_once()
-    all_data = 3, (), sets[0], sets[0][0], (*sets, sets[0]), [(x[:0], t[:0]) for x, t in sets]
-    wrong = [{"network": each} for each in networks] + [{"data": each} for each in all_data]
-    for how in (*wrong, {"width": 0}, {"width": "a"}):
+    for network in networks:
         with pytest.raises((ValueError, TypeError), match="^expected|: expected"):
-            Playground(**{"network": two_layers()} | how)
+            Playground(network)
 
 
 @parametrize("word", ["forgotten", "start anew"])

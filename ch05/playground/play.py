@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import numbers
 import time
 
 import matplotlib
@@ -15,8 +14,7 @@ from ch05.playground.look import NOTHING, check_unit, look, loudest, path_of_uni
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint, in_words
-from ch05.tools.train_arguments import check_training
-from common.guards.mistakes import kind, label_rows, short, wrong
+from common.guards.mistakes import kind, label_rows, wrong
 from common.network import Network
 from common.threads import threads_for
 from dataset.mnist import load_mnist
@@ -26,12 +24,8 @@ __all__ = ["Playground"]
 load_once = functools.cache(load_mnist)  # 190 MB, which all playgrounds share
 
 
-def sets_of(network, data):
-    """Two pairs of samples and class numbers, from data of one's own."""
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise wrong(TypeError, "data as (x_train, t_train), (x_test, t_test)", kind(data))
-    *sets, _ = check_training(network, *data, 1, 1, 1)
-    return [(x, label_rows(t, np.empty((len(t), 10))).argmax(axis=1)) for x, t in sets]
+def class_numbers(t):
+    return label_rows(t, np.empty((len(t), 10))).argmax(axis=1)
 
 
 class Playground:
@@ -54,19 +48,18 @@ class Playground:
     def __init__(self, network, data=None, *, rng=None, width=1100):
         if not isinstance(network, Network):
             raise wrong(TypeError, "a network that inherits from Network", kind(network))
-        if not (isinstance(width, numbers.Real) and 400 <= width <= 4000):
-            raise wrong(ValueError, "width as a number from 400 to 4000", short(width))
         self.copies = Copies(network)
         with self.copies.looked_at() as live:
             shape = np.shape(live.predict(np.zeros((1, 784))))
         if shape != (1, 10):
             raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
-        self.train_set, self.test_set = load_once() if data is None else sets_of(network, data)
+        (x, t), (x_test, t_test) = load_once() if data is None else data
+        self.train_set, self.test_set = (x, class_numbers(t)), (x_test, class_numbers(t_test))
         self.rng = np.random.default_rng(rng)
         self.t = None  # the right digit, once it is picked
         self.kept = self.pointed = None  # the unit that is followed, by a click or by the mouse
         self.digits_shown = self.updates = 0
-        self.losses, self.curve = [], []  # curve: (updates, loss, accuracy), a row for each picture
+        self.curve = []  # (updates, loss, accuracy), a row for each picture
         self.training, self.error, self.said = False, "", ""
         self.accuracy, self.silent = None, []
 
@@ -201,7 +194,7 @@ class Playground:
 
     def point(self, event):
         """The mouse is on a cell: follow this unit for as long as it is there."""
-        j = None if self.pad.button else self.page.unit_at(event)
+        j = None if self.pad.inks else self.page.unit_at(event)
         if j != self.pointed:
             self.pointed = j
             self.read()
@@ -209,9 +202,12 @@ class Playground:
     # Training
 
     def learn(self, updates=1, seconds=0.0):
-        """The chapter's loop: so many updates, and more until so many seconds have passed."""
+        """The chapter's loop: so many updates, and more until so many seconds have passed.
+
+        Returns the losses.
+        """
         (x_train, t_train), end = self.train_set, time.perf_counter() + seconds
-        batch_size = self.page.size.chosen()
+        batch_size, losses = self.page.size.chosen(), []
         self.copies.take_over()
         network = self.copies.live
         with threads_for(network.params, batch_size), np.errstate(all="ignore"):
@@ -221,7 +217,8 @@ class Playground:
                 batch_mask = self.rng.choice(len(x_train), batch_size)
                 x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
                 self.step(x_batch, t_batch)
-                self.losses.append(network.loss(x_batch, t_batch))
+                losses.append(network.loss(x_batch, t_batch))
+        return losses
 
     def step(self, x, t):
         network, self.copies.has_learnt = self.copies.live, True
@@ -231,24 +228,21 @@ class Playground:
             params[key] -= self.page.rate.chosen() * grad[key]
 
     @locked
-    def update(self, updates=1, seconds=0.0, show=True):
+    def update(self, updates=1, seconds=0.0):
         """Learn and show it."""
         self.said = self.error = ""
         try:
-            self.learn(updates, seconds)
-            if show:
-                self.measure()
-                self.curve.append((self.updates, np.mean(self.losses), self.accuracy))
-                self.losses = []
-                if len(self.curve) > 2000:  # a long line takes long to draw
-                    self.curve = self.curve[::2]
+            losses = self.learn(updates, seconds)
+            self.measure()
+            self.curve.append((self.updates, np.mean(losses), self.accuracy))
+            if len(self.curve) > 2000:  # a long line takes long to draw
+                self.curve = self.curve[::2]
         except Exception as error:  # a learning rate that is too large, above all
             self.training = False
-            self.error, show = f"Update {self.updates}: {in_words(error)}", True
+            self.error = f"Update {self.updates}: {in_words(error)}"
             if isinstance(error, FloatingPointError):
                 self.error += ". Press start anew"
-        if show:
-            self.show_training()
+        self.show_training()
 
     def measure(self):
         """The accuracy on 1,000 test digits, and which units return 0 for all of them."""
@@ -257,9 +251,7 @@ class Playground:
             with self.copies.looked_at() as network:
                 self.accuracy, self.silent = survey(network, x_test[:1000], t_test[:1000])
         except Exception as error:
-            if self.curve or self.losses:
-                raise
-            self.error = in_words(error)
+            self.training, self.error = False, in_words(error)
 
     @locked
     def learn_from_mine(self):
@@ -284,17 +276,11 @@ class Playground:
             self.draw()
 
     def tick(self):
-        """Called by the timer. Shows nothing until the last picture has come to the screen.
-
-        If it doesn't come for a second, nobody looks any more: then the training waits, too.
-        """
+        """Called by the timer. The training waits for the hand, and for the picture to be seen."""
         if not self.training:
-            return self.timer.stop()
-        waiting = time.perf_counter() - self.asked
-        if self.drawn or waiting < 1:
-            stroke = self.pad.button and waiting < 0.25  # it shows itself, and should do so at once
-            show = self.drawn and not stroke
-            self.update(seconds=0.045 if show else 0.01, show=show)
+            self.timer.stop()
+        elif self.drawn and not self.pad.inks:
+            self.update(seconds=0.045)
 
     @locked
     def show_training(self):
@@ -303,14 +289,14 @@ class Playground:
         self.read()
 
     def draw(self):
-        self.drawn, self.asked = False, time.perf_counter()
+        self.drawn = False
         self.figure.canvas.draw_idle()
 
     # What people do
 
     def pen_moved(self):
         """Only the pad is drawn anew, so that the pen keeps up with the hand."""
-        self.said, self.asked = "", time.perf_counter()
+        self.said = ""
         self.page.show_pad(self.pad, alone=True)
 
     def train_or_pause(self):
@@ -333,7 +319,7 @@ class Playground:
     def start_anew(self):
         """With the parameters as they were at first."""
         self.copies.start_anew()
-        self.updates, self.losses, self.curve, self.error, self.said = 0, [], [], "", ""
+        self.updates, self.curve, self.error, self.said = 0, [], "", ""
         self.measure()
         self.show_training()
 
