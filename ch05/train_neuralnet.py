@@ -13,13 +13,12 @@ from ch05.tools.history import History, measure_end
 from ch05.tools.options import parse_training
 from ch05.tools.progress import running, wants_to_stop
 from ch05.tools.script import run_script
-from ch05.tools.train_arguments import answers_wrong_arguments, check_training
+from ch05.tools.train_arguments import check_training
 from ch05.tools.train_output import finish, print_row
 
 __all__ = ["History", "train"]
 
 
-@answers_wrong_arguments  # a call such as train(net, x, t, x, t) gets a short error message
 def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, learning_rate=0.1,
           rng=None, on_epoch=None):  # fmt: skip
     """Gradient descent on random batches. Changes the network, and returns a History.

@@ -516,19 +516,6 @@ train(Network({'Relu1': Relu()}, SoftmaxWithLoss()), digits, digits) |
     array W if it has dW too: write self.dW = None in __init__
 train('net', digits, digits) | TypeError | expected a network, got str
 train(TwoLayerNet, digits, digits) | TypeError | … the class TwoLayerNet; write …
-train(net, x, t, x, t) |
-    TypeError | expected train(network, (x_train, t_train), (x_test, t_test), ...), got 5 arguments
-    without a name; put each x and its t in brackets, and name what follows: batch_size=100
-train(net, digits) |
-    TypeError | expected train(network, train_set, test_set), got no test_set; a set is a pair …
-train(net, digits, digits, lr=0.5) |
-    TypeError | expected options out of iters_num, batch_size, learning_rate, rng, on_epoch, got lr;
-    did you mean learning_rate?
-train(net, digits, digits, epochs=3) |
-    TypeError | … got epochs; did you mean iters_num? It counts updates
-train(net, digits, digits, batchsize=3) | TypeError | … got batchsize; did you mean batch_size?
-train(net, digits, digits, train_set=digits) |
-    TypeError | expected each argument once, got one twice
 train(net, digits, digits, learning_rate='0.1') |
     TypeError | expected learning_rate as a number above 0, got '0.1'
 train(net, digits, digits, learning_rate=0) | ValueError | … above 0, got 0

@@ -1,8 +1,5 @@
 """What train is given, looked at before the first update."""
 
-import difflib
-import functools
-import inspect
 import math
 import numbers
 
@@ -21,7 +18,7 @@ from common.guards.mistakes import (
 )
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 
-__all__ = ["answers_wrong_arguments", "check_training"]
+__all__ = ["check_training"]
 
 
 def check_training(network, train_set, test_set, iters_num, batch_size, learning_rate):
@@ -141,41 +138,3 @@ def warn_of_large_batch(batch_size, N):
     if batch_size > N and batch_size != 100:  # nobody chose 100, the default
         came = f"{batch_size:,}: samples are drawn several times into a batch"
         warn(f"expected batch_size up to {N:,}, as many as there are samples, got {came}")
-
-
-# The arguments of train
-
-OTHER_NAMES = {"lr": "learning_rate", "epochs": "iters_num", "iters": "iters_num", "seed": "rng"}
-
-
-def answers_wrong_arguments(train):
-    """Let train(...) answer arguments that it doesn't take in one sentence."""
-    signature = inspect.signature(train)
-    names = [*signature.parameters]
-
-    @functools.wraps(train)
-    def checked(*args, **options):
-        try:
-            signature.bind(*args, **options)
-        except TypeError:
-            raise wrong(TypeError, *what_is_wrong(names, args, options)) from None
-        return train(*args, **options)
-
-    return checked
-
-
-def what_is_wrong(names, args, options):
-    """What was expected, what came, a hint."""
-    for name in [name for name in options if name not in names]:
-        near = difflib.get_close_matches(name, names, n=1)
-        mean = OTHER_NAMES.get(name, near[0] if near else "")
-        hint = f"did you mean {mean}?{' It counts updates' * (mean == 'iters_num')}"
-        return f"options out of {', '.join(names[3:])}", name, mean and hint
-    if len(args) > 3:
-        hint = "put each x and its t in brackets, and name what follows: batch_size=100"
-        came = f"{len(args)} arguments without a name"
-        return "train(network, (x_train, t_train), (x_test, t_test), ...)", came, hint
-    for name in [name for name in names[len(args) : 3] if name not in options]:
-        hint = "" if name == "network" else "a set is a pair (x, t)"
-        return "train(network, train_set, test_set)", f"no {name}", hint
-    return "each argument once", "one twice"
