@@ -2,7 +2,6 @@
 
 from ch05.tools import start
 
-start.quiet_ctrl_c()
 start.check_python()
-start.check_packages("numpy", "tqdm", "threadpoolctl")  # matplotlib only where it draws
+start.check_packages("numpy", "tqdm", "threadpoolctl")
 start.check_folders("common", "dataset")

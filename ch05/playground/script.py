@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from ch05.playground.play import Playground
 from ch05.tools.options import OneLineParser, build_network, load, number, positive, writable
-from ch05.tools.start import use_backend
 from common.files import write_whole
 
 __all__ = ["main", "write_gif"]
@@ -42,24 +41,19 @@ def main(argv=None):
         network = build_network(args.hidden, np.float32, args.seed, **how)
         if args.load:
             load(network, args.load)
-        try:
-            if backend := "agg" * bool(args.gif) or "webagg" * args.browser:
-                matplotlib.use(backend)
-            else:
-                use_backend()
-            playground = Playground(network, rng=args.seed, width=args.width)
-            if not (backend or playground.alive):
-                raise ImportError
-        except ImportError:
-            parser.error(NO_SCREEN)
+        if args.gif or args.browser:
+            matplotlib.use("agg" if args.gif else "webagg")
+        playground = Playground(network, rng=args.seed, width=args.width)
         if args.gif:
             write_gif(playground, args.gif)
         elif args.browser:
             from ch05.playground.browser import serve
 
             asyncio.run(serve())
-        else:
+        elif playground.alive:
             playground.show()
+        else:
+            parser.error(NO_SCREEN)
 
 
 def gif_file(name):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ch05.tools.screen import warn
-from ch05.tools.start import check_packages
 from common.guards.mistakes import label_rows
 from common.layers import SoftmaxWithLoss
 from common.threads import threads_for
@@ -37,7 +36,6 @@ class History:
         A notebook shows it as the value of a cell, .savefig("training.png") writes it, and .show()
         opens a window.
         """
-        check_packages("matplotlib")
         from ch05.tools.history_picture import draw_history
 
         return draw_history(self, ax)

@@ -12,7 +12,6 @@ import numpy as np
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.tools.screen import say
-from ch05.tools.start import check_packages
 from ch05.two_layer_net import TwoLayerNet
 from common.files import check_can_write
 from dataset.mnist import load_mnist
@@ -155,7 +154,6 @@ def writable(name):
 
 
 def picture_file(name):
-    check_packages("matplotlib")
     from matplotlib.figure import Figure
 
     path = writable(name)

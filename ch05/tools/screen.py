@@ -5,8 +5,6 @@ import os
 import sys
 import warnings
 
-from common.files import printable
-
 CH05 = os.path.dirname(os.path.dirname(__file__))
 __all__ = ["on_screen", "say", "warn", "width"]
 
@@ -25,9 +23,7 @@ def on_screen():
 
 
 def say(text):
-    """Lines to standard error, without characters that a terminal would act on."""
-    for line in text.splitlines() if sys.stderr else []:
-        print(printable(line), file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 def warn(sentence):

@@ -5,7 +5,6 @@ import sys
 
 from ch05.tools.progress import Bar
 from ch05.tools.screen import on_screen, say
-from ch05.tools.start import BACKEND, use_backend
 from common.files import ctrl_c_later, write_whole
 
 __all__ = ["finish", "print_row"]
@@ -76,9 +75,7 @@ def save_picture(path, history):
 def show(args, history):
     """The picture in a window, until it is closed, if there is a screen."""
     try:
-        use_backend()
         history.plot().show()
     except (ImportError, RuntimeError):
-        came = f"MPLBACKEND={BACKEND}" if BACKEND else "none"
         hint = f"the picture is in {args.plot}" if args.plot else "--plot FILE writes it to a file"
-        say(f"expected a screen to show the picture on, got {came}; {hint}")
+        say(f"expected a screen to show the picture on, got none; {hint}")
