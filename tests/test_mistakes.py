@@ -617,9 +617,6 @@ table = x * [30, 9000, 1]; once((table, t), digits) |
 once((x + 1000, t), digits) | UserWarning | … up to 1003; pass (x - mean) / std…
 once((x * 1000 - 1500, t), digits) | UserWarning | … up to 1500; divide by 1500, …
 # A training that can't come far
-train(net, digits, digits, iters_num=2, batch_size=401, learning_rate=1e-12) |
-    UserWarning | expected batch_size up to 4, as many as there are samples, got 401: samples are
-    drawn several times into a batch
 signed = np.uint8(x * 85).view(np.int8) * np.int8(1); signed[0, 0], signed[1, 1] = 127, -90;
     once((signed, t), digits) |
     UserWarning | … bytes read as signed? x.astype(np.int8).view(np.uint8) makes them pixels 0 to

@@ -140,7 +140,6 @@ def test_train_is_the_textbooks_loop(rng):
             assert accuracy == pytest.approx((y.argmax(axis=1) == t_set).mean())
 
 
-@pytest.mark.filterwarnings("ignore:expected batch_size up to 100")
 @pytest.mark.parametrize("batch_size, epoch", [(50, 2), (64, 1), (1000, 1)])
 def test_an_epoch_is_a_whole_number_of_updates(batch_size, epoch):
     seen, how = [], {"iters_num": 2 * epoch + 1, "batch_size": batch_size}

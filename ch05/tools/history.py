@@ -28,7 +28,6 @@ class History:
     end_accuracies: tuple | None = None
     interrupted: bool = False
     seconds: float = 0.0
-    update: int = 0  # the number of the one that is being made
 
     def plot(self, ax=None):
         """The loss and the accuracies as a figure, see draw_history.
@@ -58,9 +57,6 @@ def measure_end(history, network, train_set, test_set, batch_size):
         warn_of_end(history, train_set[1], test_set[1], softmax)
     except KeyboardInterrupt:
         history.interrupted = True
-    except FloatingPointError as error:
-        updates = len(history.train_loss_list)
-        raise FloatingPointError(f"after update {updates - 1}: {error}") from None
 
 
 def shares(t):

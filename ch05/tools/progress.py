@@ -10,7 +10,6 @@ import numpy as np
 from tqdm import tqdm
 
 from ch05.tools.screen import on_screen, warn, width
-from common.files import ctrl_c_later
 from common.guards.learnt import find
 from common.threads import threads_for
 
@@ -25,24 +24,23 @@ def running(history, network, iters_num, batch_size, draws):
     """
     start = time.perf_counter()
     with threads_for(network.params, batch_size), training_flags(network):
-        with ctrl_c_later():
-            bar = new_bar(iters_num)
+        bar = new_bar(iters_num)
         try:
-            try:
-                yield updates(history, iters_num, bar, start, draws)
-            finally:
-                history.seconds = time.perf_counter() - start
-                bar.close()
+            with bar:
+                yield updates(history, iters_num, bar, draws)
         except KeyboardInterrupt:
             history.interrupted = True
         except FloatingPointError as error:
-            raise FloatingPointError(f"update {history.update}: {error}") from None
+            update = len(history.train_loss_list)
+            raise FloatingPointError(f"update {update}: {error}") from None
+        finally:
+            history.seconds = time.perf_counter() - start
 
 
 @contextlib.contextmanager
 def training_flags(network):
     """Layers that work differently in training, such as Dropout, have train_flg set to True."""
-    layers = getattr(network, "layers", None)
+    layers = getattr(network, "layers", None)  # of a network of one's own it may be anything
     found = [each.layer for each in find(layers)] if hasattr(layers, "items") else []
     others = [layer for layer in found if not getattr(layer, "train_flg", True)]
     try:
@@ -54,14 +52,12 @@ def training_flags(network):
             layer.train_flg = False
 
 
-def updates(history, iters_num, bar, start, draws):
-    states = []
+def updates(history, iters_num, bar, draws):
+    before = None
     for i in range(iters_num):
-        if i < 6:
-            warn_of_repeats(states, draws)
-        history.update = i
+        if i in (1, 2):
+            before = warn_of_repeats(before, draws)
         yield i
-        history.seconds = time.perf_counter() - start
         if not bar.disable:
             loss = f"loss {history.train_loss_list[-1]:.3f}"
             test = [f"test {accuracy:.4f}" for accuracy in history.test_acc_list[-1:]]
@@ -79,16 +75,16 @@ def wants_to_stop(on_epoch, history):
     return history.interrupted
 
 
-def warn_of_repeats(states, draws):
-    """Has an update before this one begun with the same random numbers?"""
-    state = np.random.get_state() if draws is np.random else draws.bit_generator.state
-    if (now := pickle.dumps(state)) in states and len({*states}) == len(states):  # say it once
+def warn_of_repeats(before, draws):
+    """Has the update before this one begun with the same random numbers?"""
+    state = pickle.dumps(np.random.get_state() if draws is np.random else draws.bit_generator.state)
+    if state == before:
         warn(
             "expected other samples in each batch, got a batch again: something sets the random "
             "numbers back, as np.random.seed in a forward does; keep a generator there, "
             "self.rng = np.random.default_rng(0)"
         )
-    states.append(now)
+    return state
 
 
 def new_bar(iters_num):

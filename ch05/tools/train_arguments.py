@@ -36,7 +36,6 @@ def check_training(network, train_set, test_set, iters_num, batch_size, learning
     are_classes = [have_classes(network, *each) for each in sets]
     if not warn_of_scale(network, "x_train", x_train):
         warn_of_scale(network, "x_test", x_test)
-    warn_of_large_batch(batch_size, len(x_train))
     return (x_train, t_train), (x_test, t_test), all(are_classes)
 
 
@@ -132,9 +131,3 @@ def how_to_scale(x):
         return f"divide by {largest:.4g}, the largest, in both sets"
     few = "" if varies.all() else " + 1e-8"
     return f"pass (x - mean) / std: mean = x_train.mean(axis=0), std = x_train.std(axis=0){few}"
-
-
-def warn_of_large_batch(batch_size, N):
-    if batch_size > N and batch_size != 100:  # nobody chose 100, the default
-        came = f"{batch_size:,}: samples are drawn several times into a batch"
-        warn(f"expected batch_size up to {N:,}, as many as there are samples, got {came}")
