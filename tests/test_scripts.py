@@ -442,7 +442,7 @@ def test_ctrl_c_at_any_moment(tmp_path, data, owner, name, times, status, printe
     else:
         assert (tmp_path / "w.npz").read_bytes() == old
     # A header stands above the first numbers; after that comes the summary, if there is one.
-    assert bool(re.search("updates? in", err)) == said and "warning" not in err
+    assert ("updates in" in err) == said and "warning" not in err
     drawn = said and status == 130 and learnt > 0 and times != 6
     stopped = ["train_neuralnet-stopped.png"] * drawn
     assert sorted(os.listdir(tmp_path)) == [*stopped, "train_neuralnet.png", "w.npz"]
@@ -513,20 +513,6 @@ def test_a_session_is_as_before(tmp_path, data, session):
     how = {"cwd": tmp_path, "typed": f"{SHOW}\n", "IPYTHONDIR": str(tmp_path)}
     status, out, err = run(*command, **how)
     assert status == 0 and "as before: True" in out and "Traceback" not in out
-
-
-@pytest.mark.parametrize("fails", [1, 2, 4])
-def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path, data, monkeypatch, capsys, fails):
-    full = OSError(28, "No space left on device")
-    monkeypatch.chdir(tmp_path)
-    replaced = Mock(side_effect=[full] * fails + [DEFAULT] * 4, wraps=os.replace)
-    monkeypatch.setattr(os, "replace", replaced)
-    # Three savings after epochs, and one at the end.
-    status = train_neuralnet.main([*each_update(data, iters=3), "--no-plot"])
-    said = capsys.readouterr().err.count("No space left")
-    assert (status, said) == (fails == 4, fails)
-    if fails < 4:
-        assert_saved("w.npz", data, 3)
 
 
 @pytest.mark.unix

@@ -1,11 +1,10 @@
 """What a training prints and writes: a row after each epoch, and the rest at the end."""
 
-import io
 import sys
 
 from ch05.tools.progress import Bar
 from ch05.tools.screen import on_screen, say
-from common.files import ctrl_c_later, write_whole
+from common.files import ctrl_c_later
 
 __all__ = ["finish", "print_row"]
 
@@ -20,7 +19,7 @@ def print_row(args, history):
     # Ctrl-C leaves neither half of a line nor a file without its line. The bar gives way.
     with ctrl_c_later(), Bar.external_write_mode():
         if args.save:
-            is_written(args.network.save, args.save)
+            args.network.save(args.save)
         if epoch == 0:
             say("accuracy after the first update of each epoch")
             say("epoch  " * on_screen() + "train  test")
@@ -32,44 +31,27 @@ def print_row(args, history):
 def finish(args, history):
     """Say how the training went, on standard error, and write what was asked for.
 
-    Returns the exit status: 130 after Ctrl-C, 1 if something couldn't be written.
+    Returns the exit status: 130 after Ctrl-C.
     """
     if history.end_accuracies:
         row = "  end  {:.4f} {:.4f}" if on_screen() else "{:.4f} {:.4f} at the end"
         say(row.format(*history.end_accuracies))
     updates, seconds = len(history.train_loss_list), max(history.seconds, 1e-9)
-    stopped, plural = "stopped after " * history.interrupted, "s" * (updates != 1)
+    stopped = "stopped after " * history.interrupted
     rate = f", {updates / seconds:,.0f} a second" if updates > seconds else ""
-    say(f"{stopped}{updates:,} update{plural} in {seconds:.1f} s{rate}")
-    saved = drawn = True
+    say(f"{stopped}{updates:,} updates in {seconds:.1f} s{rate}")
     if updates and args.save:
-        saved = is_written(args.network.save, args.save)
-        say(f"weights written to {args.save}" * saved)
+        args.network.save(args.save)
+        say(f"weights written to {args.save}")
     if updates and args.plot:
-        drawn = save_picture(args.plot, history)
+        path = args.plot
+        if history.interrupted:  # the picture of a whole training stays
+            path = path.with_name(f"{path.stem}-stopped{path.suffix}")
+        history.plot().savefig(path, dpi=120)
+        say(f"picture written to {path}")
     if updates and args.show:
         show(args, history)
-    return 130 if history.interrupted else 0 if saved and drawn else 1
-
-
-def is_written(write, *args):
-    """What keeps a file from being written, a full disk, doesn't end a training."""
-    try:
-        write(*args)
-    except OSError as error:
-        say(str(error))
-        return False
-    return True
-
-
-def save_picture(path, history):
-    if history.interrupted:  # the picture of a whole training stays
-        path = path.with_name(f"{path.stem}-stopped{path.suffix}")
-    content = io.BytesIO()
-    history.plot().savefig(content, format=path.suffix[1:], dpi=120)
-    drawn = is_written(write_whole, path, content.getvalue())
-    say(f"picture written to {path}" * drawn)
-    return drawn
+    return 130 if history.interrupted else 0
 
 
 def show(args, history):
