@@ -17,7 +17,7 @@ import tracemalloc
 import types
 from collections import OrderedDict
 from pathlib import Path
-from unittest.mock import DEFAULT, Mock
+from unittest.mock import Mock
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ch05.playground.play import Playground
-from ch05.tools.options import OneLineParser, build_network, load, number, positive, writable
+from ch05.tools.options import OneLineParser, build_network, number, positive, writable
 from common.files import write_whole
 
 __all__ = ["main", "write_gif"]
@@ -40,7 +40,7 @@ def main(argv=None):
     with parser.answers():
         network = build_network(args.hidden, np.float32, args.seed, **how)
         if args.load:
-            load(network, args.load)
+            network.load(args.load)
         if args.gif or args.browser:
             matplotlib.use("agg" if args.gif else "webagg")
         playground = Playground(network, rng=args.seed, width=args.width)

@@ -44,13 +44,11 @@ def parse_training(argv, prog="train_neuralnet.py"):
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
     add("--show", action="store_true", help="show the picture in a window at the end")
     args = parser.parse_args(argv)
-    if args.save and args.plot and args.save.resolve() == args.plot.resolve():
-        parser.error(f"expected two names for --save and --plot, got {args.save} twice")
     args.rng = np.random.default_rng(args.seed)
     with parser.answers():
         args.network = build_network(args.hidden, args.dtype, args.rng)
         if args.load is not None:
-            load(args.network, args.load)
+            args.network.load(args.load)
         args.train_set, args.test_set = load_mnist(data_dir=args.data)
     if args.plot and args.plot.exists():
         say(f"{args.plot} will be replaced; --plot FILE writes another one")
@@ -148,8 +146,7 @@ def writable(name):
     try:
         check_can_write(name)
     except OSError as error:
-        came = f"{name!r}: {str(error).rpartition('got')[2].lstrip(': ')}"
-        raise argparse.ArgumentTypeError(f"expected a file to write, got {came}") from None
+        raise argparse.ArgumentTypeError(str(error)) from None
     return Path(os.path.expanduser(name))
 
 
@@ -170,12 +167,3 @@ def build_network(hidden, dtype, rng, **how):
     if len(hidden) == 1:
         return TwoLayerNet(784, hidden[0], 10, dtype=dtype, rng=rng, **how)
     return MultiLayerNet(784, hidden, 10, dtype=dtype, rng=rng, **how)
-
-
-def load(network, path):
-    try:
-        network.load(path)
-    except ValueError as error:
-        others = "expected the weights of this network" in str(error)
-        hint = "; is --hidden the same as when they were saved?" if others else ""
-        raise ValueError(f"{error}{hint}") from None
