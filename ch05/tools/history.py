@@ -8,7 +8,6 @@ import numpy as np
 from ch05.tools.screen import warn
 from common.guards.mistakes import label_rows
 from common.layers import SoftmaxWithLoss
-from common.threads import threads_for
 
 __all__ = ["History", "measure_end"]
 
@@ -48,11 +47,10 @@ class History:
         return f"History({', '.join(words)}{', stopped' if self.interrupted else ''})"
 
 
-def measure_end(history, network, train_set, test_set, batch_size):
+def measure_end(history, network, train_set, test_set):
     """The accuracies after the last update, and a warning where they say that something is odd."""
     try:
-        with threads_for(network.params, batch_size):  # as many as in the training
-            history.end_accuracies = network.accuracy(*train_set), network.accuracy(*test_set)
+        history.end_accuracies = network.accuracy(*train_set), network.accuracy(*test_set)
         softmax = isinstance(getattr(network, "lastLayer", None), SoftmaxWithLoss)
         warn_of_end(history, train_set[1], test_set[1], softmax)
     except KeyboardInterrupt:
