@@ -51,8 +51,7 @@ def look(network, x, t=None):
             try:
                 dx = layer.backward(dx)
             except Exception as error:
-                after = " after a forward with train_flg False" * hasattr(layer, "train_flg")
-                error.args = (f"{name}: backward{after}: {in_words(error)}",)
+                error.args = (f"{name}: backward: {in_words(error)}",)
                 raise
             if np.shape(dx) == dout.shape == outs[name].shape:
                 stopped[name] = (outs[name] == 0) & (np.asarray(dx) == 0)
@@ -116,10 +115,8 @@ def check_unit(network, j):
     """j as an int; or an error that says which units can be followed."""
     path = path_of_units(network)
     if path is None:
-        name, layer = next(iter(network.layers.items()))
-        came = f"{name}, which is {type(layer).__name__}"
-        raise wrong(ValueError, "a chain that begins with an Affine from 784 pixels", came)
-    if not isinstance(j, (int, np.integer)) or isinstance(j, bool) or not 0 <= j < path.M:
+        raise wrong(ValueError, "a chain that begins with an Affine from 784 pixels", "another one")
+    if not isinstance(j, (int, np.integer)) or not 0 <= j < path.M:
         raise wrong(ValueError, f"j as a whole number from 0 to {path.M - 1}", repr(j))
     return int(j)
 

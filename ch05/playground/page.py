@@ -78,13 +78,11 @@ class Page:
         self.bare(self.figure.canvas)
 
     def bare(self, canvas):
-        """Without what matplotlib puts around a figure: tools to zoom, keys such as q and s."""
+        """Without what matplotlib puts around a figure: tools to zoom, for instance."""
         for part in ("toolbar", "header", "footer"):  # in a notebook
             setattr(canvas, f"{part}_visible", False)
         if canvas.manager:
             canvas.manager.set_window_title("Layer by Layer: playground")
-            if canvas.manager.key_press_handler_id:
-                canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
 
     # What stands where
 

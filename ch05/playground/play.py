@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.backend_bases import TimerBase
 
 from ch05.playground.copies import Copies
-from ch05.playground.look import NOTHING, check_unit, look, loudest, path_of_units, survey, unit_of
+from ch05.playground.look import NOTHING, check_unit, look, loudest, survey, unit_of
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint, in_words
@@ -82,7 +82,6 @@ class Playground:
         self.timer.add_callback(self.tick)
         self.draw()
         self.measure()
-        self.silent_at_first = self.silent
         if not self.alive:
             self.next_digit()
             self.why()
@@ -122,10 +121,9 @@ class Playground:
             raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
         with self.copies.looked_at() as network:
             reading = look(network, self.pad.x(), self.t if backward else None)
-            j = self.followed
-            self.page.path = path = path_of_units(network)
-            follows = j is not None and path is not None and j < path.M
-            return reading, unit_of(network, path, reading, j) if follows else None
+            if self.followed is None:
+                return reading, None
+            return reading, unit_of(network, self.page.path, reading, self.followed)
 
     @locked
     def read(self):
@@ -148,10 +146,10 @@ class Playground:
 
     @property
     def dead(self):
-        """(name, how many, of how many) if the training has silenced half of the first units."""
+        """(name, how many, of how many) if more than half of the first units are silent."""
         behind = self.page.path.names[1:] if self.page.path else ()
-        silent = [each for each in self.silent if each[0] in behind and 2 * each[1] > each[2]]
-        return silent[0] if silent and silent[0] not in self.silent_at_first else None
+        silent = (each for each in self.silent if each[0] in behind and 2 * each[1] > each[2])
+        return next(silent, None)
 
     # One unit
 
@@ -178,8 +176,6 @@ class Playground:
         if self.followed is None:
             raise wrong(RuntimeError, "a unit to follow", "none; call playground.follow(0)")
         _, unit = self.reading()
-        if unit is None:
-            check_unit(self.copies.live, self.followed)  # the chain has changed
         return {"terms": unit.terms, "b": unit.b, "out": unit.out, "to_scores": unit.to,
                 "dout": unit.dout, "dW": unit.dW}  # fmt: skip
 
@@ -235,8 +231,6 @@ class Playground:
             losses = self.learn(updates, seconds)
             self.measure()
             self.curve.append((self.updates, np.mean(losses), self.accuracy))
-            if len(self.curve) > 2000:  # a long line takes long to draw
-                self.curve = self.curve[::2]
         except Exception as error:  # a learning rate that is too large, above all
             self.training = False
             self.error = f"Update {self.updates}: {in_words(error)}"

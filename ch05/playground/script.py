@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import importlib.util
-import io
 import sys
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from tqdm import tqdm
 
 from ch05.playground.play import Playground
 from ch05.tools.options import OneLineParser, build_network, number, positive, writable
-from common.files import write_whole
 
 __all__ = ["main", "write_gif"]
 
@@ -90,8 +88,6 @@ def write_gif(playground, path, frames=32):
     colours = pictures[-3].quantize(64, kmeans=3)  # few, and the same in all frames: a small file
     first, *others = [each.quantize(palette=colours, dither=0) for each in pictures]
     times = [200] * (frames - 8) + [1500] * 7 + [3000]  # milliseconds
-    content = io.BytesIO()
-    first.save(content, "gif", save_all=True, append_images=others, duration=times, loop=0)
-    write_whole(path, content.getvalue())
-    size, MB = "{} x {}".format(*first.size), content.getbuffer().nbytes / 1e6
+    first.save(path, save_all=True, append_images=others, duration=times, loop=0)
+    size, MB = "{} x {}".format(*first.size), path.stat().st_size / 1e6
     print(f"wrote {path}: {frames} frames of {size} pixels, {MB:.1f} MB")
