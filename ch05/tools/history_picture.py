@@ -5,7 +5,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from matplotlib.transforms import ScaledTranslation
 
 from ch05.tools.figures import colours, font_points, new_figure
-from common.guards.mistakes import wrong
 
 __all__ = ["draw_history"]
 
@@ -13,9 +12,7 @@ __all__ = ["draw_history"]
 def draw_history(history, ax=None):
     """The loss by update, and the accuracies by epoch.
 
-    history : has train_loss_list, and train_acc_list and test_acc_list, which may be empty. Where
-              it has end_accuracies, those after the last update, they are the last points
-    ax      : two axes of yours to draw in, as plt.subplots(1, 2) gives them; one, for the loss only
+    ax : two axes of yours to draw in, as plt.subplots(1, 2) gives them; one, for the loss only
 
     Returns a figure, see pictures.py.
     """
@@ -28,18 +25,16 @@ def draw_history(history, ax=None):
         figure = new_figure(4.5 * panels, 2.4 + 0.1 * font_points(), layout="constrained")
         ax = figure.subplots(1, panels)
     axes = np.ravel(ax)
-    if len(axes) > 2:
-        raise wrong(ValueError, "ax as one or two axes", f"{len(axes)}")
     _draw_loss(axes[0], loss)
-    if curves and len(axes) == 2:
-        _draw_accuracies(axes[1], curves, getattr(history, "end_accuracies", None) or ())
+    if curves and len(axes) > 1:
+        _draw_accuracies(axes[1], curves, history.end_accuracies or ())
     return axes[0].figure
 
 
 def _accuracies(history):
     """[(epochs, training), (epochs, test)], after the first update of each epoch, at the end."""
     epoch, curves = history.iter_per_epoch, []
-    ends = getattr(history, "end_accuracies", None) or (None, None)
+    ends = history.end_accuracies or (None, None)
     for accuracies, end in zip((history.train_acc_list, history.test_acc_list), ends):
         x, curve = np.arange(len(accuracies)) + 1 / epoch, np.array(accuracies, float)
         if end is not None:

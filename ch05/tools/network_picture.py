@@ -144,7 +144,7 @@ def _heading(title, width):
 
 
 def _size(array):
-    return float(np.abs(array, dtype=float).mean()) if array.size else 0.0
+    return float(np.abs(array, dtype=float).mean())
 
 
 def _short(number):
@@ -269,7 +269,7 @@ class _Pen:
     def parameter(self, x, y, line, key, array, color):
         if array.ndim == 0:
             self.text(x, y, f"{key} = {_short(float(array))}", 0, color)
-        elif line < 0.3 or array.size == 0:
+        elif line < 0.3:
             self.text(x, y, f"{key} {array.shape} {_short(_size(array))}", 0, color)
         else:
             self.tile(x - 0.5, y, 0, np.atleast_2d(array), 0.5, 0.3)
