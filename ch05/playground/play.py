@@ -114,7 +114,6 @@ class Playground:
 
     # Forward and backward
 
-    @locked
     def reading(self, backward=True):
         """What the layers compute for what is drawn, and the unit that is followed, or None."""
         if self.pad.empty:

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.colors import to_rgb
-from matplotlib.font_manager import FontProperties
 
 from common.guards.mistakes import wrong
 
@@ -63,5 +62,4 @@ def colours():
 
 
 def font_points():
-    """The size of the font, that of plt.rcParams["font.size"]."""
-    return FontProperties(size="medium").get_size_in_points()
+    return plt.rcParams["font.size"]

@@ -212,9 +212,7 @@ class _Pen:
         room = int(15 * width)  # characters
         if len(kind) > room:
             kind = re.sub(r"(.{4,}?)([A-Z])", r"\1\n\2", kind, count=1)  # Batch, Normalization
-        lines = [_cut(line, room) for line in kind.split("\n")]
-        inner, rest = inner.removesuffix(")"), 3 - len(lines)
-        lines += textwrap.wrap(inner, room, max_lines=rest, placeholder="…")
+        lines = [_cut(line, room) for line in [*kind.split("\n"), inner.removesuffix(")")]]
         bold = {"fontsize": 9, "weight": "bold", "va": "baseline"}
         self.text(x, y + 0.19, _cut(name, int(13 * width)), 0, ink, **bold)
         self.text(x, y + 0.12, "\n".join(lines), -1, ink)
