@@ -30,6 +30,7 @@ def running(history, network, iters_num, batch_size, draws):
                 yield updates(history, iters_num, bar, draws)
         except KeyboardInterrupt:
             history.interrupted = True
+            Bar.set_lock(threading.RLock())  # the old one may be taken: see below
         except FloatingPointError as error:
             update = len(history.train_loss_list)
             raise FloatingPointError(f"update {update}: {error}") from None
