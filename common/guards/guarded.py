@@ -10,7 +10,6 @@ import functools
 import inspect
 import itertools
 import os
-import types
 
 import numpy as np
 
@@ -35,7 +34,6 @@ from common.guards.mistakes import (
 from common.guards.untouched import lasting
 
 HERE = os.path.dirname(__file__)
-PAGE = os.path.join(os.path.dirname(HERE), "network.py")
 
 
 def guarded(thing):
@@ -52,18 +50,13 @@ def guarded(thing):
 
 
 def without_guards(traceback):
-    """The traceback without the lines of this folder.
-
-    Where gradient calls loss, and loss predict, only the last of them is left.
-    """
+    """The traceback without the lines of this folder."""
     steps, rest = [], None
     while traceback:
         steps, traceback = [traceback, *steps], traceback.tb_next
     for step in steps:
-        file = step.tb_frame.f_code.co_filename
-        is_again = file == PAGE and rest and rest.tb_frame.f_code.co_filename == PAGE
-        if not (file.startswith(HERE) or is_again):
-            rest = types.TracebackType(rest, step.tb_frame, step.tb_lasti, step.tb_lineno)
+        if not step.tb_frame.f_code.co_filename.startswith(HERE):
+            step.tb_next, rest = rest, step
     return rest
 
 
@@ -77,14 +70,11 @@ def of_arrays(function):
     @functools.wraps(function)
     def wrapper(x, *more, **options):
         x = as_floats(x, name=name)
-        try:
-            if is_finite(x) and not more and not options:  # then what comes out is finite, too
-                out = function(x)
-                return out if type(out) is np.ndarray else float(out)
-            with np.errstate(all="ignore"):
-                out = function(x, *more, **options)
-        except Exception as error:
-            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
+        if is_finite(x) and not more and not options:  # then what comes out is finite, too
+            out = function(x)
+            return out if type(out) is np.ndarray else float(out)
+        with np.errstate(all="ignore"):
+            out = function(x, *more, **options)
         if np.isnan(out).any():
             raise wrong(ValueError, f"finite numbers in {name}", first_not_finite(x, name))
         return out if type(out) is np.ndarray else float(out)
@@ -114,8 +104,6 @@ def guarded_difference(numerical_gradient):
             grad = numerical_gradient(checked, x)
             check_left(np.array_equal(x, before))
             return grad
-        except BaseException as error:
-            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
         finally:
             x[...] = before
 
