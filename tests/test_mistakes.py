@@ -409,11 +409,10 @@ numerical_gradient(lambda x: x[0]**2 + x[1]**2, np.ones((2, 324))) |
 numerical_gradient(lambda x: x.sum() > 0, x) | TypeError | expected f(x) … got bool
 numerical_gradient(lambda x: x.sum(dtype='f4'), x) | TypeError | expected f(x) … got float32
 numerical_gradient(lambda x: np.nan if x[0, 1] > 0 else 1.0, x) |
-    ValueError | expected f(x) to be finite, got nan where x[0, 1] is 0.0001
+    ValueError | expected f(x) to be finite, got nan
 numerical_gradient(np.sum, x * np.nan) | ValueError | expected numbers … in x, … got nan
 numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x.copy()) |
     ValueError | expected f to leave x as it is, got a write into it; compute on x.copy()
-numerical_gradient(lambda x: np.round(x, out=x).sum(), x.copy()) | ValueError | … a write …
 numerical_gradient(np.sum, np.broadcast_to(1.0, 3)) |
     ValueError | expected x in an array that can be written, got a read-only one
 # Checks

@@ -309,12 +309,6 @@ def why_not_rows(x, W, error):
 # The numerical gradient
 
 
-def check_function(f, x):
-    if not callable(f):
-        raise wrong(TypeError, "f as a function", f"{kind(f)}; write lambda x: before it")
-    check_differentiable(x, "x")
-
-
 def check_differentiable(x, name, hint=""):
     """Can numbers in this array be moved by h = 1e-4, and does it show?"""
     if not isinstance(x, np.ndarray) or x.dtype != np.float64:
@@ -331,15 +325,14 @@ def place_of(i, array):
     return [int(at) for at in np.unravel_index(i, array.shape)]
 
 
-def number_of(result, what="f(x)", where=str):
-    """What f returned, as a finite float. where() says for which x."""
+def number_of(result, what="f(x)"):
+    """What f returned, as a finite float."""
     if isinstance(result, float) and math.isfinite(result):  # np.float64 is one too
         return float(result)
     value = np.asarray(result)
     if value.ndim or value.dtype.kind not in "iuf" or value.dtype.itemsize < 8:
-        came = kind(result) if value.dtype == object else value.dtype
-        came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else came
+        came = f"shape {value.shape}; add it up by np.sum(...)" if value.ndim else kind(result)
         raise wrong(TypeError, f"{what} to be one number in float64", came)
     if not math.isfinite(value):
-        raise wrong(ValueError, f"{what} to be finite", f"{value}{where()}")
+        raise wrong(ValueError, f"{what} to be finite", value)
     return float(value)
