@@ -5,15 +5,14 @@ can't work. Which layer an error came from is found in explained.py.
 """
 
 import contextlib
-import itertools
 import math
-import types
 import warnings
 
 import numpy as np
 
 from common import files
 from common.guards.explained import check_outputs, in_words, why_gradient_not_finite
+from common.guards.guarded import page_of
 from common.guards.learnt import find, find_parameters, set_train_flg
 from common.guards.mistakes import (
     FLOATS,
@@ -27,7 +26,7 @@ from common.guards.mistakes import (
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
-from common.guards.untouched import all_ours, is_ours, lasting, untouched
+from common.guards.untouched import all_ours, is_ours, untouched
 
 
 class Chain:
@@ -116,25 +115,24 @@ class Chain:
 
     @contextlib.contextmanager
     def unguarded(self):
-        """In a with statement: forward without its guards, to compute the loss again and again.
+        """In a with statement: loss without any guards, to compute it again and again.
 
-        Nothing changes where a layer, or a part of it, is one's own.
+        Nothing changes where predict, loss or the forward of a layer is one's own.
         """
-        layers, bare = [*self.layers.values(), self.lastLayer], []
-        is_ours_alone = self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers))
-        things = [self, *layers] if is_ours_alone else []
+        forwards = [page_of(each, "forward") for each in (*self.layers.values(), self.lastLayer)]
+        is_ours_alone = self.is_plain() and self.is_plain("loss") and all(forwards)
+        if is_ours_alone:
+            vars(self)["loss"] = self.bare_loss
         try:
-            for thing, name in itertools.product(things, ("predict", "loss", "forward")):
-                method = getattr(type(thing), name, None)
-                guard, page = getattr(method, "guard_of", (None, None))
-                if page and guard is method and name not in vars(thing):
-                    bare.append((thing, name))
-                    vars(thing)[name] = types.MethodType(page, thing)
             yield
         finally:
-            with files.ctrl_c_later():
-                for thing, name in bare:
-                    vars(thing).pop(name, None)
+            if is_ours_alone:
+                vars(self).pop("loss", None)
+
+    def bare_loss(self, x, t):
+        for layer in self.layers.values():
+            x = page_of(layer, "forward")(layer, x)
+        return page_of(self.lastLayer, "forward")(self.lastLayer, x, t)
 
     # @guarded calls these before and after a method
 
@@ -144,9 +142,9 @@ class Chain:
             return x
         x = as_floats(x, dtype)
         if method == "predict":
-            first = next(iter(self.layers.values())).forward
-            if not is_affine(first):
-                x = as_finite(x) if on_page(first) else as_finite(x).copy()  # it may write into x
+            first = is_ours(next(iter(self.layers.values())))
+            if first != "Affine":  # which looks for nan and inf itself
+                x = as_finite(x) if first else as_finite(x).copy()  # it may write into x
         if method == "numerical_gradient":
             for key, array in self.params.items():
                 check_differentiable(array, f"params[{key!r}]")
@@ -159,7 +157,7 @@ class Chain:
     def after(self, method, x, result, noted):
         """What the method returns, if it can be right."""
         if method == "predict":
-            ends_in_affine = is_affine(next(reversed(self.layers.values())).forward)
+            ends_in_affine = is_ours(next(reversed(self.layers.values()))) == "Affine"
             is_fine = type(result) is np.ndarray and len(result) == len(x)
             if noted or not is_fine or not (ends_in_affine or is_finite(result)):
                 check_outputs(self, x, result)
@@ -232,7 +230,7 @@ class Chain:
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
         own = ("_params", "_within")
-        return {name: value for name, value in lasting(self).items() if name not in own}
+        return {name: value for name, value in vars(self).items() if name not in own}
 
 
 def check_is_number(loss):
@@ -243,11 +241,6 @@ def check_is_number(loss):
     else:
         return
     raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
-
-
-def is_affine(forward):
-    """Is it that of Affine? It looks for nan and inf itself, and its out is a new array."""
-    return getattr(forward, "is_affine", False)
 
 
 def differ(scores, alone):

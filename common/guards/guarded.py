@@ -29,9 +29,9 @@ from common.guards.mistakes import (
     why_not_rows,
     wrong,
 )
-from common.guards.untouched import lasting
 
 HERE = os.path.dirname(__file__)
+PAGES = {}  # {a method of layers.py with its guards: the same without}
 
 
 def guarded(thing):
@@ -109,9 +109,12 @@ def guarded_difference(numerical_gradient):
 
 def guarded_layer(cls):
     """A class of layers: guards around its methods, a short repr, words for what it lacks."""
-    cls.forward, cls.backward = guarded_forward(cls.forward), guarded_backward(cls.backward)
-    if on_page(cls):
-        cls.__getstate__ = lasting
+    for name, guard in (("forward", guarded_forward), ("backward", guarded_backward)):
+        page = getattr(cls, name)
+        setattr(cls, name, guard(page))
+        if on_page(cls):
+            PAGES[getattr(cls, name)] = page
+            cls.__getstate__ = without_need_dx
     if on_page(cls) == "Affine":
         init = cls.__init__
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
@@ -120,6 +123,11 @@ def guarded_layer(cls):
     if "__getattr__" not in vars(cls):
         cls.__getattr__ = missing
     return cls
+
+
+def without_need_dx(self):
+    """For copy and pickle: need_dx stands there only while a gradient runs."""
+    return {name: value for name, value in vars(self).items() if name != "need_dx"}
 
 
 def described(self):
@@ -156,8 +164,6 @@ def guarded_forward(method):
             raise wrong(FloatingPointError, "finite numbers from forward", came)
         return out
 
-    forward.guard_of = forward, method  # itself, too: a wrapper of it would have a copy of this
-    forward.is_affine = is_affine
     return forward
 
 
@@ -176,9 +182,13 @@ def guarded_backward(method):
                 dout = like(dout, shape, dtype)
         return method(self, dout, *more, **options)
 
-    backward.guard_of = backward, method
-    backward.is_affine = on_page(method) == "Affine.backward"
     return backward
+
+
+def page_of(layer, name):
+    """forward or backward of this layer without guards, if it is that of layers.py; or None."""
+    is_own = name in getattr(layer, "__dict__", ())
+    return None if is_own else PAGES.get(getattr(type(layer), name, None))
 
 
 def missing(self, name):  # Python calls it only for an attribute that isn't there
@@ -214,9 +224,7 @@ def without_first_dx(gradient):
     @functools.wraps(gradient)
     def wrapper(self, x, t):
         first = next(iter(self.layers.values()))
-        backward = getattr(first.backward, "__func__", None)
-        guard, _ = getattr(backward, "guard_of", (0, 0))
-        leaves_out = guard is backward and backward.is_affine
+        leaves_out = on_page(page_of(first, "backward")) == "Affine.backward"
         try:
             if leaves_out:
                 first.need_dx = False
@@ -255,5 +263,4 @@ def guarded_method(method):
             error.__suppress_context__ = True
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
 
-    wrapper.guard_of = wrapper, method  # for Chain.unguarded
     return wrapper

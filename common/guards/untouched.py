@@ -106,19 +106,6 @@ def members(thing):
     return held | {f"[{i}]": value for i, value in enumerate(items)}
 
 
-def lasting(thing):
-    """What a copy takes along: not what stands there only while a gradient or a check runs, need_dx
-    and methods without their guards.
-    """
-
-    def is_bare(name, value):
-        _, page = getattr(getattr(type(thing), name, None), "guard_of", (None, thing))
-        return getattr(value, "__func__", None) is page
-
-    kept = vars(thing).items()
-    return {name: each for name, each in kept if name != "need_dx" and not is_bare(name, each)}
-
-
 def kept_by(thing):
     """An object's own attributes. (A dict that is its own __dict__ has them as items.)"""
     kept = {} if is_foreign(type(thing)) else getattr(thing, "__dict__", {})
@@ -142,7 +129,8 @@ def is_layer(thing):
 
 
 def is_ours(thing):
-    """Is it one of the four layers of layers.py? These keep W, b and what backward needs."""
+    """The name of its class, if that is one of layers.py's four; these keep W, b and what backward
+    needs. Else ""."""
     return is_our_class(type(thing))
 
 
