@@ -214,7 +214,6 @@ Affine(3, 4) |
     Affine.random
 Affine(np.zeros(3), np.eye(3)) | ValueError | … got (3,) and (3, 3)
 Affine1.weight | AttributeError | Affine has no weight; it has W, b, dW, db, forward
-Affine1.w | AttributeError | Affine has no w; did you mean 'W'?
 # A layer of one's own: what it keeps
 net.layers['A'] = Mine(V=[np.eye(3), None], dV=None); net.gradient(x, t) |
     TypeError | A: expected parameter V as one array, got a list; give each array a name: self.V0,
@@ -358,8 +357,8 @@ relu = Relu(); relu.forward(x[:, :1]); relu.backward(x.T) |
 relu = Relu(); relu.forward(x); relu.x | AttributeError | Relu has no x; it has out, forward
 net.loss(x, t); net.lastLayer.backward(x) |
     ValueError | expected dout of shape (), as out has, got (4, 3)
-net.lastLayer.backward() | AttributeError | SoftmaxWithLoss has no …; forward keeps it, …
-Relu().backward(x) | AttributeError | Relu has no out; forward keeps it, so call forward first
+net.lastLayer.backward() | AttributeError | SoftmaxWithLoss: call forward before backward
+Relu().backward(x) | AttributeError | Relu: call forward before backward
 # The chain
 net.last_Layer = SoftmaxWithLoss() |
     AttributeError | expected network.lastLayer = ..., got network.last_Layer = ...

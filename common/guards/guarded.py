@@ -19,7 +19,6 @@ from common.guards.mistakes import (
     as_parameters,
     check_differentiable,
     check_returned,
-    did_you_mean,
     first_not_finite,
     is_finite,
     kind,
@@ -120,8 +119,7 @@ def guarded_layer(cls):
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
     if "__repr__" not in vars(cls):
         cls.__repr__ = described
-    if "__getattr__" not in vars(cls):
-        cls.__getattr__ = missing
+    cls.__getattr__ = missing
     return cls
 
 
@@ -192,12 +190,10 @@ def page_of(layer, name):
 
 
 def missing(self, name):  # Python calls it only for an attribute that isn't there
+    if name == "_out":
+        raise AttributeError(f"{kind(self)}: call forward before backward")
     kept = [each for each in vars(self) if not each.startswith("_")]
-    hint = did_you_mean(name, kept) or f"it has {', '.join([*kept, 'forward'])}"
-    is_kept = name in ("_out", "x", "x_shape", "out", "y", "t", "loss")
-    if is_kept and hasattr(type(self).forward, "__wrapped__") and "_out" not in vars(self):
-        name, hint = name.replace("_out", "out"), "forward keeps it, so call forward first"
-    raise AttributeError(f"{kind(self)} has no {name}; {hint}")
+    raise AttributeError(f"{kind(self)} has no {name}; it has {', '.join([*kept, 'forward'])}")
 
 
 # Methods of a network
