@@ -197,7 +197,7 @@ class Chain:
             f"{name}: expected the same output for a sample alone as in a batch, got another; if "
             "it works differently in training, let forward look at self.train_flg, which accuracy "
             "sets to False; or does a reshape mix samples?",
-            stacklevel=5,
+            stacklevel=6,
         )
 
     # What can't work

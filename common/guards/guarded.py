@@ -158,8 +158,7 @@ def guarded_forward(method):
             kept["_out"], out = ((), x.dtype), float(out)
         if not is_finite(out):
             as_finite(x)
-            came = first_not_finite(out, "out")
-            raise wrong(FloatingPointError, "finite numbers from forward", came)
+            raise wrong(FloatingPointError, "finite numbers from forward", "nan or inf")
         return out
 
     return forward
@@ -239,21 +238,21 @@ def guarded_method(method):
     """
     name = method.__name__
 
+    def run(self, x, t, options, noted, dtype):
+        x = self.before(name, x, dtype, *t, **options)
+        return self.after(name, x, method(self, x, *t, **options), noted)
+
     @functools.wraps(method)
     def wrapper(self, x, *t, **options):
         try:
-            within = vars(self).get("_within")  # it is there while another guarded method runs
-            noted, dtype = within or ({}, self.dtype)
-            x = self.before(name, x, dtype, *t, **options)
-            if within:
-                return self.after(name, x, method(self, x, *t, **options), noted)
-            vars(self)["_within"] = noted, dtype
+            if within := vars(self).get("_within"):  # while another guarded method runs
+                return run(self, x, t, options, *within)
+            within = vars(self)["_within"] = {}, self.dtype
             try:
-                with noting(noted):
-                    result = method(self, x, *t, **options)
+                with noting(within[0]):
+                    return run(self, x, t, options, *within)
             finally:
-                self.__dict__.pop("_within", None)
-            return self.after(name, x, result, noted)
+                vars(self).pop("_within", None)
         except Exception as error:
             error = explained(self, error, x, *t)
             error.__suppress_context__ = True
