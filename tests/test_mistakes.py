@@ -72,8 +72,6 @@ deep = MultiLayerNet(3, [3] * 20, 3, rng=0)
 reader = TwoLayerNet(784, 5, 10, rng=0)
 single = TwoLayerNet(3, 3, 3, dtype=np.float32, rng=0)
 late = Mine(backward=lambda self, dout: vars(self).update(dW=dout) or dout, W=np.eye(3))
-def math_fails():
-    raise FloatingPointError("my own words")
 def once(train_set, test_set, network=net):
     "A training that only looks at its data."
     return train(network, train_set, test_set, iters_num=1, learning_rate=1e-12)
@@ -277,8 +275,6 @@ net.layers['Relu1'] = Mine(backward=lambda self, dout: None); net.gradient(x, t)
     TypeError | Relu1: expected backward to return an array, got None; no return?
 net.layers['Relu1'] = Mine(lambda self, x: (x, x[1:])); net.predict(x) |
     TypeError | Relu1: expected forward to return an array, got a tuple
-net.layers['Relu1'] = Mine(backward=lambda self, dout: [dout, dout[1:]]); net.gradient(x, t) |
-    TypeError | Relu1: expected backward to return an array, got a list
 check_layer(Mine(backward=lambda self, dout: (dout, dout[1:])), x) |
     TypeError | Mine: expected backward to return an array, got a tuple
 net.lastLayer = Mine(lambda self, x, t: (1.0, x)); net.loss(x, t) |
@@ -309,8 +305,6 @@ Affine1.b[0] = np.nan; net.loss(x, t) |
 net.layers['Z'] = Mine(lambda self, x: x * np.nan); net.predict(x) | FloatingPointError | Z: …
 net.layers['Relu1'] = Mine(lambda self, x: np.where(x > 0, np.nan, x)); net.loss(x, t) |
     FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf
-net.layers['Relu1'] = Mine(lambda self, *x: math_fails(), W=None, dW=0); net.loss(x, t) |
-    FloatingPointError | Relu1: my own words
 net.lastLayer = Mine(lambda self, x, t: np.log(0 * x).mean()); net.loss(x, t) |
     FloatingPointError | lastLayer: expected a finite loss, got -inf from finite scores; it divides
     by 0, or takes the log of 0

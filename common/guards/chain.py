@@ -160,7 +160,9 @@ class Chain:
             ends_in_affine = is_ours(next(reversed(self.layers.values()))) == "Affine"
             is_fine = type(result) is np.ndarray and len(result) == len(x)
             if noted or not is_fine or not (ends_in_affine or is_finite(result)):
-                check_outputs(self, x, result)
+                check_outputs(self, x)
+                if not is_finite(result):
+                    raise wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
             if not ends_in_affine:
                 result = result.copy()  # a layer of one's own may use this array again
         elif method == "gradient":
