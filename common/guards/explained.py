@@ -118,20 +118,14 @@ def lacking(layer):
 
 def named(error, name, before):
     """The error, with the layer's name before its message."""
-    error.is_ours = True
-    text, hint = str(error), ""
-    if before and hasattr(error, "without_hint"):  # x comes from another layer, not from the caller
-        error.args = text, *_ = (f"{error.without_hint} from {before}",)
+    text = str(error)
+    if error.args not in ((), (text,)):  # a KeyError, for instance, where str adds quotes
+        return error
+    if before and text.startswith("expected x of shape"):  # x comes from a layer: no hint
+        text = f"{text.partition(';')[0]} from {before}"
     elif isinstance(error, IndexError) and "integer" in text:
-        hint = "; x arrives as floats, so write x.astype(int)"
-    elif isinstance(error, ValueError) and before and not text.startswith("expected"):
-        name = f"{name}, after {before}"
-    if not error.args:
-        error.args = (f"{name}: {kind(error)}",)
-    elif text == error.args[0]:
-        error.args = (f"{name}: {text}{hint}", *error.args[1:])
-    elif hasattr(error, "add_note"):  # from Python 3.11 on
-        error.add_note(f"in {name}")
+        text += "; x arrives as floats, so write x.astype(int)"
+    error.args = (f"{name}: {text or kind(error)}",)
     return error
 
 

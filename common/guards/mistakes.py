@@ -29,13 +29,6 @@ def wrong(error, expected, came, hint="", at=""):
     return error
 
 
-def wrong_x(*words):
-    """The error for an x that doesn't fit. Its hint is left out where x comes from a layer."""
-    error = wrong(ValueError, *words)
-    error.without_hint = str(wrong(ValueError, *words[:2]))
-    return error
-
-
 def hide_our_frames():
     """A notebook's traceback then shows the reader's own lines, and the one of ours that raises."""
     frame = sys._getframe() if "IPython" in sys.modules else None
@@ -158,7 +151,7 @@ def label_rows(t, y):
     """Labels t in any form as rows (N, C), in the shape and dtype of y."""
     t = as_numbers(t, "t")
     if np.ndim(y) != 2 or len(y) == 0:
-        raise wrong_x("scores (N, C) of one sample or more", shape_of(y))
+        raise wrong(ValueError, "scores (N, C) of one sample or more", shape_of(y))
     N, C = y.shape
     if C == 1:  # softmax of one score is 1, whatever the score: there is nothing to be right about
         expected, came = "an output for each class, two or more", "a network with 1 output"
@@ -291,7 +284,7 @@ def why_not_rows(x, W, error):
     if x.ndim and len(x) and math.prod(x.shape[1:]) == D:
         return error
     if x.shape[:1] == (0,):
-        return wrong_x("at least one sample", "an empty batch")
+        return wrong(ValueError, "at least one sample", "an empty batch")
     if x.size == D:
         hint = "for a single sample pass x.reshape(1, -1)"
         if x.shape == (28, 28):
@@ -303,7 +296,7 @@ def why_not_rows(x, W, error):
     elif D == 784 and sum(side >= 28 for side in x.shape) > 1:
         hint = "for a picture pass from_photo(x) of dataset/photo.py, "
         hint += "for several np.concatenate([from_photo(each) for each in x])"
-    return wrong_x(f"x of shape (N, {D})", shape_of(x), hint)
+    return wrong(ValueError, f"x of shape (N, {D})", shape_of(x), hint)
 
 
 # The numerical gradient
