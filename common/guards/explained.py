@@ -62,16 +62,14 @@ def what_was_wrong(network, error, x, t):
             check_is_layer(name, layer, last=name == "lastLayer")
         return why_no_accuracy(network, error, x, t) if hasattr(error, "is_about_t") else error
     (name, layer), is_plain = order[place], network.is_plain()
-    if is_about_none(error) and (lacks := lacking(layer)):
+    if lacks := lacking(layer, error):
         return wrong(TypeError, f"{lacks} as an array", "None", at=name)
     neighbour = place + (1 if method == "backward" else -1)
     before = order[neighbour][0] if is_plain and 0 <= neighbour < len(order) else ""
     if before and (given is None or is_ours(layer) and isinstance(given, tuple)):
         find_parameters(network.layers)  # an error, if one layer has two places
         check_returned(before, given, method)
-    if is_about_finite(error):
-        check_outputs(network, x)
-    elif isinstance(error, ValueError):
+    if isinstance(error, (ValueError, FloatingPointError)):
         check_outputs(network, x, t)
     return named(error, name, before)
 
@@ -109,8 +107,10 @@ def found_in(traceback, layers):
     return None, "", True
 
 
-def lacking(layer):
-    """The name of an attribute that is None, and that the layer should have learnt; or ""."""
+def lacking(layer, error):
+    """The name of what the layer should have learnt, if an error says that it is None; or ""."""
+    if "NoneType" not in str(error) and "does not have enough dimensions" not in str(error):
+        return ""
     kept, made = kept_by(layer), passing(layer)
     names = (name for name, value in kept.items() if value is None and f"d{name}" in kept)
     return next((name for name in names if name not in made), "")
@@ -127,15 +127,6 @@ def named(error, name, before):
         text += "; x arrives as floats, so write x.astype(int)"
     error.args = (f"{name}: {text or kind(error)}",)
     return error
-
-
-def is_about_finite(error):
-    return isinstance(error, FloatingPointError) or "expected finite numbers in x" in str(error)
-
-
-def is_about_none(error):
-    words = "NoneType", "does not have enough dimensions"  # of np.dot, and of @
-    return isinstance(error, (TypeError, ValueError)) and any(each in str(error) for each in words)
 
 
 def check_outputs(network, x, t=None):
@@ -187,13 +178,11 @@ def not_finite(name, layer, noted):
 
 def why_gradient_not_finite(network):
     """The error for a backward that made nan or inf: it names the first layer that did."""
-    parameters, dout = find_parameters(network.layers).values(), 1
+    parameters, dout, noted = find_parameters(network.layers).values(), 1, {}
     order = [("lastLayer", network.lastLayer), *reversed(network.layers.items())]
-    with network.untouched(), contextlib.suppress(Exception):  # a second time may fail
+    with network.untouched(), noting(noted), contextlib.suppress(Exception):  # it may fail now
         for name, layer in order:
-            noted = {}
-            with noting(noted):
-                dout = layer.backward(dout)
+            dout = layer.backward(dout)
             own = [each.gradient for each in parameters if each.place == name]
             if not all(map(is_finite, [*own, 0 if dout is None else dout])):
                 break
