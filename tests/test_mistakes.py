@@ -147,7 +147,7 @@ net.loss(t, x) | ValueError | Affine1: expected x of shape (N, 3), got (4,); are
 net.loss(x[:0], t[:0]) | ValueError | Affine1: expected at least one sample, got an empty batch
 SoftmaxWithLoss().forward(x[:0], t[:0]) |
     ValueError | expected scores (N, C) of one sample or more, got (0, 3)
-net.accuracy([], []) | ValueError | expected at least one sample, got an empty batch
+net.accuracy([], []) | ValueError | Affine1: expected at least one sample, got an empty batch
 big = np.ones((1500, 3)); big[1200, 1] = -np.inf; net.accuracy(big, np.zeros(1500)) |
     ValueError | expected finite numbers in x, got -inf at x[1200, 1]
 net.predict(x.astype(object)) | TypeError | expected x as real numbers, got dtype object; …

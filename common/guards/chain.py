@@ -22,7 +22,6 @@ from common.guards.mistakes import (
     check_differentiable,
     check_is_layer,
     is_finite,
-    on_page,
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
@@ -93,16 +92,12 @@ class Chain:
         depends on the other samples, or on chance.
         """
         x = np.atleast_1d(as_numbers(x))
-        if len(x) == 0:
-            raise wrong(ValueError, "at least one sample", "an empty batch")
+        batch = np.asarray if self.is_plain() else np.array  # another predict may write into x
+        starts = range(0, max(len(x), 1), size)  # one batch at least, for which predict has words
         with self.untouched():
             set_train_flg(self.layers, False)
-            first = next(iter(self.layers.values())).forward
-            batches = [x[i : i + size] for i in range(0, len(x), size)]
-            if not (self.is_plain() and on_page(first)):  # it may write into x
-                batches = [batch.copy() for batch in batches]
-            try:
-                scores = [np.array(self.predict(each)) for each in batches]  # out may be used again
+            try:  # copies, since a layer may use its out again
+                scores = [np.array(self.predict(batch(x[i : i + size]))) for i in starts]
             except ValueError:
                 as_finite(x, self.dtype)  # names the place in all of x
                 raise
@@ -178,23 +173,21 @@ class Chain:
 
     def is_plain(self, name="predict"):
         """Is predict that of Network, along the chain? Or another method?"""
-        is_own = name in vars(self) or getattr(type(self), name).__module__ != "common.network"
-        return not is_own
+        return name not in vars(self) and getattr(type(self), name).__module__ == "common.network"
 
     def warn_if_mixed(self, x, scores):
         """Warn if the first samples alone get other scores than among others; name the layer."""
+        x, name = as_floats(x, self.dtype).copy(), "network"
         alone = x[: 2 if len(x) > 2 else 1].copy()
         if "_mixed" in vars(self) or len(scores) != len(x):
             return
-        if not differ(scores[: len(alone)], self.predict(alone)):
+        if not differ(scores, self.predict(alone)):
             return
-        vars(self)["_mixed"], name = True, "network"
-        if self.is_plain():
-            x, alone = as_floats(x.copy(), self.dtype), as_floats(alone, self.dtype)
-            for name, layer in self.layers.items():  # noqa: B007
-                x, alone = layer.forward(x), layer.forward(alone)
-                if differ(x[: len(alone)], alone):
-                    break
+        vars(self)["_mixed"] = True
+        for name, layer in self.layers.items() if self.is_plain() else ():  # noqa: B007
+            x, alone = layer.forward(x), layer.forward(alone)
+            if differ(x, alone):
+                break
         warnings.warn(
             f"{name}: expected the same output for a sample alone as in a batch, got another; if "
             "it works differently in training, let forward look at self.train_flg, which accuracy "
@@ -246,4 +239,5 @@ def check_is_number(loss):
 
 
 def differ(scores, alone):
+    scores = scores[: len(alone)]
     return not np.allclose(scores, alone, rtol=1e-2, atol=1e-2 * np.abs(alone).max())
