@@ -253,9 +253,11 @@ net.layers['Relu1'] = Mine(None, foward=lambda x: x); net.predict(x) |
 net.layers['Relu1'] = Sigmoid; net.predict(x) |
     TypeError | Relu1: expected a layer with forward(x), got the class Sigmoid; write Sigmoid(...)
 net.layers['Relu1'] = np.tanh; net.predict(x) | TypeError | Relu1: … got ufunc
-net.layers = OrderedDict(a=Sigmoid) | TypeError | a: … got the class Sigmoid; …
-net.lastLayer = Relu() | TypeError | lastLayer: expected a layer with forward(x, t), got forward(x)
-net.lastLayer = None | TypeError | lastLayer: expected a layer with forward(x, t), got NoneType
+net.layers = OrderedDict(a=Sigmoid); net.loss(x, t) | TypeError | a: … got the class Sigmoid; …
+net.lastLayer = Relu(); net.loss(x, t) |
+    TypeError | lastLayer: Relu.forward() takes 2 positional arguments but 3 were given
+net.lastLayer = None; net.loss(x, t) |
+    TypeError | lastLayer: expected a layer with forward(x, t), got NoneType
 check_layer(Relu, x) | TypeError | expected a layer with forward(x), got the class Relu; …
 check_layer(Mine(backward=None), x) | TypeError | expected a layer with backward(dout), got Mine
 # A layer of one's own: what happens in it, and what it returns
@@ -370,10 +372,9 @@ best = net.params; net.params = best |
 net.layers['Again'] = Affine1; net.gradient(x, t) |
     ValueError | Again: expected a layer of its own, got that of Affine1 again; make a second one
 book = Network.__new__(Network); book.params = {} |
-    AttributeError | Network: expected super().__init__(layers, lastLayer) first, got no layers;
-    leave self.params out, since a layer brings its own parameters
+    AttributeError | Network: expected super().__init__(layers, lastLayer) first, got no layers
 book = Network.__new__(Network); book.layers = net.layers; book.loss(x, t) |
-    AttributeError | Network: expected super().__init__(layers, lastLayer) first, got no lastLayer…
+    AttributeError | Network: expected super().__init__(layers, lastLayer) first, got no lastLayer
 # Building a network
 TwoLayerNet(3, 50.0, 3) | ValueError | expected hidden_size as a whole number from 1 up, got 50.0
 TwoLayerNet(x, 50, 10) | ValueError | expected input_size … got shape (4, 3)

@@ -20,7 +20,7 @@ from common.guards.mistakes import (
     as_floats,
     as_numbers,
     check_differentiable,
-    check_is_layer,
+    check_returned,
     is_finite,
     wrong,
 )  # fmt: skip
@@ -144,9 +144,8 @@ class Chain:
             for key, array in self.params.items():
                 check_differentiable(array, f"params[{key!r}]")
             x = x.copy()
-        if method in ("gradient", "numerical_gradient"):
-            if not all_ours(self.layers):
-                self.params.decided(self, x, *t, **options)
+        if method in ("gradient", "numerical_gradient") and not all_ours(self.layers):
+            self.params.decided(self, x, *t, **options)
         return x
 
     def after(self, method, x, result, noted):
@@ -165,7 +164,10 @@ class Chain:
                 raise why_gradient_not_finite(self)
         elif method == "loss":
             if type(result) is not float:
-                check_is_number(result)
+                check_returned("lastLayer", result, what="one number")
+                if np.ndim(result):
+                    came = f"{np.shape(result)}; return its mean"
+                    raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
             if not math.isfinite(result):
                 came = f"{result} from finite scores{in_words(noted)}"
                 raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
@@ -199,12 +201,9 @@ class Chain:
 
     def __setattr__(self, name, value):
         if name == "layers":
-            for layer_name, layer in value.items() if hasattr(value, "items") else ():
-                check_is_layer(layer_name, layer)
             if value or not hasattr(value, "items"):  # the book fills an empty one afterwards
                 find(value)
         elif name == "lastLayer":
-            check_is_layer(name, value, last=True)
             check_no_parameters(name, value, vars(self).get("layers", {}))
         elif name.replace("_", "").lower() == "lastlayer":
             raise wrong(AttributeError, "network.lastLayer = ...", f"network.{name} = ...")
@@ -217,25 +216,14 @@ class Chain:
 
     def __getattr__(self, name):  # Python calls it only for an attribute that isn't there
         if name in ("layers", "lastLayer"):
-            hint = "leave self.params out, since a layer brings its own parameters"
             expected = "super().__init__(layers, lastLayer) first"
-            raise wrong(AttributeError, expected, f"no {name}", hint, at=type(self).__name__)
+            raise wrong(AttributeError, expected, f"no {name}", at=type(self).__name__)
         return super().__getattribute__(name)  # Python's own words, or those from inside params
 
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
         own = ("_params", "_within")
         return {name: value for name, value in vars(self).items() if name not in own}
-
-
-def check_is_number(loss):
-    if loss is None or isinstance(loss, tuple):
-        came = "None; no return?" if loss is None else "a tuple"
-    elif np.ndim(loss):
-        came = f"{np.shape(loss)}; return its mean"
-    else:
-        return
-    raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
 
 
 def differ(scores, alone):

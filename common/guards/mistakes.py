@@ -234,10 +234,10 @@ def as_parameters(W, b):
     return W, b
 
 
-def check_returned(name, out, method="forward"):
+def check_returned(name, out, method="forward", what="an array"):
     if out is None or isinstance(out, (tuple, list)):
         came = "None; no return?" if out is None else f"a {kind(out)}"
-        raise wrong(TypeError, f"{method} to return an array", came, at=name) from None
+        raise wrong(TypeError, f"{method} to return {what}", came, at=name) from None
 
 
 def check_is_layer(name, layer, methods=("forward", "backward"), last=False):
