@@ -111,7 +111,6 @@ net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) |
     TypeError | expected t as real numbers, got words such as 'a'; np.unique(t,
     return_inverse=True)[1] numbers them, with all labels in t
 net.loss(x[:1], ['a']) | TypeError | … got words such as 'a'; np.unique(t, …
-net.loss(x, np.array(['0', 'b', '2'])[t]) | TypeError | … got words such as 'b'
 net.predict([['a'], ['b']]) | TypeError | expected x as real numbers, got words such as 'a'
 net.accuracy(x, [None] + t.tolist()[1:]) |
     TypeError | expected t as real numbers, got dtype object
@@ -383,7 +382,6 @@ MultiLayerNet(3, [50, '60'], 3) | ValueError | expected each of hidden_size_list
 MultiLayerNet(784, 50, 100, 10) | ValueError | expected activation "relu" or "sigmoid", got 10
 TwoLayerNet(3, 3, 3, '0.01') |
     ValueError | expected weight_init_std as a number, "he" or "xavier", got '0.01'
-TwoLayerNet(3, 3, 3, -1) | ValueError | expected weight_init_std … got -1
 TwoLayerNet(3, 3, 3, dtype=int) | TypeError | expected dtype float32 or float64, got int…
 # Functions and differences
 log_softmax([1, np.nan]) | ValueError | expected finite numbers in x, got nan at x[1]
@@ -407,8 +405,6 @@ numerical_gradient(lambda x: np.nan if x[0, 1] > 0 else 1.0, x) |
 numerical_gradient(np.sum, x * np.nan) | ValueError | expected numbers … in x, … got nan
 numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x.copy()) |
     ValueError | expected f to leave x as it is, got a write into it; compute on x.copy()
-numerical_gradient(np.sum, np.broadcast_to(1.0, 3)) |
-    ValueError | expected x in an array that can be written, got a read-only one
 # Checks
 check_gradient(single, x, t) |
     TypeError | expected params['W1'] as an array with dtype=np.float64, got an array of float32;
