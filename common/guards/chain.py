@@ -22,6 +22,7 @@ from common.guards.mistakes import (
     check_differentiable,
     check_returned,
     is_finite,
+    on_page,
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
@@ -129,49 +130,63 @@ class Chain:
             x = page_of(layer, "forward")(layer, x)
         return page_of(self.lastLayer, "forward")(self.lastLayer, x, t)
 
-    # @guarded calls these before and after a method
+    # @guarded calls these in the place of a method
 
-    def before(self, method, x, dtype, *t, **options):
-        """x as this method of the network takes it."""
-        if method == "accuracy":
-            return x
+    def guarded_predict(self, predict, noted, dtype, x):
+        order = [*self.layers.values()]
+        first, last = is_ours(order[0]), is_ours(order[-1])
         x = as_floats(x, dtype)
-        if method == "predict":
-            first = is_ours(next(iter(self.layers.values())))
-            if first != "Affine":  # which looks for nan and inf itself
-                x = as_finite(x) if first else as_finite(x).copy()  # it may write into x
-        if method == "numerical_gradient":
-            for key, array in self.params.items():
-                check_differentiable(array, f"params[{key!r}]")
-            x = x.copy()
-        if method in ("gradient", "numerical_gradient") and not all_ours(self.layers):
-            self.params.decided(self, x, *t, **options)
-        return x
+        if first != "Affine":  # which looks for nan and inf itself
+            x = as_finite(x) if first else as_finite(x).copy()  # it may write into x
+        scores = predict(self, x)
+        is_fine = type(scores) is np.ndarray and len(scores) == len(x)
+        if noted or not is_fine or not (last == "Affine" or is_finite(scores)):
+            check_outputs(self, x)
+            if not is_finite(scores):
+                raise wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
+        return scores if last == "Affine" else scores.copy()  # a layer may use its out again
 
-    def after(self, method, x, result, noted):
-        """What the method returns, if it can be right."""
-        if method == "predict":
-            ends_in_affine = is_ours(next(reversed(self.layers.values()))) == "Affine"
-            is_fine = type(result) is np.ndarray and len(result) == len(x)
-            if noted or not is_fine or not (ends_in_affine or is_finite(result)):
-                check_outputs(self, x)
-                if not is_finite(result):
-                    raise wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
-            if not ends_in_affine:
-                result = result.copy()  # a layer of one's own may use this array again
-        elif method == "gradient":
-            if not all(map(is_finite, result.values())):
-                raise why_gradient_not_finite(self)
-        elif method == "loss":
-            if type(result) is not float:
-                check_returned("lastLayer", result, what="one number")
-                if np.ndim(result):
-                    came = f"{np.shape(result)}; return its mean"
-                    raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
-            if not math.isfinite(result):
-                came = f"{result} from finite scores{in_words(noted)}"
-                raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
-        return float(result) if method in ("loss", "accuracy") else result
+    def guarded_loss(self, loss, noted, dtype, x, t):
+        result = loss(self, as_floats(x, dtype), t)
+        if type(result) is not float:
+            check_returned("lastLayer", result, what="one number")
+            if np.ndim(result):
+                came = f"{np.shape(result)}; return its mean"
+                raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
+        if not math.isfinite(result):
+            came = f"{result} from finite scores{in_words(noted)}"
+            raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
+        return float(result)
+
+    def guarded_accuracy(self, accuracy, noted, dtype, x, t):
+        return float(accuracy(self, x, t))
+
+    def guarded_gradient(self, gradient, noted, dtype, x, t):
+        x = as_floats(x, dtype)
+        if not all_ours(self.layers):
+            self.params.decided(self, x, t)
+        first = next(iter(self.layers.values()))
+        leaves_out = on_page(page_of(first, "backward")) == "Affine.backward"
+        try:
+            if leaves_out:  # a first Affine leaves out its dx, a fifth of a training
+                first.need_dx = False
+            gradients = gradient(self, x, t)
+        finally:
+            if leaves_out:
+                vars(first).pop("need_dx", None)
+        if not all(map(is_finite, gradients.values())):
+            raise why_gradient_not_finite(self)
+        return gradients
+
+    def guarded_numerical_gradient(self, numerical_gradient, noted, dtype, x, t):
+        for key, array in self.params.items():
+            check_differentiable(array, f"params[{key!r}]")
+        x = as_floats(x, dtype).copy()
+        self.params.decided(self, x, t)
+        with self.untouched():
+            self.loss(x, t)  # with its guards; then without them, thousands of times
+            with self.unguarded():
+                return numerical_gradient(self, x, t)
 
     def is_plain(self, name="predict"):
         """Is predict that of Network, along the chain? Or another method?"""

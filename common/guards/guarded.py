@@ -41,8 +41,7 @@ def guarded(thing):
     if isinstance(thing, type):
         return guarded_layer(thing)
     if next(iter(inspect.signature(thing).parameters)) == "self":
-        around = {"numerical_gradient": a_look, "gradient": without_first_dx}
-        return guarded_method(around.get(thing.__name__, lambda method: method)(thing))
+        return guarded_method(thing)
     return guarded_difference(thing) if thing.__name__ == "numerical_gradient" else of_arrays(thing)
 
 
@@ -198,59 +197,23 @@ def missing(self, name):  # Python calls it only for an attribute that isn't the
 # Methods of a network
 
 
-def a_look(method):
-    """A method of a network that leaves no trace in the layers."""
-
-    @functools.wraps(method)
-    def look(self, x, t):
-        with self.untouched():
-            self.loss(x, t)  # with its guards; then without them, thousands of times
-            with self.unguarded():
-                return method(self, x, t)
-
-    return look
-
-
-def without_first_dx(gradient):
-    """Meanwhile a first Affine leaves out its dx, a fifth of a training. One with its own backward
-    goes on as ever.
-    """
-
-    @functools.wraps(gradient)
-    def wrapper(self, x, t):
-        first = next(iter(self.layers.values()))
-        leaves_out = on_page(page_of(first, "backward")) == "Affine.backward"
-        try:
-            if leaves_out:
-                first.need_dx = False
-            return gradient(self, x, t)
-        finally:
-            if leaves_out:
-                vars(first).pop("need_dx", None)
-
-    return wrapper
-
-
 def guarded_method(method):
     """Converts x, names the layer that an error came from, and looks at the result.
 
-    How it does so stands in Chain.before, Chain.after, and explained.py.
+    How it does so stands in chain.py, for each method, and in explained.py.
     """
-    name = method.__name__
-
-    def run(self, x, t, options, noted, dtype):
-        x = self.before(name, x, dtype, *t, **options)
-        return self.after(name, x, method(self, x, *t, **options), noted)
+    name = f"guarded_{method.__name__}"
 
     @functools.wraps(method)
     def wrapper(self, x, *t, **options):
         try:
+            run = getattr(self, name)
             if within := vars(self).get("_within"):  # while another guarded method runs
-                return run(self, x, t, options, *within)
+                return run(method, *within, x, *t, **options)
             within = vars(self)["_within"] = {}, self.dtype
             try:
                 with noting(within[0]):
-                    return run(self, x, t, options, *within)
+                    return run(method, *within, x, *t, **options)
             finally:
                 vars(self).pop("_within", None)
         except Exception as error:
