@@ -424,7 +424,7 @@ check_gradient(own(gradient=lambda x, t: None), x, t) |
     params
 check_gradient(own(loss=lambda x, t: None), x, t) |
     TypeError | expected the loss to be one … got NoneType
-check_layer(Relu(), x + 0j) | TypeError | expected x as real numbers, got complex128
+check_layer(Relu(), x + 0j) | TypeError | expected x as real numbers, got dtype complex128
 check_layer(Mine(lambda self, x: x + np.inf), x) |
     ValueError | expected finite outputs, got a sum of …; pass other numbers
 check_layer(Mine(lambda self, x: x + np.random.rand()), x) |

@@ -77,34 +77,24 @@ def as_numbers(array, name="x"):
     try:
         numbers = np.asarray(array)
     except ValueError:
-        hint = ""
-        if name == "x":
-            hint = "each sample needs the same shape; from_photo brings pictures to one"
+        hint = "each sample needs the same shape; from_photo brings pictures to one"
         if isinstance(array, tuple):
             hint = "np.column_stack puts columns beside each other"
         came = f"a {kind(array)} of several shapes"
         raise wrong(ValueError, f"{name} as one array of numbers", came, hint) from None
     if numbers.dtype.kind in "biuf":  # truth values, integers, unsigned integers, floats
         return numbers
-    came, hint = numbers.dtype if numbers.ndim else kind(array), ""
-    if numbers.ndim and numbers.dtype.kind != "c":
-        came, hint = of_words(numbers, name)
-    raise wrong(TypeError, f"{name} as real numbers", came, hint)
-
-
-def of_words(array, name):
-    """What came, and a hint: for a table's header, numbers written as words, names as labels."""
-    words = [each for each in array.ravel().tolist() if isinstance(each, (str, bytes))]
-    came, hint = f"dtype {array.dtype}", ""
-    if words:
+    words = [each for each in np.ravel(numbers).tolist() if isinstance(each, (str, bytes))]
+    came, hint = f"dtype {numbers.dtype}" if numbers.ndim else kind(array), ""
+    if words and numbers.ndim:
         came = f"words such as {short(words[0])}"
-    if are_numbers(array):
+    if numbers.dtype.kind != "c" and are_numbers(numbers):
         hint = "np.array(..., float) makes numbers of them"
-    elif words and len(array) > 1 and are_numbers(array[1:]):
+    elif len(words) > 1 and are_numbers(numbers[1:]):
         hint = "if the first is a table's header, leave it out"
-    elif name[0] == "t" and len(words) == len(array):
+    elif name[0] == "t" and numbers.shape == (len(words),):
         hint = "np.unique(t, return_inverse=True)[1] numbers them, with all labels in t"
-    return came, hint
+    raise wrong(TypeError, f"{name} as real numbers", came, hint)
 
 
 def are_numbers(words):
