@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.guards.mistakes import check_start
+from common.guards.mistakes import check_std
 
 
 def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
@@ -15,7 +15,7 @@ def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.flo
     dtype : of W and b, float64 or float32
     rng   : a NumPy Generator or a seed. With None np.random is used, as in the book
     """
-    check_start(input_size, output_size, weight_init_std, dtype)
+    check_std(weight_init_std)
     if weight_init_std == "he":
         weight_init_std = np.sqrt(2 / input_size)
     elif weight_init_std == "xavier":

@@ -376,13 +376,12 @@ book = Network.__new__(Network); book.layers = net.layers; book.loss(x, t) |
     AttributeError | Network: expected super().__init__(layers, lastLayer) first, got no lastLayer
 # Building a network
 TwoLayerNet(3, 50.0, 3) | ValueError | expected hidden_size as a whole number from 1 up, got 50.0
-TwoLayerNet(x, 50, 10) | ValueError | expected input_size … got shape (4, 3)
-TwoLayerNet(3, 3, 0) | ValueError | expected output_size as a whole number from 1 up, got 0
+TwoLayerNet(3, 3, 0) | ValueError | expected W of shape (D, M) … got (3, 0) and (0,)
 MultiLayerNet(3, [50, '60'], 3) | ValueError | expected each of hidden_size_list … got '60'
 MultiLayerNet(784, 50, 100, 10) | ValueError | expected activation "relu" or "sigmoid", got 10
 TwoLayerNet(3, 3, 3, '0.01') |
     ValueError | expected weight_init_std as a number, "he" or "xavier", got '0.01'
-TwoLayerNet(3, 3, 3, dtype=int) | TypeError | expected dtype float32 or float64, got int…
+TwoLayerNet(3, 3, 3, dtype=int) | TypeError | expected W and b … got int64 and int64
 # Functions and differences
 log_softmax([1, np.nan]) | ValueError | expected finite numbers in x, got nan at x[1]
 sigmoid(np.nan) | ValueError | expected finite numbers in x, got nan at x

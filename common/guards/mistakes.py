@@ -254,12 +254,7 @@ def check_count(name, n):
         raise wrong(ValueError, f"{name} as a whole number from 1 up", short(n))
 
 
-def check_start(input_size, output_size, std, dtype):
-    """Are these sizes of an Affine, and a way to draw its weights?"""
-    check_count("input_size", input_size)
-    check_count("output_size", output_size)
-    if np.dtype(dtype) not in FLOATS:
-        raise wrong(TypeError, "dtype float32 or float64", np.dtype(dtype))
+def check_std(std):
     if isinstance(std, str) and std not in ("he", "xavier"):
         raise wrong(ValueError, 'weight_init_std as a number, "he" or "xavier"', short(std))
 
