@@ -10,15 +10,7 @@ import math
 import numpy as np
 
 from common.guards.learnt import find_parameters, passing
-from common.guards.mistakes import (
-    as_floats,
-    check_is_layer,
-    check_returned,
-    hide_our_frames,
-    is_finite,
-    kind,
-    wrong,
-)
+from common.guards.mistakes import as_floats, check_is_layer, check_returned, is_finite, kind, wrong
 from common.guards.untouched import is_ours, kept_by
 
 SEEN = {  # what NumPy would warn of, in words
@@ -26,8 +18,6 @@ SEEN = {  # what NumPy would warn of, in words
     "overflow": "it overflows: a number is too large for a float",
     "invalid value": "it computes what has no value, such as 0 / 0",
 }
-
-
 SEARCH = "common.guards.learnt", "common.guards.trial"  # their functions take a layer first, too
 
 
@@ -45,7 +35,6 @@ def explained(network, error, x, t=None):
     """The error that is to be raised: with the name of its layer, or what was really wrong."""
     if hasattr(error, "is_explained"):
         return error
-    hide_our_frames()
     try:
         error = what_was_wrong(network, error, x, t)
     except Exception as other:  # what was really wrong, if it is one of our sentences

@@ -20,6 +20,7 @@ from common.guards.mistakes import (
     check_differentiable,
     check_returned,
     first_not_finite,
+    hide_our_frames,
     is_finite,
     kind,
     like,
@@ -217,6 +218,7 @@ def guarded_method(method):
             finally:
                 vars(self).pop("_within", None)
         except Exception as error:
+            hide_our_frames()
             error = explained(self, error, x, *t)
             error.__suppress_context__ = True
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904

@@ -9,14 +9,11 @@ import difflib
 import functools
 import inspect
 import math
-import os
 import sys
 
 import numpy as np
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # as frames spell it
-OURS = tuple(os.path.join(ROOT, folder, "") for folder in ("common", "dataset", "ch05"))
 LAYERS = ("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss")
 
 
@@ -32,7 +29,7 @@ def hide_our_frames():
     """A notebook's traceback then shows the reader's own lines, and the one of ours that raises."""
     frame = sys._getframe() if "IPython" in sys.modules else None
     while frame and (frame := frame.f_back):
-        if frame.f_code.co_filename.startswith(OURS) and frame.f_code.co_name != "<module>":
+        if frame.f_globals.get("__name__", "").startswith(("common.", "dataset.", "ch05.")):
             frame.f_locals["__tracebackhide__"] = True  # which IPython looks for
 
 
