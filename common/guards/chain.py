@@ -12,7 +12,7 @@ import numpy as np
 
 from common import files
 from common.guards.explained import check_outputs, in_words, why_gradient_not_finite
-from common.guards.guarded import page_of
+from common.guards.guarded import bare_forward
 from common.guards.learnt import find, find_parameters, set_train_flg
 from common.guards.mistakes import (
     FLOATS,
@@ -22,7 +22,6 @@ from common.guards.mistakes import (
     check_differentiable,
     check_returned,
     is_finite,
-    on_page,
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
@@ -113,10 +112,10 @@ class Chain:
     def unguarded(self):
         """In a with statement: loss without any guards, to compute it again and again.
 
-        Nothing changes where predict, loss or the forward of a layer is one's own.
+        Nothing changes where predict, loss or a layer is one's own.
         """
-        forwards = [page_of(each, "forward") for each in (*self.layers.values(), self.lastLayer)]
-        is_ours_alone = self.is_plain() and self.is_plain("loss") and all(forwards)
+        are_ours = map(is_ours, [*self.layers.values(), self.lastLayer])
+        is_ours_alone = self.is_plain() and self.is_plain("loss") and all(are_ours)
         if is_ours_alone:
             vars(self)["loss"] = self.bare_loss
         try:
@@ -127,8 +126,8 @@ class Chain:
 
     def bare_loss(self, x, t):
         for layer in self.layers.values():
-            x = page_of(layer, "forward")(layer, x)
-        return page_of(self.lastLayer, "forward")(self.lastLayer, x, t)
+            x = bare_forward(layer)(x)
+        return bare_forward(self.lastLayer)(x, t)
 
     # @guarded calls these in the place of a method
 
@@ -166,7 +165,7 @@ class Chain:
         if not all_ours(self.layers):
             self.params.decided(self, x, t)
         first = next(iter(self.layers.values()))
-        leaves_out = on_page(page_of(first, "backward")) == "Affine.backward"
+        leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)
         try:
             if leaves_out:  # a first Affine leaves out its dx, a fifth of a training
                 first.need_dx = False

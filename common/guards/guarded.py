@@ -31,7 +31,7 @@ from common.guards.mistakes import (
 )
 
 HERE = os.path.dirname(__file__)
-PAGES = {}  # {a method of layers.py with its guards: the same without}
+PAGES = {}  # {a forward of layers.py with its guards: the same without}
 
 
 def guarded(thing):
@@ -108,12 +108,11 @@ def guarded_difference(numerical_gradient):
 
 def guarded_layer(cls):
     """A class of layers: guards around its methods, a short repr, words for what it lacks."""
-    for name, guard in (("forward", guarded_forward), ("backward", guarded_backward)):
-        page = getattr(cls, name)
-        setattr(cls, name, guard(page))
-        if on_page(cls):
-            PAGES[getattr(cls, name)] = page
-            cls.__getstate__ = without_need_dx
+    page, cls.backward = cls.forward, guarded_backward(cls.backward)
+    cls.forward = guarded_forward(page)
+    if on_page(cls):
+        PAGES[cls.forward] = page
+        cls.__getstate__ = without_need_dx
     if on_page(cls) == "Affine":
         init = cls.__init__
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
@@ -182,10 +181,11 @@ def guarded_backward(method):
     return backward
 
 
-def page_of(layer, name):
-    """forward or backward of this layer without guards, if it is that of layers.py; or None."""
-    is_own = name in getattr(layer, "__dict__", ())
-    return None if is_own else PAGES.get(getattr(type(layer), name, None))
+def bare_forward(layer):
+    """The layer's forward, without its guards if it is that of layers.py."""
+    page = PAGES.get(type(layer).forward)
+    is_own = "forward" in vars(layer) or page is None
+    return layer.forward if is_own else functools.partial(page, layer)
 
 
 def missing(self, name):  # Python calls it only for an attribute that isn't there
