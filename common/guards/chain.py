@@ -224,8 +224,6 @@ class Chain:
         elif name == "train_flg" and any(hasattr(each, name) for each in self.layers.values()):
             hint = "accuracy sets it to False for you; to predict, set that of the layer"
             raise wrong(AttributeError, "the train_flg of a layer", "one of the network", hint)
-        elif name[-1:].isdigit() and vars(self).get("layers") and name in self.params:
-            raise wrong(AttributeError, f"network.params['{name}'] = ...", f"network.{name} = ...")
         super().__setattr__(name, value)
 
     def __getattr__(self, name):  # Python calls it only for an attribute that isn't there

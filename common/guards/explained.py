@@ -76,9 +76,6 @@ def why_no_accuracy(network, error, x, t):
     return wrong(ValueError, "class numbers or one-hot rows t", came, hint, at="accuracy")
 
 
-# Which layer was it?
-
-
 def found_in(traceback, layers):
     """(its place among layers, forward or backward, what it was given) of the call that failed.
 

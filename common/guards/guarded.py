@@ -57,9 +57,6 @@ def without_guards(traceback):
     return rest
 
 
-# Functions
-
-
 def of_arrays(function):
     """A function of an array x, and perhaps of more. What comes out of finite numbers isn't nan."""
     name = next(iter(inspect.signature(function).parameters))
@@ -101,9 +98,6 @@ def guarded_difference(numerical_gradient):
             x[...] = before
 
     return wrapper
-
-
-# Layers
 
 
 def guarded_layer(cls):
@@ -193,9 +187,6 @@ def missing(self, name):  # Python calls it only for an attribute that isn't the
         raise AttributeError(f"{kind(self)}: call forward before backward")
     kept = [each for each in vars(self) if not each.startswith("_")]
     raise AttributeError(f"{kind(self)} has no {name}; it has {', '.join([*kept, 'forward'])}")
-
-
-# Methods of a network
 
 
 def guarded_method(method):
