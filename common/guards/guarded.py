@@ -106,7 +106,6 @@ def guarded_layer(cls):
     cls.forward = guarded_forward(page)
     if on_page(cls):
         PAGES[cls.forward] = page
-        cls.__getstate__ = without_need_dx
     if on_page(cls) == "Affine":
         init = cls.__init__
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
@@ -114,11 +113,6 @@ def guarded_layer(cls):
         cls.__repr__ = described
     cls.__getattr__ = missing
     return cls
-
-
-def without_need_dx(self):
-    """For copy and pickle: need_dx stands there only while a gradient runs."""
-    return {name: value for name, value in vars(self).items() if name != "need_dx"}
 
 
 def described(self):
