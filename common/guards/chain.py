@@ -226,12 +226,6 @@ class Chain:
             raise wrong(AttributeError, "the train_flg of a layer", "one of the network", hint)
         super().__setattr__(name, value)
 
-    def __getattr__(self, name):  # Python calls it only for an attribute that isn't there
-        if name in ("layers", "lastLayer"):
-            expected = "super().__init__(layers, lastLayer) first"
-            raise wrong(AttributeError, expected, f"no {name}", at=type(self).__name__)
-        return super().__getattribute__(name)  # Python's own words, or those from inside params
-
     def __getstate__(self):
         """For copy and pickle: a copy has a Params of its own."""
         own = ("_params", "_within")
