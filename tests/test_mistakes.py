@@ -329,8 +329,8 @@ net.layers['Z'] = Mine(lambda self, x: x @ vars(self).setdefault('W', np.eye(3))
     net.gradient(x, t) |
     TypeError | Z: expected W from the start, got it only in forward; build it in __init__
 net.layers['Relu1'] = Mine(backward=lambda self, dout: dout / 0); net.gradient(x, t) |
-    FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf; it divides
-    by 0, or takes the log of 0
+    FloatingPointError | expected finite gradients from backward, got nan or inf in ['W1', 'b1'];
+    it divides by 0, or takes the log of 0
 Affine1.backward = lambda dout: dout; net.gradient(x, t) |
     ValueError | Affine1: expected backward to compute dW of shape (3, 3), got nothing
 Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, db=x[0]); net.gradient(x, t) |
@@ -342,7 +342,7 @@ net.layers['Odd'] = Mine(backward=lambda self, dout: vars(self).update(dV=1) or 
     dV=None); net.gradient(x, t) | TypeError | Odd: expected dV as an array of floats, got int
 net.layers['Relu1'] = Mine(backward=lambda self, dout: vars(self).update(dV=self.V * np.nan) or
     dout, V=np.ones(2), dV=None); net.gradient(x, t) |
-    FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf
+    FloatingPointError | expected finite gradients from backward, got nan or inf in ['V2']
 line.gradient(x, t) |
     ValueError | Affine1: expected dout of shape (4, 1), as out has, got (4, 4); for scores of shape
     (4, 1) pass t.reshape(-1, 1)

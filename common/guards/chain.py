@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 
 from common import files
-from common.guards.explained import check_outputs, in_words, why_gradient_not_finite
+from common.guards.explained import check_outputs, in_words
 from common.guards.guarded import bare_forward
 from common.guards.learnt import find, find_parameters, set_train_flg
 from common.guards.mistakes import (
@@ -22,6 +22,7 @@ from common.guards.mistakes import (
     check_differentiable,
     check_returned,
     is_finite,
+    short,
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
@@ -173,8 +174,9 @@ class Chain:
         finally:
             if leaves_out:
                 vars(first).pop("need_dx", None)
-        if not all(map(is_finite, gradients.values())):
-            raise why_gradient_not_finite(self)
+        if bad := [key for key, each in gradients.items() if not is_finite(each)]:
+            came = f"nan or inf in {short(bad)}{in_words(noted)}"
+            raise wrong(FloatingPointError, "finite gradients from backward", came)
         return gradients
 
     def guarded_numerical_gradient(self, numerical_gradient, noted, dtype, x, t):

@@ -4,7 +4,6 @@ What NumPy refuses by itself costs nothing to guard: the layer is found from the
 would only warn of is noted during the call. If nan or inf comes out, the layers are called again.
 """
 
-import contextlib
 import math
 
 import numpy as np
@@ -160,17 +159,3 @@ def not_finite(name, layer, noted):
         hint += f"; its parameters are up to {largest:.3g}: if it was trained, "
         hint += "use a smaller learning rate"
     return wrong(FloatingPointError, "finite numbers from forward", f"nan or inf{hint}", at=name)
-
-
-def why_gradient_not_finite(network):
-    """The error for a backward that made nan or inf: it names the first layer that did."""
-    parameters, dout, noted = find_parameters(network.layers).values(), 1, {}
-    order = [("lastLayer", network.lastLayer), *reversed(network.layers.items())]
-    with network.untouched(), noting(noted), contextlib.suppress(Exception):  # it may fail now
-        for name, layer in order:
-            dout = layer.backward(dout)
-            own = [each.gradient for each in parameters if each.place == name]
-            if not all(map(is_finite, [*own, 0 if dout is None else dout])):
-                break
-    came = f"nan or inf{in_words(noted)}"
-    return wrong(FloatingPointError, "finite gradients from backward", came, at=name)
