@@ -170,15 +170,13 @@ def test_affine_takes_images_and_dx_has_their_shape(shape):
     assert_array_equal(layer.db, [0, -1, 1])
 
 
-def test_affine_uses_the_arrays_it_is_given_and_makes_floats_of_one_dtype_of_lists():
+def test_affine_uses_the_arrays_it_is_given_and_makes_floats_of_lists():
     mine_W, mine_b = W.copy(), B.copy()
     layer = Affine(mine_W, mine_b)
     assert layer.W is mine_W and layer.b is mine_b and layer.dW is None and layer.db is None
     layer = Affine([[1, 0, -1], [2, 1, 0]], [10, 20, 30])
     assert layer.W.dtype == layer.b.dtype == np.float64
     assert_array_equal(layer.forward(X.tolist()), OUT)
-    assert Affine(W.astype(np.float32), B.tolist()).b.dtype == np.float32
-    assert Affine(W.tolist(), B.astype(np.float32)).W.dtype == np.float32
 
 
 def test_after_a_refused_x_backward_asks_for_forward_and_then_works_again():

@@ -195,7 +195,7 @@ Affine1.b = 0; net.gradient(x, t) |
     TypeError | Affine1: expected parameter b in an array of float64, got int; if it isn't learnt,
     give db another name
 Affine1.W = Affine1.W.astype(int); net.loss(x, t) | TypeError | … W in … got dtype int…
-net.layers['A'] = Affine(np.eye(3, dtype='f4'), [0] * 3); net.gradient(x, t) |
+net.layers['A'] = Affine(np.eye(3, dtype='f4'), np.zeros(3, 'f4')); net.gradient(x, t) |
     TypeError | A: expected parameter W in an array of float64, got dtype float32
 net.layers['A'] = Affine(Affine1.W, [0] * 3); net.gradient(x, t) |
     ValueError | A: expected parameter W in an array of its own, got one in use; pass a copy

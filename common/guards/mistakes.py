@@ -196,12 +196,10 @@ def as_parameters(W, b):
 
     A copy would be learnt in the place of the array that the caller keeps.
     """
-    dtypes = [each.dtype for each in (W, b) if isinstance(each, np.ndarray)]
-    if any(each not in FLOATS or each != dtypes[0] for each in dtypes):
-        came = " and ".join(map(str, dtypes))
+    W, b = (each if isinstance(each, np.ndarray) else np.array(each, float) for each in (W, b))
+    if W.dtype not in FLOATS or b.dtype != W.dtype:
+        came = f"{W.dtype} and {b.dtype}"
         raise wrong(TypeError, "W and b both in float64, or both in float32", came)
-    dtype = dtypes[0] if dtypes else None
-    W, b = as_floats(W, dtype, "W"), as_floats(b, dtype, "b")
     if W.ndim != 2 or W.size == 0 or b.shape != W.shape[1:]:
         hint = "" if W.ndim else "for sizes, use Affine.random"
         came = f"{W.shape} and {b.shape}"
