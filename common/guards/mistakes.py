@@ -65,9 +65,6 @@ def did_you_mean(name, names):
     return f"did you mean {near[0]!r}?" if near else ""
 
 
-# Numbers and labels
-
-
 def as_numbers(array, name="x"):
     """An array of real numbers, whatever holds them: a list, an array, a table's column."""
     try:
@@ -176,9 +173,6 @@ def probability_rows(y, t):
     return y, label_rows(t, y)
 
 
-# Layers
-
-
 def like(dout, shape, dtype):
     """dout in this dtype, or an error if its shape isn't that of out."""
     if type(dout) is int and shape == ():
@@ -238,11 +232,6 @@ def check_count(name, n):
         raise wrong(ValueError, f"{name} as a whole number from 1 up", short(n))
 
 
-def check_std(std):
-    if isinstance(std, str) and std not in ("he", "xavier"):
-        raise wrong(ValueError, 'weight_init_std as a number, "he" or "xavier"', short(std))
-
-
 def why_not_rows(x, W, error):
     """The error for an x that can't be made rows (N, D); or the error, if that isn't it."""
     D, hint = len(W), ""
@@ -262,9 +251,6 @@ def why_not_rows(x, W, error):
         hint = "for a picture pass from_photo(x) of dataset/photo.py, "
         hint += "for several np.concatenate([from_photo(each) for each in x])"
     return wrong(ValueError, f"x of shape (N, {D})", shape_of(x), hint)
-
-
-# The numerical gradient
 
 
 def check_differentiable(x, name, hint=""):
