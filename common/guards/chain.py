@@ -197,9 +197,8 @@ class Chain:
         """Warn if the first samples alone get other scores than among others; name the layer."""
         x, name = as_floats(x, self.dtype).copy(), "network"
         alone = x[: 2 if len(x) > 2 else 1].copy()
-        if "_mixed" in vars(self) or len(scores) != len(x):
-            return
-        if not differ(scores, self.predict(alone)):
+        has_warned = "_mixed" in vars(self)
+        if has_warned or len(scores) != len(x) or not differ(scores, self.predict(alone)):
             return
         vars(self)["_mixed"] = True
         for name, layer in self.layers.items() if self.is_plain() else ():  # noqa: B007
