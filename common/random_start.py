@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from common.guards.mistakes import check_start
+from common.guards.mistakes import wrong
 
 
 def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
@@ -15,11 +15,13 @@ def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.flo
     dtype : of W and b, float64 or float32
     rng   : a NumPy Generator or a seed. With None np.random is used, as in the book
     """
-    check_start(input_size, output_size, weight_init_std, dtype)
     if weight_init_std == "he":
         weight_init_std = np.sqrt(2 / input_size)
     elif weight_init_std == "xavier":
         weight_init_std = np.sqrt(1 / input_size)
+    elif isinstance(weight_init_std, str):
+        expected = 'weight_init_std as a number, "he" or "xavier"'
+        raise wrong(ValueError, expected, repr(weight_init_std))
     draws = np.random if rng is None else np.random.default_rng(rng)
     W = weight_init_std * draws.standard_normal((input_size, output_size))
     return cls(W.astype(dtype), np.zeros(output_size, dtype))

@@ -5,7 +5,7 @@ can't work. Which layer an error came from is found in explained.py.
 """
 
 import contextlib
-import itertools
+import inspect
 import math
 import types
 import warnings
@@ -21,9 +21,8 @@ from common.guards.mistakes import (
     as_floats,
     as_numbers,
     check_differentiable,
-    check_is_layer,
+    check_returned,
     is_finite,
-    on_page,
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
@@ -89,16 +88,12 @@ class Chain:
         depends on the other samples, or on chance.
         """
         x = np.atleast_1d(as_numbers(x))
-        if len(x) == 0:
-            raise wrong(ValueError, "at least one sample", "an empty batch")
+        batch = np.asarray if self.is_plain() else np.array  # another predict may write into x
+        starts = range(0, max(len(x), 1), size)  # one batch at least, for which predict has words
         with self.untouched():
             set_train_flg(self.layers, False)
-            first = next(iter(self.layers.values())).forward
-            batches = [x[i : i + size] for i in range(0, len(x), size)]
-            if not (self.is_plain() and on_page(first)):  # it may write into x
-                batches = [batch.copy() for batch in batches]
-            try:
-                scores = [np.array(self.predict(each)) for each in batches]  # out may be used again
+            try:  # copies, since a layer may use its out again
+                scores = [np.array(self.predict(batch(x[i : i + size]))) for i in starts]
             except ValueError:
                 as_finite(x, self.dtype)  # names the place in all of x
                 raise
@@ -111,99 +106,108 @@ class Chain:
 
     @contextlib.contextmanager
     def unguarded(self):
-        """In a with statement: forward without its guards, to compute the loss again and again.
+        """In a with statement: loss without any guards, to compute it again and again.
 
-        Nothing changes where a layer, or a part of it, is one's own.
+        Nothing changes where predict, loss or a layer is one's own.
         """
         layers, bare = [*self.layers.values(), self.lastLayer], []
-        is_ours_alone = self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers))
-        things = [self, *layers] if is_ours_alone else []
+        if self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers)):
+            bare = [(self, "predict"), (self, "loss"), *((layer, "forward") for layer in layers)]
+        bare = [(thing, name) for thing, name in bare if name not in vars(thing)]
         try:
-            for thing, name in itertools.product(things, ("predict", "loss", "forward")):
-                method = getattr(type(thing), name, None)
-                guard, page = getattr(method, "guard_of", (None, None))
-                if page and guard is method and name not in vars(thing):
-                    bare.append((thing, name))
-                    vars(thing)[name] = types.MethodType(page, thing)
+            for thing, name in bare:
+                guard = getattr(type(thing), name)
+                vars(thing)[name] = types.MethodType(inspect.unwrap(guard), thing)
             yield
         finally:
-            with files.ctrl_c_later():
-                for thing, name in bare:
-                    vars(thing).pop(name, None)
+            for thing, name in bare:
+                vars(thing).pop(name, None)
 
-    # @guarded calls these before and after a method
+    # @guarded calls these in the place of a method
 
-    def before(self, method, x, dtype, *t, **options):
-        """x as this method of the network takes it."""
-        if method == "accuracy":
-            return x
+    def guarded_predict(self, predict, noted, dtype, x):
+        order = [*self.layers.values()]
+        first, last = is_ours(order[0]), is_ours(order[-1])
         x = as_floats(x, dtype)
-        if method == "predict":
-            first = next(iter(self.layers.values())).forward
-            if not is_affine(first):
-                x = as_finite(x) if on_page(first) else as_finite(x).copy()  # it may write into x
-        if method == "numerical_gradient":
-            for key, array in self.params.items():
-                check_differentiable(array, f"params[{key!r}]")
-            x = x.copy()
-        return x
+        if first != "Affine":  # which looks for nan and inf itself
+            x = as_finite(x) if first else as_finite(x).copy()  # it may write into x
+        scores = predict(self, x)
+        is_fine = type(scores) is np.ndarray and len(scores) == len(x)
+        if noted or not is_fine or not (last == "Affine" or is_finite(scores)):
+            check_outputs(self, x)
+            if not is_finite(scores):
+                raise wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
+        return scores if last == "Affine" else scores.copy()  # a layer may use its out again
 
-    def after(self, method, x, result, noted):
-        """What the method returns, if it can be right."""
-        if method == "predict":
-            ends_in_affine = is_affine(next(reversed(self.layers.values())).forward)
-            is_fine = type(result) is np.ndarray and len(result) == len(x)
-            if noted or not is_fine or not (ends_in_affine or is_finite(result)):
-                check_outputs(self, x, result)
-            if not ends_in_affine:
-                result = result.copy()  # a layer of one's own may use this array again
-        elif method == "gradient":
-            if not all(map(is_finite, result.values())):
-                raise why_gradient_not_finite(self)
-        elif method == "loss":
-            if type(result) is not float:
-                check_is_number(result)
-            if not math.isfinite(result):
-                came = f"{result} from finite scores{in_words(noted)}"
-                raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
-        return float(result) if method in ("loss", "accuracy") else result
+    def guarded_loss(self, loss, noted, dtype, x, t):
+        result = loss(self, as_floats(x, dtype), t)
+        if type(result) is not float:
+            check_returned("lastLayer", result, what="one number")
+            if np.ndim(result):
+                came = f"{np.shape(result)}; return its mean"
+                raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
+        if not math.isfinite(result):
+            came = f"{result} from finite scores{in_words(noted)}"
+            raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
+        return float(result)
+
+    def guarded_accuracy(self, accuracy, noted, dtype, x, t):
+        return float(accuracy(self, x, t))
+
+    def guarded_gradient(self, gradient, noted, dtype, x, t):
+        x = as_floats(x, dtype)
+        first = next(iter(self.layers.values()))
+        leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)
+        try:
+            if leaves_out:  # a first Affine leaves out its dx, a fifth of a training
+                first.need_dx = False
+            gradients = gradient(self, x, t)
+        finally:
+            if leaves_out:
+                vars(first).pop("need_dx", None)
+        if not all(map(is_finite, gradients.values())):
+            raise why_gradient_not_finite(self)
+        return gradients
+
+    def guarded_numerical_gradient(self, numerical_gradient, noted, dtype, x, t):
+        for key, array in self.params.items():
+            check_differentiable(array, f"params[{key!r}]")
+        x = as_floats(x, dtype).copy()
+        with self.untouched():
+            self.loss(x, t)  # with its guards; then without them, thousands of times
+            with self.unguarded():
+                return numerical_gradient(self, x, t)
 
     def is_plain(self, name="predict"):
         """Is predict that of Network, along the chain? Or another method?"""
-        is_own = name in vars(self) or getattr(type(self), name).__module__ != "common.network"
-        return not is_own
+        return name not in vars(self) and getattr(type(self), name).__module__ == "common.network"
 
     def warn_if_mixed(self, x, scores):
         """Warn if the first samples alone get other scores than among others; name the layer."""
+        x, name = as_floats(x, self.dtype).copy(), "network"
         alone = x[: 2 if len(x) > 2 else 1].copy()
-        if "_mixed" in vars(self) or len(scores) != len(x):
+        has_warned = "_mixed" in vars(self)
+        if has_warned or len(scores) != len(x) or not differ(scores, self.predict(alone)):
             return
-        if not differ(scores[: len(alone)], self.predict(alone)):
-            return
-        vars(self)["_mixed"], name = True, "network"
-        if self.is_plain():
-            x, alone = as_floats(x.copy(), self.dtype), as_floats(alone, self.dtype)
-            for name, layer in self.layers.items():  # noqa: B007
-                x, alone = layer.forward(x), layer.forward(alone)
-                if differ(x[: len(alone)], alone):
-                    break
+        vars(self)["_mixed"] = True
+        for name, layer in self.layers.items() if self.is_plain() else ():  # noqa: B007
+            x, alone = layer.forward(x), layer.forward(alone)
+            if differ(x, alone):
+                break
         warnings.warn(
             f"{name}: expected the same output for a sample alone as in a batch, got another; if "
             "it works differently in training, let forward look at self.train_flg, which accuracy "
             "sets to False; or does a reshape mix samples?",
-            stacklevel=5,
+            stacklevel=6,
         )
 
     # What can't work
 
     def __setattr__(self, name, value):
         if name == "layers":
-            for layer_name, layer in value.items() if hasattr(value, "items") else ():
-                check_is_layer(layer_name, layer)
             if value or not hasattr(value, "items"):  # the book fills an empty one afterwards
                 find(value)
         elif name == "lastLayer":
-            check_is_layer(name, value, last=True)
             check_no_parameters(name, value, vars(self).get("layers", {}))
         elif name.replace("_", "").lower() == "lastlayer":
             raise wrong(AttributeError, "network.lastLayer = ...", f"network.{name} = ...")
@@ -227,20 +231,6 @@ class Chain:
         return {name: value for name, value in vars(self).items() if name not in own}
 
 
-def check_is_number(loss):
-    if loss is None or isinstance(loss, tuple):
-        came = "None; no return?" if loss is None else "a tuple"
-    elif np.ndim(loss):
-        came = f"{np.shape(loss)}; return its mean"
-    else:
-        return
-    raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
-
-
-def is_affine(forward):
-    """Is it that of Affine? It looks for nan and inf itself, and its out is a new array."""
-    return getattr(forward, "is_affine", False)
-
-
 def differ(scores, alone):
+    scores = scores[: len(alone)]
     return not np.allclose(scores, alone, rtol=1e-2, atol=1e-2 * np.abs(alone).max())

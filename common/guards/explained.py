@@ -11,9 +11,9 @@ import numpy as np
 
 from common.guards.learnt import find_parameters, made_anew
 from common.guards.mistakes import (
+    as_floats,
     check_is_layer,
     check_returned,
-    hide_our_frames,
     is_finite,
     kind,
     wrong,
@@ -44,7 +44,6 @@ def explained(network, error, x, t=None):
     """The error that is to be raised: with the name of its layer, or what was really wrong."""
     if hasattr(error, "is_explained"):
         return error
-    hide_our_frames()
     try:
         error = what_was_wrong(network, error, x, t)
     except Exception as other:  # what was really wrong, if it is one of our sentences
@@ -61,25 +60,21 @@ def what_was_wrong(network, error, x, t):
             check_is_layer(name, layer, last=name == "lastLayer")
         return why_no_accuracy(network, error, x, t) if hasattr(error, "is_about_t") else error
     (name, layer), is_plain = order[place], network.is_plain()
-    if is_about_none(error) and (lacks := lacking(layer)):
+    if lacks := lacking(layer, error):
         return wrong(TypeError, f"{lacks} as an array", "None", at=name)
     neighbour = place + (1 if method == "backward" else -1)
     before = order[neighbour][0] if is_plain and 0 <= neighbour < len(order) else ""
-    if before and (given is None or is_ours(layer) and is_several(given)):
+    if before and (given is None or is_ours(layer) and isinstance(given, tuple)):
         find_parameters(network.layers)  # an error, if one layer has two places
         check_returned(before, given, method)
-    has_rows = hasattr(x, "__len__") and hasattr(t, "__len__") and len(t) == len(x)
-    if is_plain and is_about_finite(error):
-        check_outputs(network, x, None)
-    elif isinstance(error, ValueError) and has_rows:
-        check_outputs(network, x, None, rows=True)
+    if isinstance(error, (ValueError, FloatingPointError)):
+        check_outputs(network, x, t)
     return named(error, name, before)
 
 
 def why_no_accuracy(network, error, x, t):
     """The error for labels that accuracy can't use."""
-    if len(x) == np.size(t):
-        check_outputs(network, x, None, rows=True)
+    check_outputs(network, x, t)
     if is_ours(network.lastLayer):
         return error
     came = f"others: those of {kind(network.lastLayer)}"
@@ -88,9 +83,6 @@ def why_no_accuracy(network, error, x, t):
         hint = "if a score above 0 means yes, it is np.mean((network.predict(x) > 0) == "
         hint += "(np.reshape(t, (len(x), -1)) > 0))"
     return wrong(ValueError, "class numbers or one-hot rows t", came, hint, at="accuracy")
-
-
-# Which layer was it?
 
 
 def found_in(traceback, layers):
@@ -110,8 +102,10 @@ def found_in(traceback, layers):
     return None, "", True
 
 
-def lacking(layer):
-    """The name of an attribute that is None, and that the layer should have learnt; or ""."""
+def lacking(layer, error):
+    """The name of what the layer should have learnt, if an error says that it is None; or ""."""
+    if "NoneType" not in str(error) and "does not have enough dimensions" not in str(error):
+        return ""
     kept, made = kept_by(layer), made_anew(type(layer))
     names = (name for name, value in kept.items() if value is None and f"d{name}" in kept)
     return next((name for name in names if name not in made), "")
@@ -119,71 +113,50 @@ def lacking(layer):
 
 def named(error, name, before):
     """The error, with the layer's name before its message."""
-    error.is_ours = True
-    text, hint = str(error), ""
-    if before and hasattr(error, "without_hint"):  # x comes from another layer, not from the caller
-        error.args = text, *_ = (f"{error.without_hint} from {before}",)
+    text = str(error)
+    if error.args not in ((), (text,)):  # a KeyError, for instance, where str adds quotes
+        return error
+    if before and text.startswith("expected x of shape"):  # x comes from a layer: no hint
+        text = f"{text.partition(';')[0]} from {before}"
     elif isinstance(error, IndexError) and "integer" in text:
-        hint = "; x arrives as floats, so write x.astype(int)"
-    elif isinstance(error, ValueError) and before and not text.startswith("expected"):
-        name = f"{name}, after {before}"
-    if not error.args:
-        error.args = (f"{name}: {kind(error)}",)
-    elif text == error.args[0]:
-        error.args = (f"{name}: {text}{hint}", *error.args[1:])
-    elif hasattr(error, "add_note"):  # from Python 3.11 on
-        error.add_note(f"in {name}")
+        text += "; x arrives as floats, so write x.astype(int)"
+    error.args = (f"{name}: {text or kind(error)}",)
     return error
 
 
-def is_several(given):
-    """Are these several results, as a tuple or a list of arrays of several shapes?"""
-    several_shapes = isinstance(given, list) and len(set(map(np.shape, given))) > 1
-    return several_shapes or isinstance(given, tuple)
-
-
-def is_about_finite(error):
-    return isinstance(error, FloatingPointError) or "expected finite numbers in x" in str(error)
-
-
-def is_about_none(error):
-    words = "NoneType", "does not have enough dimensions"  # of np.dot, and of @
-    return isinstance(error, (TypeError, ValueError)) and any(each in str(error) for each in words)
-
-
-def check_outputs(network, x, scores, rows=False):
+def check_outputs(network, x, t=None):
     """Call the layers once more, and raise an error for the first whose output can't be right.
 
     That is one with nan or inf, if NumPy would warn of it or it comes out at the end; or one with
-    more rows than samples, or with rows=True fewer. (N, T) may become N * T rows.
+    more rows than samples, or fewer if t has a label for each. (N, T) may become N * T rows.
     """
-    samples, first = np.shape(x)[:2], None
+    x, first = np.array(as_floats(x, network.dtype), ndmin=1), None
+    N, most = len(x), math.prod(x.shape[:2])
+    fewest = N if hasattr(t, "__len__") and len(t) == N else 1
     with network.untouched():
-        x = np.array(x)
         for name, layer in network.layers.items() if network.is_plain() else ():
             noted = {}
             try:
                 with noting(noted):
                     out = layer.forward(x)
             except FloatingPointError as error:
-                if not str(error).startswith("expected finite"):
-                    raise named(error, name, "") from None  # the reader's own
                 raise not_finite(name, layer, noted) from error
-            except ValueError as error:
-                raise (first or error) from None  # it refuses what came from the first
+            except ValueError:
+                if first:
+                    raise first from None  # which it refuses
+                return
             check_returned(name, out)
             if not is_finite(out):
                 first = first or not_finite(name, layer, noted)
                 if noted:
                     raise first
-            count, right = np.shape(out)[:1], (samples[:1], (math.prod(samples),))
-            if count not in right and (rows or count > right[0] or not count):
-                came = f"{count[0]} rows" if count else "one number"
-                expected = f"a row for each of {samples[0]} samples"
-                raise wrong(ValueError, expected, came, at=name)
+            rows = len(out) if np.ndim(out) else 0
+            if rows < fewest or rows > N and rows != most:
+                came = f"{rows} rows" if rows else "one number"
+                raise wrong(ValueError, f"a row for each of {N} samples", came, at=name)
             x = out
-    if scores is not None and not is_finite(scores):
-        raise first or wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
+    if first and not is_finite(x):
+        raise first
 
 
 def not_finite(name, layer, noted):

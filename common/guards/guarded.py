@@ -8,9 +8,7 @@ a guarded one may override what it likes: its own methods aren't guarded.
 
 import functools
 import inspect
-import itertools
 import os
-import types
 
 import numpy as np
 
@@ -19,22 +17,19 @@ from common.guards.mistakes import (
     as_finite,
     as_floats,
     as_parameters,
-    check_function,
+    check_differentiable,
     check_returned,
-    did_you_mean,
-    first_not_finite,
+    hide_our_frames,
     is_finite,
     kind,
     like,
     number_of,
     on_page,
-    place_of,
     why_not_rows,
     wrong,
 )
 
 HERE = os.path.dirname(__file__)
-PAGE = os.path.join(os.path.dirname(HERE), "network.py")
 
 
 def guarded(thing):
@@ -45,47 +40,28 @@ def guarded(thing):
     if isinstance(thing, type):
         return guarded_layer(thing)
     if next(iter(inspect.signature(thing).parameters)) == "self":
-        around = {"numerical_gradient": a_look, "gradient": without_first_dx}
-        return guarded_method(around.get(thing.__name__, lambda method: method)(thing))
+        return guarded_method(thing)
     return guarded_difference(thing) if thing.__name__ == "numerical_gradient" else of_arrays(thing)
 
 
 def without_guards(traceback):
-    """The traceback without the lines of this folder.
-
-    Where gradient calls loss, and loss predict, only the last of them is left.
-    """
+    """The traceback without the lines of this folder."""
     steps, rest = [], None
     while traceback:
         steps, traceback = [traceback, *steps], traceback.tb_next
     for step in steps:
-        file = step.tb_frame.f_code.co_filename
-        is_again = file == PAGE and rest and rest.tb_frame.f_code.co_filename == PAGE
-        if not (file.startswith(HERE) or is_again):
-            rest = types.TracebackType(rest, step.tb_frame, step.tb_lasti, step.tb_lineno)
+        if not step.tb_frame.f_code.co_filename.startswith(HERE):
+            step.tb_next, rest = rest, step
     return rest
 
 
-# Functions
-
-
 def of_arrays(function):
-    """A function of an array x, and perhaps of more. What comes out of finite numbers isn't nan."""
+    """A function of an array of floats, and perhaps of more."""
     name = next(iter(inspect.signature(function).parameters))
 
     @functools.wraps(function)
     def wrapper(x, *more, **options):
-        x = as_floats(x, name=name)
-        try:
-            if is_finite(x) and not more and not options:  # then what comes out is finite, too
-                out = function(x)
-                return out if type(out) is np.ndarray else float(out)
-            with np.errstate(all="ignore"):
-                out = function(x, *more, **options)
-        except Exception as error:
-            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
-        if np.isnan(out).any():
-            raise wrong(ValueError, f"finite numbers in {name}", first_not_finite(x, name))
+        out = function(as_floats(x, name=name), *more, **options)
         return out if type(out) is np.ndarray else float(out)
 
     return wrapper
@@ -96,38 +72,23 @@ def guarded_difference(numerical_gradient):
 
     @functools.wraps(numerical_gradient)
     def wrapper(f, x):
-        check_function(f, x)
-        before, calls = x.copy(), itertools.count()
-
-        def checked(x):
-            i = next(calls) // 2  # two calls for each entry
-            value = x.item(i)
-            result = number_of(f(x), where=lambda: f" where x{place_of(i, x)} is {value}")
-            check_left(x.item(i) == value)
-            return result
-
+        if not callable(f):
+            raise wrong(TypeError, "f as a function", f"{kind(f)}; write lambda x: before it")
+        check_differentiable(x, "x")
+        before = x.copy()
         try:
             if x.size and number_of(f(x)) != number_of(f(x)):
                 hint = "if it draws random numbers, draw the same each time"
                 raise wrong(ValueError, "the same f(x) for the same x", "another", hint)
-            grad = numerical_gradient(checked, x)
-            check_left(np.array_equal(x, before))
+            grad = numerical_gradient(lambda x: number_of(f(x)), x)
+            if not np.array_equal(x, before):
+                came = "a write into it; compute on x.copy()"
+                raise wrong(ValueError, "f to leave x as it is", came)
             return grad
-        except BaseException as error:
-            raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
         finally:
             x[...] = before
 
     return wrapper
-
-
-def check_left(is_as_before):
-    if not is_as_before:
-        came = "a write into it; compute on x.copy()"
-        raise wrong(ValueError, "f to leave x as it is", came)
-
-
-# Layers
 
 
 def guarded_layer(cls):
@@ -138,8 +99,7 @@ def guarded_layer(cls):
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
     if "__repr__" not in vars(cls):
         cls.__repr__ = described
-    if "__getattr__" not in vars(cls):
-        cls.__getattr__ = missing
+    cls.__getattr__ = missing
     return cls
 
 
@@ -173,12 +133,9 @@ def guarded_forward(method):
             kept["_out"], out = ((), x.dtype), float(out)
         if not is_finite(out):
             as_finite(x)
-            came = first_not_finite(out, "out")
-            raise wrong(FloatingPointError, "finite numbers from forward", came)
+            raise wrong(FloatingPointError, "finite numbers from forward", "nan or inf")
         return out
 
-    forward.guard_of = forward, method  # itself, too: a wrapper of it would have a copy of this
-    forward.is_affine = is_affine
     return forward
 
 
@@ -197,84 +154,46 @@ def guarded_backward(method):
                 dout = like(dout, shape, dtype)
         return method(self, dout, *more, **options)
 
-    backward.guard_of = backward, method
-    backward.is_affine = on_page(method) == "Affine.backward"
     return backward
 
 
+def bare_forward(layer):
+    """The forward of one of our layers without its guards; or what stands in its place."""
+    page = getattr(type(layer).forward, "__wrapped__", None)
+    is_own = "forward" in vars(layer) or page is None
+    return layer.forward if is_own else functools.partial(page, layer)
+
+
 def missing(self, name):  # Python calls it only for an attribute that isn't there
+    if name == "_out":
+        raise AttributeError(f"{kind(self)}: call forward before backward")
     kept = [each for each in vars(self) if not each.startswith("_")]
-    hint = did_you_mean(name, kept) or f"it has {', '.join([*kept, 'forward'])}"
-    is_kept = name in ("_out", "x", "x_shape", "out", "y", "t", "loss")
-    if is_kept and hasattr(type(self).forward, "__wrapped__") and "_out" not in vars(self):
-        name, hint = name.replace("_out", "out"), "forward keeps it, so call forward first"
-    raise AttributeError(f"{kind(self)} has no {name}; {hint}")
-
-
-# Methods of a network
-
-
-def a_look(method):
-    """A method of a network that leaves no trace in the layers."""
-
-    @functools.wraps(method)
-    def look(self, x, t):
-        with self.untouched():
-            self.loss(x, t)  # with its guards; then without them, thousands of times
-            with self.unguarded():
-                return method(self, x, t)
-
-    return look
-
-
-def without_first_dx(gradient):
-    """Meanwhile a first Affine leaves out its dx, a fifth of a training. One with its own backward
-    goes on as ever.
-    """
-
-    @functools.wraps(gradient)
-    def wrapper(self, x, t):
-        first = next(iter(self.layers.values()))
-        backward = getattr(first.backward, "__func__", None)
-        guard, _ = getattr(backward, "guard_of", (0, 0))
-        leaves_out = guard is backward and backward.is_affine
-        try:
-            if leaves_out:
-                first.need_dx = False
-            return gradient(self, x, t)
-        finally:
-            if leaves_out:
-                vars(first).pop("need_dx", None)
-
-    return wrapper
+    raise AttributeError(f"{kind(self)} has no {name}; it has {', '.join([*kept, 'forward'])}")
 
 
 def guarded_method(method):
     """Converts x, names the layer that an error came from, and looks at the result.
 
-    How it does so stands in Chain.before, Chain.after, and explained.py.
+    How it does so stands in chain.py, for each method, and in explained.py.
     """
-    name = method.__name__
+    name = f"guarded_{method.__name__}"
 
     @functools.wraps(method)
     def wrapper(self, x, *t, **options):
         try:
-            within = vars(self).get("_within")  # it is there while another guarded method runs
-            noted, dtype = within or ({}, self.dtype)
-            x = self.before(name, x, dtype, *t, **options)
-            if within:
-                return self.after(name, x, method(self, x, *t, **options), noted)
-            vars(self)["_within"] = noted, dtype
+            run = getattr(self, name)
+            if within := vars(self).get("_within"):  # while another guarded method runs
+                return run(method, *within, x, *t, **options)
+            within = vars(self)["_within"] = {}, self.dtype
             try:
-                with noting(noted):
-                    result = method(self, x, *t, **options)
+                with noting(within[0]):
+                    return run(method, *within, x, *t, **options)
             finally:
-                self.__dict__.pop("_within", None)
-            return self.after(name, x, result, noted)
+                vars(self).pop("_within", None)
         except Exception as error:
+            hide_our_frames()
             error = explained(self, error, x, *t)
             error.__suppress_context__ = True
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
 
-    wrapper.guard_of = wrapper, method  # for Chain.unguarded
     return wrapper

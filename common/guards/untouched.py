@@ -123,7 +123,8 @@ def is_layer(thing):
 
 
 def is_ours(thing):
-    """Is it one of the four layers of layers.py? These keep W, b and what backward needs."""
+    """The name of its class, if that is one of layers.py's four; these keep W, b and what backward
+    needs. Else ""."""
     return is_our_class(type(thing))
 
 
