@@ -861,8 +861,7 @@ ROWS_THAT_BEND = np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])
     # Curvature: 1.5e-4 is too much for the step; 6.7e-7 isn't, and neither hides 1e-4.
     (wave(300), [0.0], [], None), (wave(20), [0.0], [], 0), (wave(300, 1.0001), [0.0], ["x"], 0),
     # So steep that no step is small enough for all digits.
-    *[(function(lambda x: np.tanh(1e6 * x), lambda x, f=f: f * 1e6 / np.cosh(1e6 * x) ** 2),
-       [5e-7], failed, None) for f, failed in [(1, []), (2, ["x"])]],
+    (function(lambda x: np.tanh(1e6 * x), lambda x: 1e6 / np.cosh(1e6 * x) ** 2), [5e-7], [], None),
     # By a step of 1e-6 rounding may do 1e-8; a slope of 1e-9 that is doubled is off by less.
     *[(function(lambda x, s=slope: s * x, lambda x, s=slope: 2 * s), [value], ["x"], 0)
       for slope in (1e-9, 1e-8, 1e-7, 1, 1e8) for value in (0.8, 1, 1.1)],

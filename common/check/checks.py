@@ -158,7 +158,7 @@ def look_where_moved(compare, report):
     for name in equal:
         arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, arrays[name].shape)
     there = copy.copy(compare)
-    there.samples, there.noise = min(compare.samples or 50, 50), None
+    there.samples, there._noise = min(compare.samples or 50, 50), None
     with contextlib.suppress(Exception):  # such numbers may not be possible
         there.gradients = copy.deepcopy(there.backprop())
         for name in arrays:
