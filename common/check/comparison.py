@@ -109,30 +109,20 @@ class Comparison:
         next to nothing. Rows may cross a kink, so the second smallest of five counts.
         """
         if self._noise is None:
-            steps = np.arange(10, 17) * STEP / 4  # not across x itself, which may lie at a kink
             rows = []
             for _ in range(5):
-                fs = np.array(self.along_a_line(self.arrays, steps)[1])
+                fs = self.along_a_line()
                 sums = np.diff(fs, 4, axis=0).reshape(3, -1).sum(axis=1)
                 rows.append(np.abs(sums).max() / math.sqrt(70))  # 70 = 1 + 16 + 36 + 16 + 1
             size = np.abs(fs[0]).max(initial=0.25, where=fs[0] != fs[-1])
             self._noise = 10 * max(float(sorted(rows)[1]), 4 * EPS * size)
         return self._noise
 
-    def agrees_along_a_line(self, name):
-        """Do a and n agree, if all entries are moved together along a direction of chance?"""
-        gradient, h = self.gradients[name], STEP / 10
-        way, fs = self.along_a_line([name], [h, -h])
-        above, below = map(np.sum, fs)
-        n, a = (above - below) / (2 * h), np.sum(gradient * way[name])
-        rounding = 100 * EPS * max(abs(above), abs(below)) / h
-        size = np.linalg.norm(gradient) / math.sqrt(max(gradient.size, 1))
-        return abs(a - n) <= 1e-3 * size + rounding
-
-    def along_a_line(self, names, steps):
-        """({name: direction of chance}, [f() * dout, ...]) at steps along it."""
-        before = {name: self.arrays[name].copy() for name in names}
-        length = math.sqrt(sum(array.size for array in before.values())) or 1
+    def along_a_line(self):
+        """f() * dout at points in a row, in a direction of chance."""
+        steps = np.arange(10, 17) * STEP / 4  # not across x itself, which may lie at a kink
+        before = copy.deepcopy(self.arrays)
+        length = math.sqrt(sum(array.size for array in before.values()))
         way = {k: self.rng.standard_normal(each.shape) / length for k, each in before.items()}
         fs = []
         with untouched(self.arrays):
@@ -140,4 +130,4 @@ class Comparison:
                 for name, array in before.items():
                     self.arrays[name][...] = array + step * way[name]
                 fs.append(self.f() * self.dout)
-        return way, fs
+        return np.array(fs)
