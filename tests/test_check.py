@@ -917,11 +917,6 @@ def scaled(read, slope=None, **kept):
     return Mine(forward, backward, **kept, **({"da": None} if slope else {}))
 
 
-def near_1(a):
-    assert abs(a - 1) < 1e-3
-    return a
-
-
 EIGHT, FOUR = np.arange(8.0), np.arange(1.0, 5)
 
 
@@ -931,9 +926,6 @@ EIGHT, FOUR = np.arange(8.0), np.arange(1.0, 5)
     (scaled(lambda L: L.kept["w"], kept={"w": FOUR.copy()}), ["kept['w']"]),
     (scaled(lambda L: L.kept[0]["w"], kept=[{"w": FOUR.copy()}]), ["kept[0]['w']"]),
     (scaled(lambda L: L.inner.c, inner=Mine(c=FOUR.copy())), ["inner.c"]),
-    # a starts at 0, and hides c; or it may move by a step of a difference, not by a hundredth.
-    (scaled(lambda L: 1 + L.a * L.c, lambda L: L.c, a=np.array(0.0), c=FOUR.copy()), ["c"]),
-    (scaled(lambda L: near_1(L.a) * L.c, lambda L: L.c, a=np.array(1.0), c=FOUR.copy()), ["c"]),
     # Half of an array is learnt, and all of it is used.
     (scaled(lambda L: L.a * L.c[4:], lambda L: L.c[4:], a=EIGHT[:4], c=EIGHT), ["c"]),
     (scaled(lambda L: L.a, lambda L: 1, a=FOUR, same=FOUR.reshape(2, 2)), []),  # seen as a
