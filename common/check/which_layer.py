@@ -17,7 +17,7 @@ from common.check.causes import likely_causes
 from common.check.comparison import Comparison
 from common.check.report import GradientReport
 from common.gradient import h as STEP
-from common.guards.learnt import find_parameters, is_float_array
+from common.guards.learnt import find_parameters
 from common.guards.mistakes import is_finite
 from common.guards.untouched import kept_by, untouched
 
@@ -137,16 +137,6 @@ class Judge:
                 except (ArithmeticError, ValueError):  # without a true dout nothing more is known
                     break
 
-    def writers(self):
-        """{name: that of the layer before} where it writes into what the other keeps."""
-        found = {}
-        for name, before in zip(self.taps, list(self.taps)[1:]):
-            if self.taps[name].writes:
-                kept, out = kept_by(self.taps[before].layer).values(), self.taps[before].out
-                if any(np.shares_memory(each, out) for each in kept if is_float_array(each)):
-                    found[name] = before
-        return found
-
     def holders(self, name):
         """The layers that hold this one, as the end of a skip holds its beginning."""
         holds = {each: kept_by(tap.layer).values() for each, tap in self.taps.items()}
@@ -187,7 +177,7 @@ def judge_layers(report, network, loss, other_loss, options):
 def look_for_suspects(report, judge, network):
     judge.walk()
     faults, said, unexplained, order = judge.faults, [], False, list(judge.taps)
-    writers = judge.writers()
+    writers = [name for name, tap in judge.taps.items() if tap.writes]
     is_dout_true = not (faults["lastLayer"] or judge.slopes or writers)
     for key, each in find_parameters(network.layers).items():
         # After a wrong dx nothing else need be wrong, and dout is only known by differences.
@@ -216,8 +206,8 @@ def look_for_suspects(report, judge, network):
             given = f", or {' or '.join(others)} gives it a wrong part of it" if others else ""
             report.causes.append(f"{name} turns a right dout into a wrong {wrong}{given}.")
             report.suspects += [name, *others]
-        if name in writers:
-            said.append(f"{name} writes into what it is given, which {writers[name]} keeps.")
-            report.suspects.append(name)
+    if not (report.suspects or said):  # each tap gives its layer a copy
+        report.suspects = writers
+        said = [f"{name} writes into what it is given, which others may keep." for name in writers]
     report.suspects = [name for name in reversed(order) if name in report.suspects]
     report.causes += said
