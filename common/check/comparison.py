@@ -9,7 +9,6 @@ a bug? bug_or_kink.py looks closer.
 
 import copy
 import math
-import sys
 
 import numpy as np
 from tqdm import tqdm
@@ -62,10 +61,7 @@ class Comparison:
         """The ArrayCheck of one array."""
         array, gradient = self.arrays[name], self.gradients[name]
         entries = self.choose(np.ravel(gradient))
-        bar = tqdm(
-            entries.tolist(), name, leave=False, disable=None if sys.stderr else True, delay=1,
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| {remaining} left\r",  # ^C stands there
-        )  # fmt: skip
+        bar = tqdm(entries.tolist(), name, leave=False, disable=None, delay=1)
         a = np.ravel(gradient)[entries].astype(np.float64)
         xs = np.ravel(array)[entries].tolist()
         n = np.array([self.slope(array, i, x + STEP, x - STEP) for i, x in zip(bar, xs)])
