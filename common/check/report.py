@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from common.gradient import h as STEP
-from common.guards.mistakes import place_of, wrong
+from common.guards.mistakes import place_of
 
 
 class GradientReport(dict):
@@ -34,9 +34,6 @@ class GradientReport(dict):
     def __bool__(self):
         """True only if something was seen to agree."""
         return self.ok and not all(check.unclear for check in self.values())
-
-    def __missing__(self, name):
-        raise wrong(KeyError, f"one of {', '.join(self)}", repr(name))
 
     def __str__(self):
         return f"{self.table()}\n\n{self.verdict()}"
