@@ -368,6 +368,11 @@ def test_a_last_layer_may_refuse_other_scores_or_labels(last, before, bugs):
         assert check_gradient(network, OWN_X, t).suspects == ["lastLayer"]
 
 
+def test_a_bug_shows_where_f_ends_close_by():
+    """The log of 4e-4: a step of 6e-4 would go beyond 0."""
+    assert check_layer(function(np.log, lambda x: 1.1 / x), np.array([4e-4, 1])).failed == ["x"]
+
+
 def test_arrays_that_layers_share_or_write_into_accuse_no_innocent():
     shared = np.empty((3, 5))
 
