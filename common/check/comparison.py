@@ -9,12 +9,11 @@ a bug? bug_or_kink.py looks closer.
 
 import copy
 import math
-import sys
 
 import numpy as np
 from tqdm import tqdm
 
-from common.check.bug_or_kink import AGREES, EPS, WRONG, CloserLook, larger, with_entry
+from common.check.bug_or_kink import AGREES, EPS, WRONG, CloserLook, with_entry
 from common.check.report import ArrayCheck
 from common.gradient import h as STEP
 from common.guards.mistakes import check_count, is_finite, kind, place_of, wrong
@@ -39,7 +38,7 @@ class Comparison:
         self.samples, self.tolerance, self.rng, self.dout = samples, tolerance, rng, dout
         # First of all, so that a stale cache shows; a copy, since backprop may reuse its arrays.
         self.gradients = copy.deepcopy(self.backprop())
-        self.noise = None  # measured when it is needed
+        self._noise = None  # measured when it is needed
         self.holds_at_x_alone = False  # is dout known by differences at x?
 
     def f(self):
@@ -62,22 +61,18 @@ class Comparison:
         """The ArrayCheck of one array."""
         array, gradient = self.arrays[name], self.gradients[name]
         entries = self.choose(np.ravel(gradient))
-        bar = tqdm(
-            entries.tolist(), name, leave=False, disable=None if sys.stderr else True, delay=1,
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| {remaining} left\r",  # ^C stands there
-        )  # fmt: skip
+        bar = tqdm(entries.tolist(), name, leave=False, disable=None, delay=1)
         a = np.ravel(gradient)[entries].astype(np.float64)
-        n, rounding = np.array([self.difference(array, i, STEP) for i in bar]).reshape(-1, 2).T
-        off, scale = np.abs(a - n), np.abs(n).max(initial=0)
-        found = np.full(len(a), AGREES, dtype=object)
-        for k in np.argsort(-off):
-            if not off[k] <= self.tolerance * larger(a[k], n[k]):  # nan and inf agree with nothing
-                look = CloserLook(self, name, entries[k], a[k], n[k], rounding[k])
-                found[k] = look.verdict(scale)
+        xs = np.ravel(array)[entries].tolist()
+        n = np.array([self.slope(array, i, x + STEP, x - STEP) for i, x in zip(bar, xs)])
+        scale, found = np.abs(n).max(initial=0), np.full(len(a), AGREES, dtype=object)
+        agree = np.isclose(a, n, self.tolerance, 0)
+        for k in np.argsort(-np.abs(a - n)):
+            if not agree[k]:
+                found[k] = CloserLook(self, name, entries[k], a[k], n[k]).verdict(scale)
                 if found[k] == WRONG:
                     break  # one is enough
-        noise = max(self.noise or 0, rounding.max(initial=0)) / STEP
-        return ArrayCheck(gradient, entries, a, n, found, noise)
+        return ArrayCheck(gradient, entries, a, n, found, (self._noise or 10 * EPS) / STEP)
 
     def choose(self, gradient):
         """The entries to check. Half of a sample lies where backprop isn't zero.
@@ -91,59 +86,39 @@ class Comparison:
         picks = [*np.flatnonzero(~np.isfinite(gradient)), *alive, *mixed]  # nan and inf first
         return np.array(list(dict.fromkeys(picks))[: self.samples])
 
-    def difference(self, array, i, h):
-        """n with step h, and by how much rounding can put f(x + h) - f(x - h) off, at least."""
-        x = array.item(i)
-        return self.slope(array, i, x + h, x - h)
-
     def slope(self, array, i, *xs):
-        """That of f between two values of an entry; and the rounding, as above.
+        """The slope of L between two values of an entry.
 
-        An entry of f that is the same at both, such as -1e9, adds 0. But if it is about 1, as a
-        probability, it may only seem so.
+        An entry of f that is the same at both, such as -1e9, adds 0.
         """
         fs = [with_entry(array, i, x, self.f) for x in xs]
         for x, f in zip(xs, fs):
             if not is_finite(f):
                 came = f"{np.sum(f)} where x{place_of(i, array)} is {x}"
                 raise wrong(ValueError, "finite outputs", came)
-        change, sizes, step = (fs[0] - fs[1]) * self.dout, abs(fs[0] * self.dout), xs[0] - xs[1]
-        if not getattr(change, "ndim", 0):  # the loss, on whose way there are numbers of about 1
-            return change / step, EPS * max(4 * sizes, 10)
-        moved, size = fs[0] != fs[1], sizes.max(initial=0)
-        size = max(4 * np.sum(sizes, where=moved), min(size, 1)) if moved.any() else max(size, 1)
-        return change.sum() / step, EPS * size
+        return float(np.sum((fs[0] - fs[1]) * self.dout)) / (xs[0] - xs[1])
 
-    def noise_of(self, rounding):
+    def noise(self):
         """How far rounding on the way to f puts a difference of f off.
 
         In a row of points f is smooth, but for rounding: the fourth differences of a smooth f are
         next to nothing. Rows may cross a kink, so the second smallest of five counts.
         """
-        if self.noise is None:
-            steps = np.arange(10, 17) * STEP / 4  # not across x itself, which may lie at a kink
+        if self._noise is None:
             rows = []
             for _ in range(5):
-                fourth = np.diff(self.along_a_line(self.arrays, steps)[1], 4, axis=0)
-                sums = fourth.reshape(3, -1).sum(axis=1)
+                fs = self.along_a_line()
+                sums = np.diff(fs, 4, axis=0).reshape(3, -1).sum(axis=1)
                 rows.append(np.abs(sums).max() / math.sqrt(70))  # 70 = 1 + 16 + 36 + 16 + 1
-            self.noise = 10 * float(sorted(rows)[1])
-        return max(self.noise, 10 * rounding)
+            size = np.abs(fs[0]).max(initial=0.25, where=fs[0] != fs[-1])
+            self._noise = 10 * max(float(sorted(rows)[1]), 4 * EPS * size)
+        return self._noise
 
-    def agrees_along_a_line(self, name):
-        """Do a and n agree, if all entries are moved together along a direction of chance?"""
-        gradient, h = self.gradients[name], STEP / 10
-        way, fs = self.along_a_line([name], [h, -h])
-        above, below = map(np.sum, fs)
-        n, a = (above - below) / (2 * h), np.sum(gradient * way[name])
-        rounding = 100 * EPS * max(abs(above), abs(below)) / h
-        size = np.linalg.norm(gradient) / math.sqrt(max(gradient.size, 1))
-        return abs(a - n) <= 1e-3 * size + rounding
-
-    def along_a_line(self, names, steps):
-        """({name: direction of chance}, [f() * dout, ...]) at steps along it."""
-        before = {name: self.arrays[name].copy() for name in names}
-        length = math.sqrt(sum(array.size for array in before.values())) or 1
+    def along_a_line(self):
+        """f() * dout at points in a row, in a direction of chance."""
+        steps = np.arange(10, 17) * STEP / 4  # not across x itself, which may lie at a kink
+        before = copy.deepcopy(self.arrays)
+        length = math.sqrt(sum(array.size for array in before.values()))
         way = {k: self.rng.standard_normal(each.shape) / length for k, each in before.items()}
         fs = []
         with untouched(self.arrays):
@@ -151,4 +126,4 @@ class Comparison:
                 for name, array in before.items():
                     self.arrays[name][...] = array + step * way[name]
                 fs.append(self.f() * self.dout)
-        return way, fs
+        return np.array(fs)

@@ -19,7 +19,7 @@ from common.check.report import GradientReport
 from common.gradient import h as STEP
 from common.guards.learnt import find_parameters
 from common.guards.mistakes import is_finite
-from common.guards.untouched import members, untouched
+from common.guards.untouched import untouched
 
 SAMPLES = 150  # entries that are compared at each place
 
@@ -46,13 +46,6 @@ class Tap:
         """What forward returns once more, whatever goes on in other layers."""
         return self.forward(self.x + self.add_to_x, *self.t)
 
-    def keeps_out(self):
-        arrays = [each for each in members(self.layer).values() if isinstance(each, np.ndarray)]
-        return any(np.shares_memory(each, self.out) for each in arrays)
-
-    def largest(self):
-        return max(np.abs(each).max(initial=0) for each in (self.x, self.out))
-
     def go_back(self):  # with a method named backward this would be a layer
         dx = self.layer.backward(copy.copy(self.dout))
         self.dx = None if dx is None else np.array(dx)  # the layer may use its array again
@@ -72,9 +65,8 @@ class Judge:
         self.slopes = {}  # dL/dout where it isn't the dx of the layer after it
         self.faults = {name: [] for name in self.taps}  # such as ["dx", "dW1"]
         self.between = []  # (name, name) of two layers with something between them
-        self.writers = {}  # layers that write into an array which the layer before keeps
-        self.at_kinks = ""  # the last layer that is given entries at kinks
         self.senders = {}  # of a layer with a wrong dx: those that give it a part, as a skip does
+        self.met_kinks = False
         self.forward()
         for tap in self.taps.values():
             tap.add_to_x, tap.add_to_out = np.zeros(tap.x.shape), np.zeros(np.shape(tap.out))
@@ -117,16 +109,16 @@ class Judge:
 
     def is_right(self, *arguments):
         """Do they agree? Not if backprop fails. If f does, nothing speaks against it."""
-        self.kinks = 0
         try:
             compare = self.compare(*arguments)
         except Exception:
             return False
-        with contextlib.suppress(Exception):
+        try:
             check = compare.check("x")
-            self.kinks = check.kinks
-            return check.ok
-        return is_finite(compare.gradients["x"])
+        except Exception:
+            return is_finite(compare.gradients["x"])
+        self.met_kinks |= check.kinks > 0
+        return check.ok
 
     def walk(self):
         """From the last layer to the first: is its dx right? The next one gets the true dout.
@@ -136,12 +128,7 @@ class Judge:
         names = list(self.taps)
         for after, name in zip(names, names[1:]):
             last, tap = self.taps[after], self.taps[name]
-            if last.writes and tap.keeps_out():
-                self.writers[after] = name
-            is_right = self.is_right(tap.add_to_out, tap, "dout")
-            if self.kinks and not self.at_kinks:
-                self.at_kinks = after
-            if not is_right:
+            if not self.is_right(tap.add_to_out, tap, "dout"):
                 if self.is_right(last.add_to_x, last, "dx"):
                     self.between.append((name, after))
                 elif after != "lastLayer":
@@ -198,16 +185,17 @@ def judge_layers(report, network, loss, other_loss, options):
         if not report.ok:
             look_for_suspects(report, judge, network)
         if any(check.unclear for check in report.values()):
-            sizes = {name: tap.largest() for name, tap in judge.taps.items()} | {"loss": loss()}
+            sizes = {name: np.abs(tap.x).max(initial=0) for name, tap in judge.taps.items()}
             name = max(sizes, key=sizes.get)
             if sizes[name] > 1e5:
-                report.causes.append(f"{name} works with numbers up to {sizes[name]:.0e}.")
+                report.causes.append(f"{name} is given numbers up to {sizes[name]:.0e}.")
 
 
 def look_for_suspects(report, judge, network):
     judge.walk()
     faults, said, unexplained, order = judge.faults, [], False, list(judge.taps)
-    is_dout_true = not (faults["lastLayer"] or judge.slopes or judge.writers)
+    writers = [name for name, tap in judge.taps.items() if tap.writes]
+    is_dout_true = not (faults["lastLayer"] or judge.slopes or writers)
     for key, each in find_parameters(network.layers).items():
         # After a wrong dx nothing else need be wrong, and dout is only known by differences.
         after = any("dx" in faults[name] for name in order[: order.index(each.place)])
@@ -222,22 +210,21 @@ def look_for_suspects(report, judge, network):
             continue
         elif failed:
             does = f"the loss uses {key} elsewhere too"
-            if judge.at_kinks in order[: order.index(each.place)]:
-                does += f", or {key} moves several entries at once at kinks of {judge.at_kinks}"
+            if judge.met_kinks:
+                does += f", or {key} moves several entries at once at kinks"
             said.append(f"d{key} is right for what {each.place} does, but {does}.")
         unexplained |= failed
     if unexplained:  # else gradient may know what lies between two layers
         does = "does something that gradient leaves out"
-        said = [
-            f"Between {name} and {after} forward {does}." for name, after in judge.between
-        ] + said
+        said = [f"Between {one} and {two} forward {does}." for one, two in judge.between] + said
     for name in [*network.layers, "lastLayer"]:
         if faults[name]:
-            wrong, others = " and ".join(faults[name]), " or ".join(judge.senders.get(name, ()))
-            given = f", or {others} gives it a wrong part of dx" if others else ""
+            wrong, others = " and ".join(faults[name]), judge.senders.get(name, ())
+            given = f", or {' or '.join(others)} gives it a wrong part of dx" if others else ""
             report.causes.append(f"{name} turns a right dout into a wrong {wrong}{given}.")
-        if before := judge.writers.get(name):
-            said.append(f"{name} writes into what it is given, which {before} keeps.")
-        if faults[name] or before or any(name in each for each in judge.senders.values()):
-            report.suspects.append(name)
+            report.suspects += [name, *others]
+    if not (report.suspects or said):  # each tap gives its layer a copy
+        report.suspects = writers
+        said = [f"{name} writes into what it is given, which others may keep." for name in writers]
+    report.suspects = [name for name in reversed(order) if name in report.suspects]
     report.causes += said
