@@ -22,6 +22,10 @@ class Wrong(Exception):
     """A part is wrong. The message says where, gives both values, and the likely cause."""
 
 
+class Raised(Wrong):
+    """A part is wrong, or what it uses: it raised an error. Why isn't known."""
+
+
 class NotYet(Exception):
     """A part isn't written yet."""
 
@@ -36,9 +40,10 @@ def told(before, notes=(), remark=None):
     try:
         yield
     except Wrong as wrong:
+        notes = [*notes]
         text = before + joined(str(wrong), *notes)
         if remark is None:
-            raise Wrong(text) from None
+            raise (Wrong if notes else type(wrong))(text) from None
         remark(text)
 
 
@@ -109,7 +114,7 @@ def imported(value):
 # Calls
 
 
-def call(layer, method, *args, remark=None, free=False):
+def call(layer, method, *args, remark=None):
     """layer.method(*args). A write into args is Wrong, or a remark if there is one to make it."""
     function = getattr(layer, method, None)
     if function is None:
@@ -123,7 +128,7 @@ def call(layer, method, *args, remark=None, free=False):
         words = "{name} is imported from {module}; write it here"
         raise NotYet(say(words, name=method, module=module))
     given = copy.deepcopy(args)
-    result = call_function(function, *given, free=free)
+    result = call_function(function, *given)
     for i, (before, after) in enumerate(zip(args, given)):
         if not np.array_equal(before, after):
             names = [*inspect.signature(function).parameters, *"xt"]  # for *args
@@ -146,37 +151,40 @@ def call_backward(layer, dout, remark):
     return call(layer, "backward", dout, remark=remark)
 
 
-def call_function(function, *args, free=False):
-    """function(*args), without warnings. What it raises is Wrong; NotImplementedError is NotYet.
-
-    NotYet, too, if it calls what the library has for this part; free lets it do so.
-    """
-    used, profile, name = [], sys.getprofile(), "it"
+def call_function(function, *args):
+    """function(*args), without warnings. An error is Raised; NotImplementedError is NotYet."""
+    name = "it"
     if isinstance(function, type) or inspect.isroutine(function):
         name = getattr(function, "__name__", name)
-
-    def watch(frame, event, _):
-        module = frame.f_globals.get("__name__", "")
-        if event == "call" and module in LIBRARY:
-            used.append(f"{module}.{getattr(frame.f_code, 'co_qualname', frame.f_code.co_name)}")
-
     try:
-        if not free:
-            sys.setprofile(watch)
         with np.errstate(all="ignore"):
-            result = function(*args)
+            return function(*args)
+    except NotYet:  # of without_library
+        raise
     except NotImplementedError:
         raise NotYet(say("{method} isn't written yet", method=name)) from None
     except (Exception, SystemExit) as error:
         shapes = [f"{np.shape(each)}" for each in args if isinstance(each, np.ndarray)]
         if shapes:
             name = say("{name}, given {shapes},", name=name, shapes=say(" and ").join(shapes))
-        raise Wrong(raised(name, error)) from None
+        raise Raised(raised(name, error)) from None
+
+
+@contextlib.contextmanager
+def without_library():
+    """Within it, what calls the layers of the library isn't written yet."""
+
+    def forbid(frame, event, _):
+        module = frame.f_globals.get("__name__")
+        if event == "call" and module in LIBRARY:
+            raise NotYet(say("{module} is the library's; write it here", module=module))
+
+    before = sys.getprofile()
+    sys.setprofile(forbid)
+    try:
+        yield
     finally:
-        sys.setprofile(profile)
-    if used:
-        raise NotYet(say("{name} is the library's; write it here", name=used[0]))
-    return result
+        sys.setprofile(before)
 
 
 def raised(what, error):

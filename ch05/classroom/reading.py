@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ch05.classroom.calling import MODULE, joined, raised, wanted
+from ch05.classroom.calling import MODULE, raised, wanted
 from ch05.classroom.judges import PARTS
 from ch05.classroom.words import say
 
@@ -150,8 +150,8 @@ def limited(seconds):
         finally:
             over.set()
             thread.join()  # no interrupt comes later
-    except KeyboardInterrupt as late:
-        raise TimeoutError(joined(*map(str, late.args), still_running(seconds))) from None
+    except KeyboardInterrupt:
+        raise TimeoutError(still_running(seconds)) from None
 
 
 # Statements

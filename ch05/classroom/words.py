@@ -65,7 +65,7 @@ CHINESE = {
     "{name}: expected a function, got {got}": "{name}：应当是函数，实际是 {got}",
     "{name} is inside {outer}: is it indented too far?": "{name} 在 {outer} 里：是不是缩进多了？",
     "{name} is imported from {module}; write it here": "{name} 是从 {module} 导入的；请自己写",
-    "{name} is the library's; write it here": "{name} 是库里的；请自己写",
+    "{module} is the library's; write it here": "{module} 是库里的；请自己写",
     "it is called {name}; expected {wanted}": "它的名字是 {name}，应当是 {wanted}",
     "is __init__ misspelt?": "是不是把 __init__ 拼错了？",
     "backward takes no dout; write backward(self, dout)": "请写 backward(self, dout)",
@@ -212,6 +212,7 @@ CHINESE = {
     "{what}: expected the keys {expected}, got {got}; without {missing}":
         "{what}：键应当是 {expected}，实际是 {got}；缺少 {missing}",
     "gradient only computes; leave the parameters as they are": "gradient 只做计算，不应当改动参数",
+    "this can be judged when {others} can be relied on": "要等 {others} 正确之后才能评判",
     "these are numerical gradients; use backward": "这是数值微分求出的梯度；请用 backward",
     "that is the array itself; take the layer's dW or db": "这是参数本身；应当用层的 dW 或 db",
     **{f"that is the gradient of {key}": f"这是 {key} 的梯度" for key in ("W1", "b1", "W2", "b2")},
