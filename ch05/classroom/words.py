@@ -45,16 +45,13 @@ CHINESE = {
     "{name} isn't written: {why}": "{name} 没有写入：{why}",
     # How a file runs
     "it ended the program (exit status {status})": "它结束了整个程序（退出状态 {status}）",
-    "it writes into the pipe of the grader": "它往评分程序的管道里写了东西",
     "still running after {seconds} seconds": "{seconds} 秒后仍在运行",
     "{what} ends the program by exit()": "{what} 用 exit() 结束了程序",
-    "{name}: {why}; it is read only for its definitions": "{name}：{why}；只读取其中的定义",
     "{name}, line {line}: {why}; what comes later is read only for its definitions":
         "{name}，第 {line} 行：{why}；后面的内容只读取其中的定义",
     "{name} is defined twice ({first}; {second}); the last one is graded":
         "{name} 定义了两次（{first}；{second}）；按最后一个评分",
     "{name}: expected a notebook of version 4": "{name}：应当是第 4 版格式的笔记本",
-    "it replaces {name}; for the grading that is undone": "它替换了 {name}；评分时已还原",
     # What is there, and what isn't
     "no {name} in it": "里面没有 {name}",
     "no {name} in it; is {close} meant?": "里面没有 {name}；{close} 是不是写错了名字？",
