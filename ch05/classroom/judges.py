@@ -175,16 +175,9 @@ def difference(what, got, want, tolerance=1e-5):
         return say("{what}: expected an array, got a list; use np.array(...)", what=what)
     if alike(got, want, tolerance):
         return None
-    want = np.asarray(want)
-    try:
-        is_real = np.asarray(got).dtype.kind in "biuf"
-        got = np.asarray(got, float if is_real else None)
-    except (TypeError, ValueError):
-        is_real = False
-    if not is_real:
-        words = "{what}: expected numbers, got {got}"
-        kind = got.dtype if isinstance(got, np.ndarray) else type(got).__name__
-        return say(words, what=what, got=kind)
+    want, got = np.asarray(want), np.asarray(got)
+    if got.dtype.kind not in "biuf":
+        return say("{what}: expected numbers, got {got}", what=what, got=got.dtype)
     if got.shape != want.shape:
         words = "{what}: expected shape {want}, got {got}"
         return say(words, what=what, want=want.shape, got=got.shape)
@@ -210,8 +203,6 @@ def alike(got, want, tolerance=1e-5):
     """The same shape, and the same numbers within tolerance times the largest?"""
     with contextlib.suppress(Exception):
         want, got = np.asarray(want, float), np.asarray(got)
-        if got.dtype == np.float16:  # of few digits
-            tolerance = max(tolerance, 0.02)
         size = np.abs(want[np.isfinite(want)]).max(initial=0) or 1
         return (
             got.dtype.kind in "biuf"
@@ -244,30 +235,21 @@ def judge_layer(part, kind, first, second, others, remark):
         return call(layer, "forward", *(env[key] for key in "xt" if key in env))
 
     def backward(layer, env, **more):
-        params = {key: copy.copy(getattr(layer, key, None)) for key in "Wb" if key in env}
         dx = call_backward(layer, env["dout"], remark)
-        for key, old in params.items():
-            if isinstance(old, np.ndarray):
-                hint = say("backward leaves {key} to update", key=key)
-                expect(key, getattr(layer, key), old, hint)
         for key in grads:
             got = dx if key == "dx" else kept(layer, key, env[key[1:]].shape)
             yield Record(key, key, got, env, **more)
 
     def trial():
         for run in filter(None, runs):
-            layer, before, packed = new_layer(run[0][1]), None, False
+            layer, before = new_layer(run[0][1]), None
             for batch, env in run:
                 batch, W = say(batch), env.get("W")
                 notes = [] if W is None else [say("here W has shape {shape}", shape=W.shape)]
                 with told(batch, notes):
                     got = forward(layer, env)
-                    if out == "loss" and isinstance(got, np.ndarray) and got.shape:
-                        packed = packed or got.size == 1 < len(env["x"])
-                        if packed:
-                            words = "the loss has shape {shape}; expected one number"
-                            remark(say(words, shape=got.shape))
-                            got = np.squeeze(got)
+                    if out == "loss" and isinstance(got, np.ndarray) and got.size == 1:
+                        got = np.squeeze(got)  # an array of one number is as good
                     yield Record(out, out, got, env, batch, before)
                     yield from backward(layer, env, batch=batch, before=before)
                 before = env
@@ -337,16 +319,8 @@ def judge_softmax_with_loss(SoftmaxWithLoss, remark):
     if not alike(got, want, 1e-10) and np.asarray(got).dtype == np.float64:
         words = "the loss is {got} instead of {want}; is 1e-7 added to y?"
         remark(say(words, got=f"{got:.9f}", want=f"{want:.9f}"))
-    apart = np.array([[0.0, 1, 2], [1000, 1001, 1002]])
-    for words, scores, labels, rows, hint in (
-        ("rows of scores 1000 apart: ", apart, t, t, "subtract each row's own largest"),
-        ("a score of 1000 for a wrong class: ", np.array([[1000.0, 0]]),
-         np.array([[0, 1]]), np.array([[0, 1]]), ""),
-        ("class numbers as labels t: ", x, t.argmax(axis=1), t, ""),
-    ):  # fmt: skip
-        with told(say(words), remark=remark):
-            loss = loss_of(scores, labels)
-            expect("loss", np.squeeze(loss), right_loss(scores, rows)[0], say(hint))
+    with told(say("class numbers as labels t: "), remark=remark):
+        expect("loss", np.squeeze(loss_of(x, t.argmax(axis=1))), want)
     layer = SoftmaxWithLoss()
     call(layer, "forward", x, t)
     with told(say("dout = 2: "), remark=remark):
@@ -376,9 +350,7 @@ def judge_numerical_gradient(numerical_gradient, remark):
                 yield record._replace(tolerance=5e-7)
                 with told(say(name)):
                     expect(say("x afterwards"), x, start, say("put each old value back"), 1e-9)
-                if not np.array_equal(x, start):
-                    remark(say("x is as before but for rounding; put the old value back"))
-                    x[...] = start
+                x[...] = start  # it may be rounded
 
     settle("numerical_gradient", trial())
 
@@ -522,13 +494,14 @@ def judge_update(update, remark):
             params, grad = ({key: rng.integers(1, 9, shape) / 2 for key, shape in shapes.items()}
                             for _ in range(2))  # fmt: skip
             grad = {key: grad[key] for key in keys.split()}
-            arrays, given = params.copy(), {key: each.copy() for key, each in grad.items()}
+            arrays = params.copy()
             for batch, rate in (first, 0.1), ("second update: ", 0.01):
                 before = {key: each.copy() for key, each in params.items()}
                 with told(say(batch)):
-                    returned = call_function(update, params, grad, rate)
+                    own = {key: each.copy() for key, each in grad.items()}
+                    returned = call_function(update, params, own, rate)
                 for key in shapes:
-                    env = {"before": before, "grad": given, "rate": rate, "key": key}
+                    env = {"before": before, "grad": grad, "rate": rate, "key": key}
                     got = copy.copy(params.get(key))
                     record = Record(f"params[{key!r}]", "params", got, env, say(batch))
                     want = record.want("update")
@@ -536,13 +509,10 @@ def judge_update(update, remark):
                         words = ("params[{key!r}] is a new array; change that of the layers in "
                                  "place, as params[key] -= ...")  # fmt: skip
                         raise Wrong(say(words, key=key))
-                    own = returned.get(key) if hasattr(returned, "get") else None
-                    if alike(got, before[key]) and alike(own, want):
+                    new = returned.get(key) if hasattr(returned, "get") else None
+                    if alike(got, before[key]) and alike(new, want):
                         raise Wrong(say("what is returned is right, but change params in place"))
                     yield record
-                if any(not np.array_equal(grad[key], given[key]) for key in shapes):
-                    remark(say("update changes grad"))
-                    grad = {key: each.copy() for key, each in given.items()}
 
     settle("update", trial())
 
