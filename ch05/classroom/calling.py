@@ -91,9 +91,7 @@ def missing(names, name):
         return Wrong(say(words, name=name, got=type(value).__name__))
     own = {key: each for key, each in names.items() if getattr(each, "__module__", "") == MODULE}
     for key, each in own.items():
-        inner = vars(each).get(name) if isinstance(each, type) else None
-        # A method of that name is something else, such as the book's net.numerical_gradient(x, t).
-        if inner and (isinstance(inner, type) or "self" not in inspect.signature(inner).parameters):
+        if isinstance(each, type) and isinstance(vars(each).get(name), type):
             words = "{name} is inside {outer}: is it indented too far?"
             return Wrong(say(words, name=name, outer=key))
     typos = [each for each in own if abs(len(each) - len(name)) <= 1]
@@ -195,7 +193,7 @@ def raised(what, error):
     where = say(" ({file}, line {line})", file=own[-1][0], line=own[-1][1]) if own else ""
     if isinstance(error, SystemExit):
         return say("{what} ends the program by exit()", what=what) + where
-    text = "".join(each if each.isprintable() else " " for each in f"{error}"[:200]).strip()
+    text = f"{error}"[:200].strip()
     hint = say("is __init__ misspelt?") if "takes no arguments" in text else ""
     words = "{what} raised {kind}: {text}"
     return joined(say(words, what=what, kind=type(error).__name__, text=text) + where, hint)
