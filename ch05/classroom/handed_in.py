@@ -140,7 +140,6 @@ def child():
     for stream in 0, 1:
         os.dup2(nowhere, stream)  # no input; and nobody reads what it prints
     words.use(job["lang"])
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # limited() needs it
     limit_memory()
 
     def write(kind, value):
@@ -148,7 +147,7 @@ def child():
         results.flush()
 
     write("start", None)
-    seconds, known = job["seconds"], dict.fromkeys(job["deadly"], ())
+    seconds, known = job["seconds"], dict.fromkeys(job["deadly"])
     hand_in = HandIn(job["name"], job["source"].encode("latin-1"))
     try:
         names, notes = run(hand_in, seconds, job["skip"], lambda n: write("statement", n))
@@ -164,7 +163,7 @@ def child():
                     verdict = judge(part, names, known)
             except TimeoutError as late:
                 verdict = Verdict("wrong", [str(late)])
-                known[part] = ()
+                known[part] = None
             write(part, (*verdict, not known[part]))
     os._exit(0)  # without waiting for threads that the file has started
 

@@ -10,7 +10,6 @@ see whether the layers are to blame: see network.py.
 
 import contextlib
 import copy
-import inspect
 import math
 from typing import NamedTuple
 
@@ -44,47 +43,45 @@ class Verdict(NamedTuple):
     sentences: list  # what is wrong, and remarks
 
 
-def judge(part, names, known=None):
+def judge(part, names, known):
     """The Verdict on one part. names is the dict of global names of what was handed in.
 
-    known : {part: its verdicts} so far, and () for a part that hangs or ends the program. None of
+    known : {part: its Verdict} so far, and None for a part that hangs or ends the program. None of
             these is called again for the sake of another part
     """
-    verdicts = verdicts_on(part, names, {} if known is None else known)
-    # What is left of the skeleton doesn't hide what stands below it in other letters.
-    return next((each for each in verdicts if each.status != "not yet"), verdicts[0])
+    if part not in known:
+        for name, found in candidates(names, part) or [(None, None)]:
+            verdict = verdict_on(part, name, found, names, known)
+            # What is left of the skeleton doesn't hide what stands below it in other letters.
+            if verdict.status != "not yet":
+                break
+        known[part] = verdict
+    return known[part]
 
 
-def verdicts_on(part, names, known):
-    """A Verdict on each class or function that may be meant."""
-    if part in known:
-        return known[part]
-    verdicts = []
-    for name, found in candidates(names, part) or [(None, None)]:
-        remarks = []
-        try:
-            if found is None:
-                raise missing(names, wanted(part))
-            if name != wanted(part):
-                words = "it is called {name}; expected {wanted}"
-                remarks.append(say(words, name=name, wanted=wanted(part)))
-            with np.errstate(all="ignore"):  # whatever the file has set
-                if part in TRIALS:
-                    judge_network(part, found, names, known)
-                else:
-                    with without_library():
-                        JUDGES[part](found, remarks.append)
-            status, sentences = "right", []
-        except (NotYet, NotImplementedError) as reason:  # in __init__ it may have no words
-            status, sentences = "not yet", [*filter(None, [str(reason)])]
-        except Wrong as wrong:
-            status, sentences = "wrong", [str(wrong)]
-        except (Exception, SystemExit) as error:  # in __init__, for instance
-            status, sentences = "wrong", [raised(part, error)]
-        remarks = [say("remark: ") + each for each in dict.fromkeys(remarks)]
-        verdicts.append(Verdict(status, sentences + remarks))
-    known[part] = verdicts
-    return verdicts
+def verdict_on(part, name, found, names, known):
+    """The Verdict on a class or function that may be meant."""
+    remarks = []
+    try:
+        if found is None:
+            raise missing(names, wanted(part))
+        if name != wanted(part):
+            words = "it is called {name}; expected {wanted}"
+            remarks.append(say(words, name=name, wanted=wanted(part)))
+        with np.errstate(all="ignore"):  # whatever the file has set
+            if part in TRIALS:
+                judge_network(part, found, names, known)
+            else:
+                with without_library():
+                    JUDGES[part](found, remarks.append)
+        status, sentences = "right", []
+    except (NotYet, NotImplementedError) as reason:  # in __init__ it may have no words
+        status, sentences = "not yet", [*filter(None, [str(reason)])]
+    except Wrong as wrong:
+        status, sentences = "wrong", [str(wrong)]
+    except (Exception, SystemExit) as error:  # in __init__, for instance
+        status, sentences = "wrong", [raised(part, error)]
+    return Verdict(status, sentences + [say("remark: ") + each for each in dict.fromkeys(remarks)])
 
 
 # Records, and what they tell
@@ -368,7 +365,7 @@ def judge_network(part, TwoLayerNet, names, known):
         first = failure(part, TRIALS[part](TwoLayerNet, [], NAMES))
         if first is None:
             return
-    blamed = [each for each in others if not is_right(each, names, known)]
+    blamed = [each for each in others if not reliable(each, names, known)]
     with stand_ins(names) as (log, made):
         again = failure(part, TRIALS[part](TwoLayerNet, log, made, "predict" not in blamed))
     if isinstance(again, Wrong) and not isinstance(again, Raised) and log:
@@ -381,9 +378,10 @@ def judge_network(part, TwoLayerNet, names, known):
         raise again if isinstance(again, NotYet) else NotYet(say(words, others=others))
 
 
-def is_right(part, names, known):
-    verdicts = verdicts_on(part, names, known)
-    return bool(verdicts) and all(verdict.status == "right" for verdict in verdicts)
+def reliable(part, names, known):
+    """Is it right, and nothing else in the file may be meant by it?"""
+    verdict = judge(part, names, known)
+    return verdict and verdict.status == "right" and len(candidates(names, part)) == 1
 
 
 def failure(part, trial):
@@ -464,13 +462,7 @@ def check_dict(what, value):
 
 def new_network(TwoLayerNet, made):
     """TwoLayerNet(3, 4, 2) with other parameters than it starts with."""
-    sizes, rng = (3, 4, 2), np.random.default_rng(17)
-    with contextlib.suppress(ValueError):  # no signature
-        try:
-            inspect.signature(TwoLayerNet).bind(*sizes)
-        except TypeError:
-            sizes = *sizes, 0.01  # weight_init_std without a default
-    net = call_function(TwoLayerNet, *sizes)
+    net, rng = call_function(TwoLayerNet, 3, 4, 2), np.random.default_rng(17)
     if 0 < len(made) < len(NAMES):  # it has some of its layers in another way
         raise NotYet
     check_dict("self.params", getattr(net, "params", None))

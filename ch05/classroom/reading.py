@@ -2,14 +2,12 @@
 
 import __future__
 
-import _thread
 import ast
 import contextlib
 import json
 import re
 import signal
 import sys
-import threading
 import time
 import types
 from typing import NamedTuple
@@ -101,27 +99,24 @@ def still_running(seconds):
 def limited(seconds):
     """Within it, what takes longer gets a KeyboardInterrupt, and then it is a TimeoutError.
 
-    If it takes no notice, it gets another one twice a second.
+    If it takes no notice, it gets another one twice a second. On Windows there is none: there the
+    whole process ends, and another one goes on.
     """
-    over, main = threading.Event(), threading.main_thread().ident
 
-    def interrupt():
-        wait = seconds
-        while not over.wait(wait):
-            if hasattr(signal, "pthread_kill"):  # it wakes a call that waits, such as sleep
-                signal.pthread_kill(main, signal.SIGINT)
-            else:
-                _thread.interrupt_main()
-            wait = 0.5
+    def interrupt(*_):
+        raise KeyboardInterrupt
 
-    thread = threading.Thread(target=interrupt, daemon=True)
-    thread.start()
+    def alarm(seconds):
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, interrupt)
+            signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+
     try:
+        alarm(seconds)
         try:
             yield
         finally:
-            over.set()
-            thread.join()  # no interrupt comes later
+            alarm(0)
     except KeyboardInterrupt:
         raise TimeoutError(still_running(seconds)) from None
 
