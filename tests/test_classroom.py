@@ -348,7 +348,7 @@ def test_every_sentence_is_in_the_table_of_words_with_the_same_blanks():
     for path in GRADE.parent.glob("*.py"):
         if not path.name.startswith(("exercises", "words")):
             said |= set(sentences_in(ast.parse(path.read_text(encoding="utf-8"))))
-    assert len(said) > 150 and said <= CHINESE.keys(), said - CHINESE.keys()
+    assert len(said) > 140 and said <= CHINESE.keys(), said - CHINESE.keys()
     for english, chinese in CHINESE.items():
         blanks, others = (sorted(re.findall(r"{(\w+)", text)) for text in (english, chinese))
         assert blanks == others, english

@@ -66,7 +66,11 @@ def candidates(names, part):
             found.setdefault(id(value), (each, value))
     sgd = names.get("SGD")
     if name == "update" and isinstance(sgd, type) and hasattr(sgd, "update") and not imported(sgd):
-        found[id(sgd)] = name, lambda params, grad, rate: sgd(rate).update(params, grad)
+
+        def update(params, grad, learning_rate):
+            return sgd(learning_rate).update(params, grad)
+
+        found[id(sgd)] = name, update
     return [*found.values()]
 
 
@@ -143,9 +147,7 @@ def call_backward(layer, dout, remark):
 
 def call_function(function, *args):
     """function(*args), without warnings. An error is Raised; NotImplementedError is NotYet."""
-    name = "it"
-    if isinstance(function, type) or inspect.isroutine(function):
-        name = getattr(function, "__name__", name)
+    name = getattr(function, "__name__", "it")
     try:
         with np.errstate(all="ignore"):
             return function(*args)

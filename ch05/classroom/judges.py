@@ -10,6 +10,7 @@ see whether the layers are to blame: see network.py.
 
 import contextlib
 import copy
+import itertools
 import math
 from typing import NamedTuple
 
@@ -130,25 +131,20 @@ def cause(part, first, records):
 
 def possible(part, first):
     """(words, function of a record that returns a wrong value)."""
+    for words, wrong in CAUSES[part].get(first.key, ()):
+        yield (
+            words,
+            lambda record, wrong=wrong: value(wrong, record.env | {"right": record.want(part)}),
+        )
+    elsewhere = {"before": "that is of the batch before: is something not renewed?",
+                 "other": "that is the other's: keep in self what backward needs"}  # fmt: skip
+    for keys, source in itertools.product(("x", "t", "xt"), elsewhere):
 
-    def by(expression):
-        return lambda record: value(expression, record.env | {"right": record.want(part)})
+        def mixed(record, keys=keys, source=source):
+            given = getattr(record, source) or record.env
+            return record.want(part, **{key: given[key] for key in keys})
 
-    def mixed(attribute, names):
-        """As if these arguments came from the batch before, or from the other layer."""
-
-        def wrong(record):
-            source = getattr(record, attribute) or record.env
-            return record.want(part, **{name: source[name] for name in names})
-
-        return wrong
-
-    for words, expression in CAUSES[part].get(first.key, ()):
-        yield words, by(expression)
-    for names in "x", "t", "xt":
-        words = "that is of the batch before: is something not renewed?"
-        yield words, mixed("before", names)
-        yield "that is the other's: keep in self what backward needs", mixed("other", names)
+        yield elsewhere[source], mixed
     yield ("that of the batch before is added to it", lambda record: record.want(part)
            + (record.want(part, **record.before) if record.before else 0))  # fmt: skip
     with contextlib.suppress(Exception):
@@ -426,7 +422,8 @@ def try_gradient(TwoLayerNet, log, made, own_predict=True):
     if not own_predict:
         net.predict = right_predict
     for name in {"predict", "loss"} & {*dir(net)}:
-        setattr(net, name, counted(getattr(net, name)))
+        with contextlib.suppress(AttributeError):  # of slots, for instance
+            setattr(net, name, counted(getattr(net, name)))
     for batch, x, t in NETWORK_BATCHES:
         params = {key: np.array(net.params[key]) for key in KEYS}
         log.clear()

@@ -1,6 +1,6 @@
-"""Right layers in the place of the student's, while predict and gradient are judged once more.
+"""Right methods in the student's layers, while predict and gradient are judged once more.
 
-They tell in which order they are called. A network that asks more of its layers than these can,
+They tell in which order they are called. A network that asks more of its layers than these do,
 such as the mask of its own Relu, ends with an error. That says nothing about the network.
 """
 
@@ -18,7 +18,7 @@ SHAPES = (3, 4), (4,), (4, 2), (2,)  # of W1, b1, W2, b2 in the network that is 
 
 
 class StandIn:
-    layer = log = made = None  # of each kind: what it stands for, and lists that it writes into
+    # layer, log and made stand in the class: what it stands for, and where it tells what it does.
 
     def __init__(self, W=None, b=None, *_, **__):
         self.W, self.b, self.dW, self.db, self.x, self.t = W, b, None, None, None, None
@@ -46,19 +46,26 @@ class StandIn:
 
 @contextlib.contextmanager
 def stand_ins(names):
-    """Within it the layers in the hand-in are right ones.
+    """Within it the classes of the layers have the methods of a StandIn.
 
     Yields a log of (method, name of the layer, what it is given), and the names of those made.
     """
-    log, made, given = [], set(), dict(names)
+    log, made, given, undo = [], set(), dict(names), []
+    methods = {name: each for name, each in vars(StandIn).items() if callable(each)}
     for layer in LAYERS:
         own = [found for _, found in candidates(given, layer)]
-        kind = type(layer, (StandIn,), {"layer": layer, "log": log, "made": made})
-        also = [name for name, each in given.items() if any(each is one for one in own)]
-        names.update(dict.fromkeys([layer, *also], kind))
+        if not own:
+            own = [type(layer, (), {})]
+            names[layer] = own[0]
+        for kind in own:
+            for name, new in (methods | {"layer": layer, "log": log, "made": made}).items():
+                undo.append((kind, name, name in vars(kind), vars(kind).get(name)))
+                setattr(kind, name, new)
     try:
         yield log, made
     finally:
+        for kind, name, had, old in undo:
+            setattr(kind, name, old) if had else delattr(kind, name)
         names.clear()
         names.update(given)
 

@@ -82,7 +82,7 @@ def note_definitions(names, defined, place, notes):
     for name, value in [*names.items()]:
         first, old = defined.get(name, (None, None))
         own = isinstance(value, type | types.FunctionType) and not imported(value)
-        if not own or value is old:
+        if not own or value is old or value.__name__ != name:
             continue
         defined[name] = place, value
         builds_on_it = old in getattr(value, "__mro__", ())
