@@ -6,7 +6,6 @@ Most tests judge in this process; the last ones start one for each file, as a te
 import ast
 import csv
 import json
-import os
 import re
 import signal
 import subprocess
@@ -64,7 +63,7 @@ MISTAKES = {
         "return dout * (self.x > 0)": {"dout * (self.x > 0)": "return"},
         "self.x = x\n": {"self.x = getattr(self, 'x', x)\n": "batch before",
             "x[x < 0] = 0; self.x = x\n": "x.copy()", "Relu.x = x\n": "in self"},
-        "np.maximum(x, 0)": {"np.minimum(x, 0)": "smaller", "x": "x is returned",
+        "np.maximum(x, 0)": {"x": "x is returned",
             "np.where(x > 0, x, 0.01 * x)": "expected 0, got -0.02",
             "(x > 0) * 1.0": "1 where x > 0", "x if x > 0 else 0": "ambiguous",
             "np.array([[max(v, 0) for v in row] for row in x])": "images"},
@@ -75,12 +74,11 @@ MISTAKES = {
     "Sigmoid": {
         "dout * self.out * (1 - self.out)": {"self.out * (1 - self.out)": "dout is missing",
             "dout * self.out": "1 - out is missing", "dout * (1 - self.out)": "factor out is",
-            "dout * (s := 1 / (1 + np.exp(-self.out))) * (1 - s)": "once more",
-            "dout * (1 - self.out ** 2)": "tanh"},
+            "dout * (s := 1 / (1 + np.exp(-self.out))) * (1 - s)": "once more"},
         "self.out = 1 / (1 + np.exp(-x))\n        return self.out": {
             "self.out = x\n        return 1 / (1 + np.exp(-x))": "out is needed, not x"},
         "np.exp(-x)": {"np.exp(x)": "minus is missing", "math.exp(-x)": "NameError"},
-        "1 / (1 + np.exp(-x))": {"1 / 1 + np.exp(-x)": "brackets", "1 / (1 - np.exp(-x))": "sign"},
+        "1 / (1 + np.exp(-x))": {"1 / 1 + np.exp(-x)": "brackets"},
         "class Sigmoid": {"class Sigmiod": "is Sigmiod meant"}},
     "Affine": {
         "self.x @ self.W + self.b": {"self.x @ self.W": "b is missing",
@@ -94,7 +92,6 @@ MISTAKES = {
         "dout.sum(axis=0)": {"dout.sum(axis=1)": "axis=0", "dout.sum()": "axis=0",
             "dout.sum(axis=0, keepdims=True)": "keepdims", "dout.mean(axis=0)": "mean of the rows",
             "dout": "add up the rows", "dout.squeeze().sum(axis=0)": "one sample"},
-        "return (dout": {"self.W -= 0.1 * self.dW; return (dout": "leaves W to update"},
         "return (dout @ self.W.T).reshape(self.shape)": {
             "return (dout @ self.W.T).reshape(self.shape), self.dW": "tuple of 2; return dx"}},
     "SoftmaxWithLoss": {
@@ -112,16 +109,11 @@ MISTAKES = {
             "np.exp(x).sum(axis=1)": "broadcast", "np.exp(x).sum()": "each row"},
         "x = x - x.max(axis=1, keepdims=True)\n": {"pass\n": "overflows"},
         "x = x - x.max": {"x -= x.max": "x.copy()"},
-        "forward(self, x, t):": {"forward(self, t, x):": "swapped",
-            "forward(self, x, t):\n        return -np.sum(t * np.log(x)) / len(x)":
-                "softmax is missing"},
         "(self.y - self.t) / len(self.y)": {"(self.y - self.t)": "batch size",
-            "(self.y - self.t) / self.y.shape[1]": "number of classes",
             "(self.y - self.t) / self.y.size": "N C",
             "(-self.t / self.y) / len(self.y)": "dL/dy", "1": "shape"},
         "(self.y - self.t) / len": {"(self.t - self.y) / len": "sign",
             "self.y / len": "t is missing"},
-        "(self.y - self.t) /": {"(self.y - self.t) * self.y * (1 - self.y) /": "leave out"},
         "self.t = np": {"self.t = self.t if hasattr(self, 't') else np": "before"},
         "np.exp(x).sum(axis=1, keepdims=True))\n        self.y = np.exp(log_y)\n"
         "        return -np.sum(self.t * log_y) / len(x)": {
@@ -165,11 +157,11 @@ MISTAKES = {
         "-=": {"+=": "sign"},
         "learning_rate * grad[key]": {"grad[key]": "learning_rate is missing"},
         "params[key] -= learning_rate": {"params[key] = params[key] - learning_rate": "in place"},
-        "params[key] -= learning_rate * grad[key]": {"params[key][...] = grad[key]": "subtract",
+        "params[key] -= learning_rate * grad[key]": {
             "params[key] -= learning_rate * grad[key]; return": "unchanged"},
         "params[key] -=": {"params[key] =-": "write -="},
         "for key in params:\n        params[key] -= learning_rate * grad[key]": {
-            "return {key: params[key] - learning_rate * grad[key] for key in params}": "in place",
+            "return {key: params[key] - learning_rate * grad[key] for key in params}": "unchanged",
             "for p, g in zip(params.values(), grad.values()):\n        p -= learning_rate * g":
                 "order"}},
 }  # fmt: skip
@@ -189,7 +181,7 @@ def test_the_books_own_way_has_a_remark_for_each_of_its_habits():
     verdicts, _ = graded(source(BOOK))
     assert "dout" in verdicts["Relu"].sentences[0]
     remarks = verdicts["SoftmaxWithLoss"].sentences
-    for word in ("1e-7", "its dout", "class numbers", "1000"):
+    for word in ("1e-7", "its dout", "class numbers"):
         assert any(word in remark for remark in remarks), word
     assert sum(len(verdict.sentences) for verdict in verdicts.values()) == 1 + len(remarks) <= 6
 
@@ -220,11 +212,11 @@ CHECKED = f"{NUMERICAL}        return super().gradient(x, t)\n".replace("return 
 TURNED = SHORT["Affine"].replace("= W, b", "= W.T, b").replace("self.W.T", "self.W")
 TURNED = TURNED.replace("self.x @ self.W ", "self.x @ self.W.T ")
 WRONG_LAYERS = {
-    **replaced("Relu", "multiply(dout", "multiply(2 * dout", OBJECTS),
-    **replaced("Affine", "np.ones(len(dout)) @", "np.ones(len(dout)) / 2 @", OBJECTS),
-    **replaced("SoftmaxWithLoss", "dout *", "2 * dout *", OBJECTS),
+    **replaced("Relu", "return dout", "return 2 * dout"),
+    **replaced("Affine", "dout.sum(axis=0)", "dout.mean(axis=0)"),
+    **replaced("SoftmaxWithLoss", "return dout", "return 2 * dout"),
 }
-NO_PREDICT = replaced("TwoLayerNet", "return reduce", "reduce", OBJECTS)
+NO_PREDICT = replaced("TwoLayerNet", "x = layer", "out = layer")
 LAYERS = "Relu Affine SoftmaxWithLoss"
 INDENTED = SHORT["SoftmaxWithLoss"].replace("\n", "\n    ")
 FORWARD = SHORT["numerical_gradient"].replace("1e-4", "1e-7").replace("- h", "").replace("2 *", "")
@@ -236,16 +228,11 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
     "right": {case: (change, "", "") for case, change in {
         "short": SHORT, "objects": OBJECTS, "book": BOOK,
         "float32, and b as a row": NUMBERS,
-        "float16, and b as a row": NUMBERS.replace("float32", "float16"),
         "W is kept in another form": {"Affine": TURNED},
         "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
         "one made in an if": "if True:\n    class Relu(Relu):\n        pass\nRelu = Relu()\n",
-        "half precision": replaced("Relu", "np.maximum(x, 0)", "np.maximum(x, 0).astype('f2')"),
         "chapter 6, and the skeleton's own update":
             f"def update(params, grad, learning_rate): {RAISE}\n{BOOK['update']}",
-        "forward by a property": "class Relu(Relu):\n    @property\n    def forward(self):\n"
-            "        return super().forward\n",
-        "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
         "grad is scaled": replaced("update", "params[key] -= learning_rate *",
             "grad[key] *= learning_rate; params[key] -="),
         "steps back": replaced("numerical_gradient", "= old\n    return", "+= h\n    return"),
@@ -259,13 +246,9 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             "SoftmaxWithLoss", "log_y) / len(x)", "log_y, keepdims=True)[0] / len(x)"),
     }.items()},
     "wrong": {
-        "all layers": (OBJECTS | WRONG_LAYERS, LAYERS, "2 times"),
-        "all layers, and predict": (OBJECTS | WRONG_LAYERS | NO_PREDICT, LAYERS + " predict", ""),
+        "all layers": (WRONG_LAYERS, LAYERS, "2 times"),
+        "all layers, and predict": (WRONG_LAYERS | NO_PREDICT, LAYERS + " predict", ""),
         "numerical gradients": (NUMERICAL, "gradient", "numerical"),
-        "numerical, without its layers": (NUMERICAL.replace("self.loss(x, t)",
-            "np.sum(t * (np.log(np.sum(np.exp(s := np.maximum(x @ self.params['W1'] +"
-            "self.params['b1'], 0) @ self.params['W2'] + self.params['b2']), 1))[:, None] - s))"
-            " / len(x)"), "gradient", "numerical"),
         "a network of its own": (replaced("TwoLayerNet", "W1=self.first", "W1=-self.first", BOOK),
             "gradient", "grad['W1']"),
         "small step": ({"numerical_gradient": FORWARD}, "numerical_gradient", "forward difference"),
@@ -275,17 +258,9 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             "    def predict(self, x): return -super().predict(x)\n", "predict", "sign"),
         "a Relu for each call": ("class TwoLayerNet(TwoLayerNet):\n    def predict(self, x): self."
             "layers['Relu1'] = Relu(); return 2 * super().predict(x)\n", "predict", "2 times"),
-        "a property": ("Affine.db = property(lambda self: vars(self)['db'] / 2,\n"
-            "    lambda self, db: vars(self).update(db=db))\n", "Affine", "0.5 times"),
-        "a method made in __init__": (
-            "class Affine(Affine):\n    def __init__(self, *Wb):\n        super().__init__(*Wb); "
-            "self.backward = lambda d: 2 * type(self).backward(self, d)\n", "Affine", "2 times"),
         "misspelt": (replaced("Affine", "__init__", "__int__"), "Affine", "misspelt"),
         "indented too far": ({"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
             "SoftmaxWithLoss", "inside Affine"),
-        "a function indented too far": (
-            {"TwoLayerNet": SHORT["TwoLayerNet"] + "    def update(params): pass\n", "update": ""},
-            "update", "inside"),
         "no backward": ("class Sigmoid:\n    def forward(self, x): return 1 / (1 + np.exp(x))\n",
             "Sigmoid", "minus"),
         "no function": ({"update": "update = 7\n"}, "update", "expected a function"),
@@ -322,16 +297,24 @@ def test_each_part_has_the_verdict_that_a_teacher_would_give(status, case):
     assert "is called for" not in str(verdicts)  # the order of calls is right in all of them
 
 
-@parametrize("db, times", [("sum", 1), ("mean", 2)])
-def test_a_slow_layer_is_called_as_often_as_a_verdict_needs(db, times):
+def test_what_needs_more_of_a_wrong_layer_than_a_right_one_has_isnt_judged():
+    """Here the network reads the list of gradients that its own Affine keeps."""
+    affine = replaced("Affine", "np.ones(len(dout)) @", "np.ones(len(dout)) / 2 @", OBJECTS)
+    verdicts, _ = graded(source(OBJECTS | affine))
+    assert not_right(verdicts) == {"Affine": "wrong", "gradient": NOT}
+    assert verdicts["gradient"].sentences == ["this can be judged when Affine can be relied on"]
+
+
+@parametrize("db", ["sum", "mean"])
+def test_a_slow_layer_is_called_as_often_as_a_verdict_needs(db):
     affine = SHORT["Affine"].replace("):\n", "):\n        CALLS.append(1)\n").replace("sum", db)
     text = source({"Affine": affine}, "CALLS = []\n")
     (names, _), known = run(HandIn("exercises.py", text.encode())), {}
     for part in PARTS[: PARTS.index("gradient") + 1]:
         names["CALLS"].clear()
         judge(part, names, known)
-    # Two are made; three batches go through both, and back. A wrong one is tried again, put right.
-    assert len(names["CALLS"]) == (2 + 3 * 2 * 2) * times
+    # Two are made; three batches go through both, and back.
+    assert len(names["CALLS"]) == 2 + 3 * 2 * 2
 
 
 def test_the_skeleton_is_not_yet_written_imports_only_numpy_and_trains_when_it_is(tmp_path):
@@ -365,11 +348,11 @@ def test_every_sentence_is_in_the_table_of_words_with_the_same_blanks():
     for path in GRADE.parent.glob("*.py"):
         if not path.name.startswith(("exercises", "words")):
             said |= set(sentences_in(ast.parse(path.read_text(encoding="utf-8"))))
-    assert len(said) > 150 and said <= CHINESE.keys(), said - CHINESE.keys()
+    assert len(said) > 140 and said <= CHINESE.keys(), said - CHINESE.keys()
     for english, chinese in CHINESE.items():
         blanks, others = (sorted(re.findall(r"{(\w+)", text)) for text in (english, chinese))
         assert blanks == others, english
-        assert not chinese.isascii() or chinese == "exercises.zh.py", chinese
+        assert not chinese.isascii(), chinese
         assert not MIXED.search(chinese), chinese
 
 
@@ -388,7 +371,7 @@ def test_what_is_filled_in_keeps_the_punctuation_chinese(monkeypatch):
     for change in keys, order, dw, BOOK:
         for verdict in graded(source(change))[0].values():
             said += verdict.sentences
-    assert len(said) == 10 and "、" in said[2] and "、" in said[3]
+    assert len(said) == 9 and "、" in said[2] and "、" in said[3]
     assert [each for each in said if MIXED.search(each)] == []
 
 
@@ -411,13 +394,12 @@ NOTED = {  # what stands in the middle of a file: how many notes there are about
     "if __name__ == '__main__':\n    1 / 0": 0, "from __future__ import annotations": 0,
     "def f(x: Nothing) -> Nowhere: return x": 0, "np.float = float": 0,
     "1 / 0": 1, "import sys; sys.exit()": 1, "for i in range(100): 1 / 0\n" * 30: 21,
-    "np.exp = np.sum = lambda *args, **more: 7": 2,
-    "import builtins; builtins.len = builtins.print = None": 2,
     "import time; time.sleep(20)": 1,
     ROWS: 1,  # as a training that ends early at Ctrl-C, and the loop around it goes on
 }  # fmt: skip
 
 
+@pytest.mark.unix  # on Windows only the whole process is stopped
 @parametrize("line", NOTED)
 def test_what_else_is_in_a_file_hides_nothing(line):
     parts = {"Affine": f"{line}\n{SHORT['Affine']}"}  # in the middle
@@ -425,9 +407,12 @@ def test_what_else_is_in_a_file_hides_nothing(line):
     assert len(noted) == NOTED[line] and not_right(verdicts) == {}, noted
 
 
+@pytest.mark.unix
 def test_below_what_hangs_only_definitions_are_read():
-    text = "while True: pass\nEPS = 1e-7\nf = lambda x: len(x)\nlate = len('')\nprint()\n"
-    text += "if EPS:\n    def g(): pass\ntry:\n    import os\nexcept ImportError: pass\n"
+    text = (
+        "while True: pass\nEPS = 1e-7\nf = lambda x: len(x)\nlate = len('')\nprint()\nimport os\n"
+    )
+    text += "def g(): pass\n"
     names, notes = run(HandIn("exercises.py", text.encode()), 0.3)
     assert {"EPS", "f", "g", "os"} <= names.keys() and "late" not in names and len(notes) == 1
 
@@ -442,7 +427,8 @@ def test_a_notebook_is_read_by_its_code_cells():
         "%%writefile layers.py\n" + SHORT["Relu"] + SHORT["Sigmoid"]: 0,
         "files = !ls\nhere, there = %pwd\n" + SHORT["Affine"]: 1,  # two names, one None
         "class SoftmaxWithLoss: pass": 0,
-        "x = = 1\n" + SHORT["SoftmaxWithLoss"] + "\nprint(": 2,
+        SHORT["SoftmaxWithLoss"]: 0,
+        "x = = 1\nclass Relu: pass\nprint(": 1,
         '1 / 0\nTEXT = """\n% no magic\n"""': 1,
         "class TwoLayerNet(": 1,
         SHORT["TwoLayerNet"]: 0,
@@ -451,8 +437,8 @@ def test_a_notebook_is_read_by_its_code_cells():
     }
     all_cells = [nbformat.v4.new_markdown_cell("#"), *map(nbformat.v4.new_code_cell, cells)]
     text = nbformat.writes(nbformat.v4.new_notebook(cells=all_cells)).encode()
-    names, notes = run(HandIn("exercises.ipynb", text))
-    assert not_right({part: judge(part, names) for part in PARTS}) == {}, notes
+    (names, notes), known = run(HandIn("exercises.ipynb", text)), {}
+    assert not_right({part: judge(part, names, known) for part in PARTS}) == {}, notes
     told = [int(number) for note in notes for number in re.findall(r"^code cell (\d+)", note)]
     assert sorted(told) == [i for i, n in enumerate(cells.values(), 1) for _ in range(n)], notes
     [twice] = [note for note in notes if "twice" in note]
@@ -487,8 +473,6 @@ HARM = [{
     "update": ("np.ones((10**9, 10**9))", "Memory"),
 }, {
     "Relu": ("import os; os.kill(os.getpid(), 9)", "ended the program"),
-    "Sigmoid": ("x = -x; self.n = hasattr(self, 'n') and all(1 for _ in iter(int, 1))",
-                "that is 1 / (1 + exp(x)): a minus is missing; still running"),
     "Affine": ("import sys; sys.exit(0)", "exit"),
     "numerical_gradient": ("print('x' * 10_000_000); 1 / 0", "ZeroDivisionError"),
     "update": ("np.log(0.0); import warnings; warnings.warn('no')", "UserWarning"),
@@ -511,7 +495,7 @@ def test_a_part_that_ends_or_stops_the_program_costs_its_own_point_only(lines, m
 
 
 INTO_ALL = "import os\nfor fd in range(30):\n    try: os.write(fd, {})\n    except OSError: pass"
-# What stands at the end of a right file; it costs no point.
+# What stands at the end of a right file; it costs no point. "twice" isn't graded.
 HOSTILE = {
     "many": "import atexit, os, shutil, subprocess, threading, time\n"
             "x = [0] * 10**10\n"
@@ -524,9 +508,7 @@ HOSTILE = {
             "threading.Thread(target=time.sleep, args=[1000]).start()\n"
             "atexit.register(time.sleep, 1000)\n",
     "group": "import os, signal; os.killpg(0, signal.SIGTERM)",
-    "twice": "import os, sys\n"  # without the first import the second one ends the program
-             "sys.addaudithook(lambda name, _: name == 'import' and os._exit(1))\n"
-             "import colab\nimport other",
+    "twice": "import os; os._exit(0)\nclass Layer: os._exit(3)",
     "ignore": "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
     "copy": "import os; os.fork()",
     "close": "import os; os.closerange(0, 100)",
@@ -554,9 +536,10 @@ def test_a_class_of_hostile_files_is_graded_whole(tmp_path, monkeypatch, capsys)
     assert grade.main(["in", "--seconds", "0.5", "--json", "all.json"]) == 1
     grades = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
     points = {Path(grade["file"]).name: grade["points"] for grade in grades}
-    assert points == dict.fromkeys(texts, 8) | {"broken.py": 0}
-    left_out = capsys.readouterr().out.split("Not graded: 3")[1].splitlines()[1:]
-    assert [line.split(": ")[0].split("/")[1] for line in left_out] == ["a.zip", "b.txt", "link.py"]
+    assert points == dict.fromkeys({*texts} - {"twice.py"}, 8) | {"broken.py": 0}
+    left_out = capsys.readouterr().out.split("Not graded: 4")[1].splitlines()[1:]
+    names = [line.split(": ")[0].split("/")[1] for line in left_out]
+    assert names == ["a.zip", "b.txt", "link.py", "twice.py"] and "status 3" in left_out[-1]
     started = [int(pid) for pid in pids.read_text().split()]
     assert len(started) == 2 and not any(map(alive, started))
 
@@ -639,13 +622,11 @@ def test_what_is_done_stays_when_the_grading_is_ended(tmp_path):
 
 
 UNUSABLE = {  # options: a word of what is said
-    "": "required", "nothing.py": "no such file", "exercises.py": "cp ", "points.csv": ".ipynb",
+    "": "required", "nothing.py": "no such file", "points.csv": ".ipynb",
     "empty": "empty folder", "a.py --csv no/such/folder.csv": "No such",
     "a.py --json empty": "directory", "a.py --feedback points.csv": "exists",
-    "a.py --csv a.py": "overwrite", "a.py --csv b.py c.py": "overwrite",
-    "a.py --json c.ipynb": "overwrite", "a.py --csv linked.csv": "overwrite",
-    "a.py --csv x.csv --json ./x.csv": "same", "a.py --csv points.csv --json same.csv": "same",
-    "c.py --feedback . --csv c.py.txt": "same", "b.py --feedback .": "that grade.py wrote",
+    "a.py --csv a.py": "hand-in", "a.py --csv b.py c.py": "hand-in",
+    "a.py --json c.ipynb": "hand-in", "b.py --feedback .": "that grade.py wrote",
     "a.py b.py --gradescope x.json": "one file", "a.py --weights Relu=-1": "-1",
     "a.py --seconds 0": "above", "a.py --seconds nan": "above",
 }  # fmt: skip
@@ -656,8 +637,6 @@ def test_options_that_cant_be_used_have_status_2(args, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     for name in ("a.py", "b.py", "c.py", "points.csv"):
         (tmp_path / name).touch()
-    os.link("a.py", "linked.csv")
-    os.link("points.csv", "same.csv")
     Path("b.py.txt").write_text(
         "b.py\n  Relu                right\n  1 of 1 points\n\nWell done!\n"
     )

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import difflib
-import functools
 import inspect
 import sys
 import traceback
@@ -14,12 +13,15 @@ import numpy as np
 from ch05.classroom.words import say
 
 MODULE = "exercises"  # __name__ in what was handed in
-OPTIMIZERS = ("sgd", "gradientdescent", "optimizer")  # classes that may stand for update
 LIBRARY = ("common.layers", "common.network", "common.gradient")  # what is to be written here
 
 
 class Wrong(Exception):
     """A part is wrong. The message says where, gives both values, and the likely cause."""
+
+
+class Raised(Wrong):
+    """A part is wrong, or what it uses: it raised an error. Why isn't known."""
 
 
 class NotYet(Exception):
@@ -36,9 +38,10 @@ def told(before, notes=(), remark=None):
     try:
         yield
     except Wrong as wrong:
+        notes = [*notes]
         text = before + joined(str(wrong), *notes)
         if remark is None:
-            raise Wrong(text) from None
+            raise (Wrong if notes else type(wrong))(text) from None
         remark(text)
 
 
@@ -61,16 +64,14 @@ def candidates(names, part):
         value = names.get(each)
         if plain(each) == plain(name) and isinstance(value, kind) and not imported(value):
             found.setdefault(id(value), (each, value))
-    if name == "update":
-        for key, value in names.items():
-            known = plain(key) in OPTIMIZERS and isinstance(value, type) and not imported(value)
-            if known and hasattr(value, "update"):
-                found[id(value)] = name, functools.partial(update_by, value)
+    sgd = names.get("SGD")
+    if name == "update" and isinstance(sgd, type) and hasattr(sgd, "update") and not imported(sgd):
+
+        def update(params, grad, learning_rate):
+            return sgd(learning_rate).update(params, grad)
+
+        found[id(sgd)] = name, update
     return [*found.values()]
-
-
-def update_by(SGD, params, grad, learning_rate):
-    return SGD(learning_rate).update(params, grad)
 
 
 def missing(names, name):
@@ -86,9 +87,7 @@ def missing(names, name):
         return Wrong(say(words, name=name, got=type(value).__name__))
     own = {key: each for key, each in names.items() if getattr(each, "__module__", "") == MODULE}
     for key, each in own.items():
-        inner = vars(each).get(name) if isinstance(each, type) else None
-        # A method of that name is something else, such as the book's net.numerical_gradient(x, t).
-        if inner and (isinstance(inner, type) or "self" not in inspect.signature(inner).parameters):
+        if isinstance(each, type) and isinstance(vars(each).get(name), type):
             words = "{name} is inside {outer}: is it indented too far?"
             return Wrong(say(words, name=name, outer=key))
     typos = [each for each in own if abs(len(each) - len(name)) <= 1]
@@ -109,7 +108,7 @@ def imported(value):
 # Calls
 
 
-def call(layer, method, *args, remark=None, free=False):
+def call(layer, method, *args, remark=None):
     """layer.method(*args). A write into args is Wrong, or a remark if there is one to make it."""
     function = getattr(layer, method, None)
     if function is None:
@@ -123,7 +122,7 @@ def call(layer, method, *args, remark=None, free=False):
         words = "{name} is imported from {module}; write it here"
         raise NotYet(say(words, name=method, module=module))
     given = copy.deepcopy(args)
-    result = call_function(function, *given, free=free)
+    result = call_function(function, *given)
     for i, (before, after) in enumerate(zip(args, given)):
         if not np.array_equal(before, after):
             names = [*inspect.signature(function).parameters, *"xt"]  # for *args
@@ -146,37 +145,38 @@ def call_backward(layer, dout, remark):
     return call(layer, "backward", dout, remark=remark)
 
 
-def call_function(function, *args, free=False):
-    """function(*args), without warnings. What it raises is Wrong; NotImplementedError is NotYet.
-
-    NotYet, too, if it calls what the library has for this part; free lets it do so.
-    """
-    used, profile, name = [], sys.getprofile(), "it"
-    if isinstance(function, type) or inspect.isroutine(function):
-        name = getattr(function, "__name__", name)
-
-    def watch(frame, event, _):
-        module = frame.f_globals.get("__name__", "")
-        if event == "call" and module in LIBRARY:
-            used.append(f"{module}.{getattr(frame.f_code, 'co_qualname', frame.f_code.co_name)}")
-
+def call_function(function, *args):
+    """function(*args), without warnings. An error is Raised; NotImplementedError is NotYet."""
+    name = getattr(function, "__name__", "it")
     try:
-        if not free:
-            sys.setprofile(watch)
         with np.errstate(all="ignore"):
-            result = function(*args)
+            return function(*args)
+    except NotYet:  # of without_library
+        raise
     except NotImplementedError:
         raise NotYet(say("{method} isn't written yet", method=name)) from None
     except (Exception, SystemExit) as error:
         shapes = [f"{np.shape(each)}" for each in args if isinstance(each, np.ndarray)]
         if shapes:
             name = say("{name}, given {shapes},", name=name, shapes=say(" and ").join(shapes))
-        raise Wrong(raised(name, error)) from None
+        raise Raised(raised(name, error)) from None
+
+
+@contextlib.contextmanager
+def without_library():
+    """Within it, what calls the layers of the library isn't written yet."""
+
+    def forbid(frame, event, _):
+        module = frame.f_globals.get("__name__")
+        if event == "call" and module in LIBRARY:
+            raise NotYet(say("{module} is the library's; write it here", module=module))
+
+    before = sys.getprofile()
+    sys.setprofile(forbid)
+    try:
+        yield
     finally:
-        sys.setprofile(profile)
-    if used:
-        raise NotYet(say("{name} is the library's; write it here", name=used[0]))
-    return result
+        sys.setprofile(before)
 
 
 def raised(what, error):
@@ -187,7 +187,7 @@ def raised(what, error):
     where = say(" ({file}, line {line})", file=own[-1][0], line=own[-1][1]) if own else ""
     if isinstance(error, SystemExit):
         return say("{what} ends the program by exit()", what=what) + where
-    text = "".join(each if each.isprintable() else " " for each in f"{error}"[:200]).strip()
+    text = f"{error}"[:200].strip()
     hint = say("is __init__ misspelt?") if "takes no arguments" in text else ""
     words = "{what} raised {kind}: {text}"
     return joined(say(words, what=what, kind=type(error).__name__, text=text) + where, hint)

@@ -29,7 +29,6 @@ from ch05.classroom.results import Results, is_ours, points_of, texts
 from ch05.classroom.words import say
 
 ENDINGS = (".py", ".ipynb")
-LARGEST = 2**27  # bytes of a file
 
 
 def main(argv=None):
@@ -60,8 +59,6 @@ def read_all(paths):
     found, left_out = [], []
     for path in paths:
         try:
-            if path.stat().st_size > LARGEST:
-                raise OSError(0, say("it is larger than {n} MB", n=LARGEST // 2**20))
             found.append((path, HandIn(path.name, path.read_bytes())))
         except OSError as error:
             left_out.append((path, error.strerror))
@@ -127,8 +124,8 @@ def parse(argv):
     args.weights = weights_of(args.weights, parser)
     args.given = args.files
     found = dict.fromkeys(path for name in args.files for path in files(name, parser))
-    args.files = [path for path in found if not why_not(path)]
     args.left_out = [(path, why_not(path)) for path in found if why_not(path)]
+    args.files = [path for path in found if not why_not(path)]
     if not args.files:
         came = ", ".join(map(str, found)) or "an empty folder"
         parser.error(f"expected .py or .ipynb, got {came}")
@@ -158,24 +155,15 @@ def files(name, parser):
     if path.is_dir():
         # Hidden folders are copies, such as .ipynb_checkpoints; __MACOSX is no hand-in either.
         hidden = (".", "__MACOSX", "__pycache__")
-        found = [each for each in path.rglob("*") if not any(
+        found = [each for each in path.rglob("*") if not each.is_dir() and not any(
             part.startswith(hidden) for part in each.relative_to(path).parts)]  # fmt: skip
-        found = [each for each in found if not each.is_dir() or each.is_symlink()]
-    elif path.exists() or path.is_symlink():
+    elif path.exists():
         found = [path]
     else:
         found = [Path(each) for each in glob.glob(name)]
     if not found and not path.is_dir():
-        parser.error(say("{name}: there is no such file", name=name) + how_to_copy(path))
+        parser.error(say("{name}: there is no such file", name=name))
     return sorted(found)
-
-
-def how_to_copy(path):
-    if path.name not in ("exercises.py", "exercises.zh.py"):
-        return ""
-    name = say("exercises.py") if path.name == "exercises.py" else path.name
-    own = Path(os.path.relpath(Path(__file__).with_name(name))).as_posix()
-    return say("; copy it first: {command}", command=f"cp {own} {path.as_posix()}")
 
 
 def why_not(path):
@@ -185,37 +173,24 @@ def why_not(path):
     return None if path.is_file() else say("it is no file")
 
 
-def identity(name):
-    """The same for two names of one file."""
-    name = os.path.realpath(name)  # [1:3] are the number of the file, and the device
-    return os.stat(name)[1:3] if os.path.exists(name) else os.path.normcase(name)
-
-
 def check_targets(args, parser):
     """To know now, and not after the grading, what can't be written; and what must not be."""
     targets = [name for name in (args.csv, args.json, args.gradescope) if name]
     args.texts = texts(args)
-    handed_in, found = {*map(identity, args.files)}, {}
     for name in [*targets, *map(str, args.texts.values())]:
-        file = identity(name)
-        if file in handed_in or Path(name).suffix.lower() in ENDINGS:
-            parser.error(f"expected a file to write, got {name!r}: that would overwrite a hand-in")
-        if file in found:
-            parser.error(f"expected two files, got {found[file]!r} and {name!r}, the same file")
-        found[file] = name
+        if Path(name).suffix.lower() in ENDINGS:
+            parser.error(f"expected a file to write, got {name!r}: that may be a hand-in")
         if not is_ours(name):
             parser.error(f"expected a new file, or one that grade.py wrote, got {name!r}: that "
                          "would be overwritten; move it, or write elsewhere")  # fmt: skip
-    for name in targets:
-        try:
+    try:
+        for name in targets:
             open(name, "a").close()
-        except OSError as error:
-            parser.error(f"expected a file to write, got {name!r}: {error.strerror}")
-    if args.feedback:
-        try:
-            Path(args.feedback).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            parser.error(f"expected a folder to write to, got {args.feedback!r}: {error.strerror}")
+        if args.feedback:
+            name = args.feedback
+            Path(name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"expected something to write to, got {name!r}: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -58,8 +58,6 @@ class Results:
                 print(say("{name} isn't written: {why}", name=name, why=error.strerror),
                       file=sys.stderr)  # fmt: skip
             self.failed.add(name)
-        else:
-            self.failed.discard(name)
 
 
 def texts(args):

@@ -38,23 +38,17 @@ CHINESE = {
     "Not graded: {n}": "没有评分的文件：{n} 个",
     "it doesn't end in .py or .ipynb": "扩展名不是 .py 或 .ipynb",
     "it is no file": "不是普通文件",
-    "it is larger than {n} MB": "超过了 {n} MB",
     "{name}: there is no such file": "{name}：没有这个文件",
-    "exercises.py": "exercises.zh.py",  # which file to copy
-    "; copy it first: {command}": "；请先复制一份：{command}",
     "{name} isn't written: {why}": "{name} 没有写入：{why}",
     # How a file runs
     "it ended the program (exit status {status})": "它结束了整个程序（退出状态 {status}）",
-    "it writes into the pipe of the grader": "它往评分程序的管道里写了东西",
     "still running after {seconds} seconds": "{seconds} 秒后仍在运行",
     "{what} ends the program by exit()": "{what} 用 exit() 结束了程序",
-    "{name}: {why}; it is read only for its definitions": "{name}：{why}；只读取其中的定义",
     "{name}, line {line}: {why}; what comes later is read only for its definitions":
         "{name}，第 {line} 行：{why}；后面的内容只读取其中的定义",
     "{name} is defined twice ({first}; {second}); the last one is graded":
         "{name} 定义了两次（{first}；{second}）；按最后一个评分",
     "{name}: expected a notebook of version 4": "{name}：应当是第 4 版格式的笔记本",
-    "it replaces {name}; for the grading that is undone": "它替换了 {name}；评分时已还原",
     # What is there, and what isn't
     "no {name} in it": "里面没有 {name}",
     "no {name} in it; is {close} meant?": "里面没有 {name}；{close} 是不是写错了名字？",
@@ -65,7 +59,7 @@ CHINESE = {
     "{name}: expected a function, got {got}": "{name}：应当是函数，实际是 {got}",
     "{name} is inside {outer}: is it indented too far?": "{name} 在 {outer} 里：是不是缩进多了？",
     "{name} is imported from {module}; write it here": "{name} 是从 {module} 导入的；请自己写",
-    "{name} is the library's; write it here": "{name} 是库里的；请自己写",
+    "{module} is the library's; write it here": "{module} 是库里的；请自己写",
     "it is called {name}; expected {wanted}": "它的名字是 {name}，应当是 {wanted}",
     "is __init__ misspelt?": "是不是把 __init__ 拼错了？",
     "backward takes no dout; write backward(self, dout)": "请写 backward(self, dout)",
@@ -97,8 +91,6 @@ CHINESE = {
     "f(x) = sum(x³): ": "f(x) = sum(x³)：",
     "f(x) = sum(x³) that reads x itself: ": "f(x) = sum(x³)，f 直接读取 x 时：",
     "f(x) = sum(|x - a|) at x = a: ": "f(x) = sum(|x - a|)，x = a 处：",
-    "rows of scores 1000 apart: ": "各行得分相差 1000 时：",
-    "a score of 1000 for a wrong class: ": "错误类别的得分是 1000 时：",
     "class numbers as labels t: ": "标签 t 是类别编号时：",
     # Causes, for all parts
     "every number is {factor} times what it should be": "每个数都是应有值的 {factor} 倍",
@@ -110,11 +102,9 @@ CHINESE = {
         "{method} 改动了 {name}，而它不属于这个层；请用 {name}.copy()",
     "backward leaves nothing in self.{key}": "backward 没有把结果保存到 self.{key}",
     "is it in self.{name}?": "是不是存到 self.{name} 里了？",
-    "backward leaves {key} to update": "backward 不应当改动 {key}，那是 update 的事",
     "exp overflows": "exp 溢出了",
     # Relu
     "x is returned as it was; negative numbers should become 0": "原样返回了 x；负数应当变成 0",
-    "that is the smaller one of x and 0": "这是 x 和 0 中较小的那个",
     "that is 1 where x > 0; it should be x there": "x > 0 处得到的是 1；那里应当是 x",
     "at x = 0 it should be 0: take x > 0, not x >= 0": "x = 0 处应当是 0：用 x > 0，不是 x >= 0",
     "dout is returned as it was; it should be 0 where x <= 0": "原样返回了 dout；x <= 0 处应当是 0",
@@ -125,15 +115,12 @@ CHINESE = {
     "dout is multiplied by out; the factor is 1 where x > 0": "dout 乘的是 out；x > 0 处应当乘 1",
     # Sigmoid
     "that is 1 / (1 + exp(x)): a minus is missing": "这是 1 / (1 + exp(x))：少了负号",
-    "that is 1 / (1 - exp(-x)): a sign is wrong": "这是 1 / (1 - exp(-x))：有一个符号错了",
     "that is 1 / 1 + exp(-x): brackets are missing": "这是 1 / 1 + exp(-x)：少了括号",
     "the factor 1 - out is missing": "没有乘 1 - out",
     "the factor out is missing": "没有乘 out",
     "in out * (1 - out) out is needed, not x": "out * (1 - out) 里要用 out，不是 x",
-    "in out * (1 - out) out is needed, not dout": "out * (1 - out) 里要用 out，不是 dout",
     "sigmoid is applied to out once more": "对 out 又做了一次 sigmoid",
     "dout is returned as it was": "原样返回了 dout",
-    "that is the derivative of tanh, 1 - out²": "这是 tanh 的导数 1 - out²",
     # Affine
     "b is missing": "没有加 b",
     "that is x W^T + b: W should not be transposed": "这是 x W^T + b：W 不应当转置",
@@ -152,22 +139,14 @@ CHINESE = {
     "add up over the classes, and return the mean over the batch": "应当对类别求和，再对批求平均",
     "the minus is missing": "少了负号",
     "softmax has the wrong axis; each row of y should sum to 1": "softmax 的轴错了；y 每行的和是 1",
-    "are x and t swapped?": "x 和 t 是不是写反了？",
-    "softmax is applied twice": "做了两次 softmax",
     "that is binary cross entropy; add up t * log(y) only": "这是二元交叉熵；只对 t * log(y) 求和",
     "t is missing: all classes count": "没有乘 t：所有类别都算进去了",
     "the logarithm is missing": "没有取对数",
-    "the softmax is missing: that is the logarithm of x": "没有做 softmax：这是 x 的对数",
-    "it is divided by the number of classes; divide by N": "除以的是类别数；应当除以 N",
     "it is divided by N C; divide by N": "除以的是 N C；应当除以 N",
     "the sign is wrong: y - t, not t - y": "符号反了：应当是 y - t，不是 t - y",
-    "the sign is wrong: y - t, not t - y. And divide by N": "符号反了，应当是 y - t；还要除以 N",
     "t is missing: y - t": "没有减 t：应当是 y - t",
     "that is dL/dy = -t / y; go on to dL/dx": "这是 dL/dy = -t / y；还要继续求 dL/dx",
-    "leave out the factor y (1 - y)": "不要乘 y (1 - y)",
     "exp overflows; subtract each row's largest score first": "exp 溢出了；先减去每一行最大的得分",
-    "subtract each row's own largest": "每一行减去自己的最大值",
-    "the loss has shape {shape}; expected one number": "loss 的形状是 {shape}；应当是一个数",
     "the loss is {got} instead of {want}; is 1e-7 added to y?":
         "loss 是 {got}，不是 {want}；是不是给 y 加了 1e-7？",
     "backward takes no notice of its dout": "backward 没有用到 dout",
@@ -184,14 +163,11 @@ CHINESE = {
         "只有第一个元素是对的：return 是不是写在循环里了？",
     "only the last entry is right: is grad made anew inside the loop?":
         "只有最后一个元素是对的：是不是在循环里重新建立了 grad？",
-    "that is a backward difference: use (f(x + h) - f(x - h)) / 2h":
-        "这是后向差分：应当用 (f(x + h) - f(x - h)) / 2h",
     "that is a forward difference: use (f(x + h) - f(x - h)) / 2h":
         "这是前向差分：应当用 (f(x + h) - f(x - h)) / 2h",
     "the second step ends at x: from x + h go back by 2h": "第二步停在 x：从 x + h 要退回 2h",
     "the step is too large; use h = 1e-4": "步长太大；请用 h = 1e-4",
     "put each old value back": "每个元素改动之后都要还原",
-    "x is as before but for rounding; put the old value back": "x 有舍入误差；请写回原来的值",
     # predict and gradient
     "a Relu too many: the scores are what Affine2 returns": "多了一个 Relu：得分是 Affine2 的输出",
     "these are probabilities; return scores, without softmax": "这是概率；请返回得分，不做 softmax",
@@ -212,6 +188,7 @@ CHINESE = {
     "{what}: expected the keys {expected}, got {got}; without {missing}":
         "{what}：键应当是 {expected}，实际是 {got}；缺少 {missing}",
     "gradient only computes; leave the parameters as they are": "gradient 只做计算，不应当改动参数",
+    "this can be judged when {others} can be relied on": "要等 {others} 正确之后才能评判",
     "these are numerical gradients; use backward": "这是数值微分求出的梯度；请用 backward",
     "that is the array itself; take the layer's dW or db": "这是参数本身；应当用层的 dW 或 db",
     **{f"that is the gradient of {key}": f"这是 {key} 的梯度" for key in ("W1", "b1", "W2", "b2")},
@@ -219,13 +196,10 @@ CHINESE = {
     "it is unchanged": "它没有变",
     "the sign is wrong: subtract": "符号反了：应当减",
     "learning_rate is missing": "没有乘 learning_rate",
-    "the gradient takes its place; subtract": "被换成了梯度；应当减去",
     "the step takes its place: write -=, not =-": "被换成了这一步的改变量：应当写 -=，不是 =-",
     "grad has its keys in another order: take grad[key]": "grad 的键的顺序不同：应当用 grad[key]",
     "params[{key!r}] is a new array; change that of the layers in place, as params[key] -= ...":
         "params[{key!r}] 是新的数组，层里还是旧的；请就地改动，例如 params[key] -= ...",
-    "what is returned is right, but change params in place": "返回值是对的，但应当就地改动 params",
-    "update changes grad": "update 改动了 grad",
 }  # fmt: skip
 
 LANGUAGES = {"en": {}, "zh": CHINESE}
