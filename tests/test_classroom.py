@@ -63,7 +63,7 @@ MISTAKES = {
         "return dout * (self.x > 0)": {"dout * (self.x > 0)": "return"},
         "self.x = x\n": {"self.x = getattr(self, 'x', x)\n": "batch before",
             "x[x < 0] = 0; self.x = x\n": "x.copy()", "Relu.x = x\n": "in self"},
-        "np.maximum(x, 0)": {"x": "x is returned",
+        "np.maximum(x, 0)": {"np.minimum(x, 0)": "smaller", "x": "x is returned",
             "np.where(x > 0, x, 0.01 * x)": "expected 0, got -0.02",
             "(x > 0) * 1.0": "1 where x > 0", "x if x > 0 else 0": "ambiguous",
             "np.array([[max(v, 0) for v in row] for row in x])": "images"},
@@ -74,11 +74,12 @@ MISTAKES = {
     "Sigmoid": {
         "dout * self.out * (1 - self.out)": {"self.out * (1 - self.out)": "dout is missing",
             "dout * self.out": "1 - out is missing", "dout * (1 - self.out)": "factor out is",
-            "dout * (s := 1 / (1 + np.exp(-self.out))) * (1 - s)": "once more"},
+            "dout * (s := 1 / (1 + np.exp(-self.out))) * (1 - s)": "once more",
+            "dout * (1 - self.out ** 2)": "tanh"},
         "self.out = 1 / (1 + np.exp(-x))\n        return self.out": {
             "self.out = x\n        return 1 / (1 + np.exp(-x))": "out is needed, not x"},
         "np.exp(-x)": {"np.exp(x)": "minus is missing", "math.exp(-x)": "NameError"},
-        "1 / (1 + np.exp(-x))": {"1 / 1 + np.exp(-x)": "brackets"},
+        "1 / (1 + np.exp(-x))": {"1 / 1 + np.exp(-x)": "brackets", "1 / (1 - np.exp(-x))": "sign"},
         "class Sigmoid": {"class Sigmiod": "is Sigmiod meant"}},
     "Affine": {
         "self.x @ self.W + self.b": {"self.x @ self.W": "b is missing",
@@ -109,11 +110,16 @@ MISTAKES = {
             "np.exp(x).sum(axis=1)": "broadcast", "np.exp(x).sum()": "each row"},
         "x = x - x.max(axis=1, keepdims=True)\n": {"pass\n": "overflows"},
         "x = x - x.max": {"x -= x.max": "x.copy()"},
+        "forward(self, x, t):": {"forward(self, t, x):": "swapped",
+            "forward(self, x, t):\n        return -np.sum(t * np.log(x)) / len(x)":
+                "softmax is missing"},
         "(self.y - self.t) / len(self.y)": {"(self.y - self.t)": "batch size",
+            "(self.y - self.t) / self.y.shape[1]": "number of classes",
             "(self.y - self.t) / self.y.size": "N C",
             "(-self.t / self.y) / len(self.y)": "dL/dy", "1": "shape"},
         "(self.y - self.t) / len": {"(self.t - self.y) / len": "sign",
             "self.y / len": "t is missing"},
+        "(self.y - self.t) /": {"(self.y - self.t) * self.y * (1 - self.y) /": "leave out"},
         "self.t = np": {"self.t = self.t if hasattr(self, 't') else np": "before"},
         "np.exp(x).sum(axis=1, keepdims=True))\n        self.y = np.exp(log_y)\n"
         "        return -np.sum(self.t * log_y) / len(x)": {
@@ -157,11 +163,11 @@ MISTAKES = {
         "-=": {"+=": "sign"},
         "learning_rate * grad[key]": {"grad[key]": "learning_rate is missing"},
         "params[key] -= learning_rate": {"params[key] = params[key] - learning_rate": "in place"},
-        "params[key] -= learning_rate * grad[key]": {
+        "params[key] -= learning_rate * grad[key]": {"params[key][...] = grad[key]": "subtract",
             "params[key] -= learning_rate * grad[key]; return": "unchanged"},
         "params[key] -=": {"params[key] =-": "write -="},
         "for key in params:\n        params[key] -= learning_rate * grad[key]": {
-            "return {key: params[key] - learning_rate * grad[key] for key in params}": "unchanged",
+            "return {key: params[key] - learning_rate * grad[key] for key in params}": "in place",
             "for p, g in zip(params.values(), grad.values()):\n        p -= learning_rate * g":
                 "order"}},
 }  # fmt: skip

@@ -78,6 +78,7 @@ CAUSES = {
     "Relu": {
         "out": [
             ("x is returned as it was; negative numbers should become 0", "x"),
+            ("that is the smaller one of x and 0", "np.minimum(x, 0)"),
             ("that is 1 where x > 0; it should be x there", "x > 0")],
         "dx": [
             ("at x = 0 it should be 0: take x > 0, not x >= 0", "np.where(x >= 0, dout, 0)"),
@@ -90,15 +91,18 @@ CAUSES = {
     "Sigmoid": {
         "out": [
             ("that is 1 / (1 + exp(x)): a minus is missing", "sigmoid(-x)"),
+            ("that is 1 / (1 - exp(-x)): a sign is wrong", "1 / (1 - np.exp(-x))"),
             ("that is 1 / 1 + exp(-x): brackets are missing", "1 + np.exp(-x)")],
         "dx": [
             ("dout is missing", "sigmoid(x) * (1 - sigmoid(x))"),
             ("the factor 1 - out is missing", "dout * sigmoid(x)"),
             ("the factor out is missing", "dout * (1 - sigmoid(x))"),
             ("in out * (1 - out) out is needed, not x", "dout * x * (1 - x)"),
+            ("in out * (1 - out) out is needed, not dout", "dout * dout * (1 - dout)"),
             ("dout is returned as it was", "dout"),
             ("sigmoid is applied to out once more",
-             "dout * sigmoid(sigmoid(x)) * (1 - sigmoid(sigmoid(x)))")]},
+             "dout * sigmoid(sigmoid(x)) * (1 - sigmoid(sigmoid(x)))"),
+            ("that is the derivative of tanh, 1 - out²", "dout * (1 - sigmoid(x) ** 2)")]},
     "Affine": {
         "out": [
             ("b is missing", "rows(x) @ W"),
@@ -114,7 +118,8 @@ CAUSES = {
             ("all of dout is added up; add up its rows: axis=0", "dout.sum()"),
             ("that is the mean of the rows; add them up", "dout.mean(axis=0)"),
             ("leave out keepdims", "dout.sum(axis=0)[np.newaxis]"),
-            ("add up the rows of dout: axis=0", "dout")]},
+            ("add up the rows of dout: axis=0", "dout"),
+            ("add up the rows of dout: axis=0", "dout.sum(axis=1)[:, None]")]},
     "SoftmaxWithLoss": {
         "loss": [
             ("divide by the batch size N", "right * len(x)"),
@@ -130,18 +135,24 @@ CAUSES = {
               for axis in (0, None)
               for y in (f"softmax(x, {axis})", f"(np.exp(x) / np.exp(x).sum({axis}))")
               for factor in ("", " * len(x)")),
+            ("are x and t swapped?", "-np.sum(x * np.log(softmax(t))) / len(x)"),
+            ("softmax is applied twice", "entropy(softmax(softmax(x)), t)"),
             ("that is binary cross entropy; add up t * log(y) only",
              "right - np.sum((1 - t) * np.log(1 - softmax(x))) / len(x)"),
             ("t is missing: all classes count", "-np.log(softmax(x)).sum() / len(x)"),
-            ("the logarithm is missing", "-np.sum(t * softmax(x)) / len(x)")],
+            ("the logarithm is missing", "-np.sum(t * softmax(x)) / len(x)"),
+            ("the softmax is missing: that is the logarithm of x", "entropy(x, t)")],
         "dx": [
             ("divide by the batch size N", "right * len(x)"),
             ("it is divided by the batch size N twice", "right / len(x)"),
+            ("it is divided by the number of classes; divide by N", "right * len(x) / t.shape[1]"),
             ("it is divided by N C; divide by N", "right / t.shape[1]"),
             ("the sign is wrong: y - t, not t - y", "-right"),
             ("t is missing: y - t", "softmax(x) / len(x)"),
+            ("the sign is wrong: y - t, not t - y. And divide by N", "-right * len(x)"),
             ("that is dL/dy = -t / y; go on to dL/dx", "-t / softmax(x) / len(x)"),
-            ("that is dL/dy = -t / y; go on to dL/dx", "-t / softmax(x)")]},
+            ("that is dL/dy = -t / y; go on to dL/dx", "-t / softmax(x)"),
+            ("leave out the factor y (1 - y)", "right * softmax(x) * (1 - softmax(x))")]},
     "numerical_gradient": {
         "grad": [
             ("it is divided by h; divide by 2h", "2 * right"),
@@ -159,6 +170,7 @@ CAUSES = {
               for h in ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7")
               for words, arguments in (
                 ("that is a forward difference: use (f(x + h) - f(x - h)) / 2h", "h, 0, h"),
+                ("that is a backward difference: use (f(x + h) - f(x - h)) / 2h", "0, -h, h"),
                 ("the second step ends at x: from x + h go back by 2h", "h, 0, 2 * h"),
                 ("the step is too large; use h = 1e-4", "h, -h, 2 * h"),
             ))]},
@@ -175,6 +187,8 @@ CAUSES = {
         "grad": [
             ("that is the array itself; take the layer's dW or db", "params[key]"),
             ("the sign is wrong", "-right"),
+            ("divide by the batch size N", "len(x) * right"),
+            ("it is divided by the batch size N twice", "right / len(x)"),
             *((f"that is the gradient of {key}", f"right_gradient(params, x, t)['{key}']")
               for key in KEYS)]},
     "update": {
@@ -182,6 +196,7 @@ CAUSES = {
             ("it is unchanged", "before[key]"),
             ("the sign is wrong: subtract", "before[key] + rate * grad[key]"),
             ("learning_rate is missing", "before[key] - grad[key]"),
+            ("the gradient takes its place; subtract", "grad[key]"),
             ("the step takes its place: write -=, not =-", "-rate * grad[key]"),
             ("grad has its keys in another order: take grad[key]",
              "before[key] - rate * [*grad.values()][[*before].index(key)]")]},

@@ -105,6 +105,7 @@ CHINESE = {
     "exp overflows": "exp 溢出了",
     # Relu
     "x is returned as it was; negative numbers should become 0": "原样返回了 x；负数应当变成 0",
+    "that is the smaller one of x and 0": "这是 x 和 0 中较小的那个",
     "that is 1 where x > 0; it should be x there": "x > 0 处得到的是 1；那里应当是 x",
     "at x = 0 it should be 0: take x > 0, not x >= 0": "x = 0 处应当是 0：用 x > 0，不是 x >= 0",
     "dout is returned as it was; it should be 0 where x <= 0": "原样返回了 dout；x <= 0 处应当是 0",
@@ -115,12 +116,15 @@ CHINESE = {
     "dout is multiplied by out; the factor is 1 where x > 0": "dout 乘的是 out；x > 0 处应当乘 1",
     # Sigmoid
     "that is 1 / (1 + exp(x)): a minus is missing": "这是 1 / (1 + exp(x))：少了负号",
+    "that is 1 / (1 - exp(-x)): a sign is wrong": "这是 1 / (1 - exp(-x))：有一个符号错了",
     "that is 1 / 1 + exp(-x): brackets are missing": "这是 1 / 1 + exp(-x)：少了括号",
     "the factor 1 - out is missing": "没有乘 1 - out",
     "the factor out is missing": "没有乘 out",
     "in out * (1 - out) out is needed, not x": "out * (1 - out) 里要用 out，不是 x",
+    "in out * (1 - out) out is needed, not dout": "out * (1 - out) 里要用 out，不是 dout",
     "sigmoid is applied to out once more": "对 out 又做了一次 sigmoid",
     "dout is returned as it was": "原样返回了 dout",
+    "that is the derivative of tanh, 1 - out²": "这是 tanh 的导数 1 - out²",
     # Affine
     "b is missing": "没有加 b",
     "that is x W^T + b: W should not be transposed": "这是 x W^T + b：W 不应当转置",
@@ -139,13 +143,19 @@ CHINESE = {
     "add up over the classes, and return the mean over the batch": "应当对类别求和，再对批求平均",
     "the minus is missing": "少了负号",
     "softmax has the wrong axis; each row of y should sum to 1": "softmax 的轴错了；y 每行的和是 1",
+    "are x and t swapped?": "x 和 t 是不是写反了？",
+    "softmax is applied twice": "做了两次 softmax",
     "that is binary cross entropy; add up t * log(y) only": "这是二元交叉熵；只对 t * log(y) 求和",
     "t is missing: all classes count": "没有乘 t：所有类别都算进去了",
     "the logarithm is missing": "没有取对数",
+    "the softmax is missing: that is the logarithm of x": "没有做 softmax：这是 x 的对数",
+    "it is divided by the number of classes; divide by N": "除以的是类别数；应当除以 N",
     "it is divided by N C; divide by N": "除以的是 N C；应当除以 N",
     "the sign is wrong: y - t, not t - y": "符号反了：应当是 y - t，不是 t - y",
+    "the sign is wrong: y - t, not t - y. And divide by N": "符号反了，应当是 y - t；还要除以 N",
     "t is missing: y - t": "没有减 t：应当是 y - t",
     "that is dL/dy = -t / y; go on to dL/dx": "这是 dL/dy = -t / y；还要继续求 dL/dx",
+    "leave out the factor y (1 - y)": "不要乘 y (1 - y)",
     "exp overflows; subtract each row's largest score first": "exp 溢出了；先减去每一行最大的得分",
     "the loss is {got} instead of {want}; is 1e-7 added to y?":
         "loss 是 {got}，不是 {want}；是不是给 y 加了 1e-7？",
@@ -163,6 +173,8 @@ CHINESE = {
         "只有第一个元素是对的：return 是不是写在循环里了？",
     "only the last entry is right: is grad made anew inside the loop?":
         "只有最后一个元素是对的：是不是在循环里重新建立了 grad？",
+    "that is a backward difference: use (f(x + h) - f(x - h)) / 2h":
+        "这是后向差分：应当用 (f(x + h) - f(x - h)) / 2h",
     "that is a forward difference: use (f(x + h) - f(x - h)) / 2h":
         "这是前向差分：应当用 (f(x + h) - f(x - h)) / 2h",
     "the second step ends at x: from x + h go back by 2h": "第二步停在 x：从 x + h 要退回 2h",
@@ -196,10 +208,12 @@ CHINESE = {
     "it is unchanged": "它没有变",
     "the sign is wrong: subtract": "符号反了：应当减",
     "learning_rate is missing": "没有乘 learning_rate",
+    "the gradient takes its place; subtract": "被换成了梯度；应当减去",
     "the step takes its place: write -=, not =-": "被换成了这一步的改变量：应当写 -=，不是 =-",
     "grad has its keys in another order: take grad[key]": "grad 的键的顺序不同：应当用 grad[key]",
     "params[{key!r}] is a new array; change that of the layers in place, as params[key] -= ...":
         "params[{key!r}] 是新的数组，层里还是旧的；请就地改动，例如 params[key] -= ...",
+    "what is returned is right, but change params in place": "返回值是对的，但应当就地改动 params",
 }  # fmt: skip
 
 LANGUAGES = {"en": {}, "zh": CHINESE}
