@@ -237,6 +237,9 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "W is kept in another form": {"Affine": TURNED},
         "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
         "one made in an if": "if True:\n    class Relu(Relu):\n        pass\nRelu = Relu()\n",
+        "half precision": "class Sigmoid(Sigmoid):\n    def forward(self, x):\n"
+            "        return super().forward(x).astype('f2')\n",
+        "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
         "chapter 6, and the skeleton's own update":
             f"def update(params, grad, learning_rate): {RAISE}\n{BOOK['update']}",
         "grad is scaled": replaced("update", "params[key] -= learning_rate *",
@@ -255,6 +258,10 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "all layers": (WRONG_LAYERS, LAYERS, "2 times"),
         "all layers, and predict": (WRONG_LAYERS | NO_PREDICT, LAYERS + " predict", ""),
         "numerical gradients": (NUMERICAL, "gradient", "numerical"),
+        "numerical, without its layers": (NUMERICAL.replace("self.loss(x, t)",
+            "np.sum(t * (np.log(np.sum(np.exp(s := np.maximum(x @ self.params['W1'] +"
+            "self.params['b1'], 0) @ self.params['W2'] + self.params['b2']), 1))[:, None] - s))"
+            " / len(x)"), "gradient", "numerical"),
         "a network of its own": (replaced("TwoLayerNet", "W1=self.first", "W1=-self.first", BOOK),
             "gradient", "grad['W1']"),
         "small step": ({"numerical_gradient": FORWARD}, "numerical_gradient", "forward difference"),
@@ -628,7 +635,7 @@ def test_what_is_done_stays_when_the_grading_is_ended(tmp_path):
 
 
 UNUSABLE = {  # options: a word of what is said
-    "": "required", "nothing.py": "no such file", "points.csv": ".ipynb",
+    "": "required", "nothing.py": "no such file", "exercises.py": "cp ", "points.csv": ".ipynb",
     "empty": "empty folder", "a.py --csv no/such/folder.csv": "No such",
     "a.py --json empty": "directory", "a.py --feedback points.csv": "exists",
     "a.py --csv a.py": "hand-in", "a.py --csv b.py c.py": "hand-in",

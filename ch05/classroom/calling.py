@@ -6,6 +6,7 @@ import difflib
 import inspect
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -162,17 +163,32 @@ def call_function(function, *args):
         raise Raised(raised(name, error)) from None
 
 
-@contextlib.contextmanager
 def without_library():
-    """Within it, what calls the layers of the library isn't written yet."""
+    """In a with statement: what calls the layers of the library isn't written yet."""
 
-    def forbid(frame, event, _):
-        module = frame.f_globals.get("__name__")
-        if event == "call" and module in LIBRARY:
+    def forbid(module, _):
+        if module in LIBRARY:
             raise NotYet(say("{module} is the library's; write it here", module=module))
 
+    return watching(forbid)
+
+
+@contextlib.contextmanager
+def counting():
+    """In a with statement: how often functions of the file are called, {name: number}."""
+    calls = Counter()
+    with watching(lambda module, name: calls.update([name] if module == MODULE else [])):
+        yield calls
+
+
+@contextlib.contextmanager
+def watching(notice):
+    def watch(frame, event, _):
+        if event == "call":
+            notice(frame.f_globals.get("__name__"), frame.f_code.co_name)
+
     before = sys.getprofile()
-    sys.setprofile(forbid)
+    sys.setprofile(watch)
     try:
         yield
     finally:

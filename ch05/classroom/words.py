@@ -39,6 +39,7 @@ CHINESE = {
     "it doesn't end in .py or .ipynb": "扩展名不是 .py 或 .ipynb",
     "it is no file": "不是普通文件",
     "{name}: there is no such file": "{name}：没有这个文件",
+    "; copy it first: {command}": "；请先复制一份：{command}",
     "{name} isn't written: {why}": "{name} 没有写入：{why}",
     # How a file runs
     "it ended the program (exit status {status})": "它结束了整个程序（退出状态 {status}）",
