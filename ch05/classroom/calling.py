@@ -148,7 +148,8 @@ def call_backward(layer, dout, remark):
 
 def call_function(function, *args):
     """function(*args), without warnings. An error is Raised; NotImplementedError is NotYet."""
-    name = getattr(function, "__name__", "it")
+    is_named = isinstance(function, type) or inspect.isroutine(function)
+    name = getattr(function, "__name__", "it") if is_named else "it"
     try:
         with np.errstate(all="ignore"):
             return function(*args)
