@@ -110,7 +110,9 @@ class Comparison:
                 fs = self.along_a_line()
                 sums = np.diff(fs, 4, axis=0).reshape(3, -1).sum(axis=1)
                 rows.append(np.abs(sums).max() / math.sqrt(70))  # 70 = 1 + 16 + 36 + 16 + 1
-            size = np.abs(fs[0]).max(initial=0.25, where=fs[0] != fs[-1])
+            # An entry that stays, such as -1e9, is never rounded. The loss may stay as it is large.
+            moved = fs[0] != fs[-1] if fs[0].ndim else True
+            size = np.abs(fs[0]).max(initial=0.25, where=moved)
             self._noise = 10 * max(float(sorted(rows)[1]), 4 * EPS * size)
         return self._noise
 
