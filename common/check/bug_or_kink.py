@@ -67,13 +67,14 @@ class CloserLook:
         n = np.array([self.slope(*pair) for pair in zip(xs, xs[1:])])
         beyond = np.maximum(np.minimum(*both) - n, n - np.maximum(*both))
         is_right = self.are_near(sum(both) / 2, n, abs(step))
-        return is_right.sum() > 2, beyond.min() > 4 * self.noise / abs(step)
+        rough = np.abs(np.diff(at_xs, 2)).max()  # backprop may be rounded, too
+        return is_right.sum() > 2, beyond.min() > 4 * self.noise / abs(step) + rough
 
     def is_wrong_at_x_alone(self):
         """Does backprop say the same at the floats before and after x, but not at x?"""
-        tiny = max(EPS * abs(self.x), 1e-100)
-        before, after = (self.backprop_at(self.x + each) for each in (-tiny, tiny))
-        return abs(before - after) <= self.off / 100 and abs(before - self.a) > self.off / 10
+        floats = self.x + np.spacing(self.x) * np.array([-3, -2, -1, 1, 2, 3])
+        around = [self.backprop_at(x) for x in floats]
+        return np.ptp(around) <= self.off / 100 and abs(around[0] - self.a) > self.off / 10
 
     def is_rounded(self):
         """Is a mostly rounding? Then it changes if other numbers change in their last digits.
