@@ -8,6 +8,7 @@ __all__ = ["check_folders", "check_packages", "check_python"]
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 PYTHON = ".venv\\Scripts\\python" if os.name == "nt" else ".venv/bin/python"
+MAKE_VENV = "py -m venv .venv; " if os.name == "nt" else "python3 -m venv .venv && "
 
 
 def is_script():
@@ -36,7 +37,8 @@ def check_python():
 def check_packages(*packages):
     for package in packages:
         if find_spec(package) is None:
-            hint = f"run: {PYTHON} -m pip install -e . (and start Python by {PYTHON})"
+            install = f"{MAKE_VENV}{PYTHON} -m pip install -e ."
+            hint = f"run: {install} (then start Python by {PYTHON})"
             refuse(f"expected the package {package}, got none; {hint}")
 
 
