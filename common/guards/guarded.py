@@ -157,13 +157,6 @@ def guarded_backward(method):
     return backward
 
 
-def bare_forward(layer):
-    """The forward of one of our layers without its guards; or what stands in its place."""
-    page = getattr(type(layer).forward, "__wrapped__", None)
-    is_own = "forward" in vars(layer) or page is None
-    return layer.forward if is_own else functools.partial(page, layer)
-
-
 def missing(self, name):  # Python calls it only for an attribute that isn't there
     if name == "_out":
         raise AttributeError(f"{kind(self)}: call forward before backward")
