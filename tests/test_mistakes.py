@@ -72,10 +72,6 @@ deep = MultiLayerNet(3, [3] * 20, 3, rng=0)
 reader = TwoLayerNet(784, 5, 10, rng=0)
 single = TwoLayerNet(3, 3, 3, dtype=np.float32, rng=0)
 late = Mine(backward=lambda self, dout: vars(self).update(dW=dout) or dout, W=np.eye(3))
-class Rescaled(Mine):
-    def forward(self, x):
-        self.W = self.W / self.W.sum()
-        return x @ self.W
 def math_fails():
     raise FloatingPointError("my own words")
 def once(train_set, test_set, network=net):
@@ -233,9 +229,9 @@ wide = MultiLayerNet(3, [3] * 10, 3); vars(wide.layers['Affine1']).update(W1=x.c
     wide.gradient(x, t) |
     ValueError | Affine11: expected a key for each parameter, got W11 twice; rename W
 net.layers['Relu1'] = late; net.params; net.gradient(x, t) |
-    TypeError | Relu1: expected W and dW from the start, got one only later; write self.W = ...
-    and self.dW = None in __init__, or, if W isn't learnt, call its gradient grad_W
-check_layer(late, x) | TypeError | Mine: expected W and dW from the start, …
+    TypeError | Relu1: expected dW before backward too, got it only afterwards; write self.dW = None
+    in __init__, or, if W isn't learnt, call it grad_W
+check_layer(late, x) | TypeError | Mine: expected dW before backward too, …
 net.lastLayer = Mine(lambda self, x, t: 0.0, c=np.ones(3), dc=None) |
     TypeError | lastLayer: expected no parameters in Mine, got c, which would never be trained; put
     it into network.layers
@@ -325,12 +321,13 @@ net.layers['Z'] = Mine(lambda self, x: (x, x)); net.loss(x, t) |
     TypeError | Z: expected forward to return an array, got a tuple
 net.layers['Z'] = Mine(lambda self, x: x @ self.W, W=None, dW=None); net.loss(x, t) |
     TypeError | Z: expected W as an array, got None
-net.layers['Z'] = Rescaled(Rescaled.forward, W=np.full((3, 3), 1 / 9), dW=None);
+net.layers['Z'] = Mine(lambda self, x: vars(self).update(W=self.W / self.W.sum()) or x @ self.W,
+    W=np.full((3, 3), 1 / 9), dW=None); net.gradient(x, t) |
+    TypeError | Z: expected forward to leave W in place, got another one made from it; if W isn't
+    learnt, call its gradient grad_W
+net.layers['Z'] = Mine(lambda self, x: x @ vars(self).setdefault('W', np.eye(3)), dW=None);
     net.gradient(x, t) |
-    TypeError | Z: expected forward to leave W in place, got self.W = ...; if W isn't learnt, call
-    its gradient grad_W
-check_layer(Rescaled(Rescaled.forward, W=np.full((3, 3), 1 / 9), dW=None), x) |
-    TypeError | Mine: expected forward to leave W in place, got …
+    TypeError | Z: expected W from the start, got it only in forward; build it in __init__
 net.layers['Relu1'] = Mine(backward=lambda self, dout: dout / 0); net.gradient(x, t) |
     FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf; it divides
     by 0, or takes the log of 0
@@ -341,6 +338,8 @@ Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, db=x[0]); ne
 net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.ones((2, 3))) or dout,
     V=np.ones((3, 2)), dV=None); net.gradient(x, t) |
     ValueError | A: expected backward to compute dV of shape (3, 2), got (2, 3)
+net.layers['Odd'] = Mine(backward=lambda self, dout: vars(self).update(dV=1) or dout, V=np.ones(2),
+    dV=None); net.gradient(x, t) | TypeError | Odd: expected dV as an array of floats, got int
 net.layers['Relu1'] = Mine(backward=lambda self, dout: vars(self).update(dV=self.V * np.nan) or
     dout, V=np.ones(2), dV=None); net.gradient(x, t) |
     FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf

@@ -27,7 +27,8 @@ from common.guards.mistakes import (
     number_of,
     wrong,
 )
-from common.guards.params import check_left_in_place, check_seen_before
+from common.guards.params import check_seen_before
+from common.guards.trial import decide
 from common.guards.untouched import untouched
 from common.threads import threads_for
 
@@ -51,9 +52,9 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     a write into x, t or a parameter.
     """
     x, t = as_finite(x, np.float64).copy(), as_numbers(t, "t").copy()
-    check_network(network)
     if isinstance(network, Chain):
-        check_left_in_place(find_parameters(network.layers))
+        network.params.decided(network, x, t)  # what it learns is found out
+    check_network(network)
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
     layers = layers_of(network)
@@ -97,8 +98,8 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     layers, x = {name: layer}, as_finite(x, np.float64).copy()
     with untouched(layer), np.errstate(all="ignore"):
         set_train_flg(layers, True)
+        decide(layer, layers, lambda: layer.forward(x.copy()))
         found = parameters_of(layer)
-        check_left_in_place(found)
         arrays = {key: each.array for key, each in found.items()} | {"x": x}
         for each, array in arrays.items():
             check_differentiable(array, f"{name}'s {each}")

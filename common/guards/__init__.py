@@ -5,6 +5,7 @@ mistakes.py  the words: arguments converted or refused, each in one sentence
 chain.py     the base class of Network: params, save, load, what can't work
 explained.py what went wrong in a method of a network, and in which layer
 learnt.py    the search for what a chain learns
+trial.py     where the code doesn't tell what is learnt: forward is tried
 params.py    network.params
 untouched.py what lets a look leave no trace
 """

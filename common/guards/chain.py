@@ -26,7 +26,7 @@ from common.guards.mistakes import (
     wrong,
 )  # fmt: skip
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
-from common.guards.untouched import is_ours, untouched
+from common.guards.untouched import all_ours, is_ours, untouched
 
 
 class Chain:
@@ -78,6 +78,8 @@ class Chain:
 
     def collect_gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers."""
+        if "_params" in vars(self):
+            self._params.settle()
         return self.params.gradients()
 
     def predict_in_batches(self, x, size=1000):
@@ -156,6 +158,8 @@ class Chain:
 
     def guarded_gradient(self, gradient, noted, dtype, x, t):
         x = as_floats(x, dtype)
+        if not all_ours(self.layers):
+            self.params.decided(self, x, t)
         first = next(iter(self.layers.values()))
         leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)
         try:
@@ -173,6 +177,7 @@ class Chain:
         for key, array in self.params.items():
             check_differentiable(array, f"params[{key!r}]")
         x = as_floats(x, dtype).copy()
+        self.params.decided(self, x, t)
         with self.untouched():
             self.loss(x, t)  # with its guards; then without them, thousands of times
             with self.unguarded():

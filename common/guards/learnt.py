@@ -1,9 +1,9 @@
 """What a network learns: the layers of a chain, those inside them, and their parameters.
 
-A layer learns the array a if it keeps da beside it: self.W and self.dW, for instance. What forward
-writes before it reads it is a cache, such as self.Z beside self.dZ. Layers may hold layers, in
-attributes, in lists and in dicts. The key of a parameter is its name and a number, which counts the
-layers that learn: W1, b1, W2, b2, ...
+A layer learns the array a if it keeps da beside it, and if forward leaves a in place: self.W and
+self.dW, for instance. What forward makes anew is a cache, such as self.Z beside self.dZ. Layers may
+hold layers, in attributes, in lists and in dicts. The key of a parameter is its name and a number,
+which counts the layers that learn: W1, b1, W2, b2, ...
 
 What looks as if it were learnt, and can't be, is refused here by its name.
 """
@@ -100,12 +100,12 @@ def find(layers):
 
 
 def walk(thing, path, seen, into):
-    """(path, what it stands in, itself) for all that thing holds, but for what forward makes anew.
+    """(path, what it stands in, itself) for all that thing holds, and that forward leaves in place.
 
     path is such as "L2.parts[0]". The walk goes on into each for which into(each) is True, once:
     seen are the ids of those where it was.
     """
-    made = made_anew(type(thing))
+    made = passing(thing)
     for name, each in members(thing).items():
         if name[1:] not in made and not is_foreign(type(each)):
             yield path + name, thing, each
@@ -157,12 +157,12 @@ def learnt(layer, place):
 
     TypeError if it keeps what looks as if it were learnt, and can't be.
     """
-    kept, names, made = kept_by(layer), [], made_anew(type(layer))
+    kept, names, made = kept_by(layer), [], passing(layer)
     for name, value in kept.items():
         if f"d{name}" not in kept or name in made:
             continue
         gradient = kept[f"d{name}"]
-        if isinstance(value, NUMBERS) and (gradient is None or isinstance(gradient, NUMBERS)):
+        if isinstance(value, NUMBERS) and is_gradient(gradient):
             names.append(name)
         elif isinstance(value, SEVERAL) and any(map(is_float, members(value).values())):
             came = f"a {kind(value)}; write self.{name} = np.array(...), several as self.{name}0, "
@@ -178,6 +178,11 @@ def learnt(layer, place):
     return names
 
 
+def is_gradient(value):
+    """Is it one before backward, None or 0, or numbers afterwards?"""
+    return value is None or isinstance(value, NUMBERS) and not (type(value) is int and value)
+
+
 def is_float_array(value):
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
@@ -191,21 +196,23 @@ def is_float(value):
 # What forward makes anew
 
 
-def made_anew(cls):
-    """The names of attributes that forward of this class writes before it reads them."""
-    return [name for name, is_first in written(cls).items() if is_first]
+def passing(thing):
+    """The names of attributes that forward makes anew, as far as is known.
+
+    They are those that forward writes before it reads them. Where a trial has shown it (trial.py),
+    that counts: it stands in thing._learnt, as {name: does forward leave it in place?}.
+    """
+    stays = written_first(type(thing)) | kept_by(thing).get("_learnt", {})
+    return [name for name, is_left in stays.items() if not is_left]
 
 
 @functools.lru_cache(maxsize=1000)
-def written(cls):
-    """{name: is it written before it is read?} of the attributes that forward writes."""
-    first, found = {}, {}
+def written_first(cls):
+    """{name: False} for the attributes that forward of this class writes before it reads them."""
+    first = {}
     for step in steps(cls, "forward", set()):
-        is_write = step.opname == "STORE_ATTR"
-        is_first = first.setdefault(step.argval, is_write)
-        if is_write:
-            found[step.argval] = is_first
-    return found
+        first.setdefault(step.argval, step.opname)
+    return {name: False for name, opname in first.items() if opname == "STORE_ATTR"}
 
 
 def steps(cls, method, seen):

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from common.guards.learnt import find, is_float_array, made_anew, with_keys, written
+from common.guards.learnt import find, is_gradient, with_keys
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
-from common.guards.untouched import all_ours, kept_by, same
+from common.guards.trial import decide, undecided
+from common.guards.untouched import all_ours, same
 
 
 class Params(dict):
@@ -16,25 +17,30 @@ class Params(dict):
     copy() gives a dict of copies; pickle, copy.deepcopy and np.save keep a plain dict of arrays.
 
     A network has one Params, brought up to date whenever you write network.params, and by gradient.
-    KeyError for another key, ValueError for a wrong shape, nan or inf, TypeError for what isn't
-    numbers.
+    With layers of your own the keys are certain from the first gradient on: only then is it known
+    what forward leaves in place. KeyError for another key, ValueError for a wrong shape, nan or
+    inf, TypeError for what isn't numbers.
     """
 
-    __slots__ = "_layers", "_seen", "_only_ours", "_found", "_parameters", "_checked", "_caches"
+    __slots__ = "_layers _seen _only_ours _found _parameters _arrays _wanted _is_decided".split()
 
     def __init__(self):
         self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
         self._only_ours = False  # are all of them from layers.py? Then they hold no others
         self._found, self._parameters = [], {}
-        self._checked = []  # the arrays that have been
-        self._caches = {}  # what looked like caches at the last gradient
+        self._is_decided = False  # has forward been looked at? Then names no longer change
+        self._arrays = []  # the parameters that have been checked
+        self._wanted = []  # for each of them: where its gradient is, and of which shape and dtype
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
         if not (self._only_ours and same(layers, self._seen)):
             found = find(layers)
-            check_same_names(found, self._found)
+            if self._is_decided:
+                check_same_names(found, self._found)
             self._only_ours = all_ours(layers)
+            if identity_of(found) != identity_of(self._found):
+                self._is_decided, self._arrays = self._only_ours, []
             self._found, self._parameters = found, with_keys(found)
             self._seen = dict(layers)
             dict.clear(self)
@@ -43,24 +49,40 @@ class Params(dict):
         dict.update(self, {key: getattr(layer, name) for key, (_, layer, name) in found})
         return self
 
+    def decided(self, network, x, *t, **options):
+        """Before the first gradient predict is called, to see what forward leaves in place. Or loss
+        is, if one of these two isn't that of Network.
+        """
+        if not self._is_decided or undecided(self._found):
+            owner, forward = network, lambda: network.loss(x.copy(), *t, **options)
+            if network.is_plain("predict") and network.is_plain("loss"):
+                owner, forward = self._layers, lambda: network.predict(x.copy())
+            is_known = decide(owner, self._layers, forward)
+            self.up_to_date(self._layers)._is_decided = is_known
+
+    def settle(self):
+        """After backward the keys stay as they are, even if forward alone couldn't be tried."""
+        self._is_decided = True
+
     def gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers.
 
         A layer of one's own may write into the same array again. So the caller gets a copy, which
         no later call changes.
         """
-        if not same([*self.values()], self._checked):
+        if not same([*self.values()], self._arrays):
             check_parameters(self._parameters)
-            check_left_in_place(self._parameters)
-            self._checked = [*self.values()]
-        if not self._only_ours:
-            self._caches = check_made_anew(self._found, self._caches)
-        gradients = {}
-        for key, (place, layer, name) in self._parameters.items():
-            gradient, array = getattr(layer, f"d{name}"), self[key]
-            if getattr(gradient, "shape", 0) != array.shape or gradient.dtype is not array.dtype:
-                check_gradient_shape(place, name, gradient, array.shape)
-            gradients[key] = gradient if self._only_ours else np.array(gradient)
+            self._arrays, found = [*self.values()], self._parameters.items()
+            self._wanted = [
+                (key, place, layer, f"d{name}", self[key].shape, self[key].dtype)
+                for key, (place, layer, name) in found
+            ]
+        gradients, only_ours = {}, self._only_ours
+        for key, place, layer, name, shape, dtype in self._wanted:
+            gradient = getattr(layer, name)
+            if getattr(gradient, "shape", 0) != shape or gradient.dtype is not dtype:
+                check_gradient_shape(place, name[1:], gradient, shape)
+            gradients[key] = gradient if only_ours else np.array(gradient)
         return gradients
 
     def __setitem__(self, key, values):
@@ -102,45 +124,29 @@ class Params(dict):
         return f"Params({', '.join(f'{key} {np.shape(array)}' for key, array in self.items())})"
 
 
+def identity_of(found):
+    return [(id(each.layer), each.names) for each in found]
+
+
 # What is refused
 
 
 def check_same_names(found, before):
-    """Has a parameter appeared only in forward or backward? Others would get another key."""
+    """Has a gradient appeared only in backward, or become none? Others would get another key."""
     known = {id(each.layer): each.names for each in before}
     for place, layer, names in found:
-        for name in set(names).difference(known.get(id(layer), names)):
+        then = known.get(id(layer), names)
+        for name in set(names).difference(then):
             check_seen_before(place, name)
+        for name in set(then).difference(names):
+            gradient = getattr(layer, f"d{name}", None)
+            if not is_gradient(gradient):
+                raise wrong(TypeError, f"d{name} as an array of floats", kind(gradient), at=place)
 
 
 def check_seen_before(place, name):
-    hint = f"write self.{name} = ... and self.d{name} = None in __init__, "
-    hint += f"or, if {name} isn't learnt, call its gradient grad_{name}"
-    raise wrong(TypeError, f"{name} and d{name} from the start", "one only later", hint, place)
-
-
-def check_made_anew(found, before):
-    """{(layer, name): array} of caches with a gradient beside them. One that is the same array as
-    before was built in the first forward: it is a parameter.
-    """
-    caches = {}
-    for place, layer, _ in found:
-        kept = kept_by(layer)
-        for name in made_anew(type(layer)):
-            if f"d{name}" in kept and is_float_array(kept.get(name)):
-                if before.get((id(layer), name)) is kept[name]:
-                    check_seen_before(place, name)
-                caches[id(layer), name] = kept[name]
-    return caches
-
-
-def check_left_in_place(parameters):
-    """Does forward make a parameter from the old one? Then backward's is that of another array."""
-    for place, layer, name in parameters.values():
-        if name in written(type(layer)):
-            hint = f"if {name} isn't learnt, call its gradient grad_{name}"
-            expected = f"forward to leave {name} in place"
-            raise wrong(TypeError, expected, f"self.{name} = ...", hint, place)
+    hint = f"write self.d{name} = None in __init__, or, if {name} isn't learnt, call it grad_{name}"
+    raise wrong(TypeError, f"d{name} before backward too", "it only afterwards", hint, place)
 
 
 def check_no_parameters(place, layer, layers):

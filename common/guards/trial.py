@@ -1,0 +1,73 @@
+"""What is learnt, where the code of forward doesn't tell: an array is moved, and forward called.
+
+This concerns arrays with a gradient beside them, in layers of one's own. A little moved, a copy
+takes the place of such an array. If forward leaves it there, it is learnt. If forward puts or
+writes something else there, and the output is the same, that is made anew from x: a cache. Else it
+is made from the old one, which is refused.
+"""
+
+import contextlib
+
+import numpy as np
+
+from common.guards.learnt import find, is_float_array, written_first
+from common.guards.mistakes import wrong
+from common.guards.untouched import is_ours, kept_by, move, untouched
+
+
+def decide(owner, layers, forward):
+    """Write down in each layer of one's own what it learns. Otherwise all is as before.
+
+    forward() calls the layers, which owner holds. False if it fails, so that nothing is known.
+    """
+    found, doubtful, is_known = find(layers), [], True
+    own = [layer for _, layer, _ in found if not is_ours(layer)]
+    names = set().union(*[{*kept_by(layer), *written_first(type(layer))} for layer in own])
+    if any(name.startswith("d") for name in names):
+        is_known = False
+        with attempt(owner):
+            forward()  # it may build what it keeps
+            doubtful, out = undecided(found), np.array(forward())
+            is_known = True
+    for each in doubtful:
+        try_with_another(owner, forward, out, *each)
+    return is_known
+
+
+def undecided(found):
+    """[(place, layer, name, array), ...] of arrays beside a gradient of which nothing is known."""
+    return [
+        (place, layer, name, value)
+        for place, layer, _ in found
+        if not is_ours(layer)
+        for name, value in kept_by(layer).items()
+        if is_float_array(value) and f"d{name}" in kept_by(layer)
+        if name not in kept_by(layer).get("_learnt", ())
+    ]
+
+
+def try_with_another(owner, forward, out, place, layer, name, array):
+    moved, was, stays = np.array(array), kept_by(layer).get(name), None
+    move(moved)
+    numbers = moved.copy()
+    with attempt(owner):
+        forward()
+        setattr(layer, name, moved)
+        same_output = np.array_equal(forward(), out)
+        is_written = not np.array_equal(moved, numbers)
+        stays = getattr(layer, name) is moved and not (same_output and is_written)
+    if stays and not is_float_array(was):
+        came = "it only in forward; build it in __init__"
+        raise wrong(TypeError, f"{name} from the start", came, at=place)
+    if stays is False and is_float_array(was) and not same_output:
+        came = f"another one made from it; if {name} isn't learnt, call its gradient grad_{name}"
+        raise wrong(TypeError, f"forward to leave {name} in place", came, at=place)
+    if stays is not None:
+        vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: stays}
+
+
+@contextlib.contextmanager
+def attempt(owner):
+    """It leaves no trace. If it fails, so will the call that follows, and say why."""
+    with contextlib.suppress(Exception), untouched(owner), np.errstate(all="ignore"):
+        yield
