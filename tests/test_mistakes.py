@@ -220,14 +220,15 @@ net.layers['A'] = Mine(V=[0.5, 2], dV=None); net.gradient(x, t) |
 net.layers['A'] = type('Mine', (Relu,), {'W': np.eye(3), 'dW': None})(); net.gradient(x, t) |
     TypeError | A: expected W in the layer itself, got it in the class, which all its objects share;
     write self.W in __init__
-Block = type('Block', (Relu,), {'act': Relu()}); net.layers['A'] = Block(); net.layers['B'] =
-    Block(); net.params | ValueError | B.act: expected … got that of A.act again; …
+net.layers['A'] = type('Mine', (Relu,), {'inner': Relu()})(); net.params |
+    TypeError | A: expected inner in the layer itself, got it in the class, …
 net.layers['A'] = Mine(params=[x], grads=[x]); net.params |
     TypeError | A: expected parameters by their names, got them in params and grads; write
     self.W and self.dW, for instance
 wide = MultiLayerNet(3, [3] * 10, 3); vars(wide.layers['Affine1']).update(W1=x.copy(), dW1=None);
     wide.gradient(x, t) |
-    ValueError | Affine11: expected a key for each parameter, got W11 twice; rename W
+    ValueError | expected a key for each parameter, got W11 for W1 of Affine1 and for W of
+    Affine11; rename one
 net.layers['Relu1'] = late; net.params; net.gradient(x, t) |
     TypeError | Relu1: expected dW before backward too, got it only afterwards; write self.dW = None
     in __init__, or, if W isn't learnt, call it grad_W

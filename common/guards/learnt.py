@@ -64,8 +64,9 @@ def with_keys(found):
         number += bool(names)
         for name in names:
             if (key := f"{name}{number}") in parameters:
-                expected, came = "a key for each parameter", f"{key} twice; rename {name}"
-                raise wrong(ValueError, expected, came, at=place)
+                first = parameters[key]
+                came = f"{key} for {first.name} of {first.place} and for {name} of {place}"
+                raise wrong(ValueError, "a key for each parameter", came, "rename one")
             parameters[key] = Parameter(place, layer, name)
     return parameters
 
@@ -172,7 +173,8 @@ def learnt(layer, place):
         came = "them in params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
     for name, value in in_class(type(layer)).items():
-        if name not in kept and is_float_array(value) and hasattr(layer, f"d{name}"):
+        is_learnt = is_float_array(value) and hasattr(layer, f"d{name}")
+        if name not in kept and (is_layer(value) or is_learnt):
             came = f"it in the class, which all its objects share; write self.{name} in __init__"
             raise wrong(TypeError, f"{name} in the layer itself", came, at=place)
     return names
