@@ -607,13 +607,6 @@ def test_a_right_network_raises_no_alarm(first):
         assert_as_before(network, before[1])
 
 
-def test_rounding_to_float32_is_measured_and_hides_no_bug():
-    for factor in (3, 6):
-        layer = function(lambda x: (3 * x).astype("f4"), lambda x, f=factor: f)
-        report = check_layer(layer, OWN_X)
-        assert report.ok == (factor == 3)
-
-
 def test_a_probability_of_almost_1_only_seems_not_to_move():
     """exp(-40) is 4e-18. Beside it 1 doesn't change, though its share of the slope is as large."""
     for seed in range(5):

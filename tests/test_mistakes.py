@@ -437,6 +437,9 @@ net.layers['Z'] = Mine(lambda self, x: x * self.rng.random(), rng=np.random.defa
 net.layers['Z'] = Mine(lambda self, x: x * np.random.rand()); net.numerical_gradient(x, t) |
     ValueError | expected the same f(x) for the same x, got another; if it draws random numbers,
     draw the same each time
+check_layer(Mine(lambda self, x: x.astype('f4')), x) |
+    TypeError | Mine: expected forward to return float64 for float64, got float32, whose rounding
+    would hide the differences
 check_layer(Mine(lambda self, x: np.put(x, 0, 5) or x), x) |
     ValueError | Mine: expected x left as given, got a write; use a copy
 # Data and files

@@ -105,10 +105,9 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
             check_differentiable(array, f"{name}'s {each}")
         others = arrays | {"x": shuffled(x, rng)}
         with unwritten(name, others):
-            out = layer.forward(others["x"])
-            check_returned(name, out)
+            out = as_output(name, layer.forward(others["x"]))
         check_is_layer("", layer, ["backward"])  # after forward, whose own error comes first
-        others["dout"] = rng.standard_normal(np.shape(out))
+        others["dout"] = rng.standard_normal(out.shape)
         with unwritten(name, others):
             dx = layer.backward(others["dout"])
         if isinstance(dx, tuple):
@@ -118,7 +117,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
                 check_seen_before(name, each.name)
             if each.layer is not layer and each.gradient is None:  # it only refers to that layer
                 del found[key], arrays[key]
-        dout = np.asarray(rng.standard_normal(np.shape(out)))
+        dout = np.asarray(rng.standard_normal(out.shape))
 
         def forward():
             return layer.forward(x.copy())  # it may keep x itself
@@ -249,3 +248,13 @@ def check_repeatable(f, things):
         if name := what_changes(things, f):
             came, hint = f"another, since {name} changes in forward", ""
         raise wrong(ValueError, "the same output for the same x", came, hint)
+
+
+def as_output(name, out):
+    """What forward returned for x in float64, as an array."""
+    check_returned(name, out)
+    out = np.asarray(out)
+    if out.dtype in (np.float16, np.float32):
+        came = f"{out.dtype}, whose rounding would hide the differences"
+        raise wrong(TypeError, "forward to return float64 for float64", came, at=name)
+    return out
