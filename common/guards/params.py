@@ -120,6 +120,9 @@ class Params(dict):
 
     __delitem__ = pop = popitem = clear = _refuse
 
+    def setdefault(self, key, default=None):
+        return self[key]
+
     def __repr__(self):
         return f"Params({', '.join(f'{key} {np.shape(array)}' for key, array in self.items())})"
 
