@@ -70,7 +70,7 @@ def train(network, train_set, test_set, *, iters_num=10000, batch_size=100, lear
                     break
 
     if are_classes:
-        measure_end(history, network, train_set, test_set)  # after the last update
+        measure_end(history, network, train_set, test_set, batch_size)  # after the last update
     return history
 
 

@@ -489,9 +489,10 @@ train(net, ([['a', 'b', 'c'], *x[1:].tolist()], t), digits) |
 train(net, ([['a', 'b', 'c']] * len(x), t), digits) |
     TypeError | expected x_train as real numbers, got words such as 'a'
 train(net, (np.where(x > 0, np.nan, x), t), digits) |
-    ValueError | train_set: expected finite numbers in x, got nan at x[0, 0]…
-train(net, (x * 85, t), (x * np.nan, t)) | ValueError | test_set: expected finite numbers in x, …
-train(net, (x, np.where(t == 2, np.nan, t)), digits) | ValueError | train_set: … got nan; …
+    ValueError | expected finite numbers in x_train, got nan at x_train[0, 0]; leave that sample
+    out, or fill in a number
+train(net, (x * 85, t), (x * np.nan, t)) | ValueError | expected finite numbers in x_test, …
+train(net, (x, np.where(t == 2, np.nan, t)), digits) | ValueError | … nan at t_train[2]; …
 train(net, (x, np.array(['cat', 'dog', 'owl'])[t]), digits) |
     TypeError | expected t_train as real numbers, got words such as 'cat'; np.unique(t, …
 train(net, (x, t + 1), digits) | ValueError | train_set: expected class numbers 0 to 2, got 3; …
@@ -503,7 +504,7 @@ train(Network({'Relu1': Relu()}, SoftmaxWithLoss()), digits, digits) |
 train('net', digits, digits) | TypeError | expected a network, got str
 train(TwoLayerNet, digits, digits) | TypeError | … the class TwoLayerNet; write …
 train(net, digits, digits, learning_rate='0.1') |
-    ValueError | expected learning_rate as a number above 0, got '0.1'
+    TypeError | expected learning_rate as a number above 0, got '0.1'
 train(net, digits, digits, learning_rate=0) | ValueError | … above 0, got 0
 train(net, digits, digits, learning_rate=np.inf) | ValueError | … above 0, got inf
 train(net, digits, digits, iters_num=1e4) | ValueError | expected iters_num as a … got 10000.0
@@ -599,13 +600,14 @@ grey = np.full((len(x), 784), 1 / 255); once((grey, t), (grey, t), reader) |
     UserWarning | … 0.00392, up to 0.003922; were they divided by 255 twice?
 table = x * [30, 9000, 1]; once((table, t), digits) |
     UserWarning | … up to 2.7e+04; pass (x - mean) / std: mean = x_train.mean(axis=0), std =
-    x_train.std(axis=0) + 1e-8
+    x_train.std(axis=0)
 once((x + 1000, t), digits) | UserWarning | … up to 1003; pass (x - mean) / std…
 once((x * 1000 - 1500, t), digits) | UserWarning | … up to 1500; divide by 1500, …
 # A training that can't come far
 signed = np.uint8(x * 85).view(np.int8) * np.int8(1); signed[0, 0], signed[1, 1] = 127, -90;
     once((signed, t), digits) |
-    UserWarning | … bytes read as signed? x.view(np.uint8) makes them pixels 0 to 255
+    UserWarning | … bytes read as signed? x.astype(np.int8).view(np.uint8) makes them pixels 0 to
+    255
 new = TwoLayerNet(3, 3, 3, rng=0); train(new, digits, digits, iters_num=100, learning_rate=1e-12) |
     UserWarning | expected a loss well below 1.040, as mere guessing has, got …: the network has
     learnt next to nothing; is the learning rate too large or too small, are the updates too few, or

@@ -8,6 +8,7 @@ import numpy as np
 from ch05.tools.screen import warn
 from common.guards.mistakes import label_rows
 from common.layers import SoftmaxWithLoss
+from common.threads import threads_for
 
 __all__ = ["History", "measure_end"]
 
@@ -47,10 +48,11 @@ class History:
         return f"History({', '.join(words)}{', stopped' if self.interrupted else ''})"
 
 
-def measure_end(history, network, train_set, test_set):
+def measure_end(history, network, train_set, test_set, batch_size):
     """The accuracies after the last update, and a warning where they say that something is odd."""
     try:
-        history.end_accuracies = network.accuracy(*train_set), network.accuracy(*test_set)
+        with threads_for(network.params, batch_size):  # as many as in the training
+            history.end_accuracies = network.accuracy(*train_set), network.accuracy(*test_set)
         softmax = isinstance(getattr(network, "lastLayer", None), SoftmaxWithLoss)
         warn_of_end(history, train_set[1], test_set[1], softmax)
     except KeyboardInterrupt:
