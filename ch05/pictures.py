@@ -1,7 +1,8 @@
 """Pictures: how training went, digits and weights, and the graph of a network while it computes.
 
 Each function returns a figure. A notebook shows it as the value of a cell,
-figure.savefig("name.png") writes it, and figure.show() opens a window. It is one of pyplot's.
+figure.savefig("name.png") writes it, and figure.show() opens a window. plt.show() and plt.savefig
+see it if matplotlib.pyplot was imported before it was drawn.
 """
 
 if not __package__:  # started as a file, or imported from inside ch05/

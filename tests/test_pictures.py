@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import matplotlib.figure
-import matplotlib.pyplot as plt
 import matplotlib.style
 import numpy as np
 import pytest
@@ -59,12 +58,6 @@ CHAINS = {  # name: (network, shape of x)
     "4 axes": (chain(LeakyRelu1=LeakyRelu(2.0), Relu2=Relu(), Z=affine(40, 10)), (6, 2, 4, 5)),
     "writes into dout": (chain(A=affine(6, 9), Relu2=IN_PLACE, Z=affine(9, 10)), (7, 6)),
 }
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def texts(figure):
@@ -468,7 +461,7 @@ def test_a_legend_covers_nothing_in_any_font(size):
 
 DIGIT = "from ch05.pictures import draw_digits\nfigure = draw_digits([0.0] * 64)\n"
 PLT = "import matplotlib.pyplot as plt\n"
-NO = "OSError: expected a screen"
+NO = "RuntimeError: expected a screen"
 
 
 def run(code, **environment):
@@ -481,14 +474,35 @@ def run(code, **environment):
     return (done.stdout + "\n".join(done.stderr.splitlines()[-1:])).splitlines()
 
 
+NEEDS_SCREEN = pytest.mark.skipif(sys.platform != "linux", reason="there is always a screen")
+AGG = f"""
+import io, threading
+import matplotlib.pyplot as plt
+plt.figure("a reader's own")
+for _ in range(30):
+    {"; ".join(DIGIT.splitlines())}
+print(plt.gcf() is figure, plt.get_figlabels() == ["a reader's own", ""])
+here, there = io.BytesIO(), io.BytesIO()
+figure.savefig(here, format="raw")
+plt.savefig(there, format="raw")
+print(there.getvalue() == here.getvalue())
+plt.close("all")
+thread = threading.Thread(target=draw_digits, args=([0.0] * 64,))  # leaves pyplot alone
+thread.start()
+thread.join()
+print(plt.get_fignums())
+"""
+
+
 @pytest.mark.parametrize("backend, code, printed", [
-    ("agg", DIGIT, [NO]),
-    ("agg", PLT + DIGIT + "print(plt.gcf() is figure)", ["True", NO]),
+    ("agg", DIGIT + "import sys; print('matplotlib.pyplot' in sys.modules)", ["False", NO]),
+    ("agg", AGG + DIGIT, ["True True", "True", "[]", NO]),
+    pytest.param("tkagg", PLT + DIGIT, [NO], marks=NEEDS_SCREEN),
     ("module://window", DIGIT + "figure.show()", 2 * ["windows: 1"]),
     ("module://window", PLT + DIGIT + "plt.show()", 2 * ["windows: 1"]),
     ("module://window", PLT + "plt.figure()\n" + 2 * DIGIT, ["windows: 0 1 1"]),
 ])  # fmt: skip
-def test_a_picture_is_one_of_pyplots_and_a_window_needs_a_screen(backend, code, printed, tmp_path):
+def test_a_picture_needs_no_pyplot_and_a_window_a_screen(backend, code, printed, tmp_path):
     (tmp_path / "window.py").write_text(WINDOW)
     code += "\nfigure._repr_png_()\nfigure.show()"
     *came, last = run(code, MPLBACKEND=backend, PYTHONPATH=str(tmp_path))

@@ -305,7 +305,7 @@ def test_show_opens_a_window_or_says_that_there_is_no_screen(tmp_path, data, bac
     screen = {"MPLBACKEND": "module://nowhere", "PYTHONPATH": str(tmp_path)}
     arguments = ["--data", data, "--iters", "3", "--show", "--plot", "p.png"]
     status, out, err = run(TRAIN, *arguments, cwd=tmp_path, **screen)
-    assert status == (backend == "agg") and [*tmp_path.glob("*.png")] == [tmp_path / "p.png"]
+    assert status == 0 and [*tmp_path.glob("*.png")] == [tmp_path / "p.png"]
     rows, rest = out.splitlines()[:3], out.splitlines()[3:]
     assert len(rows) == 3 and rest == ["windows: 2"] * (backend == "module://window")
     assert ("screen" in err) != bool(rest)

@@ -43,21 +43,21 @@ def finish(args, history):
     if updates and args.save:
         args.network.save(args.save)
         say(f"weights written to {args.save}")
-    if updates and (args.plot or args.show):
-        draw(args, history)
+    if updates and args.plot:
+        path = args.plot
+        if history.interrupted:  # the picture of a whole training stays
+            path = path.with_name(f"{path.stem}-stopped{path.suffix}")
+        history.plot().savefig(path, dpi=120)
+        say(f"picture written to {path}")
+    if updates and args.show:
+        show(args, history)
     return 130 if history.interrupted else 0
 
 
-def draw(args, history):
-    import matplotlib
-
-    if not args.show:
-        matplotlib.use("agg")  # a file needs no screen
-    figure = history.plot()
-    if path := args.plot:
-        if history.interrupted:  # the picture of a whole training stays
-            path = path.with_name(f"{path.stem}-stopped{path.suffix}")
-        figure.savefig(path, dpi=120)
-        say(f"picture written to {path}")
-    if args.show:
-        figure.show()
+def show(args, history):
+    """The picture in a window, until it is closed, if there is a screen."""
+    try:
+        history.plot().show()
+    except (ImportError, RuntimeError):
+        hint = f"the picture is in {args.plot}" if args.plot else "--plot FILE writes it to a file"
+        say(f"expected a screen to show the picture on, got none; {hint}")
