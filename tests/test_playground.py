@@ -1,6 +1,7 @@
 """The playground, with made-up events of mouse, keys and timer, and no screen."""
 
 import asyncio
+import copy
 import functools
 import threading
 from types import SimpleNamespace
@@ -225,6 +226,8 @@ def test_erasing_with_the_right_button_and_with_the_key():
     playground.stroke((0, 14), (27, 14))
     assert playground.pad.empty and not playground.x.any()
     playground.press("e")
+    playground.press("q")  # which closes other figures
+    assert plt.fignum_exists(playground.figure.number)
     playground.stroke((16, 14))  # a dot, which is seen too
     across, up = playground.pad.ax.transData.transform((16, 14)).astype(int)
     assert playground.pad.ink[14, 16] == 1 and playground.picture()[-up, across, 0] < 128
@@ -407,7 +410,7 @@ def test_which_units_can_be_followed():
     playground.follow(0)
     with pytest.raises(ValueError, match="on the pad"):
         playground.unit()
-    for j in (6, -1, 1.0):
+    for j in (6, -1, 1.0, True):
         with pytest.raises((ValueError, TypeError), match="from 0 to 5"):
             playground.follow(j)
     first = affine(784, 8)
@@ -424,7 +427,7 @@ def test_which_units_can_be_followed():
         assert "begins with an Affine from 784" in playground.words
 
 
-def test_one_update_is_the_chapters_and_the_curve_shows_its_largest_loss():
+def test_one_update_is_the_chapters_and_the_curve_of_many_is_short_with_its_largest_loss():
     network = two_layers()
     playground = new(network)
     playground.slide(playground.page.rate, 0.3)
@@ -439,8 +442,9 @@ def test_one_update_is_the_chapters_and_the_curve_shows_its_largest_loss():
     accuracy = np.mean(by_hand(learnt.params, x).y.argmax(axis=1) == t)
     assert playground.curve == [(1, pytest.approx(L), pytest.approx(accuracy))]
     assert all(f in playground.words for f in (f"loss  {L:.3f}", f"{accuracy:.3f}", "1 update"))
-    playground.curve = [(1, 40.0, 0.5)]
+    playground.curve = [(i, 40.0 if i == 1 else 1.0, 0.5) for i in range(1, 2001)]
     playground.push("one update")
+    assert len(playground.curve) < 1100 and playground.curve[0][0] == 1
     assert playground.page.curve_ax.get_ylim()[1] >= 40
 
 
@@ -493,12 +497,14 @@ def test_training_moves_all_that_is_shown_until_it_is_paused():
     assert_params(playground.network, first)
 
 
-def test_the_training_waits_for_a_stroke_and_for_the_screen():
+def test_a_picture_waits_for_a_stroke_and_for_the_screen_and_then_the_training_waits_too():
     playground = new()
     playground.push("train")
-    playground.mouse(playground.pad.ax, 9, 6, "press", "move")
-    playground.ticks(1)
-    assert playground.updates == 0
+    for x in range(9, 12):
+        playground.mouse(playground.pad.ax, x, 6, "press" if x == 9 else "move")
+        playground.asked += 9  # seconds, since the machine may be slow
+        playground.ticks(1)
+        assert playground.updates >= x - 8 and playground.curve == []  # the stroke shows itself
     playground.mouse(playground.pad.ax, 20, 6, "release")
     playground.ticks(1)
     [(updates, _, _)] = playground.curve
@@ -506,8 +512,12 @@ def test_the_training_waits_for_a_stroke_and_for_the_screen():
     assert playground.texts(2) == shown(by_hand(playground.network.params, playground.x).y)
     playground.drawn = False  # as in a browser that hasn't answered yet
     playground.ticks(2)
+    assert len(playground.curve) == 1 and playground.updates > updates
+    playground.asked -= 2  # seconds
+    updates = playground.updates
+    playground.ticks(2)
     assert playground.updates == updates
-    playground.figure.canvas.draw()  # now it has
+    playground.figure.canvas.draw()  # somebody looks again
     playground.ticks(1)
     assert playground.updates > updates and len(playground.curve) == 2
 
@@ -526,7 +536,9 @@ def test_the_hint_fits_what_is_there():
     playground.network.params["b1"][:] = -100
     playground.push("one update")
     assert "6 of 6 units of Relu1" in playground.says and "anew" in playground.says
-    trained = new()
+    silent, trained = two_layers(), new()
+    silent.params["b1"][:] = -100
+    assert "anew" not in drawn(silent).says  # it was so from the start
     trained.learn(300)  # from the 20 digits that it is tested with
     assert "right digit" in drawn(trained.network).says  # it can read before any update here
 
@@ -536,10 +548,8 @@ def affine(D, M):
 
 
 def dropout():
-    def drop(self, x):
-        return x * np.random.choice([0, 2], x.shape) if self.train_flg else x
-
-    return Mine(drop, train_flg=True)
+    kept = {"train_flg": True, "np": np}  # a module, which can't be copied
+    return Mine(lambda s, x: x * s.np.random.choice([0, 2], x.shape) if s.train_flg else x, **kept)
 
 
 def in_place():
@@ -661,12 +671,17 @@ def test_the_network_that_it_gives_is_the_notebooks():
     np.testing.assert_array_equal(playground.network.params["b1"], before["b1"])
 
 
-def test_which_networks_are_refused():
-    networks = [TwoLayerNet(100, 5, 10), TwoLayerNet(784, 5, 3), 3, None]
-    networks += [TwoLayerNet, affine(784, 10)]
-    for network in networks:
+def test_which_networks_and_data_are_refused():
+    uncopied, kept = affine(784, 10), Mine(mean=0.0)
+    uncopied.__deepcopy__, kept.__deepcopy__ = lambda memo: copy.copy(uncopied), lambda memo: kept
+    networks = [TwoLayerNet(100, 5, 10), TwoLayerNet(784, 5, 3), chain(Affine1=uncopied), 3, None]
+    networks += [hidden(kept), hidden(Mine(lock=threading.Lock())), TwoLayerNet, affine(784, 10)]
+    sets = play.load_once()
+    all_data = 3, (), sets[0], sets[0][0], (*sets, sets[0]), [(x[:0], t[:0]) for x, t in sets]
+    wrong = [{"network": each} for each in networks] + [{"data": each} for each in all_data]
+    for how in (*wrong, {"width": 0}, {"width": "a"}):
         with pytest.raises((ValueError, TypeError), match="^expected|: expected"):
-            Playground(network)
+            Playground(**{"network": two_layers()} | how)
 
 
 @parametrize("word", ["forgotten", "start anew"])

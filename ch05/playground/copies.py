@@ -2,8 +2,12 @@
 
 import contextlib
 import copy
+import sys
 
-from common.guards.learnt import set_train_flg
+import numpy as np
+
+from common.guards.learnt import find, set_train_flg
+from common.guards.mistakes import wrong
 from common.guards.untouched import untouched
 
 __all__ = ["Copies"]
@@ -18,14 +22,14 @@ class Copies:
     """
 
     def __init__(self, network):
-        self.first, self.live = copy.deepcopy(network), copy.deepcopy(network)
-        self.given, self.has_learnt = None, False
+        self.first, self.live = copy_of(network), copy_of(network)
+        self.given, self.before, self.has_learnt = None, {}, False
 
     def give(self):
         """A copy of live: the same one until live has learnt something new."""
         self.take_over()
         if self.given is None or self.has_learnt:
-            self.given, self.has_learnt = copy.deepcopy(self.live), False
+            self.given, self.has_learnt = copy_of(self.live), False
             self.before, self.form = self.given.params.copy(), form_of(self.given)
         return self.given
 
@@ -35,11 +39,14 @@ class Copies:
             return
         now, form = self.given.params.copy(), form_of(self.given)
         if form != self.form:
-            self.live, self.form = copy.deepcopy(self.given), form
+            self.live, self.form = copy_of(self.given), form
         else:
-            for key, array in self.live.params.items():
-                changed = now[key] != self.before[key]
-                array[changed] = now[key][changed]
+            params = self.live.params
+            for key, array in now.items():
+                before = self.before[key]
+                changed = (array != before) & ~(np.isnan(array) & np.isnan(before))
+                if changed.any():
+                    params[key][changed] = array[changed]
         self.before = now
 
     @contextlib.contextmanager
@@ -51,10 +58,28 @@ class Copies:
             yield self.live
 
     def start_anew(self):
-        self.live, self.given = copy.deepcopy(self.first), None
+        self.take_over()  # so that what was changed before doesn't come back
+        self.live, self.has_learnt = copy_of(self.first), True
+
+
+def copy_of(network):
+    """With layers and arrays of its own, whatever a layer's __deepcopy__ does; or TypeError."""
+    modules = {id(module): module for module in [*sys.modules.values()]}  # a layer may keep one
+    expected = "a network that copy.deepcopy copies whole"
+    try:
+        other = copy.deepcopy(network, modules)
+    except Exception as error:
+        raise wrong(TypeError, expected, error) from None
+    layers, params = {id(found.layer) for found in find(other.layers)}, other.params
+    shared = [place for place, layer, _ in find(network.layers) if id(layer) in layers]
+    shared += [key for key, array in network.params.items() if np.shares_memory(array, params[key])]
+    if shared:
+        raise wrong(TypeError, expected, f"one whose copy has the same {shared[0]}")
+    return other
 
 
 def form_of(network):
     """Its layers, and the shapes of its parameters."""
-    layers = [*network.layers.values(), network.lastLayer]
-    return [*map(id, layers)], [array.shape for array in network.params.values()]
+    layers = [*network.layers.items(), ("lastLayer", network.lastLayer)]
+    shapes = [(key, array.shape) for key, array in network.params.items()]
+    return [(name, id(layer)) for name, layer in layers], shapes

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ch05.playground.words import in_words
 from common.functions import softmax
 from common.guards.learnt import find_parameters
 from common.guards.mistakes import wrong
@@ -36,10 +37,7 @@ NOTHING = Reading(np.zeros((1, 784)), {}, None, np.zeros(10))
 
 
 def look(network, x, t=None):
-    if t is None:  # if something is wrong, this says where
-        network.predict(np.array(x))
-    else:
-        network.gradient(np.array(x), np.array([t]))
+    network.predict(np.array(x))  # if something is wrong, this says where
     outs = {name: np.array(out) for name, out in forward(network, x)}
     scores = [*outs.values()][-1]
     y = softmax(scores.reshape(1, -1))[0]
@@ -50,7 +48,12 @@ def look(network, x, t=None):
         dx, douts, stopped = network.lastLayer.backward(), {}, {}
         for name, layer in reversed(network.layers.items()):
             dout = douts[name] = np.array(dx)
-            dx = layer.backward(dx)
+            try:
+                dx = layer.backward(dx)
+            except Exception as error:
+                after = " after a forward with train_flg False" * hasattr(layer, "train_flg")
+                error.args = (f"{name}: backward{after}: {in_words(error)}",)
+                raise
             if np.shape(dx) == dout.shape == outs[name].shape:
                 stopped[name] = (outs[name] == 0) & (np.asarray(dx) == 0)
     if dx is not None and np.size(dx) != x.size:
@@ -113,8 +116,10 @@ def check_unit(network, j):
     """j as an int; or an error that says which units can be followed."""
     path = path_of_units(network)
     if path is None:
-        raise wrong(ValueError, "a chain that begins with an Affine from 784 pixels", "another one")
-    if not isinstance(j, (int, np.integer)) or not 0 <= j < path.M:
+        name, layer = next(iter(network.layers.items()))
+        came = f"{name}, which is {type(layer).__name__}"
+        raise wrong(ValueError, "a chain that begins with an Affine from 784 pixels", came)
+    if not isinstance(j, (int, np.integer)) or isinstance(j, bool) or not 0 <= j < path.M:
         raise wrong(ValueError, f"j as a whole number from 0 to {path.M - 1}", repr(j))
     return int(j)
 

@@ -25,7 +25,7 @@ class Pad:
         self.ax, self.moved, self.changed = ax, moved, changed
         self.erasing = False  # with the left button too
         self.button = self.place = None  # the button that is down; where the mouse was last
-        self.knows_buttons = self.inks = False
+        self.knows_buttons = False
         self.clear()
         connect = ax.figure.canvas.mpl_connect
         connect("button_press_event", self.press)
@@ -48,17 +48,16 @@ class Pad:
         buttons = getattr(event, "buttons", None)  # those that are down, where matplotlib knows it
         self.knows_buttons = self.knows_buttons or bool(buttons)
         released_outside = self.knows_buttons and event.name == MOVE and not buttons
-        self.inks = bool(self.button) and not released_outside
         if event.inaxes is not self.ax:
             self.place = None
-        elif self.inks:
+        elif self.button and not released_outside:
             place = np.array([event.xdata, event.ydata])
             self.stroke(place if self.place is None else self.place, place, self.place is None)
             self.place = place
             self.moved()
 
     def release(self, event):
-        drew, self.button, self.inks = self.button, None, False
+        drew, self.button = self.button, None
         if drew:
             self.changed()
 

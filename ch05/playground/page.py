@@ -4,6 +4,7 @@ import functools
 import math
 import textwrap
 import threading
+import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -57,6 +58,7 @@ class Page:
 
     def __init__(self, network, width):
         self.scale, self.places, self.path = 1, [], path_of_units(network)
+        self.pad_rests_until = 0.0
         ours = {"toolbar": "None", "figure.max_open_warning": 0, "font.size": 9}
         with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
             size = {"figsize": (WIDTH, HEIGHT), "dpi": width / WIDTH}
@@ -78,11 +80,13 @@ class Page:
         self.bare(self.figure.canvas)
 
     def bare(self, canvas):
-        """Without what matplotlib puts around a figure: tools to zoom, for instance."""
+        """Without what matplotlib puts around a figure: tools to zoom, keys such as q and s."""
         for part in ("toolbar", "header", "footer"):  # in a notebook
             setattr(canvas, f"{part}_visible", False)
         if canvas.manager:
             canvas.manager.set_window_title("Layer by Layer: playground")
+            if canvas.manager.key_press_handler_id:
+                canvas.mpl_disconnect(canvas.manager.key_press_handler_id)
 
     # What stands where
 
@@ -240,7 +244,13 @@ class Page:
         self.pen.set(text=words, color=ORANGE if erasing else GREY)
 
     def show_pad(self, pad, alone=False):
-        """alone: nothing else is drawn anew, which takes a fiftieth of the time."""
+        """alone: nothing else is drawn anew, which takes a tenth of the time.
+
+        Where even that takes long, as on a busy machine, only every second move is shown.
+        """
+        start = time.perf_counter()
+        if alone and start < self.pad_rests_until:
+            return
         with LOCK:
             self.pad.set_data(pad.digit)
             self.stroke.set_data(*pad.points.T)
@@ -250,6 +260,7 @@ class Page:
             if alone and hasattr(canvas, "get_renderer") and hasattr(canvas, "blit"):
                 self.figure.draw_artist(self.pad.axes)
                 canvas.blit(self.pad.axes.bbox)
+        self.pad_rests_until = 2 * time.perf_counter() - start
 
     def show_reading(self, pad, reading, unit):
         """reading, unit: as look and unit_of return them; or NOTHING, None."""

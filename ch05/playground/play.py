@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import numbers
 import time
 
 import matplotlib
@@ -10,11 +11,12 @@ from matplotlib import pyplot as plt
 from matplotlib.backend_bases import TimerBase
 
 from ch05.playground.copies import Copies
-from ch05.playground.look import NOTHING, check_unit, look, loudest, survey, unit_of
+from ch05.playground.look import NOTHING, check_unit, look, loudest, path_of_units, survey, unit_of
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint, in_words
-from common.guards.mistakes import kind, label_rows, wrong
+from ch05.tools.train_arguments import check_training
+from common.guards.mistakes import kind, label_rows, short, wrong
 from common.network import Network
 from common.threads import threads_for
 from dataset.mnist import load_mnist
@@ -24,8 +26,12 @@ __all__ = ["Playground"]
 load_once = functools.cache(load_mnist)  # 190 MB, which all playgrounds share
 
 
-def class_numbers(t):
-    return label_rows(t, np.empty((len(t), 10))).argmax(axis=1)
+def sets_of(network, data):
+    """Two pairs of samples and class numbers, from data of one's own."""
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise wrong(TypeError, "data as (x_train, t_train), (x_test, t_test)", kind(data))
+    *sets, _ = check_training(network, *data, 1, 1, 1)
+    return [(x, label_rows(t, np.empty((len(t), 10))).argmax(axis=1)) for x, t in sets]
 
 
 class Playground:
@@ -48,18 +54,19 @@ class Playground:
     def __init__(self, network, data=None, *, rng=None, width=1100):
         if not isinstance(network, Network):
             raise wrong(TypeError, "a network that inherits from Network", kind(network))
+        if not (isinstance(width, numbers.Real) and 400 <= width <= 4000):
+            raise wrong(ValueError, "width as a number from 400 to 4000", short(width))
         self.copies = Copies(network)
         with self.copies.looked_at() as live:
             shape = np.shape(live.predict(np.zeros((1, 784))))
         if shape != (1, 10):
             raise wrong(ValueError, "a network from 784 pixels to 10 scores", shape)
-        (x, t), (x_test, t_test) = load_once() if data is None else data
-        self.train_set, self.test_set = (x, class_numbers(t)), (x_test, class_numbers(t_test))
+        self.train_set, self.test_set = load_once() if data is None else sets_of(network, data)
         self.rng = np.random.default_rng(rng)
         self.t = None  # the right digit, once it is picked
         self.kept = self.pointed = None  # the unit that is followed, by a click or by the mouse
         self.digits_shown = self.updates = 0
-        self.curve = []  # (updates, loss, accuracy), a row for each picture
+        self.losses, self.curve = [], []  # curve: (updates, loss, accuracy), a row for each picture
         self.training, self.error, self.said = False, "", ""
         self.accuracy, self.silent = None, []
 
@@ -82,6 +89,7 @@ class Playground:
         self.timer.add_callback(self.tick)
         self.draw()
         self.measure()
+        self.silent_at_first = self.silent
         if not self.alive:
             self.next_digit()
             self.why()
@@ -114,15 +122,17 @@ class Playground:
 
     # Forward and backward
 
+    @locked
     def reading(self, backward=True):
         """What the layers compute for what is drawn, and the unit that is followed, or None."""
         if self.pad.empty:
             raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
         with self.copies.looked_at() as network:
             reading = look(network, self.pad.x(), self.t if backward else None)
-            if self.followed is None:
-                return reading, None
-            return reading, unit_of(network, self.page.path, reading, self.followed)
+            j = self.followed
+            self.page.path = path = path_of_units(network)
+            follows = j is not None and path is not None and j < path.M
+            return reading, unit_of(network, path, reading, j) if follows else None
 
     @locked
     def read(self):
@@ -145,10 +155,10 @@ class Playground:
 
     @property
     def dead(self):
-        """(name, how many, of how many) if more than half of the first units are silent."""
+        """(name, how many, of how many) if the training has silenced half of the first units."""
         behind = self.page.path.names[1:] if self.page.path else ()
-        silent = (each for each in self.silent if each[0] in behind and 2 * each[1] > each[2])
-        return next(silent, None)
+        silent = [each for each in self.silent if each[0] in behind and 2 * each[1] > each[2]]
+        return silent[0] if silent and silent[0] not in self.silent_at_first else None
 
     # One unit
 
@@ -175,6 +185,8 @@ class Playground:
         if self.followed is None:
             raise wrong(RuntimeError, "a unit to follow", "none; call playground.follow(0)")
         _, unit = self.reading()
+        if unit is None:
+            check_unit(self.copies.live, self.followed)  # the chain has changed
         return {"terms": unit.terms, "b": unit.b, "out": unit.out, "to_scores": unit.to,
                 "dout": unit.dout, "dW": unit.dW}  # fmt: skip
 
@@ -189,7 +201,7 @@ class Playground:
 
     def point(self, event):
         """The mouse is on a cell: follow this unit for as long as it is there."""
-        j = None if self.pad.inks else self.page.unit_at(event)
+        j = None if self.pad.button else self.page.unit_at(event)
         if j != self.pointed:
             self.pointed = j
             self.read()
@@ -197,12 +209,9 @@ class Playground:
     # Training
 
     def learn(self, updates=1, seconds=0.0):
-        """The chapter's loop: so many updates, and more until so many seconds have passed.
-
-        Returns the losses.
-        """
+        """The chapter's loop: so many updates, and more until so many seconds have passed."""
         (x_train, t_train), end = self.train_set, time.perf_counter() + seconds
-        batch_size, losses = self.page.size.chosen(), []
+        batch_size = self.page.size.chosen()
         self.copies.take_over()
         network = self.copies.live
         with threads_for(network.params, batch_size), np.errstate(all="ignore"):
@@ -212,8 +221,7 @@ class Playground:
                 batch_mask = self.rng.choice(len(x_train), batch_size)
                 x_batch, t_batch = x_train[batch_mask], t_train[batch_mask]
                 self.step(x_batch, t_batch)
-                losses.append(network.loss(x_batch, t_batch))
-        return losses
+                self.losses.append(network.loss(x_batch, t_batch))
 
     def step(self, x, t):
         network, self.copies.has_learnt = self.copies.live, True
@@ -223,19 +231,24 @@ class Playground:
             params[key] -= self.page.rate.chosen() * grad[key]
 
     @locked
-    def update(self, updates=1, seconds=0.0):
+    def update(self, updates=1, seconds=0.0, show=True):
         """Learn and show it."""
         self.said = self.error = ""
         try:
-            losses = self.learn(updates, seconds)
-            self.measure()
-            self.curve.append((self.updates, np.mean(losses), self.accuracy))
+            self.learn(updates, seconds)
+            if show:
+                self.measure()
+                self.curve.append((self.updates, np.mean(self.losses), self.accuracy))
+                self.losses = []
+                if len(self.curve) > 2000:  # a long line takes long to draw
+                    self.curve = self.curve[::2]
         except Exception as error:  # a learning rate that is too large, above all
             self.training = False
-            self.error = f"Update {self.updates}: {in_words(error)}"
+            self.error, show = f"Update {self.updates}: {in_words(error)}", True
             if isinstance(error, FloatingPointError):
                 self.error += ". Press start anew"
-        self.show_training()
+        if show:
+            self.show_training()
 
     def measure(self):
         """The accuracy on 1,000 test digits, and which units return 0 for all of them."""
@@ -244,7 +257,9 @@ class Playground:
             with self.copies.looked_at() as network:
                 self.accuracy, self.silent = survey(network, x_test[:1000], t_test[:1000])
         except Exception as error:
-            self.training, self.error = False, in_words(error)
+            if self.curve or self.losses:
+                raise
+            self.error = in_words(error)
 
     @locked
     def learn_from_mine(self):
@@ -269,11 +284,17 @@ class Playground:
             self.draw()
 
     def tick(self):
-        """Called by the timer. The training waits for the hand, and for the picture to be seen."""
+        """Called by the timer. Shows nothing until the last picture has come to the screen.
+
+        If it doesn't come for a second, nobody looks any more: then the training waits, too.
+        """
         if not self.training:
-            self.timer.stop()
-        elif self.drawn and not self.pad.inks:
-            self.update(seconds=0.045)
+            return self.timer.stop()
+        waiting = time.perf_counter() - self.asked
+        if self.drawn or waiting < 1:
+            stroke = self.pad.button and waiting < 0.25  # it shows itself, and should do so at once
+            show = self.drawn and not stroke
+            self.update(seconds=0.045 if show else 0.01, show=show)
 
     @locked
     def show_training(self):
@@ -282,14 +303,14 @@ class Playground:
         self.read()
 
     def draw(self):
-        self.drawn = False
+        self.drawn, self.asked = False, time.perf_counter()
         self.figure.canvas.draw_idle()
 
     # What people do
 
     def pen_moved(self):
         """Only the pad is drawn anew, so that the pen keeps up with the hand."""
-        self.said = ""
+        self.said, self.asked = "", time.perf_counter()
         self.page.show_pad(self.pad, alone=True)
 
     def train_or_pause(self):
@@ -312,7 +333,7 @@ class Playground:
     def start_anew(self):
         """With the parameters as they were at first."""
         self.copies.start_anew()
-        self.updates, self.curve, self.error, self.said = 0, [], "", ""
+        self.updates, self.losses, self.curve, self.error, self.said = 0, [], [], "", ""
         self.measure()
         self.show_training()
 

@@ -44,6 +44,8 @@ def parse_training(argv, prog="train_neuralnet.py"):
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
     add("--show", action="store_true", help="show the picture in a window at the end")
     args = parser.parse_args(argv)
+    if args.save and args.plot and args.save.resolve() == args.plot.resolve():
+        parser.error(f"expected two names for --save and --plot, got {args.save} twice")
     args.rng = np.random.default_rng(args.seed)
     with parser.answers():
         args.network = build_network(args.hidden, args.dtype, args.rng)
@@ -61,7 +63,7 @@ def parse_check(argv):
     """The options of gradient_check.py, likewise."""
     parser = OneLineParser("gradient_check.py", "Compare backprop with numerical gradients.")
     add = parser.add_argument
-    add("--images", type=whole, default=3, metavar="N", help="how many images, from the first "
+    add("--images", type=images, default=3, metavar="N", help="how many images, from the first "
         "on (3)")  # fmt: skip
     add("--samples", type=whole, metavar="K", help="check K entries of each parameter, drawn at "
         "random (all; in a network of 50,000 parameters or more 100)")  # fmt: skip
@@ -132,6 +134,7 @@ def number(kind, words, low, high=math.inf):
 
 natural = number(int, "a whole number from 0 up", 0)
 whole = number(int, "a whole number from 1 up", 1)
+images = number(int, "a whole number from 1 to 60,000, as many as there are", 1, 60_001)
 positive = number(float, "a number above 0", sys.float_info.min)
 tolerance = number(float, "a number from 1e-9 to 1", 1e-9, 1)
 

@@ -27,7 +27,7 @@ def running(history, network, iters_num, batch_size, draws):
         bar = new_bar(iters_num)
         try:
             with bar:
-                yield updates(history, iters_num, bar, draws)
+                yield updates(history, iters_num, bar, start, draws)
         except KeyboardInterrupt:
             history.interrupted = True
             Bar.set_lock(threading.RLock())  # the old one may be taken: see below
@@ -53,12 +53,13 @@ def training_flags(network):
             layer.train_flg = False
 
 
-def updates(history, iters_num, bar, draws):
+def updates(history, iters_num, bar, start, draws):
     before = None
     for i in range(iters_num):
         if i in (1, 2):
             before = warn_of_repeats(before, draws)
         yield i
+        history.seconds = time.perf_counter() - start  # for on_epoch
         if not bar.disable:
             loss = f"loss {history.train_loss_list[-1]:.3f}"
             test = [f"test {accuracy:.4f}" for accuracy in history.test_acc_list[-1:]]

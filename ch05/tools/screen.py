@@ -23,7 +23,8 @@ def on_screen():
 
 
 def say(text):
-    print(text, file=sys.stderr, flush=True)
+    if sys.stderr:
+        print(text, file=sys.stderr, flush=True)
 
 
 def warn(sentence):

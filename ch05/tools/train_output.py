@@ -39,7 +39,7 @@ def finish(args, history):
     updates, seconds = len(history.train_loss_list), max(history.seconds, 1e-9)
     stopped = "stopped after " * history.interrupted
     rate = f", {updates / seconds:,.0f} a second" if updates > seconds else ""
-    say(f"{stopped}{updates:,} updates in {seconds:.1f} s{rate}")
+    say(f"{stopped}{updates:,} update{'s' * (updates != 1)} in {seconds:.1f} s{rate}")
     if updates and args.save:
         args.network.save(args.save)
         say(f"weights written to {args.save}")
