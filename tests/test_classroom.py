@@ -93,6 +93,7 @@ MISTAKES = {
         "dout.sum(axis=0)": {"dout.sum(axis=1)": "axis=0", "dout.sum()": "axis=0",
             "dout.sum(axis=0, keepdims=True)": "keepdims", "dout.mean(axis=0)": "mean of the rows",
             "dout": "add up the rows", "dout.squeeze().sum(axis=0)": "one sample"},
+        "return (dout": {"self.W -= 0.1 * self.dW; return (dout": "leaves W to update"},
         "return (dout @ self.W.T).reshape(self.shape)": {
             "return (dout @ self.W.T).reshape(self.shape), self.dW": "tuple of 2; return dx"}},
     "SoftmaxWithLoss": {
@@ -187,7 +188,7 @@ def test_the_books_own_way_has_a_remark_for_each_of_its_habits():
     verdicts, _ = graded(source(BOOK))
     assert "dout" in verdicts["Relu"].sentences[0]
     remarks = verdicts["SoftmaxWithLoss"].sentences
-    for word in ("1e-7", "its dout", "class numbers"):
+    for word in ("1e-7", "its dout", "class numbers", "1000"):
         assert any(word in remark for remark in remarks), word
     assert sum(len(verdict.sentences) for verdict in verdicts.values()) == 1 + len(remarks) <= 6
 
@@ -218,11 +219,11 @@ CHECKED = f"{NUMERICAL}        return super().gradient(x, t)\n".replace("return 
 TURNED = SHORT["Affine"].replace("= W, b", "= W.T, b").replace("self.W.T", "self.W")
 TURNED = TURNED.replace("self.x @ self.W ", "self.x @ self.W.T ")
 WRONG_LAYERS = {
-    **replaced("Relu", "return dout", "return 2 * dout"),
-    **replaced("Affine", "dout.sum(axis=0)", "dout.mean(axis=0)"),
-    **replaced("SoftmaxWithLoss", "return dout", "return 2 * dout"),
+    **replaced("Relu", "multiply(dout", "multiply(2 * dout", OBJECTS),
+    **replaced("Affine", "np.ones(len(dout)) @", "np.ones(len(dout)) / 2 @", OBJECTS),
+    **replaced("SoftmaxWithLoss", "dout *", "2 * dout *", OBJECTS),
 }
-NO_PREDICT = replaced("TwoLayerNet", "x = layer", "out = layer")
+NO_PREDICT = replaced("TwoLayerNet", "return reduce", "reduce", OBJECTS)
 LAYERS = "Relu Affine SoftmaxWithLoss"
 INDENTED = SHORT["SoftmaxWithLoss"].replace("\n", "\n    ")
 FORWARD = SHORT["numerical_gradient"].replace("1e-4", "1e-7").replace("- h", "").replace("2 *", "")
@@ -234,14 +235,16 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
     "right": {case: (change, "", "") for case, change in {
         "short": SHORT, "objects": OBJECTS, "book": BOOK,
         "float32, and b as a row": NUMBERS,
+        "float16, and b as a row": NUMBERS.replace("float32", "float16"),
         "W is kept in another form": {"Affine": TURNED},
         "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
         "one made in an if": "if True:\n    class Relu(Relu):\n        pass\nRelu = Relu()\n",
-        "half precision": "class Sigmoid(Sigmoid):\n    def forward(self, x):\n"
-            "        return super().forward(x).astype('f2')\n",
-        "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
+        "half precision": replaced("Relu", "np.maximum(x, 0)", "np.maximum(x, 0).astype('f2')"),
         "chapter 6, and the skeleton's own update":
             f"def update(params, grad, learning_rate): {RAISE}\n{BOOK['update']}",
+        "forward by a property": "class Relu(Relu):\n    @property\n    def forward(self):\n"
+            "        return super().forward\n",
+        "no default": replaced("TwoLayerNet", "weight_init_std=0.01", "weight_init_std"),
         "grad is scaled": replaced("update", "params[key] -= learning_rate *",
             "grad[key] *= learning_rate; params[key] -="),
         "steps back": replaced("numerical_gradient", "= old\n    return", "+= h\n    return"),
@@ -255,8 +258,8 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             "SoftmaxWithLoss", "log_y) / len(x)", "log_y, keepdims=True)[0] / len(x)"),
     }.items()},
     "wrong": {
-        "all layers": (WRONG_LAYERS, LAYERS, "2 times"),
-        "all layers, and predict": (WRONG_LAYERS | NO_PREDICT, LAYERS + " predict", ""),
+        "all layers": (OBJECTS | WRONG_LAYERS, LAYERS, "2 times"),
+        "all layers, and predict": (OBJECTS | WRONG_LAYERS | NO_PREDICT, LAYERS + " predict", ""),
         "numerical gradients": (NUMERICAL, "gradient", "numerical"),
         "numerical, without its layers": (NUMERICAL.replace("self.loss(x, t)",
             "np.sum(t * (np.log(np.sum(np.exp(s := np.maximum(x @ self.params['W1'] +"
@@ -271,6 +274,11 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             "    def predict(self, x): return -super().predict(x)\n", "predict", "sign"),
         "a Relu for each call": ("class TwoLayerNet(TwoLayerNet):\n    def predict(self, x): self."
             "layers['Relu1'] = Relu(); return 2 * super().predict(x)\n", "predict", "2 times"),
+        "a property": ("Affine.db = property(lambda self: vars(self)['db'] / 2,\n"
+            "    lambda self, db: vars(self).update(db=db))\n", "Affine", "0.5 times"),
+        "a method made in __init__": (
+            "class Affine(Affine):\n    def __init__(self, *Wb):\n        super().__init__(*Wb); "
+            "self.backward = lambda d: 2 * type(self).backward(self, d)\n", "Affine", "2 times"),
         "misspelt": (replaced("Affine", "__init__", "__int__"), "Affine", "misspelt"),
         "indented too far": ({"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
             "SoftmaxWithLoss", "inside Affine"),
@@ -310,24 +318,16 @@ def test_each_part_has_the_verdict_that_a_teacher_would_give(status, case):
     assert "is called for" not in str(verdicts)  # the order of calls is right in all of them
 
 
-def test_what_needs_more_of_a_wrong_layer_than_a_right_one_has_isnt_judged():
-    """Here the network reads the list of gradients that its own Affine keeps."""
-    affine = replaced("Affine", "np.ones(len(dout)) @", "np.ones(len(dout)) / 2 @", OBJECTS)
-    verdicts, _ = graded(source(OBJECTS | affine))
-    assert not_right(verdicts) == {"Affine": "wrong", "gradient": NOT}
-    assert verdicts["gradient"].sentences == ["this can be judged when Affine can be relied on"]
-
-
-@parametrize("db", ["sum", "mean"])
-def test_a_slow_layer_is_called_as_often_as_a_verdict_needs(db):
+@parametrize("db, times", [("sum", 1), ("mean", 2)])
+def test_a_slow_layer_is_called_as_often_as_a_verdict_needs(db, times):
     affine = SHORT["Affine"].replace("):\n", "):\n        CALLS.append(1)\n").replace("sum", db)
     text = source({"Affine": affine}, "CALLS = []\n")
     (names, _), known = run(HandIn("exercises.py", text.encode())), {}
     for part in PARTS[: PARTS.index("gradient") + 1]:
         names["CALLS"].clear()
         judge(part, names, known)
-    # Two are made; three batches go through both, and back.
-    assert len(names["CALLS"]) == 2 + 3 * 2 * 2
+    # Two are made; three batches go through both, and back. A wrong one is tried again, put right.
+    assert len(names["CALLS"]) == (2 + 3 * 2 * 2) * times
 
 
 def test_the_skeleton_is_not_yet_written_imports_only_numpy_and_trains_when_it_is(tmp_path):
@@ -361,7 +361,7 @@ def test_every_sentence_is_in_the_table_of_words_with_the_same_blanks():
     for path in GRADE.parent.glob("*.py"):
         if not path.name.startswith(("exercises", "words")):
             said |= set(sentences_in(ast.parse(path.read_text(encoding="utf-8"))))
-    assert len(said) > 140 and said <= CHINESE.keys(), said - CHINESE.keys()
+    assert len(said) > 150 and said <= CHINESE.keys(), said - CHINESE.keys()
     for english, chinese in CHINESE.items():
         blanks, others = (sorted(re.findall(r"{(\w+)", text)) for text in (english, chinese))
         assert blanks == others, english
@@ -384,7 +384,7 @@ def test_what_is_filled_in_keeps_the_punctuation_chinese(monkeypatch):
     for change in keys, order, dw, BOOK:
         for verdict in graded(source(change))[0].values():
             said += verdict.sentences
-    assert len(said) == 9 and "、" in said[2] and "、" in said[3]
+    assert len(said) == 10 and "、" in said[2] and "、" in said[3]
     assert [each for each in said if MIXED.search(each)] == []
 
 
@@ -412,7 +412,6 @@ NOTED = {  # what stands in the middle of a file: how many notes there are about
 }  # fmt: skip
 
 
-@pytest.mark.unix  # on Windows only the whole process is stopped
 @parametrize("line", NOTED)
 def test_what_else_is_in_a_file_hides_nothing(line):
     parts = {"Affine": f"{line}\n{SHORT['Affine']}"}  # in the middle
@@ -420,7 +419,6 @@ def test_what_else_is_in_a_file_hides_nothing(line):
     assert len(noted) == NOTED[line] and not_right(verdicts) == {}, noted
 
 
-@pytest.mark.unix
 def test_below_what_hangs_only_definitions_are_read():
     text = (
         "while True: pass\nEPS = 1e-7\nf = lambda x: len(x)\nlate = len('')\nprint()\nimport os\n"
@@ -440,8 +438,7 @@ def test_a_notebook_is_read_by_its_code_cells():
         "%%writefile layers.py\n" + SHORT["Relu"] + SHORT["Sigmoid"]: 0,
         "files = !ls\nhere, there = %pwd\n" + SHORT["Affine"]: 1,  # two names, one None
         "class SoftmaxWithLoss: pass": 0,
-        SHORT["SoftmaxWithLoss"]: 0,
-        "x = = 1\nclass Relu: pass\nprint(": 1,
+        "x = = 1\n" + SHORT["SoftmaxWithLoss"] + "\nprint(": 2,
         '1 / 0\nTEXT = """\n% no magic\n"""': 1,
         "class TwoLayerNet(": 1,
         SHORT["TwoLayerNet"]: 0,
@@ -450,8 +447,8 @@ def test_a_notebook_is_read_by_its_code_cells():
     }
     all_cells = [nbformat.v4.new_markdown_cell("#"), *map(nbformat.v4.new_code_cell, cells)]
     text = nbformat.writes(nbformat.v4.new_notebook(cells=all_cells)).encode()
-    (names, notes), known = run(HandIn("exercises.ipynb", text)), {}
-    assert not_right({part: judge(part, names, known) for part in PARTS}) == {}, notes
+    names, notes = run(HandIn("exercises.ipynb", text))
+    assert not_right({part: judge(part, names) for part in PARTS}) == {}, notes
     told = [int(number) for note in notes for number in re.findall(r"^code cell (\d+)", note)]
     assert sorted(told) == [i for i, n in enumerate(cells.values(), 1) for _ in range(n)], notes
     [twice] = [note for note in notes if "twice" in note]
@@ -486,6 +483,8 @@ HARM = [{
     "update": ("np.ones((10**9, 10**9))", "Memory"),
 }, {
     "Relu": ("import os; os.kill(os.getpid(), 9)", "ended the program"),
+    "Sigmoid": ("x = -x; self.n = hasattr(self, 'n') and all(1 for _ in iter(int, 1))",
+                "that is 1 / (1 + exp(x)): a minus is missing; still running"),
     "Affine": ("import sys; sys.exit(0)", "exit"),
     "numerical_gradient": ("print('x' * 10_000_000); 1 / 0", "ZeroDivisionError"),
     "update": ("np.log(0.0); import warnings; warnings.warn('no')", "UserWarning"),

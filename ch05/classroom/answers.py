@@ -124,7 +124,7 @@ CAUSES = {
         "loss": [
             ("divide by the batch size N", "right * len(x)"),
             ("that is one number a sample; return their mean",
-             "np.squeeze(-np.sum(t * np.log(softmax(x)), 1))"),
+             "-np.sum(t * np.log(softmax(x)), 1)"),
             ("add up over the classes, and return the mean over the batch",
              "-t * np.log(softmax(x))"),
             ("it is divided by the batch size N twice", "right / len(x)"),

@@ -3,10 +3,10 @@
 import contextlib
 import copy
 import difflib
+import functools
 import inspect
 import sys
 import traceback
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -14,15 +14,12 @@ import numpy as np
 from ch05.classroom.words import say
 
 MODULE = "exercises"  # __name__ in what was handed in
+OPTIMIZERS = ("sgd", "gradientdescent", "optimizer")  # classes that may stand for update
 LIBRARY = ("common.layers", "common.network", "common.gradient")  # what is to be written here
 
 
 class Wrong(Exception):
     """A part is wrong. The message says where, gives both values, and the likely cause."""
-
-
-class Raised(Wrong):
-    """A part is wrong, or what it uses: it raised an error. Why isn't known."""
 
 
 class NotYet(Exception):
@@ -39,10 +36,9 @@ def told(before, notes=(), remark=None):
     try:
         yield
     except Wrong as wrong:
-        notes = [*notes]
         text = before + joined(str(wrong), *notes)
         if remark is None:
-            raise (Wrong if notes else type(wrong))(text) from None
+            raise Wrong(text) from None
         remark(text)
 
 
@@ -65,14 +61,16 @@ def candidates(names, part):
         value = names.get(each)
         if plain(each) == plain(name) and isinstance(value, kind) and not imported(value):
             found.setdefault(id(value), (each, value))
-    sgd = names.get("SGD")
-    if name == "update" and isinstance(sgd, type) and hasattr(sgd, "update") and not imported(sgd):
-
-        def update(params, grad, learning_rate):
-            return sgd(learning_rate).update(params, grad)
-
-        found[id(sgd)] = name, update
+    if name == "update":
+        for key, value in names.items():
+            known = plain(key) in OPTIMIZERS and isinstance(value, type) and not imported(value)
+            if known and hasattr(value, "update"):
+                found[id(value)] = name, functools.partial(update_by, value)
     return [*found.values()]
+
+
+def update_by(SGD, params, grad, learning_rate):
+    return SGD(learning_rate).update(params, grad)
 
 
 def missing(names, name):
@@ -109,7 +107,7 @@ def imported(value):
 # Calls
 
 
-def call(layer, method, *args, remark=None):
+def call(layer, method, *args, remark=None, free=False):
     """layer.method(*args). A write into args is Wrong, or a remark if there is one to make it."""
     function = getattr(layer, method, None)
     if function is None:
@@ -123,7 +121,7 @@ def call(layer, method, *args, remark=None):
         words = "{name} is imported from {module}; write it here"
         raise NotYet(say(words, name=method, module=module))
     given = copy.deepcopy(args)
-    result = call_function(function, *given)
+    result = call_function(function, *given, free=free)
     for i, (before, after) in enumerate(zip(args, given)):
         if not np.array_equal(before, after):
             names = [*inspect.signature(function).parameters, *"xt"]  # for *args
@@ -146,54 +144,37 @@ def call_backward(layer, dout, remark):
     return call(layer, "backward", dout, remark=remark)
 
 
-def call_function(function, *args):
-    """function(*args), without warnings. An error is Raised; NotImplementedError is NotYet."""
-    is_named = isinstance(function, type) or inspect.isroutine(function)
-    name = getattr(function, "__name__", "it") if is_named else "it"
+def call_function(function, *args, free=False):
+    """function(*args), without warnings. What it raises is Wrong; NotImplementedError is NotYet.
+
+    NotYet, too, if it calls what the library has for this part; free lets it do so.
+    """
+    used, profile, name = [], sys.getprofile(), "it"
+    if isinstance(function, type) or inspect.isroutine(function):
+        name = getattr(function, "__name__", name)
+
+    def watch(frame, event, _):
+        module = frame.f_globals.get("__name__", "")
+        if event == "call" and module in LIBRARY:
+            used.append(f"{module}.{getattr(frame.f_code, 'co_qualname', frame.f_code.co_name)}")
+
     try:
+        if not free:
+            sys.setprofile(watch)
         with np.errstate(all="ignore"):
-            return function(*args)
-    except NotYet:  # of without_library
-        raise
+            result = function(*args)
     except NotImplementedError:
         raise NotYet(say("{method} isn't written yet", method=name)) from None
     except (Exception, SystemExit) as error:
         shapes = [f"{np.shape(each)}" for each in args if isinstance(each, np.ndarray)]
         if shapes:
             name = say("{name}, given {shapes},", name=name, shapes=say(" and ").join(shapes))
-        raise Raised(raised(name, error)) from None
-
-
-def without_library():
-    """In a with statement: what calls the layers of the library isn't written yet."""
-
-    def forbid(module, _):
-        if module in LIBRARY:
-            raise NotYet(say("{module} is the library's; write it here", module=module))
-
-    return watching(forbid)
-
-
-@contextlib.contextmanager
-def counting():
-    """In a with statement: how often functions of the file are called, {name: number}."""
-    calls = Counter()
-    with watching(lambda module, name: calls.update([name] if module == MODULE else [])):
-        yield calls
-
-
-@contextlib.contextmanager
-def watching(notice):
-    def watch(frame, event, _):
-        if event == "call":
-            notice(frame.f_globals.get("__name__"), frame.f_code.co_name)
-
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        yield
+        raise Wrong(raised(name, error)) from None
     finally:
-        sys.setprofile(before)
+        sys.setprofile(profile)
+    if used:
+        raise NotYet(say("{name} is the library's; write it here", name=used[0]))
+    return result
 
 
 def raised(what, error):

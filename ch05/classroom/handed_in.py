@@ -106,10 +106,7 @@ def run_process(job, folder, seconds):
             end_all(process, mark.encode())
         results.seek(0)
         lines = results.read().split(b"\n" + mark.encode())[1:]
-    told = {}
-    for line in lines:
-        with contextlib.suppress(ValueError):  # cut short, as the disk is full
-            told |= [json.loads(line.split(b"\n")[0])]
+    told = dict(json.loads(line.split(b"\n")[0]) for line in lines)
     ended = say("it ended the program (exit status {status})", status=process.returncode)
     return told, why or ended
 
@@ -140,6 +137,7 @@ def child():
     for stream in 0, 1:
         os.dup2(nowhere, stream)  # no input; and nobody reads what it prints
     words.use(job["lang"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # limited() needs it
     limit_memory()
 
     def write(kind, value):
@@ -147,7 +145,7 @@ def child():
         results.flush()
 
     write("start", None)
-    seconds, known = job["seconds"], dict.fromkeys(job["deadly"])
+    seconds, known = job["seconds"], dict.fromkeys(job["deadly"], ())
     hand_in = HandIn(job["name"], job["source"].encode("latin-1"))
     try:
         names, notes = run(hand_in, seconds, job["skip"], lambda n: write("statement", n))
@@ -163,7 +161,7 @@ def child():
                     verdict = judge(part, names, known)
             except TimeoutError as late:
                 verdict = Verdict("wrong", [str(late)])
-                known[part] = None
+                known[part] = ()
             write(part, (*verdict, not known[part]))
     os._exit(0)  # without waiting for threads that the file has started
 

@@ -2,17 +2,19 @@
 
 import __future__
 
+import _thread
 import ast
 import contextlib
 import json
 import re
 import signal
 import sys
+import threading
 import time
 import types
 from typing import NamedTuple
 
-from ch05.classroom.calling import MODULE, imported, raised, wanted
+from ch05.classroom.calling import MODULE, imported, joined, raised, wanted
 from ch05.classroom.judges import PARTS
 from ch05.classroom.words import say
 
@@ -82,7 +84,7 @@ def note_definitions(names, defined, place, notes):
     for name, value in [*names.items()]:
         first, old = defined.get(name, (None, None))
         own = isinstance(value, type | types.FunctionType) and not imported(value)
-        if not own or value is old or value.__name__ != name:
+        if not own or value is old:
             continue
         defined[name] = place, value
         builds_on_it = old in getattr(value, "__mro__", ())
@@ -99,26 +101,29 @@ def still_running(seconds):
 def limited(seconds):
     """Within it, what takes longer gets a KeyboardInterrupt, and then it is a TimeoutError.
 
-    If it takes no notice, it gets another one twice a second. On Windows there is none: there the
-    whole process ends, and another one goes on.
+    If it takes no notice, it gets another one twice a second.
     """
+    over, main = threading.Event(), threading.main_thread().ident
 
-    def interrupt(*_):
-        raise KeyboardInterrupt
+    def interrupt():
+        wait = seconds
+        while not over.wait(wait):
+            if hasattr(signal, "pthread_kill"):  # it wakes a call that waits, such as sleep
+                signal.pthread_kill(main, signal.SIGINT)
+            else:
+                _thread.interrupt_main()
+            wait = 0.5
 
-    def alarm(seconds):
-        if hasattr(signal, "setitimer"):
-            signal.signal(signal.SIGALRM, interrupt)
-            signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
-
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
     try:
-        alarm(seconds)
         try:
             yield
         finally:
-            alarm(0)
-    except KeyboardInterrupt:
-        raise TimeoutError(still_running(seconds)) from None
+            over.set()
+            thread.join()  # no interrupt comes later
+    except KeyboardInterrupt as late:
+        raise TimeoutError(joined(*map(str, late.args), still_running(seconds))) from None
 
 
 # Statements
@@ -137,19 +142,38 @@ def statements(hand_in, notes):
     """The statements at the top level, each with the name of the file or the cell."""
     notebook = hand_in.name.lower().endswith(".ipynb")
     for name, source in cells(hand_in) if notebook else [hand_in]:
+        for statement in parsed(name, source, notes if notebook else None):
+            yield name, statement
+
+
+def parsed(name, source, notes):
+    """The statements of this source. With notes, what can't be read is noted, and left out."""
+    while source is not None:
         try:
-            body = ast.parse(source, name).body
+            return ast.parse(source, name).body
         except UNREADABLE as error:
             line = getattr(error, "lineno", None)
             place = name + (say(", line {line}", line=line) if line else "")
             why = f"{getattr(error, 'msg', error)}"
             text = say(": ").join([place, type(error).__name__, why])
-            if not notebook:
+            if notes is None:
                 raise Unreadable(text) from None
             notes.append(text)
-            body = []
-        for statement in body:
-            yield name, statement
+            source = without(source, line)
+    return []
+
+
+def without(source, line):
+    """The source without the top-level statement that has this line; None if there is none."""
+    lines = source.split("\n")
+    line = min(line or 0, len(lines))
+    starts = [i for i, each in enumerate(lines) if re.match(r"[^\s#)\]}]", each)]
+    before = [i for i in starts if i < line]
+    if not before:
+        return None
+    end = next((i for i in starts if i >= line), len(lines))
+    lines[before[-1] : end] = [""] * (end - before[-1])
+    return "\n".join(lines)
 
 
 # Notebooks

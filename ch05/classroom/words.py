@@ -60,7 +60,7 @@ CHINESE = {
     "{name}: expected a function, got {got}": "{name}：应当是函数，实际是 {got}",
     "{name} is inside {outer}: is it indented too far?": "{name} 在 {outer} 里：是不是缩进多了？",
     "{name} is imported from {module}; write it here": "{name} 是从 {module} 导入的；请自己写",
-    "{module} is the library's; write it here": "{module} 是库里的；请自己写",
+    "{name} is the library's; write it here": "{name} 是库里的；请自己写",
     "it is called {name}; expected {wanted}": "它的名字是 {name}，应当是 {wanted}",
     "is __init__ misspelt?": "是不是把 __init__ 拼错了？",
     "backward takes no dout; write backward(self, dout)": "请写 backward(self, dout)",
@@ -92,6 +92,8 @@ CHINESE = {
     "f(x) = sum(x³): ": "f(x) = sum(x³)：",
     "f(x) = sum(x³) that reads x itself: ": "f(x) = sum(x³)，f 直接读取 x 时：",
     "f(x) = sum(|x - a|) at x = a: ": "f(x) = sum(|x - a|)，x = a 处：",
+    "rows of scores 1000 apart: ": "各行得分相差 1000 时：",
+    "a score of 1000 for a wrong class: ": "错误类别的得分是 1000 时：",
     "class numbers as labels t: ": "标签 t 是类别编号时：",
     # Causes, for all parts
     "every number is {factor} times what it should be": "每个数都是应有值的 {factor} 倍",
@@ -103,6 +105,7 @@ CHINESE = {
         "{method} 改动了 {name}，而它不属于这个层；请用 {name}.copy()",
     "backward leaves nothing in self.{key}": "backward 没有把结果保存到 self.{key}",
     "is it in self.{name}?": "是不是存到 self.{name} 里了？",
+    "backward leaves {key} to update": "backward 不应当改动 {key}，那是 update 的事",
     "exp overflows": "exp 溢出了",
     # Relu
     "x is returned as it was; negative numbers should become 0": "原样返回了 x；负数应当变成 0",
@@ -158,6 +161,8 @@ CHINESE = {
     "that is dL/dy = -t / y; go on to dL/dx": "这是 dL/dy = -t / y；还要继续求 dL/dx",
     "leave out the factor y (1 - y)": "不要乘 y (1 - y)",
     "exp overflows; subtract each row's largest score first": "exp 溢出了；先减去每一行最大的得分",
+    "subtract each row's own largest": "每一行减去自己的最大值",
+    "the loss has shape {shape}; expected one number": "loss 的形状是 {shape}；应当是一个数",
     "the loss is {got} instead of {want}; is 1e-7 added to y?":
         "loss 是 {got}，不是 {want}；是不是给 y 加了 1e-7？",
     "backward takes no notice of its dout": "backward 没有用到 dout",
@@ -181,6 +186,7 @@ CHINESE = {
     "the second step ends at x: from x + h go back by 2h": "第二步停在 x：从 x + h 要退回 2h",
     "the step is too large; use h = 1e-4": "步长太大；请用 h = 1e-4",
     "put each old value back": "每个元素改动之后都要还原",
+    "x is as before but for rounding; put the old value back": "x 有舍入误差；请写回原来的值",
     # predict and gradient
     "a Relu too many: the scores are what Affine2 returns": "多了一个 Relu：得分是 Affine2 的输出",
     "these are probabilities; return scores, without softmax": "这是概率；请返回得分，不做 softmax",
@@ -201,7 +207,6 @@ CHINESE = {
     "{what}: expected the keys {expected}, got {got}; without {missing}":
         "{what}：键应当是 {expected}，实际是 {got}；缺少 {missing}",
     "gradient only computes; leave the parameters as they are": "gradient 只做计算，不应当改动参数",
-    "this can be judged when {others} can be relied on": "要等 {others} 正确之后才能评判",
     "these are numerical gradients; use backward": "这是数值微分求出的梯度；请用 backward",
     "that is the array itself; take the layer's dW or db": "这是参数本身；应当用层的 dW 或 db",
     **{f"that is the gradient of {key}": f"这是 {key} 的梯度" for key in ("W1", "b1", "W2", "b2")},
@@ -215,6 +220,7 @@ CHINESE = {
     "params[{key!r}] is a new array; change that of the layers in place, as params[key] -= ...":
         "params[{key!r}] 是新的数组，层里还是旧的；请就地改动，例如 params[key] -= ...",
     "what is returned is right, but change params in place": "返回值是对的，但应当就地改动 params",
+    "update changes grad": "update 改动了 grad",
 }  # fmt: skip
 
 LANGUAGES = {"en": {}, "zh": CHINESE}

@@ -93,4 +93,4 @@ def colours():
 
 
 def font_points():
-    return plt.rcParams["font.size"]
+    return matplotlib.rcParams["font.size"]
