@@ -124,7 +124,7 @@ def parse(argv):
     args.weights = weights_of(args.weights, parser)
     args.given = args.files
     found = dict.fromkeys(path for name in args.files for path in files(name, parser))
-    args.left_out = [(path, why) for path in found if (why := why_not(path))]
+    args.left_out = [(path, why_not(path)) for path in found if why_not(path)]
     args.files = [path for path in found if not why_not(path)]
     if not args.files:
         came = ", ".join(map(str, found)) or "an empty folder"
