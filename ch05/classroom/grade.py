@@ -192,7 +192,8 @@ def check_targets(args, parser):
     try:
         for name in targets:
             open(name, "a").close()
-        if name := args.feedback:
+        if args.feedback:
+            name = args.feedback
             Path(name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"expected something to write to, got {name!r}: {error.strerror}")
