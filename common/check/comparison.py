@@ -96,7 +96,9 @@ class Comparison:
             if not is_finite(f):
                 came = f"{np.sum(f)} where x{place_of(i, array)} is {x}"
                 raise wrong(ValueError, "finite outputs", came)
-        return float(np.sum((fs[0] - fs[1]) * self.dout)) / (xs[0] - xs[1])
+        change = (fs[0] - fs[1]) * self.dout
+        change = change if type(change) is float else float(np.sum(change))  # the loss is one
+        return change / (xs[0] - xs[1])
 
     def noise(self):
         """How far rounding on the way to f puts a difference of f off.
