@@ -92,11 +92,12 @@ class Comparison:
         An entry of f that is the same at both, such as -1e9, adds 0.
         """
         fs = [with_entry(array, i, x, self.f) for x in xs]
-        for x, f in zip(xs, fs):
-            if not is_finite(f):
-                came = f"{np.sum(f)} where x{place_of(i, array)} is {x}"
-                raise wrong(ValueError, "finite outputs", came)
         change = (fs[0] - fs[1]) * self.dout
+        if not is_finite(change):
+            bad = (each for each in zip(xs, fs) if not is_finite(each[1]))
+            x, f = next(bad, (xs[0], change))  # or their difference overflows
+            came = f"{np.sum(f)} where x{place_of(i, array)} is {x}"
+            raise wrong(ValueError, "finite outputs", came)
         change = change if type(change) is float else float(np.sum(change))  # the loss is one
         return change / (xs[0] - xs[1])
 
