@@ -394,7 +394,7 @@ numerical_gradient(lambda x: None, x) |
     TypeError | expected f(x) to be one number in float64, got NoneType
 numerical_gradient(lambda x: x[0]**2 + x[1]**2, np.ones((2, 324))) |
     TypeError | expected f(x) … got shape (324,); add it up by np.sum(...)
-numerical_gradient(lambda x: x.sum() > 0, x) | TypeError | expected f(x) … got bool
+numerical_gradient(lambda x: x.sum() > 0, x) | TypeError | expected f(x) … got bool…
 numerical_gradient(lambda x: x.sum(dtype='f4'), x) | TypeError | expected f(x) … got float32
 numerical_gradient(lambda x: np.nan if x[0, 1] > 0 else 1.0, x) |
     ValueError | expected f(x) to be finite, got nan
