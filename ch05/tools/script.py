@@ -11,14 +11,14 @@ __all__ = ["run_script"]
 
 
 def run_script(main, at_end=lambda status: None):
-    """Exit with the status of main(), after at_end(status). After python -i a prompt comes."""
+    """Exit with the status of main(), after at_end(status); but not where a prompt follows."""
     status = 1
     try:
         with warnings.catch_warnings():
             status = status_of(main)
     finally:
         at_end(status)
-    if status:
+    if not (hasattr(sys, "ps1") or sys.flags.inspect):  # IPython's %run, or python -i
         sys.exit(status)
 
 
