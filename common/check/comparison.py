@@ -3,8 +3,8 @@
     a   an entry of backprop's gradient (analytic)
     n   the same entry by a central difference (numerical), with step h = 1e-4
 
-An entry agrees if |a - n| is at most the tolerance times the larger of both. If it doesn't, is that
-a bug? bug_or_kink.py looks closer.
+An entry agrees if |a - n| is at most the tolerance times |n|. If it doesn't, is that a bug?
+bug_or_kink.py looks closer.
 """
 
 import copy
