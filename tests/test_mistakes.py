@@ -209,6 +209,9 @@ Affine(3, 4) |
     ValueError | expected W of shape (D, M) and b of shape (M,), got () and (); for sizes, use
     Affine.random
 Affine(np.zeros(3), np.eye(3)) | ValueError | … got (3,) and (3, 3)
+net.loss(x) | TypeError | Network.loss() missing …'t'
+net.gradient(x) | TypeError | Network.gradient() missing …'t'
+net.predict(x, t) | TypeError | Network.predict() takes 2 positional arguments but 3 were given
 net.W1 = np.eye(3) | AttributeError | expected network.params['W1'] = ..., got network.W1 = ...
 Affine1.weight | AttributeError | Affine has no weight; it has W, b, dW, db, forward
 # A layer of one's own: what it keeps

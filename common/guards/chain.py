@@ -125,15 +125,15 @@ class Chain:
             for thing, name in bare:
                 vars(thing).pop(name, None)
 
-    # @guarded calls these in the place of a method
+    # @guarded calls these in the place of a method. It is for the page to refuse other arguments.
 
-    def guarded_predict(self, predict, noted, dtype, x):
+    def guarded_predict(self, predict, noted, dtype, x, *more, **options):
         order = [*self.layers.values()]
         first, last = is_ours(order[0]), is_ours(order[-1])
         x = as_floats(x, dtype)
         if first != "Affine":  # which looks for nan and inf itself
             x = as_finite(x) if first else as_finite(x).copy()  # it may write into x
-        scores = predict(self, x)
+        scores = predict(self, x, *more, **options)
         is_fine = type(scores) is np.ndarray and len(scores) == len(x)
         if noted or not is_fine or not (last == "Affine" or is_finite(scores)):
             check_outputs(self, x)
@@ -141,8 +141,8 @@ class Chain:
                 raise wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
         return scores if last == "Affine" else scores.copy()  # a layer may use its out again
 
-    def guarded_loss(self, loss, noted, dtype, x, t):
-        result = loss(self, as_floats(x, dtype), t)
+    def guarded_loss(self, loss, noted, dtype, x, *t, **options):
+        result = loss(self, as_floats(x, dtype), *t, **options)
         if type(result) is not float:
             check_returned("lastLayer", result, what="one number")
             if np.ndim(result):
@@ -153,19 +153,19 @@ class Chain:
             raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
         return float(result)
 
-    def guarded_accuracy(self, accuracy, noted, dtype, x, t):
-        return float(accuracy(self, x, t))
+    def guarded_accuracy(self, accuracy, noted, dtype, x, *t, **options):
+        return float(accuracy(self, x, *t, **options))
 
-    def guarded_gradient(self, gradient, noted, dtype, x, t):
+    def guarded_gradient(self, gradient, noted, dtype, x, *t, **options):
         x = as_floats(x, dtype)
         if not all_ours(self.layers):
-            self.params.decided(self, x, t)
+            self.params.decided(self, x, *t, **options)
         first = next(iter(self.layers.values()))
         leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)
         try:
             if leaves_out:  # a first Affine leaves out its dx, a fifth of a training
                 first.need_dx = False
-            gradients = gradient(self, x, t)
+            gradients = gradient(self, x, *t, **options)
         finally:
             if leaves_out:
                 vars(first).pop("need_dx", None)
@@ -173,15 +173,15 @@ class Chain:
             raise why_gradient_not_finite(self)
         return gradients
 
-    def guarded_numerical_gradient(self, numerical_gradient, noted, dtype, x, t):
+    def guarded_numerical_gradient(self, numerical_gradient, noted, dtype, x, *t, **options):
         for key, array in self.params.items():
             check_differentiable(array, f"params[{key!r}]")
         x = as_floats(x, dtype).copy()
-        self.params.decided(self, x, t)
+        self.params.decided(self, x, *t, **options)
         with self.untouched():
-            self.loss(x, t)  # with its guards; then without them, thousands of times
+            self.loss(x, *t, **options)  # with its guards; then without them, thousands of times
             with self.unguarded():
-                return numerical_gradient(self, x, t)
+                return numerical_gradient(self, x, *t, **options)
 
     def is_plain(self, name="predict"):
         """Is predict that of Network, along the chain? Or another method?"""
