@@ -8,6 +8,7 @@ as np, and right, the right value. A cause is told only if it fits every case th
 import numpy as np
 
 KEYS = ["W1", "b1", "W2", "b2"]
+COPY = "net.params was changed, and the layers didn't see it: do they keep copies?"
 
 
 def value(expression, env):
@@ -95,6 +96,7 @@ CAUSES = {
             ("that is 1 / 1 + exp(-x): brackets are missing", "1 + np.exp(-x)")],
         "dx": [
             ("dout is missing", "sigmoid(x) * (1 - sigmoid(x))"),
+            ("brackets are missing: out * (1 - out)", "dout * sigmoid(x) - sigmoid(x)"),
             ("the factor 1 - out is missing", "dout * sigmoid(x)"),
             ("the factor out is missing", "dout * (1 - sigmoid(x))"),
             ("in out * (1 - out) out is needed, not x", "dout * x * (1 - x)"),
@@ -129,6 +131,7 @@ CAUSES = {
              "-t * np.log(softmax(x))"),
             ("it is divided by the batch size N twice", "right / len(x)"),
             ("it is divided by N C; divide by N", "right / t.shape[1]"),
+            ("it is divided by the number of classes; divide by N", "right * len(x) / t.shape[1]"),
             ("the minus is missing", "-right"),
             *(("softmax has the wrong axis; each row of y should sum to 1",
                f"entropy({y}, t){factor}")
@@ -177,6 +180,7 @@ CAUSES = {
     "predict": {
         "scores": [
             ("these are probabilities; return scores, without softmax", "softmax(right)"),
+            (COPY, "relu(x @ start['W1'] + start['b1']) @ start['W2'] + start['b2']"),
             ("Relu1 is left out", "(x @ W1 + b1) @ W2 + b2"),
             ("a Relu too many: the scores are what Affine2 returns", "relu(right)"),
             ("that is chapter 4's: use Relu, and no softmax",
@@ -185,6 +189,7 @@ CAUSES = {
             ("that is the class; return the scores", "right.argmax(axis=1)")]},
     "gradient": {
         "grad": [
+            (COPY, "right_gradient(start, x, t)[key]"),
             ("that is the array itself; take the layer's dW or db", "params[key]"),
             ("the sign is wrong", "-right"),
             ("divide by the batch size N", "len(x) * right"),

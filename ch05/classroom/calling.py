@@ -35,8 +35,10 @@ def told(before, notes=(), remark=None):
     """Within it, what is wrong is told between these words, or only worth a remark."""
     try:
         yield
-    except Wrong as wrong:
-        text = before + joined(str(wrong), *notes)
+    except (Wrong, NotYet) as error:
+        if remark is None and isinstance(error, NotYet):
+            raise
+        text = before + joined(str(error), *notes)
         if remark is None:
             raise Wrong(text) from None
         remark(text)
@@ -136,9 +138,8 @@ def call(layer, method, *args, remark=None, free=False):
 def call_backward(layer, dout, remark):
     """layer.backward(dout), or without dout, if the layer takes none."""
     with contextlib.suppress(AttributeError, ValueError):  # no backward, or no signature
-        try:
-            inspect.signature(layer.backward).bind(dout)
-        except TypeError:
+        signature = inspect.signature(layer.backward)
+        if not signature.parameters:
             remark(say("backward takes no dout; write backward(self, dout)"))
             return call(layer, "backward")
     return call(layer, "backward", dout, remark=remark)
@@ -147,7 +148,8 @@ def call_backward(layer, dout, remark):
 def call_function(function, *args, free=False):
     """function(*args), without warnings. What it raises is Wrong; NotImplementedError is NotYet.
 
-    NotYet, too, if it calls what the library has for this part; free lets it do so.
+    NotYet, too, if it calls what the library has for this part. If free, only if that is the method
+    of the library's network: it may use the library's layers.
     """
     used, profile, name = [], sys.getprofile(), "it"
     if isinstance(function, type) or inspect.isroutine(function):
@@ -155,12 +157,13 @@ def call_function(function, *args, free=False):
 
     def watch(frame, event, _):
         module = frame.f_globals.get("__name__", "")
-        if event == "call" and module in LIBRARY:
-            used.append(f"{module}.{getattr(frame.f_code, 'co_qualname', frame.f_code.co_name)}")
+        called = frame.f_code.co_name
+        is_same = module == "common.network" and called == name
+        if event == "call" and (is_same if free else module in LIBRARY):
+            used.append(f"{module}.{getattr(frame.f_code, 'co_qualname', called)}")
 
     try:
-        if not free:
-            sys.setprofile(watch)
+        sys.setprofile(watch)
         with np.errstate(all="ignore"):
             result = function(*args)
     except NotImplementedError:

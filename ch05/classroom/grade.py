@@ -27,6 +27,7 @@ from ch05.classroom.judges import PARTS
 from ch05.classroom.reading import HandIn
 from ch05.classroom.results import Results, is_ours, points_of, texts
 from ch05.classroom.words import say
+from common.files import printable
 
 ENDINGS = (".py", ".ipynb")
 
@@ -83,7 +84,8 @@ def report(path, verdicts, notes, weights=None):
 
 def wrapped(text):
     indent = " " * (len(text) - len(text.lstrip()) + 2)
-    return textwrap.wrap(text, 100, subsequent_indent=indent, break_on_hyphens=False)
+    lines = textwrap.wrap(text, 100, subsequent_indent=indent, break_on_hyphens=False)
+    return [printable(line) for line in lines]  # what was handed in may raise any text
 
 
 def summary(grades, parts, left_out):

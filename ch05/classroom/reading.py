@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import sys
+import textwrap
 import threading
 import time
 import types
@@ -43,6 +44,8 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
     comes later. When the time is over, or after skip, only what defines something still runs.
     """
     module = types.ModuleType(MODULE)
+    if hand_in.name.lower().endswith(".py"):  # a notebook has none
+        module.__file__ = hand_in.name
     names, notes, defined = vars(module), [], {}
     sys.modules[MODULE] = module
     end, late = time.monotonic() + seconds, False
@@ -74,7 +77,8 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
             notes.append(say(words, name=name, line=line, why=why))
     for name, (_, value) in defined.items():
         now = names.get(name)
-        if not callable(now) or type(now) is value:  # as after update = update(...), Relu = Relu()
+        # As after update = update(...), Relu = Relu(), from common.layers import *
+        if not callable(now) or type(now) is value or imported(now):
             names[name] = value
     return names, notes[:20] + [say("and more")] * (len(notes) > 20)
 
@@ -189,7 +193,7 @@ def cells(hand_in):
         words = "{name}: expected a notebook of version 4"
         raise Unreadable(say(words, name=hand_in.name)) from None
     for number, code in enumerate(codes, start=1):
-        yield say("code cell {number}", number=number), python_of(code)
+        yield say("code cell {number}", number=number), python_of(textwrap.dedent(code))
 
 
 def python_of(cell):

@@ -71,7 +71,7 @@ CHINESE = {
         "{what}：应当是数组，实际是 {n} 个元素的元组；只返回 {what}",
     "{what}: expected an array, got a list; use np.array(...)":
         "{what}：应当是数组，实际是列表；请用 np.array(...)",
-    "{what} is None: is a return missing?": "{what} 是 None：是不是少了 return？",
+    "{what} is None": "{what} 是 None",
     "is a return missing?": "是不是少了 return？",
     "{what} raised {kind}: {text}": "{what} 出错，{kind}：{text}",
     "{name}, given {shapes},": "参数的形状是 {shapes} 时，{name}",
@@ -126,6 +126,7 @@ CHINESE = {
     "the factor out is missing": "没有乘 out",
     "in out * (1 - out) out is needed, not x": "out * (1 - out) 里要用 out，不是 x",
     "in out * (1 - out) out is needed, not dout": "out * (1 - out) 里要用 out，不是 dout",
+    "brackets are missing: out * (1 - out)": "少了括号：out * (1 - out)",
     "sigmoid is applied to out once more": "对 out 又做了一次 sigmoid",
     "dout is returned as it was": "原样返回了 dout",
     "that is the derivative of tanh, 1 - out²": "这是 tanh 的导数 1 - out²",
@@ -160,11 +161,12 @@ CHINESE = {
     "t is missing: y - t": "没有减 t：应当是 y - t",
     "that is dL/dy = -t / y; go on to dL/dx": "这是 dL/dy = -t / y；还要继续求 dL/dx",
     "leave out the factor y (1 - y)": "不要乘 y (1 - y)",
-    "exp overflows; subtract each row's largest score first": "exp 溢出了；先减去每一行最大的得分",
+    "before exp subtract from each row its own largest score":
+        "求 exp 之前，每一行先减去自己最大的得分",
     "subtract each row's own largest": "每一行减去自己的最大值",
     "the loss has shape {shape}; expected one number": "loss 的形状是 {shape}；应当是一个数",
-    "the loss is {got} instead of {want}; is 1e-7 added to y?":
-        "loss 是 {got}，不是 {want}；是不是给 y 加了 1e-7？",
+    "the loss is {got} instead of {want}; is 1e-7, or so, added to y?":
+        "loss 是 {got}，不是 {want}；是不是给 y 加了 1e-7 之类的数？",
     "backward takes no notice of its dout": "backward 没有用到 dout",
     # numerical_gradient
     "it is divided by h; divide by 2h": "除以的是 h；应当除以 2h",
@@ -195,8 +197,10 @@ CHINESE = {
     "that is what Affine1 returns; go on to the end": "这是 Affine1 的输出；要一直算到最后",
     "that is the class; return the scores": "这是类别；应当返回得分",
     "no layer's {method} is called": "没有调用任何层的 {method}",
-    "each layer gets the same {name}: write {name} = layer.{method}({name})":
-        "每一层得到的都是同一个 {name}：应当写 {name} = layer.{method}({name})",
+    "what {name} returns isn't handed on: write {x} = {layer}.{method}({x})":
+        "{name} 的返回值没有传下去：应当写 {x} = {layer}.{method}({x})",
+    "net.params was changed, and the layers didn't see it: do they keep copies?":
+        "改了 net.params，层里却没有变：层里保存的是不是副本？",
     "{method} is called for {came}; expected {expected}":
         "依次调用了 {came} 的 {method}；应当是 {expected}",
     "no forward before: call self.loss(x, t) first": "之前没有做正向传播：先调用 self.loss(x, t)",
