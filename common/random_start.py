@@ -1,8 +1,11 @@
 """Affine.random: random numbers to start with."""
 
+import math
+import numbers
+
 import numpy as np
 
-from common.guards.mistakes import wrong
+from common.guards.mistakes import check_count, short, wrong
 
 
 def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
@@ -15,13 +18,14 @@ def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.flo
     dtype : of W and b, float64 or float32
     rng   : a NumPy Generator or a seed. With None np.random is used, as in the book
     """
-    if weight_init_std == "he":
-        weight_init_std = np.sqrt(2 / input_size)
-    elif weight_init_std == "xavier":
-        weight_init_std = np.sqrt(1 / input_size)
-    elif isinstance(weight_init_std, str):
+    check_count("input_size", input_size)
+    check_count("output_size", output_size)
+    by_name = {"he": np.sqrt(2 / input_size), "xavier": np.sqrt(1 / input_size)}
+    if isinstance(weight_init_std, str):
+        weight_init_std = by_name.get(weight_init_std, weight_init_std)
+    if not isinstance(weight_init_std, numbers.Real) or not math.isfinite(weight_init_std):
         expected = 'weight_init_std as a number, "he" or "xavier"'
-        raise wrong(ValueError, expected, repr(weight_init_std))
+        raise wrong(ValueError, expected, short(weight_init_std))
     draws = np.random if rng is None else np.random.default_rng(rng)
     W = weight_init_std * draws.standard_normal((input_size, output_size))
     return cls(W.astype(dtype), np.zeros(output_size, dtype))

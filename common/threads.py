@@ -3,6 +3,7 @@
 import contextlib
 import os
 
+import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 # Multiplications in the largest product from which on two threads are worth it. Below, one thread
@@ -17,7 +18,7 @@ def threads_for(params, batch_size):
     Threads that share a small product wait for each other longer than they work, above all beside
     other programs. A number that the user has set stays.
     """
-    largest = max((array.size for array in params.values()), default=0)
+    largest = max(map(np.size, params.values()), default=0)
     small = batch_size * largest < LARGE and not any(map(os.environ.get, SET_BY_USER))
     return limit(1) if small else contextlib.nullcontext()
 

@@ -102,7 +102,7 @@ net.gradient(x, t / 2) | ValueError | lastLayer: expected class numbers 0 to 2, 
 net.accuracy(x, t.reshape(2, -1)) | ValueError | expected t of shape … got (2, 2); pass t.ravel()
 net.loss(x, t[:-1]) |
     ValueError | lastLayer: expected t of shape (4,) for class numbers or (4, 3) for rows, got (3,)
-net.loss(x[:1], t[0]) | ValueError | … (1,) … got one number; pass t.ravel()
+net.loss(x[:1], t[0]) | ValueError | … (1,) … got one number
 net.loss(x, np.random.rand(*x.shape)) |
     ValueError | lastLayer: expected rows of t to be one-hot or probabilities, got other numbers; if
     they are frequencies, pass t / t.sum(axis=1, keepdims=True)
@@ -127,8 +127,8 @@ line.accuracy(x, np.sign(t - 1)) |
 line.accuracy(x, t + 0.5) |
     ValueError | accuracy: … for targets that are no classes look at network.loss(x, t)
 check_gradient(net, x, (t, rows)) |
-    ValueError | expected t as one array of numbers, got a tuple of several shapes; np.column_stack
-    puts columns beside each other
+    ValueError | expected t as one array of numbers, got a tuple of several shapes; is it a
+    pair (x, t)?
 net.predict([x[0], x[0, :2]]) |
     ValueError | expected x as one array of numbers, got a list of several shapes; each sample needs
     the same shape; from_photo brings pictures to one
@@ -290,8 +290,8 @@ net.lastLayer = Mine(lambda self, x, t: (x - t)**2); net.loss(x, x) |
 check_layer(Mine(lambda self, x: [x]), x) |
     TypeError | Mine: expected forward to return an array, …
 check_layer(Mine(backward=lambda self, dout: None), x) |
-    ValueError | Mine: expected backward to compute dx of shape (4, 3), got nothing; only a first
-    layer needs none, see check_gradient
+    ValueError | Mine: expected backward to compute dx of shape (4, 3), got None; no return? Only a
+    first layer needs no dx
 net.layers['Relu1'] = Mine(lambda self, x: x / x.std(axis=1)[:1] / 0); net.loss(x, t) |
     FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf; it divides by
     0, or takes the log of 0
@@ -336,7 +336,7 @@ net.layers['Relu1'] = Mine(backward=lambda self, dout: dout / 0); net.gradient(x
     FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf; it divides
     by 0, or takes the log of 0
 Affine1.backward = lambda dout: dout; net.gradient(x, t) |
-    ValueError | Affine1: expected backward to compute dW of shape (3, 3), got nothing
+    ValueError | Affine1: expected backward to compute dW of shape (3, 3), got None
 Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, db=x[0]); net.gradient(x, t) |
     ValueError | Affine1: expected backward to compute dW of shape (3, 3), got dtype complex128
 net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.ones((2, 3))) or dout,
@@ -378,7 +378,14 @@ book = Network.__new__(Network); book.params = {} |
     leave self.params out, since a layer brings its own parameters
 # Building a network
 TwoLayerNet(3, 50.0, 3) | ValueError | expected hidden_size as a whole number from 1 up, got 50.0
-TwoLayerNet(3, 3, 0) | ValueError | expected W of shape (D, M) … got (3, 0) and (0,)
+TwoLayerNet(3, 3, 0) | ValueError | expected output_size as a whole number from 1 up, got 0
+TwoLayerNet(4.0, 3, 3) | ValueError | expected input_size … got 4.0
+TwoLayerNet(3, 3, 3, np.nan) | ValueError | expected weight_init_std as a number, … got nan
+net.loss(x, t, 100) | TypeError | Network.loss() takes 3 positional arguments but 4 were given
+network = TwoLayerNet(5, 4, 3); network.accuracy(np.ones((1500, 7)), np.ones(1500, int)) |
+    ValueError | Affine1: expected x of shape (N, 5), got (1500, 7)
+train(TwoLayerNet(3, 4, 3), (x.T, t[:3]), (x.T, t[:3])) |
+    ValueError | train_set: Affine1: expected x of shape (N, 3), got (3, 4); samples are rows: pass x.T
 MultiLayerNet(3, [50, '60'], 3) | ValueError | expected each of hidden_size_list … got '60'
 MultiLayerNet(784, 50, 100, 10) | ValueError | expected activation "relu" or "sigmoid", got 10
 TwoLayerNet(3, 3, 3, '0.01') |
@@ -530,7 +537,9 @@ def table(text):
 def assert_says(error, kind, sentence):
     said = error.args[0] if isinstance(error, KeyError) else str(error)  # its str has quotes
     assert type(error).__name__ == kind
-    assert re.fullmatch(".*".join(map(re.escape, sentence.split("…"))), said, re.DOTALL), said
+    pattern = ".*".join(map(re.escape, sentence.split("…")))
+    fits = re.fullmatch(pattern, said, re.DOTALL) is not None
+    assert fits, f"\nexpected: {sentence}\n     got: {said}"
     return said
 
 

@@ -311,7 +311,8 @@ class Page:
             line.set_data(rows[:, 0], rows[:, k])
         loss, share = (text for _, text in self.curves)
         loss.set_text(f"loss  {rows[-1, 1]:.3f}" if len(rows) else "loss")
-        share.set_text("" if accuracy is None else f"accuracy, test digits  {accuracy:.3f}")
+        words = "accuracy, first 1,000 test digits"
+        share.set_text("" if accuracy is None else f"{words}  {accuracy:.3f}")
         last, top = max(updates, 100), max(2.5, 1.05 * rows[:, 1].max(initial=0))
         self.curve_ax.set(ylim=(0, top), xlim=(0, last), xticks=[0, last], yticks=[0, top])
         self.curve_ax.set_xticklabels(["0", f"{last:,}"])
@@ -320,7 +321,7 @@ class Page:
         words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "no update yet"
         if silent:
             name, count, M = max(silent, key=lambda each: each[1] / each[2])
-            words += f"\n{name}: {count} of {M} units are 0 for all test digits"
+            words += f"\n{name}: {count} of {M} units are 0 for the first 1,000 test digits"
         self.progress.set_text(words)
         tiles, words = sheet(network)
         show_signed(self.W, tiles, tiles is not None and largest(tiles), (150, 300))

@@ -56,7 +56,8 @@ class UnitPanel:
         for name, value in [*unit.passed.items()][:1]:
             words += f"    {name}: {value:.3g}"
         self.out.set_text(words)
-        self.dout.set_text("" if unit.dout is None else f"dout = {unit.dout + 0.0:.2g}")
+        # In the first line, since the second one of out may be long.
+        self.dout.set_text("" if unit.dout is None else f"dout = {unit.dout + 0.0:.2g}\n")
 
     def show_wires(self, values, k, scale):
         """A bar for each weight into the next layer. The scale is fixed: what is tiny, looks so."""

@@ -10,9 +10,9 @@ def hint(drawn, learnt, t, unit, path, dead):
     if dead:
         name, count, M = dead
         return (
-            f"{count} of {M} units of {name} now return 0 for every test digit, and nothing comes "
-            "back through a unit that returns 0: it learns no more. Start anew brings the first "
-            "weights back."
+            f"{count} of {M} units of {name} return 0 for the first 1,000 test digits. Nothing "
+            "comes back through a unit that returns 0: it learns no more. Start anew brings "
+            "the first weights back."
         )
     if not drawn:
         return "1  Draw a digit in the square."

@@ -80,7 +80,8 @@ def warn_of_end(history, t_train, t_test, softmax):
     loss = np.mean(history.train_loss_list[-100:])
     # A few samples that are far off can make the loss large where most are predicted correctly.
     learnt = train_acc > (1 + share.max()) / 2
-    if softmax and loss > 0.995 * guess and not learnt:
+    as_a_guess = loss > 0.995 * guess or loss > 0.97 * guess and test_acc <= most + luck
+    if softmax and as_a_guess and not learnt:
         warn(
             f"expected a loss well below {guess:.3f}, as mere guessing has, got {loss:.3f}: the "
             "network has learnt next to nothing; is the learning rate too large or too small, are "

@@ -78,7 +78,7 @@ def have_classes(network, name, x, t):
     """
     labels = None
     try:
-        scores = getattr(network, "predict_in_batches", network.predict)(x[:3])
+        scores = some_scores(network, x)
         labels = np.empty((len(t), *scores.shape[1:]))
         return label_rows(t, labels) is not None
     except ValueError as error:
@@ -88,6 +88,16 @@ def have_classes(network, name, x, t):
         if isinstance(last, SoftmaxWithLoss):  # it has a forward of its own
             warn(f"{name}: {error}. So there is no accuracy")
         return False
+
+
+def some_scores(network, x):
+    """The scores of three samples; if these can't be used, the error is one about all of x."""
+    predict = getattr(network, "predict_in_batches", network.predict)
+    try:
+        return predict(x[:3])
+    except ValueError:
+        predict(x)
+        raise
 
 
 # The size of the numbers
@@ -127,7 +137,7 @@ def how_to_scale(x):
     columns = np.maximum(x.max(axis=0), -x.min(axis=0))  # the largest of each
     largest, varies = float(columns.max()), np.ptp(x, axis=0) > 0
     alike = not varies.any() or np.mean(columns[varies] > largest / 10) > 0.8
-    if alike and abs(x.mean(dtype=float)) < 3 * x.std(dtype=float):
+    if alike and low <= 0:
         return f"divide by {largest:.4g}, the largest, in both sets"
     few = "" if varies.all() else " + 1e-8"
     return f"pass (x - mean) / std: mean = x_train.mean(axis=0), std = x_train.std(axis=0){few}"

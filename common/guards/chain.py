@@ -66,7 +66,7 @@ class Chain:
     def __repr__(self):
         sizes = {name: 0 for name in self.layers}
         for found in find_parameters(self.layers).values():
-            sizes[found.place] += found.array.size
+            sizes[found.place] += np.size(found.array)
         lines = [f"{type(self).__name__}: {sum(sizes.values()):,} parameters, {self.dtype}"]
         for name, layer in self.layers.items():
             count = f"{sizes[name]:,}" if sizes[name] else ""
@@ -98,6 +98,7 @@ class Chain:
                 scores = [np.array(self.predict(batch(x[i : i + size]))) for i in starts]
             except ValueError:
                 as_finite(x, self.dtype)  # names the place in all of x
+                self.predict(x)  # names the shape of all of x
                 raise
             self.warn_if_mixed(x[:size], scores[0])
         return np.concatenate(scores)

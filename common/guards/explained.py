@@ -40,7 +40,7 @@ def in_words(noted):
     return next((f"; {words}" for name, words in SEEN.items() if name in noted), "")
 
 
-def explained(network, error, x, t=None):
+def explained(network, error, x, t=None, *more):
     """The error that is to be raised: with the name of its layer, or what was really wrong."""
     if hasattr(error, "is_explained"):
         return error

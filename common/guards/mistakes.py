@@ -74,7 +74,7 @@ def as_numbers(array, name="x"):
         if name[0] == "x":
             hint += "; from_photo brings pictures to one"
         if isinstance(array, tuple):
-            hint = "np.column_stack puts columns beside each other"
+            hint = "is it a pair (x, t)?" if len(array) == 2 else ""
         came = f"a {kind(array)} of several shapes"
         raise wrong(ValueError, f"{name} as one array of numbers", came, hint) from None
     if numbers.dtype.kind in "biuf":  # truth values, integers, unsigned integers, floats
@@ -153,7 +153,7 @@ def label_rows(t, y):
         hint = "if they are frequencies, pass t / t.sum(axis=1, keepdims=True)"
     else:
         expected = f"t of shape ({N},) for class numbers or ({N}, {C}) for rows"
-        came, hint = shape_of(t), "pass t.ravel()" if t.size == N else ""
+        came, hint = shape_of(t), "pass t.ravel()" if t.ndim and t.size == N else ""
     error = wrong(ValueError, expected, came, hint)
     error.is_about_t = True
     raise error

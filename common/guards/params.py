@@ -171,6 +171,8 @@ def check_parameters(parameters):
             came = f"dtype {array.dtype}" if is_array else kind(array)
             is_float = is_array and array.dtype in FLOATS  # then only the dtype is another
             hint = "" if is_float else f"if it isn't learnt, give d{name} another name"
+            if isinstance(array, float):
+                hint = f"write np.array({array}); or, {hint}"
             expected = f"{what} an array of {' or '.join(map(str, dtypes))}"
             raise wrong(TypeError, expected, came, hint, at=place)
         dtypes = [array.dtype]  # in which those that follow must be, too
@@ -186,8 +188,8 @@ def check_gradient_shape(place, name, gradient, shape):
         return
     came = f"dtype {array.dtype}" if array.shape == shape else array.shape
     if gradient is None:
-        came = "nothing"
-        hint = "only a first layer needs none, see check_gradient" if name == "x" else ""
+        came = "None"
+        hint = "no return? Only a first layer needs no dx" if name == "x" else ""
     raise wrong(ValueError, f"backward to compute d{name} of shape {shape}", came, hint, at=place)
 
 
