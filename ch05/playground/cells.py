@@ -8,8 +8,6 @@ import numpy as np
 from ch05.tools.figures import BLUE, ORANGE, SIGNED
 from common.guards.learnt import find_parameters
 
-__all__ = ["Cells", "largest", "rounded", "sheet", "show_fixed", "show_signed", "size"]
-
 
 class Cells:
     """An array as a picture with a cell for each entry. Below it a bar: its size."""

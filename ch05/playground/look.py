@@ -13,8 +13,6 @@ from common.functions import softmax
 from common.guards.learnt import find_parameters
 from common.guards.mistakes import wrong
 
-__all__ = ["NOTHING", "check_unit", "look", "loudest", "path_of_units", "survey", "unit_of"]
-
 
 class Reading(NamedTuple):
     """outs and douts are {name of a layer: what it returned, what came back to it}.

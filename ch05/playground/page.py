@@ -21,8 +21,6 @@ from ch05.tools import figures
 from ch05.tools.figures import BLUE, ORANGE, SIGNED
 from common.guards.learnt import find_parameters
 
-__all__ = ["HEIGHT", "WIDTH", "Page", "locked"]
-
 WIDTH, HEIGHT = 12, 5.8  # all places and lengths are inches
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 SIZES = (1, 10, 100, 1000)

@@ -21,8 +21,6 @@ from common.network import Network
 from common.threads import threads_for
 from dataset.mnist import load_mnist
 
-__all__ = ["Playground"]
-
 load_once = functools.cache(load_mnist)  # 190 MB, which all playgrounds share
 
 

@@ -16,8 +16,6 @@ from matplotlib.colors import to_rgb
 
 from common.guards.mistakes import wrong
 
-__all__ = ["BLUE", "ORANGE", "SIGNED", "Figure", "colours", "font_points", "new_figure"]
-
 BLUE, ORANGE = "#0072B2", "#C24E00"  # told apart by colour-blind readers, and in grey print
 SIGNED = matplotlib.colormaps["PRGn"].with_extremes(bad="0.8")  # below 0, above 0; bad: no colour
 WRITES_FILES = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")  # backends without windows

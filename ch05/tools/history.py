@@ -10,8 +10,6 @@ from common.guards.mistakes import label_rows
 from common.layers import SoftmaxWithLoss
 from common.threads import threads_for
 
-__all__ = ["History", "measure_end"]
-
 
 @dataclass(repr=False)
 class History:

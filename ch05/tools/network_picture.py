@@ -10,8 +10,6 @@ from ch05.tools.figures import SIGNED, colours, new_figure
 from common.guards.learnt import find_parameters
 from common.guards.mistakes import check_count, short, wrong
 
-__all__ = ["draw_network"]
-
 IMAGES = (64, 256, 784)  # pixels of digits: 8 x 8, 16 x 16, 28 x 28
 
 

@@ -6,8 +6,6 @@ from ch05.tools.progress import Bar
 from ch05.tools.screen import on_screen, say
 from common.files import ctrl_c_later
 
-__all__ = ["finish", "print_row"]
-
 
 def print_row(args, history):
     """After an epoch: save, and print the two accuracies above the bar.
