@@ -1,7 +1,4 @@
-"""The figure that pictures are drawn on, and its colours. It needs neither pyplot nor a screen.
-
-In a program that uses pyplot, plt.show() shows the figure too, and plt.savefig writes it.
-"""
+"""The figure that pictures are drawn on, and its colours. It needs neither pyplot nor a screen."""
 
 import contextlib
 import io

@@ -26,8 +26,7 @@ def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsiz
     columns  : the most boxes in a row; 2 for a narrow page
     fontsize : in points; 12 for a projector
 
-    Returns a figure. A notebook shows it as the value of a cell, figure.savefig("network.png")
-    writes it, and figure.show() opens a window.
+    Returns a figure, see pictures.py.
     """
     if columns is not None:
         check_count("columns", columns)
