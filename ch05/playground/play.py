@@ -318,7 +318,7 @@ class Playground:
         self.timer.start()
         self.show_training()
 
-    def pause(self, event=None):
+    def pause(self):
         if self.training:
             self.training = False  # so tick stops the timer, in its own thread
             self.show_training()
