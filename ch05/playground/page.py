@@ -12,13 +12,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
-from ch05.playground.cells import Cells, largest, rounded, sheet, show_fixed, show_signed, size
+from ch05.playground.cells import Cells, largest, rounded, sheet, show_fixed, show_signed
 from ch05.playground.look import path_of_units
 from ch05.playground.pad import PEN
 from ch05.playground.quick_text import QuickText
 from ch05.playground.unit import UnitPanel
 from ch05.tools import figures
-from ch05.tools.figures import BLUE, ORANGE, SIGNED
+from ch05.tools.figures import BLUE, ORANGE, SIGNED, size_of
 from common.guards.learnt import find_parameters
 
 WIDTH, HEIGHT = 12, 5.8  # all places and lengths are inches
@@ -263,7 +263,7 @@ class Page:
         self.x.set_data(reading.x.reshape(28, 28))
         show_fixed(self.dx, dx := reading.dx)
         self.no_dx.set_visible(dx is None)
-        words = "" if dx is None else f", size {size(dx):.2g}: above 0,\nmore ink makes L larger"
+        words = "" if dx is None else f", size {size_of(dx):.2g}: above 0,\nmore ink makes L larger"
         self.dx_words.set_text("dx" + words)
         for name, (out, dout) in self.rows.items():
             out.show(reading.outs.get(name))

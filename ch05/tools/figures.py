@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import matplotlib
 import matplotlib.figure
+import numpy as np
 from matplotlib._pylab_helpers import Gcf  # the figures that pyplot has open
 from matplotlib.colors import to_rgb
 
@@ -85,6 +86,11 @@ def colours():
 
     blue, orange = ("#56B4E9", "#FF9A4D") if dark else (BLUE, ORANGE)
     return SimpleNamespace(blue=blue, orange=orange, ink=ink, paper=paper, grey=grey)
+
+
+def size_of(array):
+    """How large the numbers are in an array: the mean of |entry|."""
+    return float(np.abs(array, dtype=float).mean())
 
 
 def font_points():
