@@ -75,10 +75,9 @@ def _as_pictures(images, titles):
     """As arrays (N, H, H), and a list of N words or of none."""
     images = as_numbers(images).astype(float)
     shape = images.shape
-    if isinstance(titles, str) or not np.iterable(titles):
-        single, titles = titles is not None, [] if titles is None else [titles]
-    else:
-        single, titles = False, list(titles)
+    titles = [] if titles is None else titles
+    single = isinstance(titles, str) or not np.iterable(titles)
+    titles = [titles] if single else list(titles)
     # (28, 28) is one picture. (64, 64) is 64 pictures of 8 x 8, unless there is a single title.
     square = images.ndim == 2 and shape[0] == shape[1]
     if images.ndim == 1 or (square and (single or math.isqrt(shape[0]) ** 2 != shape[0])):

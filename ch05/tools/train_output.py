@@ -13,7 +13,7 @@ def print_row(args, history):
     Standard output holds the chapter's numbers and no more. If it is on the same screen as standard
     error, the epoch stands before them.
     """
-    epoch, numbers = len(history.test_acc_list) - 1, (history.train_acc_list, history.test_acc_list)
+    epoch = len(history.test_acc_list) - 1
     # Ctrl-C leaves neither half of a line nor a file without its line. The bar gives way.
     with ctrl_c_later(), Bar.external_write_mode():
         if args.save:
@@ -23,7 +23,7 @@ def print_row(args, history):
             say("epoch  " * on_screen() + "train  test")
         if on_screen():
             print(f"{epoch:5}  ", end="", file=sys.stderr, flush=True)
-        print(*(f"{accuracies[-1]:.4f}" for accuracies in numbers), flush=True)
+        print(f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}", flush=True)
 
 
 def finish(args, history):
