@@ -31,17 +31,8 @@ class MultiLayerNet(Network):
     The layers are Affine1, Relu1 (or Sigmoid1), Affine2, ... The biases start at 0.
     """
 
-    def __init__(
-        self,
-        input_size,
-        hidden_size_list,
-        output_size,
-        activation="relu",
-        weight_init_std="he",
-        *,
-        dtype=np.float64,
-        rng=None,
-    ):
+    def __init__(self, input_size, hidden_size_list, output_size, activation="relu",
+                 weight_init_std="he", *, dtype=np.float64, rng=None):  # fmt: skip
         if np.ndim(hidden_size_list) == 0:  # one hidden layer
             hidden_size_list = [hidden_size_list]
         for size in hidden_size_list:

@@ -40,15 +40,18 @@ def draw_digits(images, titles=None, columns=10, *, label=None, ax=None):
     pad = max(1, round(side / 14))  # around each
     inch = (side + 2 * pad) / across  # in pixels
     top = pad + math.ceil(above * inch)
-    sheet = _sheet(images, columns, top, pad)
-    tall, wide = top + side, side + 2 * pad
+    rows, tall, wide = -(-N // columns), top + side, side + 2 * pad
+    tiles = np.full((rows * columns, tall, wide), np.nan)  # nan isn't drawn
+    tiles[:N, top:, pad:-pad] = images
+    sheet = tiles.reshape(rows, columns, tall, wide).swapaxes(1, 2)
+    sheet = sheet.reshape(rows * tall, columns * wide)
     how = {"cmap": "gray_r"}
     if label is not None:
         limit = np.percentile(np.abs(images), 99.5)
         how = {"cmap": "PRGn", "vmin": -limit, "vmax": limit}
     if ax is None:
-        size = sheet.shape[1] / inch + (label is not None), sheet.shape[0] / inch
-        ax = new_figure(*size, layout="constrained").subplots()
+        width = columns * wide / inch + (label is not None)
+        ax = new_figure(width, rows * tall / inch, layout="constrained").subplots()
     shown = ax.imshow(sheet, interpolation="nearest", origin="upper", **how)
     for k, title in enumerate(titles):
         x, y = wide * (k % columns) + wide / 2 - 0.5, tall * (k // columns) + top - 0.5 - pad / 2
@@ -68,24 +71,13 @@ def _room(titles, columns):
     return across, 1.3 * em * max(map(len, lines), default=0)
 
 
-def _sheet(images, columns, top, pad):
-    """One picture of them all. What is around them is nan, which isn't drawn."""
-    N, side, _ = images.shape
-    rows, tall, wide = -(-N // columns), top + side, side + 2 * pad
-    tiles = np.full((rows * columns, tall, wide), np.nan)
-    tiles[:N, top:, pad:-pad] = images
-    tiles = tiles.reshape(rows, columns, tall, wide).swapaxes(1, 2)
-    return tiles.reshape(rows * tall, columns * wide)
-
-
 def _as_pictures(images, titles):
     """As arrays (N, H, H), and a list of N words or of none."""
     images = as_numbers(images).astype(float)
     shape = images.shape
-    if isinstance(titles, str) or not np.iterable(titles):
-        single, titles = titles is not None, [] if titles is None else [titles]
-    else:
-        single, titles = False, list(titles)
+    titles = [] if titles is None else titles
+    single = isinstance(titles, str) or not np.iterable(titles)
+    titles = [titles] if single else list(titles)
     # (28, 28) is one picture. (64, 64) is 64 pictures of 8 x 8, unless there is a single title.
     square = images.ndim == 2 and shape[0] == shape[1]
     if images.ndim == 1 or (square and (single or math.isqrt(shape[0]) ** 2 != shape[0])):

@@ -28,16 +28,8 @@ class TwoLayerNet(Network):
     predict, loss, accuracy, gradient, numerical_gradient and params are those of Network.
     """
 
-    def __init__(
-        self,
-        input_size,
-        hidden_size,
-        output_size,
-        weight_init_std=0.01,
-        *,
-        dtype=np.float64,
-        rng=None,
-    ):
+    def __init__(self, input_size, hidden_size, output_size, weight_init_std=0.01, *,
+                 dtype=np.float64, rng=None):  # fmt: skip
         check_count("hidden_size", hidden_size)
         if rng is not None:  # one for both layers, or W1 and W2 would get the same numbers
             rng = np.random.default_rng(rng)

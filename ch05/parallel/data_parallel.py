@@ -76,17 +76,15 @@ class DataParallel:
         mine = self._slice(len(x))
         share = len(x[mine]) / len(x)
         params = self.network.params
-        flat = np.zeros(sum(param.size for param in params.values()), self.network.dtype)
+        ends = np.cumsum([param.size for param in params.values()])
+        flat = np.zeros(ends[-1], self.network.dtype)
         if share:  # a batch smaller than the number of ranks leaves some with nothing to do
             grad = self.network.gradient(x[mine], t[mine])
             np.concatenate([np.ravel(grad[key]) for key in params], out=flat)
             flat *= share
         self._allreduce(flat)
-        ends = np.cumsum([param.size for param in params.values()])
         pieces = np.split(flat, ends[:-1])
-        return {
-            key: piece.reshape(param.shape) for (key, param), piece in zip(params.items(), pieces)
-        }
+        return {key: piece.reshape(params[key].shape) for key, piece in zip(params, pieces)}
 
     def loss(self, x, t):
         return self._mean_of(self.network.loss, x, t)

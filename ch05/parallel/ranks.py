@@ -8,8 +8,6 @@ from contextlib import redirect_stderr, redirect_stdout
 
 from common.threads import SET_BY_USER, limit
 
-__all__ = ["end", "together", "world"]
-
 
 def world():
     """The communicator of all ranks. ImportError, with the way to install it, without mpi4py."""

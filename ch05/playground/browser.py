@@ -18,8 +18,6 @@ from tornado.web import Application, RequestHandler, StaticFileHandler
 
 from ch05.playground.page import HEIGHT, WIDTH
 
-__all__ = ["application", "serve"]
-
 PORT = 8988  # or any that is free
 HTML = """<!doctype html>
 <html lang="en">

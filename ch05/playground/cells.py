@@ -5,10 +5,8 @@ import math
 
 import numpy as np
 
-from ch05.tools.figures import BLUE, ORANGE, SIGNED
+from ch05.tools.figures import BLUE, ORANGE, SIGNED, size_of
 from common.guards.learnt import find_parameters
-
-__all__ = ["Cells", "largest", "rounded", "sheet", "show_fixed", "show_signed", "size"]
 
 
 class Cells:
@@ -29,7 +27,7 @@ class Cells:
             show_signed(self.image, None)
             self.words.set_text("")
             return self.bar.set_width(0)
-        self.shape, own = lines(array.size, self.place[2] / self.place[3]), size(array)
+        self.shape, own = lines(array.size, self.place[2] / self.place[3]), size_of(array)
         if stopped is not None:
             array = np.where(stopped, 0, array)
         (show_signed if self.color == BLUE else show_fixed)(self.image, array, shape=self.shape)
@@ -63,10 +61,6 @@ def lines(n, shape):
 def rounded(number, form):
     """Nothing for 0.00: to draw words takes most of the time of a picture."""
     return format(number, form) if abs(number) >= 0.005 else ""
-
-
-def size(array):
-    return float(np.abs(array, dtype=float).mean())
 
 
 def show_fixed(image, array, shape=(28, 28)):

@@ -10,8 +10,6 @@ from common.guards.learnt import find, set_train_flg
 from common.guards.mistakes import wrong
 from common.guards.untouched import untouched
 
-__all__ = ["Copies"]
-
 
 class Copies:
     """The network that learns in a playground, and what the notebook has of it.

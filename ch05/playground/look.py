@@ -13,8 +13,6 @@ from common.functions import softmax
 from common.guards.learnt import find_parameters
 from common.guards.mistakes import wrong
 
-__all__ = ["NOTHING", "check_unit", "look", "loudest", "path_of_units", "survey", "unit_of"]
-
 
 class Reading(NamedTuple):
     """outs and douts are {name of a layer: what it returned, what came back to it}.
@@ -108,8 +106,8 @@ def path_of_units(network):
 def units_of(layer, D):
     """M of an Affine (D, M), the book's or a reader's own too; 0 if it is something else."""
     W, b = getattr(layer, "W", None), getattr(layer, "b", None)
-    is_affine = np.ndim(W) == 2 and len(W) == D and np.shape(b) == (np.shape(W)[1],)
-    return np.shape(W)[1] if is_affine else 0
+    is_affine = np.ndim(W) == 2 and len(W) == D and np.shape(b) == np.shape(W)[1:]
+    return len(b) if is_affine else 0
 
 
 def check_unit(network, j):

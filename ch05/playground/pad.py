@@ -4,8 +4,6 @@ import numpy as np
 
 from dataset.photo import centred
 
-__all__ = ["PEN", "Pad"]
-
 PEN = 1.4  # half the width of a stroke, in the pixels of x
 RUBBER = 2.6
 STEP = 0.25  # from one point of a stroke to the next

@@ -12,16 +12,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
-from ch05.playground.cells import Cells, largest, rounded, sheet, show_fixed, show_signed, size
+from ch05.playground.cells import Cells, largest, rounded, sheet, show_fixed, show_signed
 from ch05.playground.look import path_of_units
 from ch05.playground.pad import PEN
 from ch05.playground.quick_text import QuickText
 from ch05.playground.unit import UnitPanel
 from ch05.tools import figures
-from ch05.tools.figures import BLUE, ORANGE, SIGNED
+from ch05.tools.figures import BLUE, ORANGE, SIGNED, size_of
 from common.guards.learnt import find_parameters
-
-__all__ = ["HEIGHT", "WIDTH", "Page", "locked"]
 
 WIDTH, HEIGHT = 12, 5.8  # all places and lengths are inches
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
@@ -61,8 +59,7 @@ class Page:
         self.pad_rests_until = 0.0
         ours = {"toolbar": "None", "figure.max_open_warning": 0, "font.size": 9}
         with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
-            size = {"figsize": (WIDTH, HEIGHT), "dpi": width / WIDTH}
-            self.figure = plt.figure(FigureClass=Figure, **size)
+            self.figure = plt.figure(figsize=(WIDTH, HEIGHT), dpi=width / WIDTH, FigureClass=Figure)
             self.ax = self.axes(0, 0, WIDTH, HEIGHT, zorder=-1)  # below the others
             self.ax.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
             self.ax.axis("off")
@@ -104,7 +101,6 @@ class Page:
         self.text(0.2, 4.93, "1  draw here", size=9, weight="bold")
         self.pad = self.picture(0.2, 2.5, 2.3, 2.3)
         [self.stroke] = self.pad.axes.plot([], [], "k", solid_capstyle="round")
-        self.stroke.set_solid_joinstyle("round")
         self.pad.axes.set(xlim=(-0.5, 27.5), ylim=(27.5, -0.5))
         self.empty = self.say_in(self.pad, "draw a digit with\nmouse or finger", 11)
         self.pen = self.text(0.2, 1.99, "", GREY, 7.5)
@@ -193,8 +189,7 @@ class Page:
 
     def say_in(self, picture, words, size):
         """Words in the middle of a picture that shows nothing yet."""
-        how = {"color": GREY, "size": size, "ha": "center", "va": "center"}
-        return picture.axes.text(13.5, 13.5, words, **how)
+        return picture.axes.text(13.5, 13.5, words, color=GREY, size=size, ha="center", va="center")
 
     def slider(self, label, y, values, start):
         ax, i = self.axes(1.2, y, 1.75, 0.2), values.index(start)
@@ -268,7 +263,7 @@ class Page:
         self.x.set_data(reading.x.reshape(28, 28))
         show_fixed(self.dx, dx := reading.dx)
         self.no_dx.set_visible(dx is None)
-        words = "" if dx is None else f", size {size(dx):.2g}: above 0,\nmore ink makes L larger"
+        words = "" if dx is None else f", size {size_of(dx):.2g}: above 0,\nmore ink makes L larger"
         self.dx_words.set_text("dx" + words)
         for name, (out, dout) in self.rows.items():
             out.show(reading.outs.get(name))

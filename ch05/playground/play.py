@@ -21,8 +21,6 @@ from common.network import Network
 from common.threads import threads_for
 from dataset.mnist import load_mnist
 
-__all__ = ["Playground"]
-
 load_once = functools.cache(load_mnist)  # 190 MB, which all playgrounds share
 
 
@@ -320,7 +318,7 @@ class Playground:
         self.timer.start()
         self.show_training()
 
-    def pause(self, event=None):
+    def pause(self):
         if self.training:
             self.training = False  # so tick stops the timer, in its own thread
             self.show_training()

@@ -4,8 +4,6 @@ import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.text import Text
 
-__all__ = ["QuickText"]
-
 
 class QuickText(Text):
     """A Text that is copied from its last picture, if it looks as it did the last two times."""

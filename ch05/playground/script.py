@@ -13,8 +13,6 @@ from tqdm import tqdm
 from ch05.playground.play import Playground
 from ch05.tools.options import OneLineParser, build_network, number, positive, writable
 
-__all__ = ["main", "write_gif"]
-
 NO_SCREEN = "expected a screen to open a window on, got none; use --browser, or --gif FILE"
 SEVEN = np.array([[8, 7], [14, 7], [19, 7], [17, 12], [14, 17], [12, 21]], float)
 

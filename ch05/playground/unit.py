@@ -6,8 +6,6 @@ from matplotlib.collections import LineCollection
 from ch05.playground.cells import largest, show_fixed, show_signed
 from ch05.tools.figures import BLUE, ORANGE
 
-__all__ = ["UnitPanel"]
-
 TOP, BOTTOM = 4.705, 2.205  # of the bars: for ten scores they lie beside the ten digits
 FORWARD, BACK = (8.62, 0.27 / 5), (9.22, 0.27)  # where 0 lies, and the length of 1, always
 

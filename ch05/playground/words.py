@@ -2,8 +2,6 @@
 
 import numpy as np
 
-__all__ = ["after_update", "hint", "in_words"]
-
 
 def hint(drawn, learnt, t, unit, path, dead):
     """dead: (name of a layer, how many of its units the training has silenced, of how many)."""

@@ -1,7 +1,4 @@
-"""The figure that pictures are drawn on, and its colours. It needs neither pyplot nor a screen.
-
-In a program that uses pyplot, plt.show() shows the figure too, and plt.savefig writes it.
-"""
+"""The figure that pictures are drawn on, and its colours. It needs neither pyplot nor a screen."""
 
 import contextlib
 import io
@@ -11,12 +8,11 @@ from types import SimpleNamespace
 
 import matplotlib
 import matplotlib.figure
+import numpy as np
 from matplotlib._pylab_helpers import Gcf  # the figures that pyplot has open
 from matplotlib.colors import to_rgb
 
 from common.guards.mistakes import wrong
-
-__all__ = ["BLUE", "ORANGE", "SIGNED", "Figure", "colours", "font_points", "new_figure"]
 
 BLUE, ORANGE = "#0072B2", "#C24E00"  # told apart by colour-blind readers, and in grey print
 SIGNED = matplotlib.colormaps["PRGn"].with_extremes(bad="0.8")  # below 0, above 0; bad: no colour
@@ -90,6 +86,11 @@ def colours():
 
     blue, orange = ("#56B4E9", "#FF9A4D") if dark else (BLUE, ORANGE)
     return SimpleNamespace(blue=blue, orange=orange, ink=ink, paper=paper, grey=grey)
+
+
+def size_of(array):
+    """How large the numbers are in an array: the mean of |entry|."""
+    return float(np.abs(array, dtype=float).mean())
 
 
 def font_points():

@@ -10,8 +10,6 @@ from common.guards.mistakes import label_rows
 from common.layers import SoftmaxWithLoss
 from common.threads import threads_for
 
-__all__ = ["History", "measure_end"]
-
 
 @dataclass(repr=False)
 class History:
@@ -30,11 +28,7 @@ class History:
     seconds: float = 0.0
 
     def plot(self, ax=None):
-        """The loss and the accuracies as a figure, see draw_history.
-
-        A notebook shows it as the value of a cell, .savefig("training.png") writes it, and .show()
-        opens a window.
-        """
+        """The loss and the accuracies as a figure, see pictures.py. ax is that of draw_history."""
         from ch05.tools.history_picture import draw_history
 
         return draw_history(self, ax)

@@ -6,8 +6,6 @@ from matplotlib.transforms import ScaledTranslation
 
 from ch05.tools.figures import colours, font_points, new_figure
 
-__all__ = ["draw_history"]
-
 
 def draw_history(history, ax=None):
     """The loss by update, and the accuracies by epoch.

@@ -6,13 +6,9 @@ import textwrap
 import numpy as np
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from ch05.tools.figures import SIGNED, colours, new_figure
+from ch05.tools.figures import SIGNED, colours, new_figure, size_of
 from common.guards.learnt import find_parameters
 from common.guards.mistakes import check_count, short, wrong
-
-__all__ = ["draw_network"]
-
-IMAGES = (64, 256, 784)  # pixels of digits: 8 x 8, 16 x 16, 28 x 28
 
 
 def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsize=8):
@@ -28,8 +24,7 @@ def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsiz
     columns  : the most boxes in a row; 2 for a narrow page
     fontsize : in points; 12 for a projector
 
-    Returns a figure. A notebook shows it as the value of a cell, figure.savefig("network.png")
-    writes it, and figure.show() opens a window.
+    Returns a figure, see pictures.py.
     """
     if columns is not None:
         check_count("columns", columns)
@@ -67,7 +62,7 @@ def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsiz
             if i >= left_at:
                 pen.parameter(middle, low - 1.5 * line, line, "d" + key, gradient, palette.orange)
         for sign, color, word, labels, arrays, shown in directions:
-            largest = max(_size(array) for array in arrays[:-1] if array is not None)
+            largest = max(size_of(array) for array in arrays[:-1] if array is not None)
             if i in shown and i == 0:
                 pen.flow(middle - pitch / 2, y, sign, color, labels[0], arrays[0], largest)
             elif i in shown and i % columns == 0:  # the arrow goes on from the row above
@@ -141,10 +136,6 @@ def _heading(title, width):
         room = int((width - 0.3) / (0.0073 * points))
         lines += [(line, color, points) for line in textwrap.wrap(text, room)]
     return lines
-
-
-def _size(array):
-    return float(np.abs(array, dtype=float).mean())
 
 
 def _short(number):
@@ -226,7 +217,7 @@ class _Pen:
         if array.ndim == 0:
             text = f"{name} = " + (f"{array:#.4g}" if name == "L" else _short(float(array)))
             return self.text(x, y + sign * 0.45, text, sign, color, 10, weight="bold")
-        size, zeros = _size(array), 100 * np.sum(array == 0) // array.size  # per cent
+        size, zeros = size_of(array), 100 * np.sum(array == 0) // array.size  # per cent
         share = max(0, 1 + np.log10(size / largest) / 8) if size > 0 else 0
         low = y + (0.42 if sign > 0 else -0.48)
         self.frame(x - 0.4, low, 0.8, 0.06, self.palette.grey(0.1))
@@ -242,7 +233,7 @@ class _Pen:
         """Draws an array as a picture in at most this width and height. Returns the height."""
         table = np.nan_to_num(np.asarray(array, float).reshape(len(array), -1))
         N, D = table.shape
-        if is_x and D in IMAGES:  # images stay images: the first ones
+        if is_x and D in (8**2, 16**2, 28**2):  # images of digits stay images: the first ones
             across, down = (4, 2) if N >= 8 else (min(N, 4), 1)
             pixels = int(D**0.5)
             table = table[: across * down].reshape(down, across, pixels, pixels).swapaxes(1, 2)
@@ -268,8 +259,8 @@ class _Pen:
         if array.ndim == 0:
             self.text(x, y, f"{key} = {_short(float(array))}", 0, color)
         elif line < 0.3:
-            self.text(x, y, f"{key} {array.shape} {_short(_size(array))}", 0, color)
+            self.text(x, y, f"{key} {array.shape} {_short(size_of(array))}", 0, color)
         else:
             self.tile(x - 0.5, y, 0, np.atleast_2d(array), 0.5, 0.3)
-            text = f"{key} {array.shape}\nsize {_short(_size(array))}"
+            text = f"{key} {array.shape}\nsize {_short(size_of(array))}"
             self.text(x - 0.2, y, text, 0, color, ha="left")

@@ -16,8 +16,6 @@ from ch05.two_layer_net import TwoLayerNet
 from common.files import check_can_write
 from dataset.mnist import load_mnist
 
-__all__ = ["OneLineParser", "parse_check", "parse_training"]
-
 
 def parse_training(argv, prog="train_neuralnet.py"):
     """The options of a training, and what they ask for: args.network and so on."""

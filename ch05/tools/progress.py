@@ -13,8 +13,6 @@ from ch05.tools.screen import on_screen, warn, width
 from common.guards.learnt import find
 from common.threads import threads_for
 
-__all__ = ["Bar", "running", "wants_to_stop"]
-
 
 @contextlib.contextmanager
 def running(history, network, iters_num, batch_size, draws):

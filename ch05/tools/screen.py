@@ -6,7 +6,6 @@ import sys
 import warnings
 
 CH05 = os.path.dirname(os.path.dirname(__file__))
-__all__ = ["on_screen", "say", "warn", "width"]
 
 
 def width(stream):

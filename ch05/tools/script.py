@@ -7,8 +7,6 @@ from pathlib import Path
 
 from ch05.tools.screen import say
 
-__all__ = ["run_script"]
-
 
 def run_script(main, at_end=lambda status: None):
     """Exit with the status of main(), after at_end(status); but not where a prompt follows."""

@@ -4,8 +4,6 @@ import os
 import sys
 from importlib.util import find_spec
 
-__all__ = ["check_folders", "check_packages", "check_python"]
-
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 PYTHON = ".venv\\Scripts\\python" if os.name == "nt" else ".venv/bin/python"
 MAKE_VENV = "py -m venv .venv; " if os.name == "nt" else "python3 -m venv .venv && "

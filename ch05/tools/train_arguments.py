@@ -18,8 +18,6 @@ from common.guards.mistakes import (
 )
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 
-__all__ = ["check_training"]
-
 
 def check_training(network, train_set, test_set, iters_num, batch_size, learning_rate):
     """The two sets as arrays; and are their t labels, so that there is an accuracy?"""

@@ -6,8 +6,6 @@ from ch05.tools.progress import Bar
 from ch05.tools.screen import on_screen, say
 from common.files import ctrl_c_later
 
-__all__ = ["finish", "print_row"]
-
 
 def print_row(args, history):
     """After an epoch: save, and print the two accuracies above the bar.
@@ -15,7 +13,7 @@ def print_row(args, history):
     Standard output holds the chapter's numbers and no more. If it is on the same screen as standard
     error, the epoch stands before them.
     """
-    epoch, numbers = len(history.test_acc_list) - 1, (history.train_acc_list, history.test_acc_list)
+    epoch = len(history.test_acc_list) - 1
     # Ctrl-C leaves neither half of a line nor a file without its line. The bar gives way.
     with ctrl_c_later(), Bar.external_write_mode():
         if args.save:
@@ -25,7 +23,7 @@ def print_row(args, history):
             say("epoch  " * on_screen() + "train  test")
         if on_screen():
             print(f"{epoch:5}  ", end="", file=sys.stderr, flush=True)
-        print(*(f"{accuracies[-1]:.4f}" for accuracies in numbers), flush=True)
+        print(f"{history.train_acc_list[-1]:.4f} {history.test_acc_list[-1]:.4f}", flush=True)
 
 
 def finish(args, history):

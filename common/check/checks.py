@@ -64,8 +64,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     def loss(x=x, t=t):  # with copies, since a layer may keep x itself
         return number_of(network.loss(x.copy(), t.copy()), "the loss")
 
-    quiet, threads = np.errstate(all="ignore"), threads_for(dict(network.params), len(x))
-    with untouched(network), threads, quiet:
+    with untouched(network), threads_for(network.params, len(x)), np.errstate(all="ignore"):
         set_train_flg(layers, True)
         with unwritten("backprop", {**network.params, **other}), contextlib.suppress(Exception):
             network.gradient(*other.values())  # what fails here fails in the real check too
@@ -96,9 +95,13 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
     name, rng = kind(layer), np.random.default_rng(SEED if rng is None else rng)
     check_is_layer("", layer, ["forward"])
     layers, x = {name: layer}, as_finite(x, np.float64).copy()
+
+    def forward():
+        return layer.forward(x.copy())  # it may keep x itself
+
     with untouched(layer), np.errstate(all="ignore"):
         set_train_flg(layers, True)
-        decide(layer, layers, lambda: layer.forward(x.copy()))
+        decide(layer, layers, forward)
         found = parameters_of(layer)
         arrays = {key: each.array for key, each in found.items()} | {"x": x}
         for each, array in arrays.items():
@@ -118,9 +121,6 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
             if each.layer is not layer and each.gradient is None:  # it only refers to that layer
                 del found[key], arrays[key]
         dout = np.asarray(rng.standard_normal(out.shape))
-
-        def forward():
-            return layer.forward(x.copy())  # it may keep x itself
 
         def backprop():
             forward()
@@ -150,22 +150,22 @@ def look_where_moved(compare, report):
     If an entry is wrong there, that goes into the report, and the arrays stay moved, for the search
     for the layer.
     """
-    arrays, before = compare.arrays, copy.deepcopy(compare.arrays)
-    equal = [name for name in arrays if name != "x" and is_constant(arrays[name])]
+    arrays = compare.arrays
+    equal = {name: a.copy() for name, a in arrays.items() if name != "x" and is_constant(a)}
     if not equal:
         return
-    for name in equal:
-        arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, arrays[name].shape)
+    for name, before in equal.items():
+        arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, before.shape)
     there = copy.copy(compare)
     there.samples, there._noise = min(compare.samples or 20, 20), None
     with contextlib.suppress(Exception):  # such numbers may not be possible
         there.gradients = copy.deepcopy(there.backprop())
         for name in arrays:
             if not (check := there.check(name)).ok:
-                report[name], report.moved = check, equal
+                report[name], report.moved = check, [*equal]
     if not report.moved:
-        for name, array in before.items():
-            arrays[name][...] = array
+        for name, before in equal.items():
+            arrays[name][...] = before
 
 
 def is_constant(array):

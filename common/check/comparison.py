@@ -122,13 +122,12 @@ class Comparison:
     def along_a_line(self):
         """f() * dout at points in a row, in a direction of chance."""
         steps = np.arange(10, 17) * STEP / 4  # not across x itself, which may lie at a kink
-        before = copy.deepcopy(self.arrays)
-        length = math.sqrt(sum(array.size for array in before.values()))
-        way = {k: self.rng.standard_normal(each.shape) / length for k, each in before.items()}
-        fs = []
+        arrays, fs = self.arrays.values(), []
+        length = math.sqrt(sum(array.size for array in arrays))
+        ways = [(a, a.copy(), self.rng.standard_normal(a.shape) / length) for a in arrays]
         with untouched(self.arrays):
             for step in steps:
-                for name, array in before.items():
-                    self.arrays[name][...] = array + step * way[name]
+                for array, start, way in ways:
+                    array[...] = start + step * way
                 fs.append(self.f() * self.dout)
         return np.array(fs)

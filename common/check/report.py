@@ -60,8 +60,7 @@ class GradientReport(dict):
                 f"a step of {STEP:.0e} crosses a kink, or the slope changes too fast for it. With "
                 "smaller steps, or on both sides of the kink, backprop agrees there."
             )
-        unclear = [name for name, check in self.items() if check.unclear]
-        if unclear:
+        if unclear := [name for name, check in self.items() if check.unclear]:
             noise = max(self[name].noise for name in unclear)
             lines.append(
                 f"Neither right nor wrong: {', '.join(unclear)}. Rounding may move the numerical "

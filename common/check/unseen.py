@@ -14,15 +14,12 @@ def unseen(things, params, f):
     learnt. things are layers by their names. Afterwards all is as before.
     """
     found, before, seen = [], f(), set()
-    learnt = [array for array in params.values() if array.flags.writeable]
     kept = [each for name in things for each in walk(things[name], name, seen, lambda each: True)]
     for name, _, array in kept:
         if is_float_array(array) and array.flags.writeable:
-            with contextlib.suppress(Exception), untouched(*things.values(), learnt):
-                values = [each.copy() for each in learnt]
-                move(array)
-                for each, value in zip(learnt, values):
-                    each[...] = value  # array may be a part of it
+            with contextlib.suppress(Exception), untouched(*things.values(), params):
+                with untouched(params):  # array may be a part of one of them
+                    move(array)
                 if not np.array_equal(f(), before):
                     found.append(name)
     return found
@@ -33,7 +30,7 @@ def what_changes(things, f):
 
     If f() gives the same again once the attribute is set back, this is it.
     """
-    with contextlib.suppress(Exception), untouched(*things.values()):
+    with contextlib.suppress(Exception):
         for place, layer, _ in find(things):
             for name, value in copy.deepcopy(kept_by(layer)).items():
                 with untouched(*things.values()):

@@ -9,6 +9,7 @@ together. A loss or predict of one's own is what is followed.
 
 import contextlib
 import copy
+import itertools
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from common.check.report import GradientReport
 from common.gradient import h as STEP
 from common.guards.learnt import find_parameters
 from common.guards.mistakes import is_finite
-from common.guards.untouched import untouched
 
 SAMPLES = 150  # entries that are compared at each place
 
@@ -125,9 +125,7 @@ class Judge:
 
         Nobody uses the dx of the first layer. That of the last one is looked at by itself.
         """
-        names = list(self.taps)
-        for after, name in zip(names, names[1:]):
-            last, tap = self.taps[after], self.taps[name]
+        for (after, last), (name, tap) in itertools.pairwise(self.taps.items()):
             if not self.is_right(tap.add_to_out, tap, "dout"):
                 if self.is_right(last.add_to_x, last, "dx"):
                     self.between.append((name, after))
@@ -172,8 +170,9 @@ def judge_layers(report, network, loss, other_loss, options):
     """Write the layers that are wrong, and what speaks for it, into the report.
 
     The last layer is always looked at, with a dout that isn't 1; the others after a disagreement.
+    The taps stay: check_gradient puts back what layers keep.
     """
-    with untouched(network), contextlib.suppress(AttributeError, TypeError):  # it can't be tapped
+    with contextlib.suppress(AttributeError, TypeError):  # it can't be tapped
         judge = Judge(network, loss, other_loss, options)
         last = judge.taps["lastLayer"]
         last.dout = 2.5
@@ -217,7 +216,7 @@ def look_for_suspects(report, judge, network):
     if unexplained:  # else gradient may know what lies between two layers
         does = "does something that gradient leaves out"
         said = [f"Between {one} and {two} forward {does}." for one, two in judge.between] + said
-    for name in [*network.layers, "lastLayer"]:
+    for name in reversed(order):
         if faults[name]:
             wrong, others = " and ".join(faults[name]), judge.senders.get(name, ())
             given = f", or {' or '.join(others)} gives it a wrong part of dx" if others else ""
