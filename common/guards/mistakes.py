@@ -6,6 +6,7 @@ floats a FloatingPointError.
 """
 
 import difflib
+import functools
 import inspect
 import math
 import sys
@@ -32,6 +33,7 @@ def hide_our_frames():
             frame.f_locals["__tracebackhide__"] = True  # which IPython looks for
 
 
+@functools.lru_cache(maxsize=1000)
 def on_page(thing):
     """The name of one of the four classes of layers.py, or of a method of theirs; "" for others.
 

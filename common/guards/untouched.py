@@ -32,8 +32,8 @@ def untouched(*things):
         yield
     finally:
         with ctrl_c_later():
-            for put_back in kept.values():
-                put_back()
+            for back in kept.values():
+                back()
 
 
 def remember(thing, kept):
@@ -44,7 +44,7 @@ def remember(thing, kept):
         if thing.flags.writeable:
             kept[id(thing)] = functools.partial(thing.__setitem__, ..., thing.copy())
     elif isinstance(thing, RANDOM):
-        source = getattr(thing, "bit_generator", None) or thing._bit_generator
+        source = thing._bit_generator
         kept[id(thing)] = functools.partial(setattr, source, "state", source.state)
     else:
         kept[id(thing)] = functools.partial(put_back, thing, copy_of(thing), dict(kept_by(thing)))
@@ -123,16 +123,12 @@ def is_layer(thing):
 
 
 def is_ours(thing):
-    """The name of its class, if that is one of layers.py's four; these keep W, b and what backward
-    needs. Else ""."""
-    return is_our_class(type(thing))
+    """The name of its class, if that is one of the four of layers.py; else ""."""
+    return on_page(type(thing))
 
 
 def all_ours(layers):
-    return all(map(is_our_class, set(map(type, layers.values()))))
-
-
-is_our_class = functools.lru_cache(maxsize=1000)(on_page)
+    return all(map(is_ours, layers.values()))
 
 
 @functools.lru_cache(maxsize=1000)
