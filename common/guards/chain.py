@@ -115,15 +115,13 @@ class Chain:
         layers, bare = [*self.layers.values(), self.lastLayer], []
         if self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers)):
             bare = [(self, "predict"), (self, "loss"), *((layer, "forward") for layer in layers)]
-        bare = [(thing, name) for thing, name in bare if name not in vars(thing)]
-        try:
+        with contextlib.ExitStack() as afterwards:
             for thing, name in bare:
-                guard = getattr(type(thing), name)
-                vars(thing)[name] = types.MethodType(inspect.unwrap(guard), thing)
+                if name not in vars(thing):
+                    afterwards.callback(vars(thing).pop, name, None)
+                    guard = getattr(type(thing), name)
+                    vars(thing)[name] = types.MethodType(inspect.unwrap(guard), thing)
             yield
-        finally:
-            for thing, name in bare:
-                vars(thing).pop(name, None)
 
     # @guarded calls these in the place of a method. It is for the page to refuse other arguments.
 
