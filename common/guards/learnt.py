@@ -162,8 +162,7 @@ def learnt(layer, place):
     for name, value in kept.items():
         if f"d{name}" not in kept or name in made:
             continue
-        gradient = kept[f"d{name}"]
-        if isinstance(value, NUMBERS) and is_gradient(gradient):
+        if isinstance(value, NUMBERS) and is_gradient(kept[f"d{name}"]):
             names.append(name)
         elif isinstance(value, SEVERAL) and any(map(is_float, members(value).values())):
             came = f"a {kind(value)}; write self.{name} = np.array(...), several as self.{name}0, "
