@@ -108,10 +108,7 @@ class Chain:
 
     @contextlib.contextmanager
     def unguarded(self):
-        """In a with statement: loss without any guards, to compute it again and again.
-
-        Nothing changes where predict, loss or a layer is one's own.
-        """
+        """In a with statement: loss without guards, unless it, predict or a layer is one's own."""
         layers, bare = [*self.layers.values(), self.lastLayer], []
         if self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers)):
             bare = [(self, "predict"), (self, "loss"), *((layer, "forward") for layer in layers)]

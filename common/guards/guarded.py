@@ -138,10 +138,7 @@ def guarded_forward(method):
 
 
 def guarded_backward(method):
-    """dout must have the shape of out. NumPy would stretch another shape without a word.
-
-    Where forward is one's own, its out isn't known.
-    """
+    """dout must have the shape of out. (Where forward is one's own, that isn't known.)"""
 
     @functools.wraps(method)
     def backward(self, dout=1, *more, **options):
@@ -163,10 +160,7 @@ def missing(self, name):  # Python calls it only for an attribute that isn't the
 
 
 def guarded_method(method):
-    """Converts x, names the layer that an error came from, and looks at the result.
-
-    How it does so stands in chain.py, for each method, and in explained.py.
-    """
+    """A method of Network: its guard stands in chain.py, and explained.py explains its errors."""
     name = f"guarded_{method.__name__}"
 
     @functools.wraps(method)

@@ -154,10 +154,7 @@ def check_chain(layers):
 
 
 def learnt(layer, place):
-    """The names of a layer's own parameters.
-
-    TypeError if it keeps what looks as if it were learnt, and can't be.
-    """
+    """The names of a layer's own parameters. TypeError for what looks like one, and can't be."""
     kept, names, made = kept_by(layer), [], passing(layer)
     for name, value in kept.items():
         if f"d{name}" not in kept or name in made:

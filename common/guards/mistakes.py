@@ -14,7 +14,7 @@ import sys
 import numpy as np
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
-LAYERS = ("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss")
+LAYERS = ("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss")  # of layers.py: an added one may do more
 
 
 def wrong(error, expected, came, hint="", at=""):
@@ -35,10 +35,7 @@ def hide_our_frames():
 
 @functools.lru_cache(maxsize=1000)
 def on_page(thing):
-    """The name of one of the four classes of layers.py, or of a method of theirs; "" for others.
-
-    What is said of these, such as that they write into no array, another class there may not do.
-    """
+    """The name of one of these four classes, or of a method of theirs; "" for others."""
     name = getattr(thing, "__qualname__", "")
     is_there = getattr(thing, "__module__", "") == "common.layers"
     return name if is_there and name.partition(".")[0] in LAYERS else ""

@@ -50,9 +50,7 @@ class Params(dict):
         return self
 
     def decided(self, network, x, *t, **options):
-        """Before the first gradient predict is called, to see what forward leaves in place. Or loss
-        is, if one of these two isn't that of Network.
-        """
+        """Before the first gradient: call predict, or loss, to see what forward leaves in place."""
         if not self._is_decided or undecided(self._found):
             owner, forward = network, lambda: network.loss(x.copy(), *t, **options)
             if network.is_plain("predict") and network.is_plain("loss"):
