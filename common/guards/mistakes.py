@@ -117,7 +117,6 @@ def is_finite(x):
 
 def first_not_finite(x, name):
     """What came, of an array with nan or inf: "nan at x[0, 1]"."""
-    x = np.asarray(x)
     place = np.argwhere(~np.isfinite(x))[0].tolist()
     return f"{x[tuple(place)]} at {name}{place or ''}"
 
