@@ -11,13 +11,10 @@ from pathlib import Path
 import numpy as np
 
 
-def printable(text):
-    """The text, perhaps a file's name, with no control characters for a terminal to act on."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
-
-
 def refusal(error, path, expected, came):
-    return error(printable(f"{path}: expected {expected}, got {came}"))
+    """The error to raise, with no control characters for a terminal to act on."""
+    text = f"{path}: expected {expected}, got {came}"
+    return error("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
 
 
 # Writing

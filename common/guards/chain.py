@@ -24,9 +24,9 @@ from common.guards.mistakes import (
     check_returned,
     is_finite,
     wrong,
-)  # fmt: skip
+)
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
-from common.guards.untouched import all_ours, is_ours, untouched
+from common.guards.untouched import is_ours, untouched
 
 
 class Chain:
@@ -109,22 +109,17 @@ class Chain:
 
     @contextlib.contextmanager
     def unguarded(self):
-        """In a with statement: loss without any guards, to compute it again and again.
-
-        Nothing changes where predict, loss or a layer is one's own.
-        """
+        """In a with statement: loss without guards, unless it, predict or a layer is one's own."""
         layers, bare = [*self.layers.values(), self.lastLayer], []
         if self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers)):
             bare = [(self, "predict"), (self, "loss"), *((layer, "forward") for layer in layers)]
-        bare = [(thing, name) for thing, name in bare if name not in vars(thing)]
-        try:
+        with contextlib.ExitStack() as afterwards:
             for thing, name in bare:
-                guard = getattr(type(thing), name)
-                vars(thing)[name] = types.MethodType(inspect.unwrap(guard), thing)
+                if name not in vars(thing):
+                    afterwards.callback(vars(thing).pop, name, None)
+                    guard = getattr(type(thing), name)
+                    vars(thing)[name] = types.MethodType(inspect.unwrap(guard), thing)
             yield
-        finally:
-            for thing, name in bare:
-                vars(thing).pop(name, None)
 
     # @guarded calls these in the place of a method. It is for the page to refuse other arguments.
 
@@ -159,7 +154,7 @@ class Chain:
 
     def guarded_gradient(self, gradient, noted, dtype, x, *t, **options):
         x = as_floats(x, dtype)
-        if not all_ours(self.layers):
+        if not all(map(is_ours, self.layers.values())):
             self.params.decided(self, x, *t, **options)
         first = next(iter(self.layers.values()))
         leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)

@@ -10,14 +10,7 @@ import math
 import numpy as np
 
 from common.guards.learnt import find_parameters, passing
-from common.guards.mistakes import (
-    as_floats,
-    check_is_layer,
-    check_returned,
-    is_finite,
-    kind,
-    wrong,
-)
+from common.guards.mistakes import as_floats, check_is_layer, check_returned, is_finite, kind, wrong
 from common.guards.untouched import is_ours, kept_by
 
 SEEN = {  # what NumPy would warn of, in words
@@ -25,7 +18,6 @@ SEEN = {  # what NumPy would warn of, in words
     "overflow": "it overflows: a number is too large for a float",
     "invalid value": "it computes what has no value, such as 0 / 0",
 }
-
 
 SEARCH = "common.guards.learnt", "common.guards.trial"  # their functions take a layer first, too
 

@@ -33,15 +33,15 @@ HERE = os.path.dirname(__file__)
 
 
 def guarded(thing):
-    """The same function, class of layers or method of a network, with its guards.
-
-    A method is told by its self. Else the first argument is an array, but in numerical_gradient.
-    """
+    """The same function, class of layers or method of a network, with its guards."""
     if isinstance(thing, type):
         return guarded_layer(thing)
-    if next(iter(inspect.signature(thing).parameters)) == "self":
+    first = next(iter(inspect.signature(thing).parameters))
+    if first == "self":
         return guarded_method(thing)
-    return guarded_difference(thing) if thing.__name__ == "numerical_gradient" else of_arrays(thing)
+    if thing.__name__ == "numerical_gradient":
+        return guarded_difference(thing)
+    return guarded_function(thing, first)
 
 
 def without_guards(traceback):
@@ -55,9 +55,8 @@ def without_guards(traceback):
     return rest
 
 
-def of_arrays(function):
-    """A function of an array of floats, and perhaps of more."""
-    name = next(iter(inspect.signature(function).parameters))
+def guarded_function(function, name):
+    """A function of an array of floats called `name`, and perhaps of more."""
 
     @functools.wraps(function)
     def wrapper(x, *more, **options):
@@ -125,14 +124,12 @@ def guarded_forward(method):
         except (ValueError, TypeError) as error:
             kept.pop("_out", None)  # what it has kept may be of two calls
             raise why_not_rows(x, W, error) if is_affine else error from None
-        if type(out) is np.ndarray:
-            kept["_out"] = out.shape, x.dtype
-            if stays_finite:
-                return out
-        else:  # the loss, or what comes out of one number
+        is_array = type(out) is np.ndarray
+        if not is_array:  # the loss, or what comes out of one number
             check_returned("", out)
-            kept["_out"], out = ((), x.dtype), float(out)
-        if not is_finite(out):
+            out = float(out)
+        kept["_out"] = (out.shape if is_array else ()), x.dtype
+        if not (stays_finite and is_array or is_finite(out)):
             as_finite(x)
             raise wrong(FloatingPointError, "finite numbers from forward", "nan or inf")
         return out
@@ -141,10 +138,7 @@ def guarded_forward(method):
 
 
 def guarded_backward(method):
-    """dout must have the shape of out. NumPy would stretch another shape without a word.
-
-    Where forward is one's own, its out isn't known.
-    """
+    """dout must have the shape of out. (Where forward is one's own, that isn't known.)"""
 
     @functools.wraps(method)
     def backward(self, dout=1, *more, **options):
@@ -166,10 +160,7 @@ def missing(self, name):  # Python calls it only for an attribute that isn't the
 
 
 def guarded_method(method):
-    """Converts x, names the layer that an error came from, and looks at the result.
-
-    How it does so stands in chain.py, for each method, and in explained.py.
-    """
+    """A method of Network: its guard stands in chain.py, and explained.py explains its errors."""
     name = f"guarded_{method.__name__}"
 
     @functools.wraps(method)

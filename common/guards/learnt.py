@@ -154,16 +154,12 @@ def check_chain(layers):
 
 
 def learnt(layer, place):
-    """The names of a layer's own parameters.
-
-    TypeError if it keeps what looks as if it were learnt, and can't be.
-    """
+    """The names of a layer's own parameters. TypeError for what looks like one, and can't be."""
     kept, names, made = kept_by(layer), [], passing(layer)
     for name, value in kept.items():
         if f"d{name}" not in kept or name in made:
             continue
-        gradient = kept[f"d{name}"]
-        if isinstance(value, NUMBERS) and is_gradient(gradient):
+        if isinstance(value, NUMBERS) and is_gradient(kept[f"d{name}"]):
             names.append(name)
         elif isinstance(value, SEVERAL) and any(map(is_float, members(value).values())):
             came = f"a {kind(value)}; write self.{name} = np.array(...), several as self.{name}0, "

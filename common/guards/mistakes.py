@@ -6,6 +6,7 @@ floats a FloatingPointError.
 """
 
 import difflib
+import functools
 import inspect
 import math
 import sys
@@ -13,7 +14,7 @@ import sys
 import numpy as np
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
-LAYERS = ("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss")
+LAYERS = ("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss")  # of layers.py: an added one may do more
 
 
 def wrong(error, expected, came, hint="", at=""):
@@ -32,11 +33,9 @@ def hide_our_frames():
             frame.f_locals["__tracebackhide__"] = True  # which IPython looks for
 
 
+@functools.lru_cache(maxsize=1000)
 def on_page(thing):
-    """The name of one of the four classes of layers.py, or of a method of theirs; "" for others.
-
-    What is said of these, such as that they write into no array, another class there may not do.
-    """
+    """The name of one of these four classes, or of a method of theirs; "" for others."""
     name = getattr(thing, "__qualname__", "")
     is_there = getattr(thing, "__module__", "") == "common.layers"
     return name if is_there and name.partition(".")[0] in LAYERS else ""
@@ -118,7 +117,6 @@ def is_finite(x):
 
 def first_not_finite(x, name):
     """What came, of an array with nan or inf: "nan at x[0, 1]"."""
-    x = np.asarray(x)
     place = np.argwhere(~np.isfinite(x))[0].tolist()
     return f"{x[tuple(place)]} at {name}{place or ''}"
 

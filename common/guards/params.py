@@ -5,7 +5,7 @@ import numpy as np
 from common.guards.learnt import find, is_gradient, with_keys
 from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 from common.guards.trial import decide, undecided
-from common.guards.untouched import all_ours, same
+from common.guards.untouched import is_ours, same
 
 
 class Params(dict):
@@ -38,7 +38,7 @@ class Params(dict):
             found = find(layers)
             if self._is_decided:
                 check_same_names(found, self._found)
-            self._only_ours = all_ours(layers)
+            self._only_ours = all(map(is_ours, layers.values()))
             if identity_of(found) != identity_of(self._found):
                 self._is_decided, self._arrays = self._only_ours, []
             self._found, self._parameters = found, with_keys(found)
@@ -50,9 +50,7 @@ class Params(dict):
         return self
 
     def decided(self, network, x, *t, **options):
-        """Before the first gradient predict is called, to see what forward leaves in place. Or loss
-        is, if one of these two isn't that of Network.
-        """
+        """Before the first gradient: call predict, or loss, to see what forward leaves in place."""
         if not self._is_decided or undecided(self._found):
             owner, forward = network, lambda: network.loss(x.copy(), *t, **options)
             if network.is_plain("predict") and network.is_plain("loss"):
@@ -65,11 +63,7 @@ class Params(dict):
         self._is_decided = True
 
     def gradients(self):
-        """{"W1": dL/dW1, ...}, as backward left them in the layers.
-
-        A layer of one's own may write into the same array again. So the caller gets a copy, which
-        no later call changes.
-        """
+        """{"W1": dL/dW1, ...}. A copy, where the layer may write into the same array again."""
         if not same([*self.values()], self._arrays):
             check_parameters(self._parameters)
             self._arrays, found = [*self.values()], self._parameters.items()

@@ -20,18 +20,17 @@ def decide(owner, layers, forward):
 
     forward() calls the layers, which owner holds. False if it fails, so that nothing is known.
     """
-    found, doubtful, is_known = find(layers), [], True
+    found, doubtful = find(layers), None
     own = [layer for _, layer, _ in found if not is_ours(layer)]
-    names = set().union(*[{*kept_by(layer), *written_first(type(layer))} for layer in own])
-    if any(name.startswith("d") for name in names):
-        is_known = False
-        with attempt(owner):
-            forward()  # it may build what it keeps
-            doubtful, out = undecided(found), np.array(forward())
-            is_known = True
-    for each in doubtful:
+    names = [name for layer in own for name in (*kept_by(layer), *written_first(type(layer)))]
+    if not any(name.startswith("d") for name in names):
+        return True
+    with attempt(owner):
+        forward()  # it may build what it keeps
+        doubtful, out = undecided(found), np.array(forward())
+    for each in doubtful or ():
         try_with_another(owner, forward, out, *each)
-    return is_known
+    return doubtful is not None
 
 
 def undecided(found):

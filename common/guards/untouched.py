@@ -32,8 +32,8 @@ def untouched(*things):
         yield
     finally:
         with ctrl_c_later():
-            for put_back in kept.values():
-                put_back()
+            for back in kept.values():
+                back()
 
 
 def remember(thing, kept):
@@ -44,17 +44,16 @@ def remember(thing, kept):
         if thing.flags.writeable:
             kept[id(thing)] = functools.partial(thing.__setitem__, ..., thing.copy())
     elif isinstance(thing, RANDOM):
-        source = getattr(thing, "bit_generator", None) or thing._bit_generator
+        source = thing._bit_generator
         kept[id(thing)] = functools.partial(setattr, source, "state", source.state)
     else:
         kept[id(thing)] = functools.partial(put_back, thing, copy_of(thing), dict(kept_by(thing)))
-        held = members(thing)
-        if is_ours(thing):  # of what our layers keep, only the parameters are ever written into
-            held = {name: held[name] for name in (".W", ".b") if name in held}
-        elif "np.random" not in kept:
+        is_own = not is_ours(thing)
+        if is_own and "np.random" not in kept:
             kept["np.random"] = functools.partial(np.random.set_state, np.random.get_state())
-        for each in held.values():
-            remember(each, kept)
+        for name, each in members(thing).items():
+            if is_own or name in (".W", ".b"):  # our layers write into nothing else
+                remember(each, kept)
 
 
 def put_back(thing, items, attributes):
@@ -118,21 +117,12 @@ def in_class(cls):
 
 
 def is_layer(thing):
-    methods = hasattr(thing, "forward") and hasattr(thing, "backward")
-    return methods and not isinstance(thing, type)
+    return not isinstance(thing, type) and hasattr(thing, "forward") and hasattr(thing, "backward")
 
 
 def is_ours(thing):
-    """The name of its class, if that is one of layers.py's four; these keep W, b and what backward
-    needs. Else ""."""
-    return is_our_class(type(thing))
-
-
-def all_ours(layers):
-    return all(map(is_our_class, set(map(type, layers.values()))))
-
-
-is_our_class = functools.lru_cache(maxsize=1000)(on_page)
+    """The name of its class, if that is one of the four of layers.py; else ""."""
+    return on_page(type(thing))
 
 
 @functools.lru_cache(maxsize=1000)
