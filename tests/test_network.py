@@ -807,7 +807,7 @@ class Restless:
         self.log.append(len(x))
         self.by_size[len(x)] = self.log
         self.met.add(self.count)
-        self.recent.append(self.rng.random() + np.random.random() + self.old.random_sample())
+        self.recent.append(self.rng.random() + np.random.random() + self.old.standard_normal())
         self.inner[0].n += 1
         self.next.b += 1e-300  # which changes no score
         if self.fail():

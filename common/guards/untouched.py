@@ -43,9 +43,11 @@ def remember(thing, kept):
     if isinstance(thing, np.ndarray) and thing.dtype != object:
         if thing.flags.writeable:
             kept[id(thing)] = functools.partial(thing.__setitem__, ..., thing.copy())
-    elif isinstance(thing, RANDOM):
-        source = thing._bit_generator
+    elif isinstance(thing, np.random.Generator):
+        source = thing.bit_generator
         kept[id(thing)] = functools.partial(setattr, source, "state", source.state)
+    elif isinstance(thing, np.random.RandomState):  # it keeps a drawn number back, too
+        kept[id(thing)] = functools.partial(thing.set_state, thing.get_state(legacy=False))
     else:
         kept[id(thing)] = functools.partial(put_back, thing, copy_of(thing), dict(kept_by(thing)))
         is_own = not is_ours(thing)
