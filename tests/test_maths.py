@@ -272,6 +272,7 @@ def test_float32_rows_sum_to_1_as_nearly_as_float64_can():
 def test_a_loss_of_0_is_not_printed_as_minus_0(t):
     assert str(SoftmaxWithLoss().forward([[1e4, 0]], t)) == "0.0"
     assert str(cross_entropy_error([[1, 0]], t)) == "0.0"
+    assert str(cross_entropy_error(t=t, y=[[1, 0]])) == "0.0"
 
 
 def test_the_last_layer_takes_memory_for_its_scores_and_no_more():

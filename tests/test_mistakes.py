@@ -213,7 +213,7 @@ net.loss(x) | TypeError | Network.loss() missing …'t'
 net.gradient(x) | TypeError | Network.gradient() missing …'t'
 net.predict(x, t) | TypeError | Network.predict() takes 2 positional arguments but 3 were given
 net.W1 = np.eye(3) | AttributeError | expected network.params['W1'] = ..., got network.W1 = ...
-Affine1.weight | AttributeError | Affine has no weight; it has W, b, dW, db, forward
+Affine1.weight | AttributeError | Affine has no weight; it has W, b, dW, db, forward, backward
 # A layer of one's own: what it keeps
 net.layers['A'] = Mine(V=[np.eye(3), None], dV=None); net.gradient(x, t) |
     TypeError | A: expected parameter V as one array, got a list; write self.V = np.array(...),
@@ -348,11 +348,16 @@ net.layers['Relu1'] = Mine(backward=lambda self, dout: vars(self).update(dV=self
     dout, V=np.ones(2), dV=None); net.gradient(x, t) |
     FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf
 line.gradient(x, t) |
-    ValueError | Affine1: expected dout of shape (4, 1), as out has, got (4, 4); for scores of shape
-    (4, 1) pass t.reshape(-1, 1)
+    ValueError | Affine1: expected dout of shape (4, 1), as out has, got (4, 4) from lastLayer; for
+    scores of shape (4, 1) pass t.reshape(-1, 1)
 relu = Relu(); relu.forward(x[:, :1]); relu.backward(x.T) |
     ValueError | expected dout of shape (4, 1), as out has, got (3, 4)
-relu = Relu(); relu.forward(x); relu.x | AttributeError | Relu has no x; it has out, forward
+relu = Relu(); relu.forward(x); relu.x |
+    AttributeError | Relu has no x; it has out, forward, backward
+Odd = type('Odd', (Relu,), {'mask': property(lambda self: self.keep)}); Odd().mask |
+    AttributeError | Odd has no keep; …
+net.layers['S'] = type('', (), {'__slots__': ['W', 'dW'], 'forward': 0, 'backward': 0})();
+    net.params | TypeError | S: expected attributes in self.__dict__, got __slots__; leave them out
 net.loss(x, t); net.lastLayer.backward(x) |
     ValueError | expected dout of shape (), as out has, got (4, 3)
 net.lastLayer.backward() | AttributeError | SoftmaxWithLoss: call forward before backward
@@ -369,7 +374,7 @@ net.layers['A'] = Mine(train_flg=True); net.train_flg = False |
     AttributeError | expected the train_flg of a layer, got one of the network; accuracy sets it to
     False for you; to predict, set that of the layer
 best = net.params; net.params = best |
-    ValueError | params['W1']: expected numbers that were kept, got the network's own array, which
+    ValueError | params: expected numbers that were kept, got the network's own arrays, which
     training changes; keep network.params.copy()
 net.layers['Again'] = Affine1; net.gradient(x, t) |
     ValueError | Again: expected a layer of its own, got that of Affine1 again; make a second one
@@ -385,7 +390,7 @@ net.loss(x, t, 100) | TypeError | Network.loss() takes 3 positional arguments bu
 network = TwoLayerNet(5, 4, 3); network.accuracy(np.ones((1500, 7)), np.ones(1500, int)) |
     ValueError | Affine1: expected x of shape (N, 5), got (1500, 7)
 train(TwoLayerNet(3, 4, 3), (x.T, t[:3]), (x.T, t[:3])) |
-    ValueError | train_set: Affine1: expected x of shape (N, 3), got (3, 4); samples are rows: pass x.T
+    ValueError | train_set: Affine1: expected x … got (3, 4); samples are rows: pass x.T
 MultiLayerNet(3, [50, '60'], 3) | ValueError | expected each of hidden_size_list … got '60'
 MultiLayerNet(784, 50, 100, 10) | ValueError | expected activation "relu" or "sigmoid", got 10
 TwoLayerNet(3, 3, 3, '0.01') |
@@ -416,9 +421,9 @@ check_gradient(single, x, t) |
     TypeError | expected params['W1'] as an array with dtype=np.float64, got an array of float32;
     build the network with dtype=np.float64, which the check needs
 check_gradient(net, x, t, samples=0) | ValueError | expected samples as a … got 0
-check_gradient(net, x, t, tolerance=0) | ValueError | expected tolerance between 1e-9 and 1, got 0
+check_gradient(net, x, t, tolerance=0) | ValueError | expected tolerance from 1e-9 to below 1, got 0
 Affine1.b = np.full(3, 1e13); check_gradient(net, x, t) |
-    ValueError | expected numbers below 1e10 in params['b1'], or rounding hides h, got 1…
+    ValueError | expected numbers from -1e10 to 1e10 in params['b1'], or rounding hides h, got 1…
 check_gradient(TwoLayerNet, x, t) |
     TypeError | … got the class TwoLayerNet; write TwoLayerNet(...); …
 check_gradient(Network({'a': Relu()}, SoftmaxWithLoss()), x, t) |
@@ -690,8 +695,8 @@ OPTIONS = [
     ("--xyz=3", "expected other options, got --xyz=3; --help lists all"),
     ("99", "expected other options, got 99; --help lists all"),
     ("--samples=", "--samples: expected a whole number from 1 up, got ''"),
-    ("--tolerance 1", "--tolerance: expected a number from 1e-9 to 1, got '1'"),
-    ("--tolerance 0", "--tolerance: expected a number from 1e-9 to 1, got '0'"),
+    ("--tolerance 1", "--tolerance: expected a number from 1e-9 to below 1, got '1'"),
+    ("--tolerance 0", "--tolerance: expected a number from 1e-9 to below 1, got '0'"),
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import inspect
 import itertools
 import pickle
 import signal
+import sys
 import traceback
 import types
 import warnings
@@ -357,6 +358,9 @@ def test_several_are_written_together_or_none(write):
     assert values_of(network) == values_of(other) == others
     for key, array in network.params.items():
         assert not np.shares_memory(array, other.params[key])
+    write(network, {**network.params, "b2": [7, 8]})  # the others stay
+    assert values_of(network) == {**others, "b2": [7, 8]}
+    write(network, other.params)
     new = dict(network_3_4_2(seed=2).params)
     for key, wrong in [("b2", [0, np.nan]), ("b2", ["a", "b"]), ("W3", [1])]:
         with pytest.raises((KeyError, TypeError, ValueError), match=key):
@@ -481,6 +485,19 @@ def dropping(self, x):
     return self.multiply(x * self.mask)
 
 
+CHANCE = np.random.default_rng(0)  # no look can know of it
+
+
+def chancy(self, x):
+    return self.multiply(x * CHANCE.random(x.shape))
+
+
+def carrying(self, x):
+    self.x, before = x, 0 if np.shape(self.Z) != (len(x), 2) else self.Z
+    self.Z = x @ self.W + 0.1 * before
+    return np.tanh(self.Z)
+
+
 def dense(forward=multiply, start=None):
     """out = tanh(x W). It keeps x W in Z for backward, with its gradient dZ beside it."""
 
@@ -500,7 +517,7 @@ def used(layer):
     return layer
 
 
-@parametrize("forward", [multiply, helped, buffered, dropping])
+@parametrize("forward", [multiply, helped, buffered, dropping, chancy, carrying])
 @parametrize("start", [None, np.zeros(2), np.zeros((2, 2))], ids=["None", "row", "array"])
 @parametrize("prepare", [
     lambda layer: layer, used, lambda layer: copy.deepcopy(used(layer)), lambda layer: held([layer])
@@ -516,7 +533,7 @@ def test_what_forward_makes_anew_is_no_parameter(forward, start, prepare, tmp_pa
     pytest.raises(ValueError, fresh.gradient, FOUR, [0, 1, 0])  # where it fails, nothing is known
     assert list(fresh.gradient(X, [0, 1])) == ["W1"]
     fresh.load(tmp_path / "w.npz")
-    if forward is not dropping:
+    if forward not in (dropping, chancy, carrying):
         assert list(chain(Mine=dense(forward, start)).numerical_gradient(X, [0, 1])) == ["W1"]
         report = check_gradient(chain(Mine=prepare(dense(forward))), X, [0, 1])
         assert report and list(report) == ["W1"] and report.unseen == []
@@ -530,6 +547,14 @@ def test_what_is_called_mean_in_x_is_not_what_the_layer_calls_so():
     network = chain(Odd=Mine(forward, mean=None, dmean=None), a=affine())
     network.loss(X, [0, 1])
     assert list(network.params) == ["W1", "b1"]
+
+
+def test_a_file_of_the_readers_may_have_the_name_of_one_of_pythons(monkeypatch):
+    own, layer = types.ModuleType("turtle"), Mine(**scale(dg=None))
+    own.__file__, type(layer).__module__ = "turtle.py", "turtle"
+    monkeypatch.setitem(sys.modules, "turtle", own)
+    network = Network(OrderedDict(enumerate([layer, affine()])), SoftmaxWithLoss())
+    assert list(network.gradient(X, [0, 1])) == ["g1", "W2", "b2"]
 
 
 def test_a_layer_that_is_put_in_later_is_tried_too():
@@ -772,6 +797,8 @@ def test_accuracy_sets_train_flg_to_false_and_puts_it_back(flag):
     with pytest.raises(ValueError):
         network.accuracy(np.zeros((2, 5)), [0, 0])
     assert inner.train_flg is flag
+    network.layers["Fixed"] = Mine(lambda self, x: x + np.zeros((3, 2)))  # takes batches of 3 only
+    assert network.accuracy([[1, 2], [3, 5], [1, 1.5]], [1, 1, 0]) == 2 / 3
 
 
 # A look leaves no trace

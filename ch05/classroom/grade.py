@@ -6,7 +6,8 @@
 Prints for each part what is wrong, where and probably why. The exit status is 0 if all files have
 all points, 1 if not, and 2 for options that can't be used.
 
-judges.py says what is right, handed_in.py runs the files, results.py writes tables.
+answers.py says what is right, reading.py and handed_in.py run the files, judges.py compares, and
+results.py writes tables.
 """
 
 import argparse

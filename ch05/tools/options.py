@@ -134,7 +134,7 @@ natural = number(int, "a whole number from 0 up", 0)
 whole = number(int, "a whole number from 1 up", 1)
 images = number(int, "a whole number from 1 to 60,000, as many as there are", 1, 60_001)
 positive = number(float, "a number above 0", sys.float_info.min)
-tolerance = number(float, "a number from 1e-9 to 1", 1e-9, 1)
+tolerance = number(float, "a number from 1e-9 to below 1", 1e-9, 1)
 
 
 def sizes(text):

@@ -111,7 +111,8 @@ def warn_of_scale(network, name, x):
     length = size * math.sqrt(x[0].size)  # of a sample as a vector
     high = max(float(x.max()), -float(x.min()))  # np.abs(x) would be as large as x once more
     small = 0 < size < 0.02 or 0 < size < 0.1 and length < 0.3
-    first = next(iter(getattr(network, "layers", {}).values()), None)
+    layers = getattr(network, "layers", None)
+    first = next(iter(layers.values()), None) if hasattr(layers, "values") else None
     # A layer of one's own may look up, scale or normalize.
     is_own = first is not None and not isinstance(first, (Affine, Relu, Sigmoid))
     if is_own or not (size > 7 or small and high < 0.5):

@@ -33,7 +33,7 @@ class Comparison:
         if samples is not None:
             check_count("samples", samples)
         if not 1e-9 <= tolerance < 1:
-            raise wrong(ValueError, "tolerance between 1e-9 and 1", tolerance)
+            raise wrong(ValueError, "tolerance from 1e-9 to below 1", tolerance)
         self.owner, self.arrays, self._f, self._backprop = owner, arrays, f, backprop
         self.samples, self.tolerance, self.rng, self.dout = samples, tolerance, rng, dout
         # First of all, so that a stale cache shows; a copy, since backprop may reuse its arrays.

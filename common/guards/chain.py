@@ -121,7 +121,8 @@ class Chain:
                     vars(thing)[name] = types.MethodType(inspect.unwrap(guard), thing)
             yield
 
-    # @guarded calls these in the place of a method. It is for the page to refuse other arguments.
+    # @guarded calls these in the place of a method. They pass all arguments on: Python refuses
+    # what the method doesn't take.
 
     def guarded_predict(self, predict, noted, dtype, x, *more, **options):
         order = [*self.layers.values()]
@@ -187,8 +188,12 @@ class Chain:
         """Warn if the first samples alone get other scores than among others; name the layer."""
         x, name = as_floats(x, self.dtype).copy(), "network"
         alone = x[: 2 if len(x) > 2 else 1].copy()
-        has_warned = "_mixed" in vars(self)
-        if has_warned or len(scores) != len(x) or not differ(scores, self.predict(alone)):
+        if "_mixed" in vars(self) or len(scores) != len(x):
+            return
+        try:
+            if not differ(scores, self.predict(alone)):
+                return
+        except ValueError:  # some layers take batches of one size only
             return
         vars(self)["_mixed"] = True
         for name, layer in self.layers.items() if self.is_plain() else ():  # noqa: B007

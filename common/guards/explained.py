@@ -110,7 +110,9 @@ def named(error, name, before):
         return error
     if before and text.startswith("expected x of shape"):  # x comes from a layer: no hint
         text = f"{text.partition(';')[0]} from {before}"
-    elif isinstance(error, IndexError) and "integer" in text:
+    elif before and text.startswith("expected dout of shape"):
+        text = text.replace(";", f" from {before};") if ";" in text else f"{text} from {before}"
+    elif isinstance(error, IndexError) and "integer" in text and name != "lastLayer":
         text += "; x arrives as floats, so write x.astype(int)"
     error.args = (f"{name}: {text or kind(error)}",)
     return error

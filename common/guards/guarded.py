@@ -59,8 +59,12 @@ def guarded_function(function, name):
     """A function of an array of floats called `name`, and perhaps of more."""
 
     @functools.wraps(function)
-    def wrapper(x, *more, **options):
-        out = function(as_floats(x, name=name), *more, **options)
+    def wrapper(*given, **options):
+        if given:
+            given = as_floats(given[0], name=name), *given[1:]
+        elif name in options:
+            options[name] = as_floats(options[name], name=name)
+        out = function(*given, **options)
         return out if type(out) is np.ndarray else float(out)
 
     return wrapper
@@ -155,8 +159,10 @@ def guarded_backward(method):
 def missing(self, name):  # Python calls it only for an attribute that isn't there
     if name == "_out":
         raise AttributeError(f"{kind(self)}: call forward before backward")
-    kept = [each for each in vars(self) if not each.startswith("_")]
-    raise AttributeError(f"{kind(self)} has no {name}; it has {', '.join([*kept, 'forward'])}")
+    if hasattr(type(self), name):  # a property that fails
+        return object.__getattribute__(self, name)
+    has = [*(each for each in vars(self) if not each.startswith("_")), "forward", "backward"]
+    raise AttributeError(f"{kind(self)} has no {name}; it has {', '.join(has)}")
 
 
 def guarded_method(method):

@@ -94,9 +94,9 @@ def find(layers):
 
     chain = id(layers)
     for place, layer in layers.items():
-        is_new(layer, first, place, [chain], layers)
+        is_new(layer, first, f"{place}", [chain], layers)
     for place, layer in layers.items():
-        add(place, layer, place, [chain, id(layer)])
+        add(place, layer, f"{place}", [chain, id(layer)])
     return found
 
 
@@ -165,7 +165,11 @@ def learnt(layer, place):
             came = f"a {kind(value)}; write self.{name} = np.array(...), several as self.{name}0, "
             came += f"self.{name}1; or, if {name} isn't learnt, call its gradient grad_{name}"
             raise wrong(TypeError, f"parameter {name} as one array", came, at=place)
-    if "grads" in kept and isinstance(kept.get("params"), SEVERAL) and len(kept["params"]):
+    slots = [name for each in type(layer).__mro__ for name in getattr(each, "__slots__", ())]
+    if "train_flg" in slots or any(f"d{name}" in slots for name in slots):
+        raise wrong(TypeError, "attributes in self.__dict__", "__slots__; leave them out", at=place)
+    is_list = isinstance(kept.get("params"), SEVERAL) and len(kept["params"])
+    if "grads" in kept and is_list and not names:
         came = "them in params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
     for name, value in in_class(type(layer)).items():

@@ -259,7 +259,8 @@ def check_differentiable(x, name, hint=""):
         came = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else kind(x)
         raise wrong(TypeError, f"{name} as an array with dtype=np.float64", came, hint)
     if (lost := x[~(np.abs(x) < 1e10)]).size:
-        raise wrong(ValueError, f"numbers below 1e10 in {name}, or rounding hides h", lost[0])
+        expected = f"numbers from -1e10 to 1e10 in {name}, or rounding hides h"
+        raise wrong(ValueError, expected, lost[0])
 
 
 def place_of(i, array):

@@ -87,6 +87,9 @@ class Params(dict):
         """Set several, or none of them if one is refused."""
         self.up_to_date(self._layers)
         values = dict(values, **more)
+        if values and all(value is self[key] for key, value in values.items()):
+            came = "the network's own arrays, which training changes; keep network.params.copy()"
+            raise wrong(ValueError, "numbers that were kept", came, at="params")
         new = {key: as_values(key, value, self[key]) for key, value in values.items()}
         for key, array in new.items():
             _, layer, name = self._parameters[key]
@@ -190,9 +193,6 @@ def check_gradient_shape(place, name, gradient, shape):
 def as_values(key, values, array):
     """A copy of values, to take the place of params[key] (a copy, so that W1 and W2 can swap)."""
     at = f"params[{key!r}]"
-    if values is array:
-        came = "the network's own array, which training changes; keep network.params.copy()"
-        raise wrong(ValueError, "numbers that were kept", came, at=at)
     with np.errstate(over="ignore"):  # what is beyond float32 becomes inf, and is refused
         new = np.array(as_numbers(values, at), array.dtype)
     if new.shape != array.shape:

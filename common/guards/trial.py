@@ -3,7 +3,8 @@
 This concerns arrays with a gradient beside them, in layers of one's own. A little moved, a copy
 takes the place of such an array. If forward leaves it there, it is learnt. If forward puts or
 writes something else there, and the output is the same, that is made anew from x: a cache. Else it
-is made from the old one, which is refused.
+is made from the old one, which is refused. (But if the output is another at each call, by chance or
+by what is carried on, it tells nothing. Then it is a cache.)
 """
 
 import contextlib
@@ -28,6 +29,8 @@ def decide(owner, layers, forward):
     with attempt(owner):
         forward()  # it may build what it keeps
         doubtful, out = undecided(found), np.array(forward())
+        if doubtful and not np.array_equal(forward(), out):
+            out = None
     for each in doubtful or ():
         try_with_another(owner, forward, out, *each)
     return doubtful is not None
@@ -52,7 +55,7 @@ def try_with_another(owner, forward, out, place, layer, name, array):
     with attempt(owner):
         forward()
         setattr(layer, name, moved)
-        same_output = np.array_equal(forward(), out)
+        same_output = np.array_equal(forward(), out) or out is None
         is_written = not np.array_equal(moved, numbers)
         stays = getattr(layer, name) is moved and not (same_output and is_written)
     if stays and not is_float_array(was):

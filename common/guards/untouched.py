@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import operator
+import os
 import sys
 import types
 from collections import deque
@@ -14,6 +15,7 @@ from common.guards.mistakes import on_page
 
 SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
 RANDOM = (np.random.Generator, np.random.RandomState)
+PYTHON = os.path.dirname(os.__file__)
 CODE = (type, types.ModuleType, types.FunctionType)
 
 
@@ -129,9 +131,12 @@ def is_ours(thing):
 
 @functools.lru_cache(maxsize=1000)
 def is_foreign(cls):
-    """Do objects of this class hold nothing of the reader's? network.params is made anew anyway."""
+    """Do objects of this class hold nothing of the reader's? (Params is always up to date.)"""
     if issubclass(cls, (np.ndarray, *SEVERAL, set, *RANDOM, types.SimpleNamespace)):
         return hasattr(cls, "up_to_date")
     root = cls.__module__.partition(".")[0]  # "builtins" for a class made by exec, too
-    is_library = root == "numpy" or root in sys.stdlib_module_names and root != "builtins"
+    # A file of the reader's may have the name of a module of Python's, such as code.py.
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or PYTHON
+    is_python = root in sys.stdlib_module_names and file.startswith(PYTHON)
+    is_library = root == "numpy" or is_python and root != "builtins"
     return is_library or not cls.__dictoffset__ or issubclass(cls, CODE)  # or no attributes at all
