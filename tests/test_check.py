@@ -280,6 +280,7 @@ def test_a_planted_bug_is_found_and_blamed_on_its_layer(place, bug, failed, word
 @parametrize("right, bug, failed", [
     (Affine, dW(lambda L, dout, _: L.x.T @ np.sign(dout)), "W"),
     (Affine, ignores_dout, "W b x"),
+    (Affine, dW(lambda L, *_: plus(L.dW, (4, 4), np.nan)), "W"),  # found in any sample
     (Affine, stale("x"), "W"),
     (Softmax, dx(lambda L, dout, _: dout * L.out * (1 - L.out)), "x"),  # off the diagonal: none
     (Softmax, dx(lambda L, dout, _: dout * L.out), "x"),

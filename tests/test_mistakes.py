@@ -279,6 +279,8 @@ net.layers['Relu1'] = Mine(backward=lambda self, dout: None); net.gradient(x, t)
     TypeError | Relu1: expected backward to return an array, got None; no return?
 net.layers['Relu1'] = Mine(lambda self, x: (x, x[1:])); net.predict(x) |
     TypeError | Relu1: expected forward to return an array, got a tuple
+net.layers['Relu1'] = Mine(backward=lambda self, dout: (dout, 1)); net.gradient(x, t) |
+    TypeError | Relu1: expected backward to return an array, got a tuple
 check_layer(Mine(backward=lambda self, dout: (dout, dout[1:])), x) |
     TypeError | Mine: expected backward to return an array, got a tuple
 net.lastLayer = Mine(lambda self, x, t: (1.0, x)); net.loss(x, t) |

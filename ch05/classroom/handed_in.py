@@ -33,7 +33,7 @@ FILES = 2**30  # bytes in a file that is written
 
 
 class NotGraded(Exception):
-    """Its process doesn't start, or ends before the first part in a second way."""
+    """Its process doesn't start, or it has ended twice before the first part."""
 
 
 # The process that started it all

@@ -66,7 +66,7 @@ def updates(history, iters_num, bar, start, draws):
 
 
 def wants_to_stop(on_epoch, history):
-    """Call on_epoch. Does it end the training, by return True or StopIteration?"""
+    """Call on_epoch. Does it end the training, by returning True, or by StopIteration?"""
     try:
         stop = on_epoch(history) if on_epoch else False
         history.interrupted = isinstance(stop, (bool, np.bool_)) and bool(stop)

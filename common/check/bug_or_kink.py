@@ -2,8 +2,9 @@
 
 Backprop says a, and the difference with a step of h = 1e-4 is n. These are the steps:
 
-1. If |a - n| is at most what rounding does to n, no bug can be seen. It is unclear, too, unless
-   that is small beside the largest n of the array. It agrees, too, without what h^2 does to n.
+1. If |a - n| is at most what rounding does to n, no bug can be seen: it agrees, or is unclear where
+   rounding isn't small beside the largest n of the array. It also agrees if a is n without what h^2
+   does to n.
 2. With h = 1e-5 and 1e-6: if they agree now, the larger step was too large. Most often it crossed a
    kink, such as that of Relu at 0. No bug.
 3. Else x itself may lie at a kink. So the entry is moved, to both sides of x. Between two points

@@ -27,7 +27,7 @@ from common.guards.mistakes import (
     number_of,
     wrong,
 )
-from common.guards.params import check_seen_before
+from common.guards.params import only_after_backward
 from common.guards.trial import decide
 from common.guards.untouched import untouched
 from common.threads import threads_for
@@ -117,7 +117,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
             check_returned(name, dx, "backward")
         for key, each in parameters_of(layer).items():
             if key not in arrays:
-                check_seen_before(name, each.name)
+                raise only_after_backward(name, each.name)
             if each.layer is not layer and each.gradient is None:  # it only refers to that layer
                 del found[key], arrays[key]
         dout = np.asarray(rng.standard_normal(out.shape))

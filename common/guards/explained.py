@@ -39,7 +39,7 @@ def explained(network, error, x, t=None, *more):
     try:
         error = what_was_wrong(network, error, x, t)
     except Exception as other:  # what was really wrong, if it is one of our sentences
-        error = other if hasattr(other, "is_ours") else error
+        error = other if hasattr(other, "is_sentence") else error
     error.is_explained = True
     return error
 

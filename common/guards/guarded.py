@@ -33,7 +33,10 @@ HERE = os.path.dirname(__file__)
 
 
 def guarded(thing):
-    """The same function, class of layers or method of a network, with its guards."""
+    """The same function, class of layers or method of a network, with its guards.
+
+    Which of them it is, is seen from its first parameter: self, or else an array.
+    """
     if isinstance(thing, type):
         return guarded_layer(thing)
     first = next(iter(inspect.signature(thing).parameters))

@@ -72,7 +72,7 @@ def with_keys(found):
 
 
 def set_train_flg(layers, value):
-    """Of all layers that have a train_flg, since they work differently in training."""
+    """Set the train_flg of all layers that have one: they work differently in training."""
     for _, layer, _ in find(layers) if layers else ():
         if hasattr(layer, "train_flg"):
             layer.train_flg = value

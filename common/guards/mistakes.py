@@ -21,7 +21,7 @@ def wrong(error, expected, came, hint="", at=""):
     """The error to raise: "at: expected this, got that; hint"."""
     hide_our_frames()
     error = error(f"{at and f'{at}: '}expected {expected}, got {came}{hint and f'; {hint}'}")
-    error.is_ours = True
+    error.is_sentence = True
     return error
 
 

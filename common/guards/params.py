@@ -137,16 +137,17 @@ def check_same_names(found, before):
     for place, layer, names in found:
         then = known.get(id(layer), names)
         for name in set(names).difference(then):
-            check_seen_before(place, name)
+            raise only_after_backward(place, name)
         for name in set(then).difference(names):
             gradient = getattr(layer, f"d{name}", None)
             if not is_gradient(gradient):
                 raise wrong(TypeError, f"d{name} as an array of floats", kind(gradient), at=place)
 
 
-def check_seen_before(place, name):
+def only_after_backward(place, name):
+    """The error for a gradient that isn't there from the start."""
     hint = f"write self.d{name} = None in __init__, or, if {name} isn't learnt, call it grad_{name}"
-    raise wrong(TypeError, f"d{name} before backward too", "it only afterwards", hint, place)
+    return wrong(TypeError, f"d{name} before backward too", "it only afterwards", hint, place)
 
 
 def check_no_parameters(place, layer, layers):
