@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 
 
+def printable(text):
+    """The text with no control characters for a terminal to act on."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def refusal(error, path, expected, came):
-    """The error to raise, with no control characters for a terminal to act on."""
-    text = f"{path}: expected {expected}, got {came}"
-    return error("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+    return error(printable(f"{path}: expected {expected}, got {came}"))
 
 
 # Writing

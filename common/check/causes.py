@@ -4,6 +4,11 @@ import math
 
 import numpy as np
 
+SMALL_NUMBER = (
+    "all are nearly right; does the loss add a small number, such as 1e-7 to y, that backward "
+    "takes no notice of?"
+)
+
 
 def likely_causes(report, N, dout=None):
     """What the wrong gradients look like: ["W1, b1: every gradient is ...", ...].
@@ -22,10 +27,7 @@ def _likeness(name, report, N, dout):
     if not np.isfinite(a).all():
         return
     if dout is None and np.abs(a - n).max() < 1e-4 * np.abs(n).max():
-        yield (
-            "all are nearly right; does the loss add a small number, such as 1e-7 to y, that "
-            "backward takes no notice of?"
-        )
+        yield SMALL_NUMBER
     if _alike(a, n):
         return  # a few entries off: nothing to name
     if not n.any():

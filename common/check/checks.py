@@ -29,7 +29,7 @@ from common.guards.mistakes import (
 )
 from common.guards.params import only_after_backward
 from common.guards.trial import decide
-from common.guards.untouched import untouched
+from common.guards.untouched import is_ours, untouched
 from common.threads import threads_for
 
 SEED = 784_50_10  # nobody's seed for x, or else dout could be the same numbers
@@ -40,7 +40,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
     network   : any object with params (a dict of float64 arrays), loss(x, t) and gradient(x, t).
                 If it has layers and lastLayer too, the report names those that are wrong
-    x, t      : a few samples. Three are enough; one alone can't show a missing division by N
+    x, t      : a few samples, three for example. Take another number than that of the classes: a
+                division by one of them in the place of the other doesn't show if they are equal
     samples   : how many entries of each array to check, half of them where backprop isn't zero;
                 None checks all
     tolerance : the largest relative error that counts as agreement
@@ -66,12 +67,18 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
     with untouched(network), threads_for(network.params, len(x)), np.errstate(all="ignore"):
         set_train_flg(layers, True)
-        with unwritten("backprop", {**network.params, **other}), contextlib.suppress(Exception):
-            network.gradient(*other.values())  # what fails here fails in the real check too
+        with unwritten("backprop", {**network.params, **other}):
+            for method in network.gradient, network.loss:  # loss, if gradient has no forward in it
+                with contextlib.suppress(Exception):  # what fails here fails in the real check too
+                    method(*other.values())
         params = check_network(network)  # anew, as a layer may build its own only now
 
         def backprop():
-            return gradient_of(network, x.copy(), t.copy())
+            gradients = gradient_of(network, x.copy(), t.copy())
+            for key, array in network.params.items():
+                if array is not params[key]:
+                    raise wrong(ValueError, f"{key} left as given", "another array", at="gradient")
+            return gradients
 
         compare = Comparison("gradient", params, loss, backprop, **options)
         with network.unguarded() if isinstance(network, Chain) else contextlib.nullcontext():
@@ -138,33 +145,36 @@ def report_of(compare, things, N, dout=None):
     check_repeatable(compare.f, things)
     report = GradientReport({name: compare.check(name) for name in compare.arrays})
     if report.ok:
-        look_where_moved(compare, report)
+        look_where_moved(compare, report, is_own=not all(map(is_ours, things.values())))
     report.causes = likely_causes(report, N, dout)
     report.unseen = unseen(things, compare.arrays, compare.f)
     return report
 
 
-def look_where_moved(compare, report):
+def look_where_moved(compare, report, is_own):
     """Parameters that are all equal, such as 0 or 1, hide mistakes: look again where they aren't.
 
+    All are moved if a layer is one's own: backward may use a copy of W that was made long before.
     If an entry is wrong there, that goes into the report, and the arrays stay moved, for the search
     for the layer.
     """
-    arrays = compare.arrays
-    equal = {name: a.copy() for name, a in arrays.items() if name != "x" and is_constant(a)}
-    if not equal:
+    arrays, moved = compare.arrays, {}
+    for name, array in arrays.items():
+        if name != "x" and (is_own or is_constant(array)):
+            moved[name] = array.copy()
+            step = 0.1 * compare.rng.uniform(0.5, 1.5, array.shape)
+            array += step if is_constant(array) else step * array
+    if not moved:
         return
-    for name, before in equal.items():
-        arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, before.shape)
     there = copy.copy(compare)
     there.samples, there._noise = min(compare.samples or 20, 20), None
     with contextlib.suppress(Exception):  # such numbers may not be possible
         there.gradients = copy.deepcopy(there.backprop())
         for name in arrays:
             if not (check := there.check(name)).ok:
-                report[name], report.moved = check, [*equal]
+                report[name], report.moved = check, [*moved]
     if not report.moved:
-        for name, before in equal.items():
+        for name, before in moved.items():
             arrays[name][...] = before
 
 

@@ -14,7 +14,7 @@ import itertools
 import numpy as np
 
 from common.check.bug_or_kink import with_entry
-from common.check.causes import likely_causes
+from common.check.causes import SMALL_NUMBER, likely_causes
 from common.check.comparison import Comparison
 from common.check.report import GradientReport
 from common.gradient import h as STEP
@@ -158,7 +158,12 @@ class Judge:
         return found if is_repeatable else []
 
     def slopes_of(self, array):
-        """dL/darray by differences, with a small step, so that kinks are crossed seldom."""
+        """dL/darray by differences, with a small step, so that kinks are crossed seldom.
+
+        ValueError for so many entries that it would take minutes.
+        """
+        if array.size > 10_000:
+            raise ValueError
         slopes, h = np.zeros(array.shape), STEP / 10
         for i in range(array.size):
             above, below = (with_entry(array, i, side, self.loss) for side in (h, -h))
@@ -195,7 +200,9 @@ def look_for_suspects(report, judge, network):
     faults, said, unexplained, order = judge.faults, [], False, list(judge.taps)
     writers = [name for name, tap in judge.taps.items() if tap.writes]
     is_dout_true = not (faults["lastLayer"] or judge.slopes or writers)
-    for key, each in find_parameters(network.layers).items():
+    keys = {id(array): key for key, array in network.params.items()}  # a network may have its own
+    for each in find_parameters(network.layers).values():
+        key = keys.get(id(each.array), each.name)
         # After a wrong dx nothing else need be wrong, and dout is only known by differences.
         after = any("dx" in faults[name] for name in order[: order.index(each.place)])
         failed = key in report.failed and not after
@@ -214,7 +221,7 @@ def look_for_suspects(report, judge, network):
             said.append(f"d{key} is right for what {each.place} does, but {does}.")
         unexplained |= failed
     if unexplained:  # else gradient may know what lies between two layers
-        does = "does something that gradient leaves out"
+        does = "does something that gradient leaves out, or has wrong"
         said = [f"Between {one} and {two} forward {does}." for one, two in judge.between] + said
     for name in reversed(order):
         if faults[name]:
@@ -226,4 +233,6 @@ def look_for_suspects(report, judge, network):
         report.suspects = writers
         said = [f"{name} writes into what it is given, which others may keep." for name in writers]
     report.suspects = [name for name in reversed(order) if name in report.suspects]
+    if report.suspects and "lastLayer" not in report.suspects:
+        report.causes = [each for each in report.causes if not each.endswith(SMALL_NUMBER)]
     report.causes += said

@@ -56,7 +56,7 @@ def what_was_wrong(network, error, x, t):
         return wrong(TypeError, f"{lacks} as an array", "None", at=name)
     neighbour = place + (1 if method == "backward" else -1)
     before = order[neighbour][0] if is_plain and 0 <= neighbour < len(order) else ""
-    if before and (given is None or is_ours(layer) and isinstance(given, tuple)):
+    if before and (given is None or is_ours(layer) and isinstance(given, (tuple, list))):
         find_parameters(network.layers)  # an error, if one layer has two places
         check_returned(before, given, method)
     if isinstance(error, (ValueError, FloatingPointError)):
