@@ -418,6 +418,23 @@ def test_a_backward_that_is_wrong_only_once_is_found(factor):
     assert kinks and not any(kinks)
 
 
+def test_what_was_kept_before_the_check_hides_no_bug():
+    class NoForward(TwoLayerNet):
+        def gradient(self, x, t):
+            dout = self.lastLayer.backward(1)
+            for layer in reversed(self.layers.values()):
+                dout = layer.backward(dout)
+            return self.collect_gradients()
+
+    network = NoForward(4, 5, 3, 1.0, rng=0)
+    network.loss(OWN_X, T3)  # so that backward would find all that it needs
+    assert not check_gradient(network, OWN_X, T3).ok
+    layer = dx(lambda L, dout, _: dout @ L.copied.T)(Affine).random(4, 4, 1.0, rng=0)
+    layer.copied = layer.W.copy()
+    report = check_layer(layer, OWN_X)
+    assert report.failed == ["x"] and "a copy" in report.verdict()
+
+
 # A student's own class. It needs params, loss and gradient, and no base class.
 
 
@@ -460,6 +477,7 @@ def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed):
     plant(bug, network, place)
     report = check_gradient(network, OWN_X, t)
     assert not report and report.failed == failed.split() and report.suspects == [place], report
+    assert place != "second" or "a wrong dWz" in report.causes[-1]  # by the network's own key
 
 
 # Layers that work together, and a loss that is more than the chain
@@ -999,6 +1017,9 @@ def test_a_small_number_added_to_y_is_thought_of():
     last.forward = lambda x, t: [SoftmaxWithLoss.forward(last, x, t), loss()][1]
     report = check_gradient(network, OWN_X, T3, tolerance=1e-7)
     assert "b2" in report.failed and any("1e-7" in cause for cause in report.causes)
+    plant(dx(lambda L, _, dx: 1.00001 * dx), network := network_and_batch(0)[0], "Sigmoid1")
+    report = check_gradient(network, *network_and_batch(0)[1:])
+    assert report.suspects == ["Sigmoid1"] and "1e-7" not in str(report.causes)
 
 
 # Sampling

@@ -52,8 +52,8 @@ class GradientReport(dict):
         if self.moved:
             lines.append(
                 f"This shows once {', '.join(self.moved)} are moved a little. Where all entries of "
-                "a parameter are equal, such as 0 or 1, they can hide a mistake. So can a copy that "
-                "a layer has kept."
+                "a parameter are equal, such as 0 or 1, they can hide a mistake. So can a copy "
+                "that a layer has kept."
             )
         if kinks := sum(check.kinks for check in self.values() if check.ok):
             lines.append(
