@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import signal
 import threading
 import zipfile
@@ -13,7 +14,7 @@ import numpy as np
 
 def printable(text):
     """The text with no control characters for a terminal to act on."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda control: ascii(control[0])[1:-1], text)
 
 
 def refusal(error, path, expected, came):

@@ -8,7 +8,7 @@ as np, and right, the right value. A cause is told only if it fits every case th
 import numpy as np
 
 KEYS = ["W1", "b1", "W2", "b2"]
-COPY = "net.params was changed, and the layers didn't see it: do they keep copies?"
+COPY = "self.params was changed, and that isn't seen here: is something a copy?"
 
 
 def value(expression, env):
@@ -51,6 +51,11 @@ def right_gradient(params, x, t):
     da1 = dscores @ W2.T * (a1 > 0)
     gradients = x.T @ da1, da1.sum(axis=0), z1.T @ dscores, dscores.sum(axis=0)
     return {key: each.reshape(params[key].shape) for key, each in zip(KEYS, gradients)}
+
+
+def not_0(array):
+    """The array; None if all is 0, which has other causes."""
+    return array if array.any() else None
 
 
 def quotient(f, x, up, down, by):
@@ -180,7 +185,7 @@ CAUSES = {
     "predict": {
         "scores": [
             ("these are probabilities; return scores, without softmax", "softmax(right)"),
-            (COPY, "relu(x @ start['W1'] + start['b1']) @ start['W2'] + start['b2']"),
+            (COPY, "not_0(relu(x @ start['W1'] + start['b1']) @ start['W2'] + start['b2'])"),
             ("Relu1 is left out", "(x @ W1 + b1) @ W2 + b2"),
             ("a Relu too many: the scores are what Affine2 returns", "relu(right)"),
             ("that is chapter 4's: use Relu, and no softmax",
@@ -189,7 +194,7 @@ CAUSES = {
             ("that is the class; return the scores", "right.argmax(axis=1)")]},
     "gradient": {
         "grad": [
-            (COPY, "right_gradient(start, x, t)[key]"),
+            (COPY, "not_0(right_gradient(start, x, t)[key])"),
             ("that is the array itself; take the layer's dW or db", "params[key]"),
             ("the sign is wrong", "-right"),
             ("divide by the batch size N", "len(x) * right"),

@@ -36,9 +36,10 @@ def told(before, notes=(), remark=None):
     try:
         yield
     except (Wrong, NotYet) as error:
-        if remark is None and isinstance(error, NotYet):
+        is_open = isinstance(error, NotYet)
+        if remark is None and is_open:
             raise
-        text = before + joined(str(error), *notes)
+        text = before + joined("NotImplementedError" if is_open else str(error), *notes)
         if remark is None:
             raise Wrong(text) from None
         remark(text)
@@ -139,7 +140,8 @@ def call_backward(layer, dout, remark):
     """layer.backward(dout), or without dout, if the layer takes none."""
     with contextlib.suppress(AttributeError, ValueError):  # no backward, or no signature
         signature = inspect.signature(layer.backward)
-        if not signature.parameters:
+        kinds = {each.kind for each in signature.parameters.values()}
+        if kinds <= {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}:
             remark(say("backward takes no dout; write backward(self, dout)"))
             return call(layer, "backward")
     return call(layer, "backward", dout, remark=remark)
@@ -163,7 +165,8 @@ def call_function(function, *args, free=False):
             used.append(f"{module}.{getattr(frame.f_code, 'co_qualname', called)}")
 
     try:
-        sys.setprofile(watch)
+        if not sys.modules.keys().isdisjoint(LIBRARY):
+            sys.setprofile(watch)
         with np.errstate(all="ignore"):
             result = function(*args)
     except NotImplementedError:

@@ -72,7 +72,7 @@ def read_all(paths):
 
 def report(path, verdicts, notes, weights=None):
     """What a student reads."""
-    lines = [f"{path}"]
+    lines = [printable(f"{path}")]
     for note in notes:
         lines += wrapped("  " + say("note: ") + note)
     for part, (status, sentences) in verdicts.items():

@@ -185,11 +185,9 @@ def called_wrongly(log, method, stopped=False):
     elif not names and not stopped:
         yield say("no layer's {method} is called", method=method)
     elif lost:
-        layer, x = "layer", "x" if method == "forward" else "dout"
-        if lost[0] == "lastLayer":
-            layer = "self.lastLayer"
-        words = "what {name} returns isn't handed on: write {x} = {layer}.{method}({x})"
-        yield say(words, name=lost[0], x=x, layer=layer, method=method)
+        x = "x" if method == "forward" else "dout"
+        words = "what {method} of {name} returns should be the {x} of the next layer"
+        yield say(words, name=lost[0], x=x, method=method)
     elif names != (order[: len(names)] if stopped else order):
         came, expected = say(", ").join(names), say(", ").join(order)
         words = "{method} is called for {came}; expected {expected}"

@@ -78,7 +78,8 @@ def run(hand_in, seconds=10, skip=None, starts=lambda number: None):
     for name, (_, value) in defined.items():
         now = names.get(name)
         # As after update = update(...), Relu = Relu(), from common.layers import *
-        if not callable(now) or type(now) is value or imported(now):
+        is_hidden = imported(now) and name in map(wanted, PARTS)
+        if not callable(now) or type(now) is value or is_hidden:
             names[name] = value
     return names, notes[:20] + [say("and more")] * (len(notes) > 20)
 
@@ -193,11 +194,13 @@ def cells(hand_in):
         words = "{name}: expected a notebook of version 4"
         raise Unreadable(say(words, name=hand_in.name)) from None
     for number, code in enumerate(codes, start=1):
-        yield say("code cell {number}", number=number), python_of(textwrap.dedent(code))
+        yield say("code cell {number}", number=number), python_of(code)
 
 
 def python_of(cell):
-    """A cell without what only IPython understands: magics, shell lines, help."""
+    """A cell without what only IPython understands: magics, shell lines, help, an indent of all."""
+    if cell[:1].isspace():
+        cell = textwrap.dedent(cell)
     with contextlib.suppress(*UNREADABLE):
         ast.parse(cell)
         return cell

@@ -162,7 +162,7 @@ CHINESE = {
     "that is dL/dy = -t / y; go on to dL/dx": "这是 dL/dy = -t / y；还要继续求 dL/dx",
     "leave out the factor y (1 - y)": "不要乘 y (1 - y)",
     "before exp subtract from each row its own largest score":
-        "求 exp 之前，每一行先减去自己最大的得分",
+        "求 exp 之前，每一行先减去该行的最大值",
     "subtract each row's own largest": "每一行减去自己的最大值",
     "the loss has shape {shape}; expected one number": "loss 的形状是 {shape}；应当是一个数",
     "the loss is {got} instead of {want}; is 1e-7, or so, added to y?":
@@ -197,10 +197,10 @@ CHINESE = {
     "that is what Affine1 returns; go on to the end": "这是 Affine1 的输出；要一直算到最后",
     "that is the class; return the scores": "这是类别；应当返回得分",
     "no layer's {method} is called": "没有调用任何层的 {method}",
-    "what {name} returns isn't handed on: write {x} = {layer}.{method}({x})":
-        "{name} 的返回值没有传下去：应当写 {x} = {layer}.{method}({x})",
-    "net.params was changed, and the layers didn't see it: do they keep copies?":
-        "改了 net.params，层里却没有变：层里保存的是不是副本？",
+    "what {method} of {name} returns should be the {x} of the next layer":
+        "{name} 的 {method} 的返回值应当是下一层的 {x}",
+    "self.params was changed, and that isn't seen here: is something a copy?":
+        "改了 self.params，这里却没有变：是不是有什么是副本？",
     "{method} is called for {came}; expected {expected}":
         "依次调用了 {came} 的 {method}；应当是 {expected}",
     "no forward before: call self.loss(x, t) first": "之前没有做正向传播：先调用 self.loss(x, t)",
