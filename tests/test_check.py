@@ -458,6 +458,22 @@ def test_a_students_own_class_is_checked(spoil, failed):
     assert_as_before(network, before)
 
 
+def test_params_may_be_views_that_are_made_at_each_access_and_are_as_before():
+    kept = []  # which can't be reached from the network
+
+    class Views(OwnRegression):
+        params = property(
+            lambda self: {key: array[...] for key, array in kept[0].items()},
+            lambda self, params: kept.insert(0, params),
+        )
+
+    network = Views(lambda grad: grad)
+    before = copy.deepcopy(kept[0])
+    assert check_gradient(network, OWN_X, OWN_T)
+    for key, array in before.items():
+        same(kept[0][key], array)
+
+
 def test_a_gradient_of_another_shape_is_refused_by_its_name():
     for spoil in (lambda b: b[np.newaxis], lambda b: 0.0):
         with pytest.raises(ValueError, match="b1"):

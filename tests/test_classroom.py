@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from hand_ins import BOOK, HEAD, OBJECTS, SHORT
 
@@ -325,7 +326,8 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
 
 
 @parametrize("status, case", [(status, case) for status in CASES for case in CASES[status]])
-def test_each_part_has_the_verdict_that_a_teacher_would_give(status, case):
+def test_each_part_has_the_verdict_that_a_teacher_would_give(status, case, monkeypatch):
+    monkeypatch.setattr(np.random, "seed", np.random.seed)  # which one of them replaces
     change, parts, word = CASES[status][case]
     verdicts, notes = graded(source(end=change) if isinstance(change, str) else source(change))
     assert not_right(verdicts) == dict.fromkeys(parts.split(), status), verdicts

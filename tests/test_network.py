@@ -492,10 +492,9 @@ def chancy(self, x):
     return self.multiply(x * CHANCE.random(x.shape))
 
 
-def carrying(self, x):
-    self.x, before = x, 0 if np.shape(self.Z) != (len(x), 2) else self.Z
-    self.Z = x @ self.W + 0.1 * before
-    return np.tanh(self.Z)
+def pruning(self, x):
+    self.W *= [[1, 0], [1, 1]]
+    return chancy(self, x)
 
 
 def dense(forward=multiply, start=None):
@@ -517,7 +516,7 @@ def used(layer):
     return layer
 
 
-@parametrize("forward", [multiply, helped, buffered, dropping, chancy, carrying])
+@parametrize("forward", [multiply, helped, buffered, dropping, chancy, pruning])
 @parametrize("start", [None, np.zeros(2), np.zeros((2, 2))], ids=["None", "row", "array"])
 @parametrize("prepare", [
     lambda layer: layer, used, lambda layer: copy.deepcopy(used(layer)), lambda layer: held([layer])
@@ -533,7 +532,7 @@ def test_what_forward_makes_anew_is_no_parameter(forward, start, prepare, tmp_pa
     pytest.raises(ValueError, fresh.gradient, FOUR, [0, 1, 0])  # where it fails, nothing is known
     assert list(fresh.gradient(X, [0, 1])) == ["W1"]
     fresh.load(tmp_path / "w.npz")
-    if forward not in (dropping, chancy, carrying):
+    if forward not in (dropping, chancy, pruning):
         assert list(chain(Mine=dense(forward, start)).numerical_gradient(X, [0, 1])) == ["W1"]
         report = check_gradient(chain(Mine=prepare(dense(forward))), X, [0, 1])
         assert report and list(report) == ["W1"] and report.unseen == []

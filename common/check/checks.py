@@ -65,7 +65,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     def loss(x=x, t=t):  # with copies, since a layer may keep x itself
         return number_of(network.loss(x.copy(), t.copy()), "the loss")
 
-    with untouched(network), threads_for(network.params, len(x)), np.errstate(all="ignore"):
+    kept, threads = untouched(network, dict(network.params)), threads_for(network.params, len(x))
+    with kept, threads, np.errstate(all="ignore"):
         set_train_flg(layers, True)
         with unwritten("backprop", {**network.params, **other}):
             for method in network.gradient, network.loss:  # loss, if gradient has no forward in it
@@ -76,7 +77,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         def backprop():
             gradients = gradient_of(network, x.copy(), t.copy())
             for key, array in network.params.items():
-                if array is not params[key]:
+                if not np.may_share_memory(array, params.get(key, array)):
                     raise wrong(ValueError, f"{key} left as given", "another array", at="gradient")
             return gradients
 
@@ -154,28 +155,30 @@ def report_of(compare, things, N, dout=None):
 def look_where_moved(compare, report, is_own):
     """Parameters that are all equal, such as 0 or 1, hide mistakes: look again where they aren't.
 
-    All are moved if a layer is one's own: backward may use a copy of W that was made long before.
-    If an entry is wrong there, that goes into the report, and the arrays stay moved, for the search
-    for the layer.
+    Where a layer is one's own, the others become a hundredth smaller: backward may use a copy of W
+    that was made long before. If an entry is wrong there, that goes into the report, and the arrays
+    stay moved, for the search for the layer.
     """
-    arrays, moved = compare.arrays, {}
-    for name, array in arrays.items():
-        if name != "x" and (is_own or is_constant(array)):
-            moved[name] = array.copy()
-            step = 0.1 * compare.rng.uniform(0.5, 1.5, array.shape)
-            array += step if is_constant(array) else step * array
-    if not moved:
+    arrays, names = compare.arrays, [name for name in compare.arrays if name != "x"]
+    equal = [name for name in names if is_constant(arrays[name])]
+    before = {name: arrays[name].copy() for name in (names if is_own else equal)}
+    if not before:
         return
+    for name in before:
+        if name in equal:
+            arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, arrays[name].shape)
+        else:  # by one factor: what is symmetric, or between 0 and 1, stays so
+            arrays[name] *= 0.99
     there = copy.copy(compare)
     there.samples, there._noise = min(compare.samples or 20, 20), None
     with contextlib.suppress(Exception):  # such numbers may not be possible
         there.gradients = copy.deepcopy(there.backprop())
         for name in arrays:
             if not (check := there.check(name)).ok:
-                report[name], report.moved = check, [*moved]
+                report[name], report.moved = check, [*before]
     if not report.moved:
-        for name, before in moved.items():
-            arrays[name][...] = before
+        for name, array in before.items():
+            arrays[name][...] = array
 
 
 def is_constant(array):

@@ -3,8 +3,8 @@
 This concerns arrays with a gradient beside them, in layers of one's own. A little moved, a copy
 takes the place of such an array. If forward leaves it there, it is learnt. If forward puts or
 writes something else there, and the output is the same, that is made anew from x: a cache. Else it
-is made from the old one, which is refused. (But if the output is another at each call, by chance or
-by what is carried on, it tells nothing. Then it is a cache.)
+is made from the old one, which is refused. Where the output is another at each call, by chance, it
+tells nothing. Then the copy is all nan, and what is made from it has nan in it, too.
 """
 
 import contextlib
@@ -51,21 +51,32 @@ def undecided(found):
 def try_with_another(owner, forward, out, place, layer, name, array):
     moved, was, stays = np.array(array), kept_by(layer).get(name), None
     move(moved)
+    if out is None:
+        moved[...] = np.nan
     numbers = moved.copy()
     with attempt(owner):
         forward()
         setattr(layer, name, moved)
-        same_output = np.array_equal(forward(), out) or out is None
-        is_written = not np.array_equal(moved, numbers)
-        stays = getattr(layer, name) is moved and not (same_output and is_written)
+        is_new = made_new(forward, out, layer, name)
+        is_written = not np.array_equal(moved, numbers, equal_nan=True)
+        stays = getattr(layer, name) is moved and not (is_new and is_written)
     if stays and not is_float_array(was):
         came = "it only in forward; build it in __init__"
         raise wrong(TypeError, f"{name} from the start", came, at=place)
-    if stays is False and is_float_array(was) and not same_output:
+    if stays is False and is_float_array(was) and not is_new:
         came = f"another one made from it; if {name} isn't learnt, call its gradient grad_{name}"
         raise wrong(TypeError, f"forward to leave {name} in place", came, at=place)
     if stays is not None:
         vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: stays}
+
+
+def made_new(forward, out, layer, name):
+    """Is what forward leaves there no work of what was there before?"""
+    if out is not None:
+        return np.array_equal(forward(), out)
+    with contextlib.suppress(FloatingPointError):  # nan may come out
+        forward()
+    return not np.isnan(getattr(layer, name)).any()
 
 
 @contextlib.contextmanager
