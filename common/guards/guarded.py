@@ -62,12 +62,10 @@ def guarded_function(function, name):
     """A function of an array of floats called `name`, and perhaps of more."""
 
     @functools.wraps(function)
-    def wrapper(*given, **options):
-        if given:
-            given = as_floats(given[0], name=name), *given[1:]
-        elif name in options:
-            options[name] = as_floats(options[name], name=name)
-        out = function(*given, **options)
+    def wrapper(x=None, *more, **options):
+        if x is None:
+            x = options.pop(name, None)  # as in cross_entropy_error(y=y, t=t)
+        out = function(as_floats(x, None, name), *more, **options)
         return out if type(out) is np.ndarray else float(out)
 
     return wrapper

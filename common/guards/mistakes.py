@@ -132,7 +132,7 @@ def as_finite(x, dtype=None):
 def label_rows(t, y):
     """Labels t in any form as rows (N, C), in the shape and dtype of y."""
     t = as_numbers(t, "t")
-    if np.ndim(y) != 2 or len(y) == 0:
+    if getattr(y, "ndim", 0) != 2 or len(y) == 0:
         raise wrong(ValueError, "scores (N, C) of one sample or more", shape_of(y))
     N, C = y.shape
     if C == 1:  # softmax of one score is 1, whatever the score: there is nothing to be right about
