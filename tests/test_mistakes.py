@@ -626,6 +626,9 @@ table = x * [30, 9000, 1]; once((table, t), digits) |
 once((x + 1000, t), digits) | UserWarning | … up to 1003; pass (x - mean) / std…
 once((x * 1000 - 1500, t), digits) | UserWarning | … up to 1500; divide by 1500, …
 # A training that can't come far
+new = TwoLayerNet(3, 3, 3, rng=0); new.layers['Relu2'] = Relu(); once(digits, digits, new) |
+    UserWarning | expected an Affine as the last layer, as scores may have both signs, got Relu2 at
+    the end; build the chain again in the right order
 signed = np.uint8(x * 85).view(np.int8) * np.int8(1); signed[0, 0], signed[1, 1] = 127, -90;
     once((signed, t), digits) |
     UserWarning | … bytes read as signed? x.astype(np.int8).view(np.uint8) makes them pixels 0 to
@@ -687,6 +690,7 @@ OPTIONS = [
     ("--plot p.xyz", "--plot: expected a name ending in .png, got 'p.xyz'"),
     ("--plot none/p.png", "--plot: …p.png: expected a file to write, got No such"),
     ("--save text/w", "--save: …w: expected a file to write, got Not a directory"),
+    ("--save w.py", "--save: expected a name ending in .npz, got 'w.py'"),
     ("--save= --no-plot", "--save: …: expected a file to write, got a folder"),
     ("--load= --no-plot", ".: expected a file of weights, got a folder"),
     ("--load a.png --no-plot", "a.png: expected a .npz file … (File is not a zip file)\n"),

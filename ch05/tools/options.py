@@ -35,15 +35,13 @@ def parse_training(argv, prog="train_neuralnet.py"):
     add("--data", metavar="FOLDER", help="read the four data files in this folder (MNIST, which "
         "comes with the project)")  # fmt: skip
     add("--load", metavar="FILE", help="start from the weights in this file")
-    add("--save", type=writable, metavar="FILE", help="write the weights to this file after each "
+    add("--save", type=weights_file, metavar="FILE", help="write the weights to this file after each "
         "epoch and at the end")  # fmt: skip
     add("--plot", type=picture_file, metavar="FILE", default="train_neuralnet.png",
         help="draw loss and accuracies in this file instead of %(default)s")  # fmt: skip
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
     add("--show", action="store_true", help="show the picture in a window at the end")
     args = parser.parse_args(argv)
-    if args.save and args.plot and args.save.resolve() == args.plot.resolve():
-        parser.error(f"expected two names for --save and --plot, got {args.save} twice")
     args.rng = np.random.default_rng(args.seed)
     with parser.answers():
         args.network = build_network(args.hidden, args.dtype, args.rng)
@@ -148,6 +146,13 @@ def writable(name):
     except OSError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return Path(os.path.expanduser(name))
+
+
+def weights_file(name):
+    path = writable(name)
+    if path.suffix != ".npz":
+        raise argparse.ArgumentTypeError(f"expected a name ending in .npz, got {name!r}")
+    return path
 
 
 def picture_file(name):

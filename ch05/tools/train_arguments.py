@@ -22,6 +22,7 @@ from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 def check_training(network, train_set, test_set, iters_num, batch_size, learning_rate):
     """The two sets as arrays; and are their t labels, so that there is an accuracy?"""
     check_learns(network)
+    warn_of_last(network)
     check_count("iters_num", iters_num)
     check_count("batch_size", batch_size)
     is_number = isinstance(learning_rate, numbers.Real)
@@ -43,6 +44,15 @@ def check_learns(network):
     if not network.params:
         hint = "a layer learns its array W if it has dW too: write self.dW = None in __init__"
         raise wrong(ValueError, "a network with something to learn", "no parameters", hint)
+
+
+def warn_of_last(network):
+    """Warn of a Relu or Sigmoid behind the scores: a layer with a new name is put at the end."""
+    layers = getattr(network, "layers", None)
+    name, last = [*layers.items()][-1] if hasattr(layers, "items") else ("", None)
+    if isinstance(last, (Relu, Sigmoid)) and isinstance(network.lastLayer, SoftmaxWithLoss):
+        came = f"{name} at the end; build the chain again in the right order"
+        warn(f"expected an Affine as the last layer, as scores may have both signs, got {came}")
 
 
 # The two sets

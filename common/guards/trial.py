@@ -71,7 +71,7 @@ def try_with_another(owner, forward, out, place, layer, name, array):
 
 
 def made_new(forward, out, layer, name):
-    """Is what forward leaves there no work of what was there before?"""
+    """Has forward left something there that isn't made from what was there before?"""
     if out is not None:
         return np.array_equal(forward(), out)
     with contextlib.suppress(FloatingPointError):  # nan may come out
