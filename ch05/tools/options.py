@@ -35,8 +35,8 @@ def parse_training(argv, prog="train_neuralnet.py"):
     add("--data", metavar="FOLDER", help="read the four data files in this folder (MNIST, which "
         "comes with the project)")  # fmt: skip
     add("--load", metavar="FILE", help="start from the weights in this file")
-    add("--save", type=weights_file, metavar="FILE", help="write the weights to this file after each "
-        "epoch and at the end")  # fmt: skip
+    add("--save", type=weights_file, metavar="FILE", help="write the weights to this .npz file "
+        "after each epoch and at the end")  # fmt: skip
     add("--plot", type=picture_file, metavar="FILE", default="train_neuralnet.png",
         help="draw loss and accuracies in this file instead of %(default)s")  # fmt: skip
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
