@@ -281,7 +281,7 @@ net.layers['Relu1'] = Mine(lambda self, x: (x, x[1:])); net.predict(x) |
     TypeError | Relu1: expected forward to return an array, got a tuple
 Affine1.backward = lambda dout: vars(Affine1).update(W=np.eye(3) * 2, dW=np.eye(3), db=x[0]);
     check_gradient(net, x, t) |
-    ValueError | gradient: expected W1 left as given, got another array
+    ValueError | expected params['W1'] to stay the same array, got another one after gradient
 net.layers['Relu1'] = Mine(backward=lambda self, dout: (dout, 1)); net.gradient(x, t) |
     TypeError | Relu1: expected backward to return an array, got a tuple
 check_layer(Mine(backward=lambda self, dout: (dout, dout[1:])), x) |

@@ -78,7 +78,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
             gradients = gradient_of(network, x.copy(), t.copy())
             for key, array in network.params.items():
                 if not np.may_share_memory(array, params.get(key, array)):
-                    raise wrong(ValueError, f"{key} left as given", "another array", at="gradient")
+                    came = "another one after gradient"
+                    raise wrong(ValueError, f"params[{key!r}] to stay the same array", came)
             return gradients
 
         compare = Comparison("gradient", params, loss, backprop, **options)
