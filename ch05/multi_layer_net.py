@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 import numpy as np
 
-from common.guards.mistakes import check_count, short, wrong
+from common.guards.arguments import check_count, short, wrong
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from common.network import Network
 

@@ -15,7 +15,7 @@ import numpy as np
 from ch05.tools.figures import font_points, new_figure
 from ch05.tools.history_picture import draw_history
 from ch05.tools.network_picture import draw_network
-from common.guards.mistakes import as_numbers, check_count, wrong
+from common.guards.arguments import as_numbers, check_count, wrong
 
 __all__ = ["draw_digits", "draw_history", "draw_network"]
 

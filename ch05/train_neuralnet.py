@@ -9,11 +9,11 @@ if not __package__:  # so that the imports below work when this file is started.
 
 import numpy as np
 
+from ch05.tools.check_training import check_training
 from ch05.tools.history import History, measure_end
 from ch05.tools.options import parse_training
 from ch05.tools.progress import running, wants_to_stop
 from ch05.tools.script import run_script
-from ch05.tools.train_arguments import check_training
 from ch05.tools.train_output import finish, print_row
 
 __all__ = ["History", "train"]

@@ -9,8 +9,8 @@ t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), or pr
 
 import numpy as np
 
+from common.guards.arguments import probability_rows
 from common.guards.guarded import guarded
-from common.guards.mistakes import probability_rows
 
 
 @guarded

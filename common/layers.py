@@ -20,8 +20,8 @@ is the dout that layer 1 takes.
 import numpy as np
 
 from common.functions import log_softmax, sigmoid
+from common.guards.arguments import label_rows
 from common.guards.guarded import guarded
-from common.guards.mistakes import label_rows
 from common.random_start import random_affine
 
 

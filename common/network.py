@@ -3,9 +3,9 @@
 import numpy as np
 
 from common.gradient import numerical_gradient
+from common.guards.arguments import label_rows
 from common.guards.chain import Chain
 from common.guards.guarded import guarded
-from common.guards.mistakes import label_rows
 
 
 class Network(Chain):

@@ -5,7 +5,7 @@ import numbers
 
 import numpy as np
 
-from common.guards.mistakes import check_count, short, wrong
+from common.guards.arguments import check_count, short, wrong
 
 
 def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):

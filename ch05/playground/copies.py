@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 
+from common.guards.arguments import wrong
 from common.guards.learnt import find, set_train_flg
-from common.guards.mistakes import wrong
 from common.guards.untouched import untouched
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ch05.playground.words import in_words
 from common.functions import softmax
+from common.guards.arguments import wrong
 from common.guards.learnt import find_parameters
-from common.guards.mistakes import wrong
 
 
 class Reading(NamedTuple):

@@ -15,8 +15,8 @@ from ch05.playground.look import NOTHING, check_unit, look, loudest, path_of_uni
 from ch05.playground.pad import Pad
 from ch05.playground.page import Page, locked
 from ch05.playground.words import after_update, hint, in_words
-from ch05.tools.train_arguments import check_training
-from common.guards.mistakes import kind, label_rows, short, wrong
+from ch05.tools.check_training import check_training
+from common.guards.arguments import kind, label_rows, short, wrong
 from common.network import Network
 from common.threads import threads_for
 from dataset.mnist import load_mnist

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib._pylab_helpers import Gcf  # the figures that pyplot has open
 from matplotlib.colors import to_rgb
 
-from common.guards.mistakes import wrong
+from common.guards.arguments import wrong
 
 BLUE, ORANGE = "#0072B2", "#C24E00"  # told apart by colour-blind readers, and in grey print
 SIGNED = matplotlib.colormaps["PRGn"].with_extremes(bad="0.8")  # below 0, above 0; bad: no colour

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ch05.tools.screen import warn
-from common.guards.mistakes import label_rows
+from common.guards.arguments import label_rows
 from common.layers import SoftmaxWithLoss
 from common.threads import threads_for
 

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from ch05.tools.figures import SIGNED, colours, new_figure, size_of
+from common.guards.arguments import check_count, short, wrong
 from common.guards.learnt import find_parameters
-from common.guards.mistakes import check_count, short, wrong
 
 
 def draw_network(network, x, t, *, upto=None, downto=None, columns=None, fontsize=8):

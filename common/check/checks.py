@@ -15,9 +15,7 @@ from common.check.comparison import Comparison
 from common.check.report import GradientReport
 from common.check.unseen import unseen, what_changes
 from common.check.which_layer import judge_layers
-from common.guards.chain import Chain
-from common.guards.learnt import find_parameters, set_train_flg
-from common.guards.mistakes import (
+from common.guards.arguments import (
     as_finite,
     as_numbers,
     check_differentiable,
@@ -27,6 +25,8 @@ from common.guards.mistakes import (
     number_of,
     wrong,
 )
+from common.guards.chain import Chain
+from common.guards.learnt import find_parameters, set_train_flg
 from common.guards.params import only_after_backward
 from common.guards.trial import decide
 from common.guards.untouched import is_ours, untouched

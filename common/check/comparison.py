@@ -16,7 +16,7 @@ from tqdm import tqdm
 from common.check.bug_or_kink import AGREES, EPS, WRONG, CloserLook, with_entry
 from common.check.report import ArrayCheck
 from common.gradient import h as STEP
-from common.guards.mistakes import check_count, is_finite, kind, place_of, wrong
+from common.guards.arguments import check_count, is_finite, kind, place_of, wrong
 from common.guards.params import check_gradient_shape
 from common.guards.untouched import untouched
 

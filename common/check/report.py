@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from common.gradient import h as STEP
-from common.guards.mistakes import place_of
+from common.guards.arguments import place_of
 
 
 class GradientReport(dict):

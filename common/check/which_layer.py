@@ -18,8 +18,8 @@ from common.check.causes import SMALL_NUMBER, likely_causes
 from common.check.comparison import Comparison
 from common.check.report import GradientReport
 from common.gradient import h as STEP
+from common.guards.arguments import is_finite
 from common.guards.learnt import find_parameters
-from common.guards.mistakes import is_finite
 
 SAMPLES = 150  # entries that are compared at each place
 

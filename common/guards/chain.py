@@ -13,9 +13,7 @@ import warnings
 import numpy as np
 
 from common import files
-from common.guards.explained import check_outputs, in_words, why_gradient_not_finite
-from common.guards.learnt import find, find_parameters, set_train_flg
-from common.guards.mistakes import (
+from common.guards.arguments import (
     FLOATS,
     as_finite,
     as_floats,
@@ -25,6 +23,8 @@ from common.guards.mistakes import (
     is_finite,
     wrong,
 )
+from common.guards.explained import check_outputs, in_words, why_gradient_not_finite
+from common.guards.learnt import find, find_parameters, set_train_flg
 from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
 from common.guards.untouched import is_ours, untouched
 

@@ -9,8 +9,15 @@ import math
 
 import numpy as np
 
+from common.guards.arguments import (
+    as_floats,
+    check_is_layer,
+    check_returned,
+    is_finite,
+    kind,
+    wrong,
+)
 from common.guards.learnt import find_parameters, passing
-from common.guards.mistakes import as_floats, check_is_layer, check_returned, is_finite, kind, wrong
 from common.guards.untouched import is_ours, kept_by
 
 SEEN = {  # what NumPy would warn of, in words

@@ -12,8 +12,7 @@ import os
 
 import numpy as np
 
-from common.guards.explained import explained, noting
-from common.guards.mistakes import (
+from common.guards.arguments import (
     as_finite,
     as_floats,
     as_parameters,
@@ -28,6 +27,7 @@ from common.guards.mistakes import (
     why_not_rows,
     wrong,
 )
+from common.guards.explained import explained, noting
 
 HERE = os.path.dirname(__file__)
 

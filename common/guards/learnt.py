@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.guards.mistakes import kind, wrong
+from common.guards.arguments import kind, wrong
 from common.guards.untouched import (
     SEVERAL,
     in_class,

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from common.guards.arguments import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 from common.guards.learnt import find, is_gradient, with_keys
-from common.guards.mistakes import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 from common.guards.trial import decide, undecided
 from common.guards.untouched import is_ours, same
 

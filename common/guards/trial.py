@@ -11,8 +11,8 @@ import contextlib
 
 import numpy as np
 
+from common.guards.arguments import wrong
 from common.guards.learnt import find, is_float_array, written_first
-from common.guards.mistakes import wrong
 from common.guards.untouched import is_ours, kept_by, move, untouched
 
 

@@ -11,7 +11,7 @@ from collections import deque
 import numpy as np
 
 from common.files import ctrl_c_later
-from common.guards.mistakes import on_page
+from common.guards.arguments import on_page
 
 SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
 RANDOM = (np.random.Generator, np.random.RandomState)

@@ -1,4 +1,4 @@
-"""The words: arguments are converted, or refused in one sentence.
+"""Arguments are converted, or refused in one sentence.
 
 The sentence says what was expected and what came. A hint follows where there is one remedy, or with
 its condition. A wrong value is a ValueError, a wrong kind of thing a TypeError, a number beyond all

@@ -6,7 +6,7 @@ import numbers
 import numpy as np
 
 from ch05.tools.screen import warn
-from common.guards.mistakes import (
+from common.guards.arguments import (
     as_numbers,
     check_count,
     first_not_finite,
