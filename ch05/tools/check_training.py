@@ -17,6 +17,7 @@ from common.guards.arguments import (
     wrong,
 )
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from common.network import Network
 
 
 def check_training(network, train_set, test_set, iters_num, batch_size, learning_rate):
@@ -48,8 +49,9 @@ def check_learns(network):
 
 def warn_of_last(network):
     """Warn of a Relu or Sigmoid behind the scores: a layer with a new name is put at the end."""
-    layers = getattr(network, "layers", None)
-    name, last = [*layers.items()][-1] if hasattr(layers, "items") else ("", None)
+    if not (isinstance(network, Network) and network.is_plain()):
+        return  # a predict of one's own may go on after it
+    name, last = [*network.layers.items()][-1]
     if isinstance(last, (Relu, Sigmoid)) and isinstance(network.lastLayer, SoftmaxWithLoss):
         came = f"{name} at the end; build the chain again in the right order"
         warn(f"expected an Affine as the last layer, as scores may have both signs, got {came}")
