@@ -162,7 +162,7 @@ def embedding(W):
 
 
 class InPlace(Affine):
-    """Writes its dW anew into the same array at each backward."""
+    """Writes its dW again into the same array at each backward."""
 
     def backward(self, dout):
         kept, dx = self.dW, super().backward(dout)

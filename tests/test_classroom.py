@@ -628,7 +628,7 @@ def test_one_part_one_file_and_another_language(tmp_path, monkeypatch, capsys):
     to = ["exercises.py", "exer*.py", *"--csv a.csv --json a.json --feedback . --part".split()]
     assert grade.main([*to, "Affine"]) == 0
     args = "Relu --part update --weights update=3 --gradescope results.json --lang zh"
-    assert grade.main([*to, *args.split()]) == 1  # its own files are written anew
+    assert grade.main([*to, *args.split()]) == 1  # its own files are written again
     said = capsys.readouterr().out
     assert "应当是" in said and "expected" not in said
     tests = json.loads(Path("results.json").read_text(encoding="utf-8"))["tests"]

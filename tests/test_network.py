@@ -132,7 +132,7 @@ def test_forward_goes_along_the_chain_and_backward_goes_back():
     record.clear()
     assert network.gradient([[0]], [0]) == {}
     assert record == [*forward, ([[123]], [0]), 1, (3, 9), (2, 93), (1, 932)]
-    network.layers.move_to_end("c")  # the order is read anew at each call
+    network.layers.move_to_end("c")  # the order is read at each call
     assert network.predict([[0]]).tolist() == [[231]]
     network.gradient([[0]], [0])
     assert record[-3:] == [(1, 9), (3, 91), (2, 913)]
@@ -437,7 +437,7 @@ def scale(**kept):
 
 
 def helping(self, x):
-    self.inner = Affine(self.W, np.zeros(2))  # made anew, with the layer's own W
+    self.inner = Affine(self.W, np.zeros(2))  # made again, with the layer's own W
     return self.inner.forward(x)
 
 
@@ -473,7 +473,7 @@ def helped(self, x):
 
 
 def buffered(self, x):
-    """Z is written anew into the same array, as long as the batch has the same size."""
+    """Z is written again into the same array, as long as the batch has the same size."""
     if np.shape(self.Z) != (len(x), 2):
         self.Z = np.empty((len(x), 2))
     self.x = x
@@ -481,7 +481,7 @@ def buffered(self, x):
 
 
 def dropping(self, x):
-    self.mask = np.random.random(x.shape) > 0.5  # what it multiplies by is drawn anew each time
+    self.mask = np.random.random(x.shape) > 0.5  # what it multiplies by is drawn each time
     return self.multiply(x * self.mask)
 
 
@@ -521,7 +521,7 @@ def used(layer):
 @parametrize("prepare", [
     lambda layer: layer, used, lambda layer: copy.deepcopy(used(layer)), lambda layer: held([layer])
 ], ids=["new", "used", "copy", "inside"])  # fmt: skip
-def test_what_forward_makes_anew_is_no_parameter(forward, start, prepare, tmp_path):
+def test_what_forward_makes_each_time_is_no_parameter(forward, start, prepare, tmp_path):
     network, fresh = (chain(Mine=prepare(dense(forward, start))) for _ in range(2))
     assert "W1" in network.params  # before forward, what Z is can't be known yet
     network.predict(X)

@@ -492,7 +492,7 @@ def test_training_moves_all_that_is_shown_until_it_is_paused():
     playground.push("train")
     playground.ticks(3)
     assert playground.updates == updates
-    playground.push("start anew")
+    playground.push("start again")
     assert playground.updates == 0 and playground.curve == []
     assert_params(playground.network, first)
 
@@ -535,10 +535,10 @@ def test_the_hint_fits_what_is_there():
     assert "Unit 1" in playground.says
     playground.network.params["b1"][:] = -100
     playground.push("one update")
-    assert "6 of 6 units of Relu1" in playground.says and "anew" in playground.says
+    assert "6 of 6 units of Relu1" in playground.says and "again" in playground.says
     silent, trained = two_layers(), new()
     silent.params["b1"][:] = -100
-    assert "anew" not in drawn(silent).says  # it was so from the start
+    assert "again" not in drawn(silent).says  # it was so from the start
     trained.learn(300)  # from the 20 digits that it is tested with
     assert "right digit" in drawn(trained.network).says  # it can read before any update here
 
@@ -619,7 +619,7 @@ def test_a_look_leaves_no_trace():
     assert counts.mean == playground.network.layers["Layer1"].mean == 0 and counts.train_flg
     playground.learn(3)  # a gradient and a loss each
     assert playground.network.layers["Layer1"].mean == 6
-    playground.push("start anew")
+    playground.push("start again")
     assert playground.network.layers["Layer1"].mean == 0
 
 
@@ -666,7 +666,7 @@ def test_the_network_that_it_gives_is_the_notebooks():
     playground.network.layers["Relu1"] = LeakyRelu()
     playground.update(1)
     assert {*playground.network.params} == {"W1", "b1", "a2", "W3", "b3"}
-    playground.push("start anew")
+    playground.push("start again")
     assert {*playground.network.params} == {*before}
     np.testing.assert_array_equal(playground.network.params["b1"], before["b1"])
 
@@ -684,7 +684,7 @@ def test_which_networks_and_data_are_refused():
             Playground(**{"network": two_layers()} | how)
 
 
-@parametrize("word", ["forgotten", "start anew"])
+@parametrize("word", ["forgotten", "start again"])
 def test_a_readers_mistake_and_a_rate_that_is_too_large_are_said_and_the_figure_goes_on(word):
     if word == "forgotten":
         playground = drawn(hidden(Mine(backward=lambda self, dout: dout / self.forgotten)))
@@ -701,7 +701,7 @@ def test_a_readers_mistake_and_a_rate_that_is_too_large_are_said_and_the_figure_
     playground.push("one update")
     playground.stroke(*SEVEN)  # nothing to show, but nothing breaks
     assert word in playground.complaint
-    playground.push("start anew")
+    playground.push("start again")
     assert playground.complaint == ""
 
 

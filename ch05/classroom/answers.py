@@ -172,7 +172,7 @@ CAUSES = {
              "0 * right"),
             ("only the first entry is right: is return inside the loop?",
              "np.where(np.arange(x.size).reshape(x.shape) == 0, right, 0)"),
-            ("only the last entry is right: is grad made anew inside the loop?",
+            ("only the last entry is right: is a new grad made inside the loop?",
              "np.where(np.arange(x.size).reshape(x.shape) == x.size - 1, right, 0)"),
             *((words, f"quotient(f, x, {arguments.replace('h', h)})")
               for h in ("1e-1", "1e-2", "1e-3", "1e-4", "1e-5", "1e-6", "1e-7")

@@ -78,7 +78,7 @@ def watch(undo, own, layer, log, made, right, silent):
     """Log the calls of this class; if right, let forward and backward return right values.
 
     made is {id: (object, its name, what the right formulas need)}. An Affine has its name from the
-    shape of its W, as a network may make its layers in any order, and anew at each call.
+    shape of its W, as a network may make its layers in any order, and again at each call.
     """
 
     def methods(name, replacement):
@@ -191,7 +191,7 @@ def called_wrongly(log, method, stopped=False):
     elif names != (order[: len(names)] if stopped else order):
         came, expected = say(", ").join(names), say(", ").join(order)
         words = "{method} is called for {came}; expected {expected}"
-        if {*names} <= {*order}:  # others are made anew: which is which isn't known
+        if {*names} <= {*order}:  # others are new ones: which is which isn't known
             yield say(words, method=method, came=came, expected=expected)
     elif method == "backward" and not stopped and len(given) == len(order):
         dout = np.ravel(given[0][1])

@@ -1,6 +1,6 @@
 """Writes what was graded: a table, JSON, a text for each student, and what Gradescope reads.
 
-Everything is written anew after each file. So what is done stays, however the grading ends.
+Everything is written again after each file. So what is done stays, however the grading ends.
 """
 
 import csv
@@ -70,7 +70,7 @@ def texts(args):
 
 
 def is_ours(name):
-    """May this file be written anew? It is empty, or it begins as what is written here does.
+    """May this file be written again? It is empty, or it begins as what is written here does.
 
     In a text for a student all lines but the first are indented, unless somebody has added some.
     """

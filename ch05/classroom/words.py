@@ -179,7 +179,7 @@ CHINESE = {
         "每个元素都是 0：两次调用 f 之间 x 变了吗？结果写进 grad 了吗？",
     "only the first entry is right: is return inside the loop?":
         "只有第一个元素是对的：return 是不是写在循环里了？",
-    "only the last entry is right: is grad made anew inside the loop?":
+    "only the last entry is right: is a new grad made inside the loop?":
         "只有最后一个元素是对的：是不是在循环里重新建立了 grad？",
     "that is a backward difference: use (f(x + h) - f(x - h)) / 2h":
         "这是后向差分：应当用 (f(x + h) - f(x - h)) / 2h",

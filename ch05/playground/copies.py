@@ -55,7 +55,7 @@ class Copies:
             set_train_flg(self.live.layers, False)
             yield self.live
 
-    def start_anew(self):
+    def start_again(self):
         self.take_over()  # so that what was changed before doesn't come back
         self.live, self.has_learnt = copy_of(self.first), True
 

@@ -29,7 +29,7 @@ DIGITS = 4.58, 0.25  # where the middle of digit 0 lies, and from a digit to the
 BUTTONS = {  # (x, y, width)
     "clear": (0.2, 2.12, 0.6), "next digit": (0.86, 2.12, 0.85),
     "learn from mine": (1.77, 2.12, 0.99),
-    "train": (0.2, 1.42, 1.0), "one update": (1.26, 1.42, 1.0), "start anew": (2.32, 1.42, 1.0),
+    "train": (0.2, 1.42, 1.0), "one update": (1.26, 1.42, 1.0), "start again": (2.32, 1.42, 1.0),
     "why?": (11.2, 5.0, 0.65),
 }  # fmt: skip
 
@@ -239,7 +239,7 @@ class Page:
         self.pen.set(text=words, color=ORANGE if erasing else GREY)
 
     def show_pad(self, pad, alone=False):
-        """alone: nothing else is drawn anew, which takes a tenth of the time.
+        """alone: nothing else is drawn again, which takes a tenth of the time.
 
         Where even that takes long, as on a busy machine, only every second move is shown.
         """

@@ -76,7 +76,7 @@ class Playground:
         Playground.newest = self
         self.pad = Pad(self.page.pad.axes, self.pen_moved, self.read)
         actions = (self.clear, self.next_digit, self.learn_from_mine_or_say, self.train_or_pause,
-                   self.update, self.start_anew, self.why)  # fmt: skip
+                   self.update, self.start_again, self.why)  # fmt: skip
         for button, action in zip(self.page.buttons.values(), actions):
             button.on_clicked(lambda event, action=action: action())
         events = {"button_press": self.pick, "motion_notify": self.point, "key_press": self.key,
@@ -244,7 +244,7 @@ class Playground:
             self.training = False
             self.error, show = f"Update {self.updates}: {in_words(error)}", True
             if isinstance(error, FloatingPointError):
-                self.error += ". Press start anew"
+                self.error += ". Press start again"
         if show:
             self.show_training()
 
@@ -307,7 +307,7 @@ class Playground:
     # What people do
 
     def pen_moved(self):
-        """Only the pad is drawn anew, so that the pen keeps up with the hand."""
+        """Only the pad is drawn again, so that the pen keeps up with the hand."""
         self.said, self.asked = "", time.perf_counter()
         self.page.show_pad(self.pad, alone=True)
 
@@ -328,9 +328,9 @@ class Playground:
         self.timer.stop()
 
     @locked
-    def start_anew(self):
+    def start_again(self):
         """With the parameters as they were at first."""
-        self.copies.start_anew()
+        self.copies.start_again()
         self.updates, self.losses, self.curve, self.error, self.said = 0, [], [], "", ""
         self.measure()
         self.show_training()

@@ -9,7 +9,7 @@ def hint(drawn, learnt, t, unit, path, dead):
         name, count, M = dead
         return (
             f"{count} of {M} units of {name} return 0 for the first 1,000 test digits. Nothing "
-            "comes back through a unit that returns 0: it learns no more. Start anew brings "
+            "comes back through a unit that returns 0: it learns no more. Start again brings "
             "the first weights back."
         )
     if not drawn:

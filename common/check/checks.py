@@ -72,7 +72,7 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
             for method in network.gradient, network.loss:  # loss, if gradient has no forward in it
                 with contextlib.suppress(Exception):  # what fails here fails in the real check too
                     method(*other.values())
-        params = check_network(network)  # anew, as a layer may build its own only now
+        params = check_network(network)  # again: a layer may build its own only now
 
         def backprop():
             gradients = gradient_of(network, x.copy(), t.copy())

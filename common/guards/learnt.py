@@ -1,9 +1,9 @@
 """What a network learns: the layers of a chain, those inside them, and their parameters.
 
 A layer learns the array a if it keeps da beside it, and if forward leaves a in place: self.W and
-self.dW, for instance. What forward makes anew is a cache, such as self.Z beside self.dZ. Layers may
-hold layers, in attributes, in lists and in dicts. The key of a parameter is its name and a number,
-which counts the layers that learn: W1, b1, W2, b2, ...
+self.dW, for instance. What forward makes at each call is a cache, such as self.Z beside self.dZ.
+Layers may hold layers, in attributes, in lists and in dicts. The key of a parameter is its name and
+a number, which counts the layers that learn: W1, b1, W2, b2, ...
 
 What looks as if it were learnt, and can't be, is refused here by its name.
 """
@@ -195,11 +195,11 @@ def is_float(value):
     return isinstance(first, float) or is_float_array(first)
 
 
-# What forward makes anew
+# What forward makes at each call
 
 
 def passing(thing):
-    """The names of attributes that forward makes anew, as far as is known.
+    """The names of attributes that forward makes at each call, as far as is known.
 
     They are those that forward writes before it reads them. Where a trial has shown it (trial.py),
     that counts: it stands in thing._learnt, as {name: does forward leave it in place?}.

@@ -2,9 +2,9 @@
 
 This concerns arrays with a gradient beside them, in layers of one's own. A little moved, a copy
 takes the place of such an array. If forward leaves it there, it is learnt. If forward puts or
-writes something else there, and the output is the same, that is made anew from x: a cache. Else it
-is made from the old one, which is refused. Where the output is another at each call, by chance, it
-tells nothing. Then the copy is all nan, and what is made from it has nan in it, too.
+writes something else there, and the output is the same, that is made from x at each call: a cache.
+Else it is made from the old one, which is refused. Where the output is another at each call, by
+chance, it tells nothing. Then the copy is all nan, and what is made from it has nan in it, too.
 """
 
 import contextlib

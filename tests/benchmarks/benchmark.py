@@ -70,13 +70,13 @@ def main():
 
 
 def run_own_kernel():
-    """Start anew without the variables that choose OpenBLAS's kernel or threads, if any is set.
+    """Start again without the variables that choose OpenBLAS's kernel or threads, if any is set.
 
     With an older kernel the products take longer, and all that is around them looks cheap.
     """
     chosen = [name for name in os.environ if name.startswith("OPENBLAS_")]
     if chosen:
-        print(f"starting anew without {', '.join(chosen)}", flush=True)
+        print(f"starting again without {', '.join(chosen)}", flush=True)
         env = {name: value for name, value in os.environ.items() if name not in chosen}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], env)
 
@@ -215,7 +215,7 @@ def agree(found, sizes, weights, x, t, batch, updates=5):
 def in_turn(makers, rounds, least=0.0, once=False):
     """{name: [seconds of one call, a number a round]}; each round calls everybody in turn.
 
-    A maker returns what is to be timed: at each round anew, or only once. It is called as
+    A maker returns what is to be timed: for each round, or only once. It is called as
     often as it takes to fill `least` seconds.
     """
     times = {name: [] for name in makers}
