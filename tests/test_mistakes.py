@@ -408,6 +408,7 @@ cross_entropy_error(x, t) |
 numerical_gradient(np.sum, np.array([1, 2], 'i8')) |
     TypeError | expected x as an array with dtype=np.float64, got an array of int64
 numerical_gradient(lambda W: 1.0, net.params) | TypeError | expected x as an array … got Params
+numerical_gradient(lambda x: x**2, 3.0) | TypeError | expected x … got float; write np.array(3.0)
 numerical_gradient(net.loss(x, t), net.params['W1']) |
     TypeError | expected f as a function, got float; write lambda x: before it
 numerical_gradient(lambda x: None, x) |

@@ -306,8 +306,8 @@ class Page:
             line.set_data(rows[:, 0], rows[:, k])
         loss, share = (text for _, text in self.curves)
         loss.set_text(f"loss  {rows[-1, 1]:.3f}" if len(rows) else "loss")
-        words = "accuracy, first 1,000 test digits"
-        share.set_text("" if accuracy is None else f"{words}  {accuracy:.3f}")
+        words = "" if accuracy is None else f"accuracy  {accuracy:.3f} (1,000 test digits)"
+        share.set_text(words)
         last, top = max(updates, 100), max(2.5, 1.05 * rows[:, 1].max(initial=0))
         self.curve_ax.set(ylim=(0, top), xlim=(0, last), xticks=[0, last], yticks=[0, top])
         self.curve_ax.set_xticklabels(["0", f"{last:,}"])

@@ -257,6 +257,7 @@ def check_differentiable(x, name, hint=""):
     """Can numbers in this array be moved by h = 1e-4, and does it show?"""
     if not isinstance(x, np.ndarray) or x.dtype != np.float64:
         came = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else kind(x)
+        hint = f"write np.array({x})" if isinstance(x, float) else hint
         raise wrong(TypeError, f"{name} as an array with dtype=np.float64", came, hint)
     if (lost := x[~(np.abs(x) < 1e10)]).size:
         expected = f"numbers from -1e10 to 1e10 in {name}, or rounding hides h"
