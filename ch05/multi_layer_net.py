@@ -1,6 +1,6 @@
 """The chapter's network with any number of hidden layers: Affine, Relu, Affine, ..., Affine."""
 
-if not __package__:  # so that the imports below work when this file is started
+if not __package__:  # so that the imports below work when this file is started. Skip it.
     import project_path  # noqa: F401
 
 from collections import OrderedDict
@@ -14,7 +14,6 @@ from common.network import Network
 __all__ = ["MultiLayerNet"]
 
 ACTIVATIONS = {"relu": Relu, "sigmoid": Sigmoid}
-BOOKS_NAMES = {"relu": "he", "sigmoid": "xavier"}  # of what suits each activation
 
 
 class MultiLayerNet(Network):
@@ -24,8 +23,8 @@ class MultiLayerNet(Network):
     hidden_size_list : number of units of each hidden layer; a number alone is one layer
     activation       : "relu" or "sigmoid"
     weight_init_std  : W = weight_init_std * normal random numbers. A number, "he" for sqrt(2 / D)
-                       or "xavier" for sqrt(1 / D), with D inputs of the layer; "relu" and
-                       "sigmoid", as the book calls them, are "he" and "xavier"
+                       or "xavier" for sqrt(1 / D), with D inputs of the layer. The book calls them
+                       "relu" and "sigmoid", which are allowed, too
     dtype, rng       : as for TwoLayerNet
 
     The layers are Affine1, Relu1 (or Sigmoid1), Affine2, ... The biases start at 0.
@@ -40,9 +39,7 @@ class MultiLayerNet(Network):
         if not isinstance(activation, str) or activation not in ACTIVATIONS:
             words = " or ".join(f'"{name}"' for name in ACTIVATIONS)
             raise wrong(ValueError, f"activation {words}", short(activation))
-        if isinstance(weight_init_std, str):
-            weight_init_std = BOOKS_NAMES.get(weight_init_std, weight_init_std)
-        if rng is not None:  # one generator for all: one seed would give the same numbers again
+        if rng is not None:  # else one seed would give each W the same numbers
             rng = np.random.default_rng(rng)
         Activation = ACTIVATIONS[activation]
         sizes = [input_size, *hidden_size_list, output_size]

@@ -31,7 +31,7 @@ class TwoLayerNet(Network):
     def __init__(self, input_size, hidden_size, output_size, weight_init_std=0.01, *,
                  dtype=np.float64, rng=None):  # fmt: skip
         check_count("hidden_size", hidden_size)
-        if rng is not None:  # one for both layers, or W1 and W2 would get the same numbers
+        if rng is not None:  # else one seed would give W1 and W2 the same numbers
             rng = np.random.default_rng(rng)
         layers = OrderedDict()
         layers["Affine1"] = Affine.random(

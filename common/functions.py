@@ -26,7 +26,7 @@ def sigmoid(x):
 
 def softmax(x):
     """exp(x) / sum(exp(x)), each row by itself: probabilities from scores."""
-    return np.exp(log_softmax(x))  # exp(log(y)) = y. log_softmax stands below
+    return np.exp(log_softmax(x))  # exp(log(y)) = y. log_softmax is below
 
 
 @guarded
@@ -39,8 +39,8 @@ def log_softmax(x):
     log(softmax(x)) = log(exp(x)) - log(S) = x - log(S)
 
     For large scores exp would overflow. So m, the largest score of the row, is subtracted first.
-    Then no exp(x - m) is above 1, and for the largest score it is exp(0) = 1. Their sum is from 1
-    to C, so its log is finite.
+    Then no exp(x - m) is above 1, and for the largest score it is exp(0) = 1. The sum of a row is
+    from 1 to C, so its log is finite.
 
     The result is the same, because m cancels. exp(x - m) = exp(x) / exp(m), and exp(m) is the same
     in the whole row, so it can be taken out of the sum:
@@ -60,9 +60,9 @@ def cross_entropy_error(y, t):
     One sample alone is allowed: y is (C,), and t is one class number or a row (C,).
 
     The book adds 1e-7 to y, which changes every loss a little. Here nothing is added: if y of the
-    right class is 0, the loss is inf. (In SoftmaxWithLoss it stays finite: see there.) ValueError
-    if y isn't probabilities, or for an invalid label.
+    right class is 0, the loss is inf, and NumPy warns. (In SoftmaxWithLoss it stays finite: see
+    there.) ValueError if y isn't probabilities, or for an invalid label.
     """
-    y, t = probability_rows(y, t)  # both become rows (N, C), class numbers one-hot rows
+    y, t = probability_rows(y, t)  # both become (N, C): class numbers become one-hot rows
     used = t > 0  # terms with t = 0 are left out: in NumPy 0 * log(0) is nan
     return np.sum(t[used] * -np.log(y[used])) / len(y)  # y[used] is 1-D: the used entries

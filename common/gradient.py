@@ -16,17 +16,17 @@ def numerical_gradient(f, x):
     x : float64 array of any shape. Its entries are changed in place, one after the other, by h and
         by -h, and the old value is put back. (After an error @guarded puts it back.) An entry above
         1e10 or below -1e10 is an error: there rounding would change h by 1 % or more
-    f : a function that returns one number in float64. It must compute with x itself, since an older
-        copy doesn't show the change. It must not change x
+    f : a function that returns one number in float64. It must use x itself, as a copy doesn't
+        change, and must not write into it
 
     Returns an array of the shape of x. It isn't exact, for three reasons.
 
     First, h isn't 0. Taylor's formula says how f changes near x. If it is new to you, take these
-    two lines as given. (On the right f means f(x), f' means f'(x), and so on.)
+    two lines as given. (On the right f is f(x), f' is f'(x), and so on.)
     f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
     f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
     Subtract: f(x + h) - f(x - h) = 2 h f' + 2 h^3 f'''/6 + ...
-    Divide by 2 h: f' + h^2 f'''/6 + ... So the error is about h^2 f'''/6: 2e-9, if f''' is 1.
+    Divide by 2 h: f' + h^2 f'''/6 + ... So the error is about h^2 f'''/6, which is 2e-9 * f'''.
 
     Second, a float has about 16 digits, so f is wrong by about 1e-16 * |f|. Dividing by h makes
     this error 10,000 times larger: about 1e-12 * |f|.
@@ -45,5 +45,5 @@ def numerical_gradient(f, x):
         x.flat[i] = below
         f_below = f(x)
         x.flat[i] = value  # put back
-        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, as it was rounded
+        grad.flat[i] = (f_above - f_below) / (above - below)  # 2 h, as rounded
     return grad

@@ -69,34 +69,34 @@ class Affine:
 
     n counts samples, d inputs, m outputs: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule. One x[n, d] is part of out[n, m] for every m, and is multiplied by W[d, m]
-    there. So the derivative of out[n, m] with respect to x[n, d] is W[d, m]. If x[n, d] changes a
-    little, all these out[n, m] change, and each of them changes L. These small changes of L add up:
+    The chain rule. Each x[n, d] is in out[n, m] for every m, times W[d, m]. So the derivative of
+    out[n, m] with respect to x[n, d] is W[d, m]. If x[n, d] changes a little, all these out[n, m]
+    change, and each of them changes L. These small changes of L add up:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
-    One W[d, m] is part of out[n, m] for every n, and is multiplied by x[n, d] there:
+    Each W[d, m] is in out[n, m] for every n, times x[n, d]:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
 
-    One b[m] is part of out[n, m] for every n, and is multiplied by 1 there:
+    Each b[m] is in out[n, m] for every n, times 1:
     db[m] = sum over n of dout[n, m]
 
-    Now as products of matrices. In (A B)[i, j] = sum over k of A[i, k] * B[k, j] the index of the
-    sum stands in the middle: last in A, first in B. dx sums over m, so the factors must be
-    dout[n, m] and something[m, d]. This is W.T, since W.T[m, d] = W[d, m]. dW sums over n, so they
-    must be something[d, n] and dout[n, m]. This is x.T, since x.T[d, n] = x[n, d].
+    Now as products of matrices. In (A B)[i, j] = sum over k of A[i, k] * B[k, j], the index k of
+    the sum is last in A and first in B. dx sums over m: m is last in dout[n, m], and first in
+    W.T[m, d], which is W[d, m]. dW sums over n: n is last in x.T[d, n], which is x[n, d], and first
+    in dout[n, m].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
     db[m]    = sum over n of dout[n, m]                so db = dout.sum(axis=0)   (M,)
 
-    N images of 28 x 28 pixels, (N, 1, 28, 28) in chapter 7, become rows (N, 784). dx gets the shape
-    of the images back.
+    N images of 28 x 28 pixels, (N, 1, 28, 28) in chapter 7, become rows (N, 784). dx has the shape
+    of the images.
     W and b are the arrays you pass, not copies: training changes your arrays. Both are float64, or
     both float32.
     """
 
-    # No mathematics: nobody needs the dx of the first layer. So while Network.gradient runs,
-    # @guarded makes this False there, to save time.
+    # No mathematics: while Network.gradient runs, this is False in the first layer. Nobody needs
+    # its dx, so @guarded saves the time.
     need_dx = True
 
     def __init__(self, W, b):
@@ -140,8 +140,8 @@ class SoftmaxWithLoss:
       = -(sum over k of t_k * x_k) + log(s) * (sum over k of t_k), as log(s) is the same for all k
       = -(sum over k of t_k * x_k) + log(s), because the t_k sum to 1
 
-    Now change one score x_j. The first part holds x_j in one term only, -t_j * x_j. Its derivative
-    is -t_j. In s, too, only one term holds x_j, so ds/dx_j = exp(x_j). The derivative of log(s) is
+    Now change one score x_j. In the first part x_j is in one term only, -t_j * x_j. Its derivative
+    is -t_j. In s, too, x_j is in one term only, so ds/dx_j = exp(x_j). The derivative of log(s) is
     (1 / s) * ds/dx_j = exp(x_j) / s = y_j.
 
     So dE/dx_j = y_j - t_j.
@@ -156,7 +156,7 @@ class SoftmaxWithLoss:
     def forward(self, x, t):
         log_y = log_softmax(x)  # (N, C)
         self.y = np.exp(log_y)
-        self.t = label_rows(t, log_y)  # log_y gives the shape: class numbers become one-hot rows
+        self.t = label_rows(t, log_y)  # class numbers become one-hot rows, in the shape of log_y
         self.loss = (self.t * -log_y).sum() / len(x)
         return self.loss
 

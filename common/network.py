@@ -22,9 +22,9 @@ class Network(Chain):
     An update in training: grad = network.gradient(x, t), and then for each key
     network.params[key] -= learning_rate * grad[key]. This changes the array that the layer uses.
 
-    No mathematics: Chain finds params in the layers. It has save, load, predict_in_batches and
-    collect_gradients, too. @guarded checks arguments and results, lets the first Affine leave out
-    its dx, and puts the layer's name before an error message.
+    No mathematics: Chain has params, save, load, predict_in_batches and collect_gradients.
+    @guarded checks arguments and results, lets the first Affine leave out its dx, and puts the
+    layer's name before an error message.
     """
 
     def __init__(self, layers, lastLayer):
@@ -64,7 +64,7 @@ class Network(Chain):
     def numerical_gradient(self, x, t):
         """dL/dW1 and so on by central differences, to check gradient. Only in float64."""
 
-        def loss_W(W):  # as in the book, W isn't used: self.loss reads this array in its layer
+        def loss_W(W):  # W isn't needed: it is the layer's own array, which self.loss reads
             return self.loss(x, t)
 
         grads = {}

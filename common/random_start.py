@@ -20,8 +20,9 @@ def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.flo
     """
     check_count("input_size", input_size)
     check_count("output_size", output_size)
-    by_name = {"he": np.sqrt(2 / input_size), "xavier": np.sqrt(1 / input_size)}
     if isinstance(weight_init_std, str):
+        he, xavier = np.sqrt(2 / input_size), np.sqrt(1 / input_size)
+        by_name = {"he": he, "relu": he, "xavier": xavier, "sigmoid": xavier}
         weight_init_std = by_name.get(weight_init_std, weight_init_std)
     if not isinstance(weight_init_std, numbers.Real) or not math.isfinite(weight_init_std):
         expected = 'weight_init_std as a number, "he" or "xavier"'
