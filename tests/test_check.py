@@ -987,6 +987,15 @@ def test_an_array_that_has_no_gradient_is_named_wherever_it_is_kept(layer, names
 # Likely causes: a factor is named, and nothing is said of what only looks alike
 
 
+def adding(right):
+    def backward(self, dout):
+        before, dx = self.dW, right.backward(self, dout)
+        self.dW = self.dW if before is None else self.dW + before
+        return dx
+
+    return backward
+
+
 @parametrize("bug, shape, words", [
     *[(lambda right, f=f: dW(lambda L, *_: f * L.dW)(db(lambda L, *_: f * L.db)(right)), (3, 6),
        ["W, b", word]) for f, word in
@@ -1003,6 +1012,8 @@ def test_an_array_that_has_no_gradient_is_named_wherever_it_is_kept(layer, names
         lambda L, *_: L.dW * (1 + 5e-6)]],
     (db(lambda L, *_: 2 * L.db), (6, 1), None),  # and neither is one number alone
     (db(lambda L, *_: 2 * L.db), (6, 2), ["b", "2 times"]),
+    (lambda right: type("Adding", (right,), {"backward": adding(right)}), (3, 4),
+     ["W", "second call"]),
 ])  # fmt: skip
 def test_a_likely_cause_is_told_once_or_nothing(bug, shape, words):
     layer = bug(Affine).random(*shape, 1, rng=0)

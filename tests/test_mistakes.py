@@ -281,7 +281,13 @@ net.layers['Relu1'] = Mine(lambda self, x: (x, x[1:])); net.predict(x) |
     TypeError | Relu1: expected forward to return an array, got a tuple
 Affine1.backward = lambda dout: vars(Affine1).update(W=np.eye(3) * 2, dW=np.eye(3), db=x[0]);
     check_gradient(net, x, t) |
-    ValueError | expected params['W1'] to stay the same array, got another one after gradient
+    ValueError | expected params['W1'] to stay … another one after gradient; if that is the update,
+    leave it to the training
+net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(V=2 * self.V, dV=self.V) or
+    dout, V=np.ones(2), dV=None); net.gradient(x, t) |
+    ValueError | A: expected backward to leave V, got a write; if that is the update, leave it to …
+check_layer(Mine(lambda self, x: x * self.V, lambda self, dout: vars(self).update(V=2 * self.V) or
+    dout, V=np.ones(3)), x) | ValueError | … since Mine.V changes in backward; if that is …
 net.layers['Relu1'] = Mine(backward=lambda self, dout: (dout, 1)); net.gradient(x, t) |
     TypeError | Relu1: expected backward to return an array, got a tuple
 check_layer(Mine(backward=lambda self, dout: (dout, dout[1:])), x) |
@@ -347,14 +353,17 @@ Affine1.backward = lambda dout: vars(Affine1).update(dW=x[:3] * 1j, db=x[0]); ne
 net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.ones((2, 3))) or dout,
     V=np.ones((3, 2)), dV=None); net.gradient(x, t) |
     ValueError | A: expected backward to compute dV of shape (3, 2), got (2, 3)
+net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(dV=dout.sum(0)) or dout,
+    V=np.ones((1, 3)), dV=None); net.gradient(x, t) |
+    ValueError | A: expected … (1, 3), got (3,); np.sum(..., axis=0, keepdims=True) has it
 net.layers['Odd'] = Mine(backward=lambda self, dout: vars(self).update(dV=1) or dout, V=np.ones(2),
     dV=None); net.gradient(x, t) | TypeError | Odd: expected dV as an array of floats, got int
 net.layers['Relu1'] = Mine(backward=lambda self, dout: vars(self).update(dV=self.V * np.nan) or
     dout, V=np.ones(2), dV=None); net.gradient(x, t) |
     FloatingPointError | Relu1: expected finite gradients from backward, got nan or inf
 line.gradient(x, t) |
-    ValueError | Affine1: expected dout of shape (4, 1), as out has, got (4, 4) from lastLayer; for
-    scores of shape (4, 1) pass t.reshape(-1, 1)
+    ValueError | Affine1: expected dout of shape (4, 1), as out has, got (4, 4) from lastLayer;
+    (4, 1) minus (4,) gives that, so t and the scores need one shape
 relu = Relu(); relu.forward(x[:, :1]); relu.backward(x.T) |
     ValueError | expected dout of shape (4, 1), as out has, got (3, 4)
 relu = Relu(); relu.forward(x); relu.x |

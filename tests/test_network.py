@@ -538,6 +538,31 @@ def test_what_forward_makes_each_time_is_no_parameter(forward, start, prepare, t
         assert report and list(report) == ["W1"] and report.unseen == []
 
 
+@parametrize("kept, key", [([np.eye(2)], 0), ({"W": np.eye(2)}, "W")])
+def test_an_array_that_a_layer_keeps_twice_is_replaced_in_both_places(kept, key):
+    def forward(self, x):
+        self.x, self.W = x, self.params[key]
+        self.Z = x @ self.W
+        return np.tanh(self.Z)
+
+    network = chain(Mine=Mine(forward, type(dense()).backward, params=kept, W=kept[key], dW=None))
+    network.gradient(X, [0, 1])
+    network.params["W1"] = np.diag([2.0, 3])
+    close(network.predict(X), np.tanh(X * [2, 3]), rtol=1e-15)
+
+
+@parametrize("name, told", [("dW", 1), ("_dV", 1), ("V_grad", 1), ("grad_V", 0)])
+def test_a_gradient_by_another_name_is_told(name, told):
+    exec(f"def backward(self, dout):\n    self.{name} = dout[0]\n    return dout", own := {})
+    layer = Mine(lambda self, x: x * self.V, own["backward"], V=np.ones(2))
+    network = chain(Mine=layer, a=affine())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        network.gradient(X, [0, 1])
+        network.gradient(X, [0, 1])
+    assert len(caught) == told and all("V isn't learnt" in str(each.message) for each in caught)
+
+
 def test_what_is_called_mean_in_x_is_not_what_the_layer_calls_so():
     def forward(self, x):
         self.mean = x.mean(axis=0)

@@ -27,7 +27,7 @@ from common.guards.arguments import (
 )
 from common.guards.chain import Chain
 from common.guards.learnt import find_parameters, set_train_flg
-from common.guards.params import only_after_backward
+from common.guards.params import NO_UPDATE, only_after_backward
 from common.guards.trial import decide
 from common.guards.untouched import is_ours, untouched
 from common.threads import threads_for
@@ -79,7 +79,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
             for key, array in network.params.items():
                 if not np.may_share_memory(array, params.get(key, array)):
                     came = "another one after gradient"
-                    raise wrong(ValueError, f"params[{key!r}] to stay the same array", came)
+                    expected = f"params[{key!r}] to stay the same array"
+                    raise wrong(ValueError, expected, came, NO_UPDATE)
             return gradients
 
         compare = Comparison("gradient", params, loss, backprop, **options)
@@ -144,11 +145,14 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
 
 def report_of(compare, things, N, dout=None):
     """The GradientReport of a comparison. N is the batch size."""
-    check_repeatable(compare.f, things)
+    again = check_repeatable(compare, things)
     report = GradientReport({name: compare.check(name) for name in compare.arrays})
     if report.ok:
         look_where_moved(compare, report, is_own=not all(map(is_ours, things.values())))
     report.causes = likely_causes(report, N, dout)
+    if changed := [key for key in report.failed if not same(again[key], compare.gradients[key])]:
+        words = "a second call gives another gradient. Does backward add to that of the first?"
+        report.causes.append(f"{', '.join(changed)}: {words}")
     report.unseen = unseen(things, compare.arrays, compare.f)
     return report
 
@@ -231,8 +235,9 @@ def unwritten(owner, arrays):
     given = copy.deepcopy(arrays)
     yield
     for name, array in given.items():
-        if not np.array_equal(arrays[name], array, equal_nan=True):
-            raise wrong(ValueError, f"{name} left as given", "a write; use a copy", at=owner)
+        if not same(arrays[name], array):
+            hint = "use a copy" if name in ("x", "t", "dout") else NO_UPDATE
+            raise wrong(ValueError, f"{name} left as given", "a write", hint, at=owner)
 
 
 # What can't be checked
@@ -252,16 +257,27 @@ def check_network(network):
     return dict(params)
 
 
-def check_repeatable(f, things):
-    """Does f() give the same again? If not, what a layer changes in forward is named."""
-    first, second = f(), f()
+def check_repeatable(compare, things):
+    """Backprop's gradients, once more. An error if f() isn't the same again, or after backprop."""
+    f, between, method = compare.f, lambda: None, "forward"
+    first, second, again = f(), f(), {}
     if not np.isfinite(first).all():
         raise wrong(ValueError, "finite outputs", f"a sum of {np.sum(first)}; pass other numbers")
-    if not np.array_equal(first, second):
-        came, hint = "another", "if it draws random numbers, draw the same each time"
-        if name := what_changes(things, f):
-            came, hint = f"another, since {name} changes in forward", ""
+    came, hint = "another", "if it draws random numbers, draw the same each time"
+    if same(first, second):
+        between, method = compare.backprop, "backward"
+        again = copy.deepcopy(between())
+        second, hint = f(), NO_UPDATE
+    if not same(first, second):
+        if name := what_changes(things, f, between):
+            came = f"another, since {name} changes in {method}"
+            hint = hint if again else ""
         raise wrong(ValueError, "the same output for the same x", came, hint)
+    return again
+
+
+def same(array, other):
+    return np.array_equal(array, other, equal_nan=True)
 
 
 def as_output(name, out):

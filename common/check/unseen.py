@@ -25,17 +25,19 @@ def unseen(things, params, f):
     return found
 
 
-def what_changes(things, f):
-    """The name of an attribute that changes in forward, and f() with it, such as "L1.h"; or "".
+def what_changes(things, f, between):
+    """What changes between two calls of f(), and f() with it: "L1.h", or several in "L1"; or "".
 
-    If f() gives the same again once the attribute is set back, this is it.
+    If f() gives the same again once an attribute is set back, or all of a layer, this is it.
     """
     with contextlib.suppress(Exception):
         for place, layer, _ in find(things):
-            for name, value in copy.deepcopy(kept_by(layer)).items():
+            kept = copy.deepcopy(kept_by(layer))
+            for some in [*({name: value} for name, value in kept.items()), kept]:
                 with untouched(*things.values()):
                     first = f()
-                    vars(layer)[name] = value
+                    between()
+                    vars(layer).update(copy.deepcopy(some))
                     if np.array_equal(f(), first):
-                        return f"{place}.{name}"
+                        return f"{place}.{[*some][0]}" if len(some) == 1 else place
     return ""

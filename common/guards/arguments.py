@@ -180,8 +180,8 @@ def like(dout, shape, dtype):
     if dout is not None and np.shape(dout) == shape:
         return as_floats(dout, dtype, "dout") if shape else float(dout)
     hint, came = "", "None" if dout is None else shape_of(dout)
-    if shape[1:] == (1,) and np.shape(dout) == shape[:1] * 2:  # of (N, 1) and (N,)
-        hint = f"for scores of shape {shape} pass t.reshape(-1, 1)"
+    if shape[1:] == (1,) and np.shape(dout) == shape[:1] * 2:
+        hint = f"{shape} minus {shape[:1]} gives that, so t and the scores need one shape"
     raise wrong(ValueError, f"dout of shape {shape}, as out has", came, hint)
 
 

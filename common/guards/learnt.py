@@ -11,6 +11,8 @@ What looks as if it were learnt, and can't be, is refused here by its name.
 import dis
 import functools
 import inspect
+import re
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -169,7 +171,7 @@ def learnt(layer, place):
     if "train_flg" in slots or any(f"d{name}" in slots for name in slots):
         raise wrong(TypeError, "attributes in self.__dict__", "__slots__; leave them out", at=place)
     is_list = isinstance(kept.get("params"), SEVERAL) and len(kept["params"])
-    if "grads" in kept and is_list and not names:
+    if "grads" in kept and is_list and not any(f"d{name}" in kept for name in kept):
         came = "them in params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
     for name, value in in_class(type(layer)).items():
@@ -193,6 +195,20 @@ def is_float(value):
     """Is it a number, an array or a list of floats?"""
     first = value[0] if isinstance(value, list) and value else value
     return isinstance(first, float) or is_float_array(first)
+
+
+def warn_if_misnamed(place, layer, names):
+    """Does backward keep the gradient of an array by another name, as dW of weights?"""
+    in_backward = steps(type(layer), "backward", set())
+    written = {step.argval for step in in_backward if step.opname == "STORE_ATTR"}
+    kept = {name: value for name, value in kept_by(layer).items() if is_float_array(value)}
+    others = [name for name in kept if name not in {*names, *passing(layer), *written}]
+    for name in kept:
+        if name in written and re.match("_?d|.*grad", name) and name[1:] not in kept_by(layer):
+            for other in others:  # grad_a is the name for what isn't to be learnt
+                if kept[other].shape == kept[name].shape and name != f"grad_{other}":
+                    words = f"{place}: {other} isn't learnt. Is {name} its gradient? "
+                    warnings.warn(f"{words}Then call it d{other}, in __init__ too", stacklevel=7)
 
 
 # What forward makes at each call

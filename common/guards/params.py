@@ -3,9 +3,11 @@
 import numpy as np
 
 from common.guards.arguments import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
-from common.guards.learnt import find, is_gradient, with_keys
+from common.guards.learnt import find, is_gradient, warn_if_misnamed, with_keys
 from common.guards.trial import decide, undecided
 from common.guards.untouched import is_ours, same
+
+NO_UPDATE = "if that is the update, leave it to the training"
 
 
 class Params(dict):
@@ -22,13 +24,16 @@ class Params(dict):
     inf, TypeError for what isn't numbers.
     """
 
-    __slots__ = "_layers _seen _only_ours _found _parameters _arrays _wanted _is_decided".split()
+    __slots__ = (
+        "_layers _seen _only_ours _found _parameters _is_decided _before _arrays _wanted".split()
+    )
 
     def __init__(self):
         self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
         self._only_ours = False  # are all of them from layers.py? Then they hold no others
         self._found, self._parameters = [], {}
         self._is_decided = False  # has forward been looked at? Then names no longer change
+        self._before = {}  # copies, until the first backward: does it leave them as they are?
         self._arrays = []  # the parameters that have been checked
         self._wanted = []  # for each of them: where its gradient is, and of which shape and dtype
 
@@ -57,10 +62,18 @@ class Params(dict):
                 owner, forward = self._layers, lambda: network.predict(x.copy())
             is_known = decide(owner, self._layers, forward)
             self.up_to_date(self._layers)._is_decided = is_known
+            self._before = self.copy()
 
     def settle(self):
         """After backward the keys stay as they are, even if forward alone couldn't be tried."""
         self._is_decided = True
+        before, self._before = self._before, {}
+        for key, array in before.items():
+            place, layer, name = self._parameters[key]
+            if not np.array_equal(getattr(layer, name), array):
+                raise wrong(ValueError, f"backward to leave {name}", "a write", NO_UPDATE, at=place)
+        for place, layer, names in self._found if before else ():
+            warn_if_misnamed(place, layer, names)
 
     def gradients(self):
         """{"W1": dL/dW1, ...}. A copy, where the layer may write into the same array again."""
@@ -92,8 +105,7 @@ class Params(dict):
             raise wrong(ValueError, "numbers that were kept", came, at="params")
         new = {key: as_values(key, value, self[key]) for key, value in values.items()}
         for key, array in new.items():
-            _, layer, name = self._parameters[key]
-            setattr(layer, name, array)
+            put(array, *self._parameters[key])
             dict.__setitem__(self, key, array)
 
     def copy(self):
@@ -136,8 +148,9 @@ def check_same_names(found, before):
     known = {id(each.layer): each.names for each in before}
     for place, layer, names in found:
         then = known.get(id(layer), names)
-        for name in set(names).difference(then):
-            raise only_after_backward(place, name)
+        for name in names:
+            if name not in then:
+                raise only_after_backward(place, name)
         for name in set(then).difference(names):
             gradient = getattr(layer, f"d{name}", None)
             if not is_gradient(gradient):
@@ -185,6 +198,8 @@ def check_gradient_shape(place, name, gradient, shape):
     if array.shape == shape and array.dtype.kind in "biuf":
         return
     came = f"dtype {array.dtype}" if array.shape == shape else array.shape
+    if (1, *array.shape) == shape:
+        hint = "np.sum(..., axis=0, keepdims=True) has it"
     if gradient is None:
         came = "None"
         hint = "no return? Only a first layer needs no dx" if name == "x" else ""
@@ -201,6 +216,16 @@ def as_values(key, values, array):
     if not is_finite(new):
         raise wrong(ValueError, "finite numbers", "nan or inf", at=at)
     return new
+
+
+def put(array, _, layer, name):
+    """In the place of the old one, also in a list or dict of the layer that holds it too."""
+    old = getattr(layer, name)
+    for holder in (vars(layer), *vars(layer).values()):
+        if isinstance(holder, dict):
+            holder.update({key: array for key, each in holder.items() if each is old})
+        elif isinstance(holder, list):
+            holder[:] = [array if each is old else each for each in holder]
 
 
 def check_keys(values, params):

@@ -56,10 +56,11 @@ def try_with_another(owner, forward, out, place, layer, name, array):
     numbers = moved.copy()
     with attempt(owner):
         forward()
+        array[...] = moved  # which forward may take from elsewhere, such as self.params["W"]
         setattr(layer, name, moved)
-        is_new = made_new(forward, out, layer, name)
-        is_written = not np.array_equal(moved, numbers, equal_nan=True)
-        stays = getattr(layer, name) is moved and not (is_new and is_written)
+        is_new, now = made_new(forward, out, layer, name), getattr(layer, name)
+        is_written = not np.array_equal(now, numbers, equal_nan=True)
+        stays = (now is moved or now is array) and not (is_new and is_written)
     if stays and not is_float_array(was):
         came = "it only in forward; build it in __init__"
         raise wrong(TypeError, f"{name} from the start", came, at=place)
