@@ -129,13 +129,17 @@ class Judge:
             if not self.is_right(tap.add_to_out, tap, "dout"):
                 if self.is_right(last.add_to_x, last, "dx"):
                     self.between.append((name, after))
-                elif after != "lastLayer":
+                elif after != "lastLayer" and not self.is_right_alone(last):
                     self.faults[after].append("dx")
                     self.senders[after] = self.senders_to(after)
                 try:
                     self.slopes[name] = self.slopes_of(tap.add_to_out)
                 except (ArithmeticError, ValueError):  # without a true dout nothing more is known
                     break
+
+    def is_right_alone(self, tap):
+        """Where dout is known by differences, kinks may put it off. Is dx right for this dout?"""
+        return bool(self.slopes) and self.is_right(tap.add_to_x, tap, "dx", tap)
 
     def senders_to(self, name):
         """The layers on whose dout the dx of this one depends, though its own dout stays.
