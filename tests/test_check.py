@@ -208,8 +208,8 @@ BUGS = [
     ("2 dW", "Affine4", dW(lambda L, *_: 2 * L.dW), "W4", "2 times"),
     ("dW / 2", "Affine4", dW(lambda L, *_: L.dW / 2), "W4", "0.5 times"),
     ("-dW", "Affine1", dW(lambda L, *_: -L.dW), "W1", "-1 times"),
-    ("N dW", "Affine3", dW(lambda L, *_: N * L.dW), "W3", "batch size"),
-    ("dW / N", "Affine3", dW(lambda L, *_: L.dW / N), "W3", "batch size"),
+    ("N dW", "Affine3", dW(lambda L, *_: N * L.dW), "W3", "len(x)"),
+    ("dW / N", "Affine3", dW(lambda L, *_: L.dW / N), "W3", "len(x)"),
     ("square dW^T", "Affine2", dW(lambda L, *_: L.dW.T), "W2", "transpose"),
     ("dW zero", "Affine2", dW(lambda L, *_: 0 * L.dW), "W2", "every gradient checked is zero"),
     ("dW of one sample", "Affine2", dW(lambda L, dout, _: L.x[:1].T @ dout[:1]), "W2", ""),
@@ -218,14 +218,14 @@ BUGS = [
     ("dW by the first x", "Affine2", stale("x"), "W2", ""),
     ("dW by the x before", "Affine2", stale("x", behind=True), "W2", ""),
     ("1.001 db", "Affine1", db(lambda L, *_: 1.001 * L.db), "b1", "1.001 times"),
-    ("db averaged", "Affine3", db(lambda L, dout, _: dout.mean(axis=0)), "b3", "batch size"),
+    ("db averaged", "Affine3", db(lambda L, dout, _: dout.mean(axis=0)), "b3", "len(x)"),
     ("db of one sample", "Affine4", db(lambda L, dout, _: dout[0]), "b4", ""),
     ("db zero", "Affine2", db(lambda L, *_: 0 * L.db), "b2", "every gradient checked is zero"),
     ("db[4]", "Affine1", db(lambda L, *_: plus(L.db, 4)), "b1", ""),
     ("dx without ^T", "Affine2", dx(lambda L, dout, _: dout @ L.W), TO_1, ""),
     ("dx zero", "Affine4", dx(lambda L, _, dx: 0 * dx), TO_3, "every gradient checked is zero"),
     ("1.001 dx", "Affine4", dx(lambda L, _, dx: 1.001 * dx), TO_3, "1.001 times"),
-    ("dx / N", "Affine3", dx(lambda L, _, dx: dx / N), TO_2, "batch size"),
+    ("dx / N", "Affine3", dx(lambda L, _, dx: dx / N), TO_2, "len(x)"),
     ("Affine ignores dout", "Affine4", ignores_dout, TO_4, ""),
     ("Relu the wrong way round", "Relu2", dx(lambda L, dout, _: dout * ~(L.out > 0)), TO_3, ""),
     ("Relu by dout", "Relu2", dx(lambda L, dout, _: dout * (dout > 0)), TO_3, ""),
@@ -241,7 +241,7 @@ BUGS = [
     ("Sigmoid by the first out", "Sigmoid1", stale("out"), TO_2, ""),
     ("Sigmoid by the out before", "Sigmoid1", stale("out", behind=True), TO_2, ""),
     ("softmax without - t", "lastLayer", dx(lambda L, dout, _: dout * L.y / N), ALL, ""),
-    ("softmax without / N", "lastLayer", dx(lambda L, _, dx: N * dx), ALL, "batch size"),
+    ("softmax without / N", "lastLayer", dx(lambda L, _, dx: N * dx), ALL, "len(x)"),
     ("t - y", "lastLayer", dx(lambda L, _, dx: -dx), ALL, "-1 times"),
     ("softmax, y (1 - y)", "lastLayer", dx(lambda L, _, dx: dx * L.y * (1 - L.y)), ALL, ""),
     ("softmax ignores dout", "lastLayer", ignores_dout, "lastLayer", "is it ignored"),
@@ -453,7 +453,7 @@ def test_a_students_own_class_is_checked(spoil, failed):
     report = check_gradient(network, OWN_X, OWN_T)
     assert report.failed == failed and bool(report) == (not failed), report
     assert list(report) == ["W1", "b1"] and report.suspects == report.unseen == []
-    assert failed != ["W1"] or "batch size" in report.causes[0]
+    assert failed != ["W1"] or "len(x)" in report.causes[0]
     assert check_gradient(OwnRegression(spoil), OWN_X, OWN_T, samples=4).ok == (not failed)
     assert_as_before(network, before)
 
@@ -1000,7 +1000,7 @@ def adding(right):
     *[(lambda right, f=f: dW(lambda L, *_: f * L.dW)(db(lambda L, *_: f * L.db)(right)), (3, 6),
        ["W, b", word]) for f, word in
       [(-1, "-1 times"), (-1, "sign"), (2, "2 times"), (2, "twice"), (0.5, "0.5 times"),
-       (7, "batch size"), (1 / 7, "batch size"), (3, "3 times"), (0, "zero")]],
+       (7, "len(x)"), (1 / 7, "len(x)"), (3, "3 times"), (0, "zero")]],
     (lambda right: type("Forgetful", (right,), {"forward": lambda L, x: right.forward(L, x) - L.b}),
      (4, 3), ["b", "numerical", "zero"]),
     (dx(lambda L, dout, _: dout), (4, 4), ["x", "returns dout as it is"]),

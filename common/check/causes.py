@@ -13,7 +13,7 @@ SMALL_NUMBER = (
 def likely_causes(report, N, dout=None):
     """What the wrong gradients look like: ["W1, b1: every gradient is ...", ...].
 
-    N is the batch size, dout what backward was given.
+    N is len(x), dout what backward was given.
     """
     names = {}
     for name in report.failed:
@@ -46,12 +46,11 @@ def _likeness(name, report, N, dout):
     large = np.abs(n) > 1e-3 * np.abs(n).max()  # rounding leaves little of the others
     factor = float(np.median(a[large] / n[large]))
     if large.sum() > 1 and _alike(a, factor * n):
-        batch = f"The batch size is {N}: is"
         known = [
             (-1, "Is a sign wrong?"),
             (2, "Is something added twice?"),
-            (N, f"{batch} a division by it missing, or does forward do it twice?"),
-            (1 / N, f"{batch} it divided by twice, or not at all in forward?"),
+            (N, f"len(x) is {N}: is a division by it missing, or does forward do it twice?"),
+            (1 / N, f"len(x) is {N}: is it divided by twice, or not at all in forward?"),
         ]
         if dout is not None and dout.ndim == 0:
             known.append((1 / dout, f"dout was {dout:.6g}: is it ignored?"))

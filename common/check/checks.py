@@ -144,7 +144,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
 
 
 def report_of(compare, things, N, dout=None):
-    """The GradientReport of a comparison. N is the batch size."""
+    """The GradientReport of a comparison. N is len(x)."""
     again = check_repeatable(compare, things)
     report = GradientReport({name: compare.check(name) for name in compare.arrays})
     if report.ok:

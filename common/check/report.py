@@ -7,6 +7,12 @@ import numpy as np
 from common.gradient import h as STEP
 from common.guards.arguments import place_of
 
+WHY_UNCLEAR = {
+    True: "Every gradient there is 0, or below rounding ({}), so nothing can be compared.",
+    False: "Rounding may move the numerical gradient there by {}; kinks close by, or a steep "
+    "curve, by more. Other numbers may show more.",
+}
+
 
 class GradientReport(dict):
     """What a gradient check found: {name: ArrayCheck}. str() gives a table to read.
@@ -61,13 +67,12 @@ class GradientReport(dict):
                 f"a step of {STEP:.0e} crosses a kink, or the slope changes too fast for it. With "
                 "smaller steps, or on both sides of the kink, backprop agrees there."
             )
-        if unclear := [name for name, check in self.items() if check.unclear]:
-            noise = max(self[name].noise for name in unclear)
-            lines.append(
-                f"Neither right nor wrong: {', '.join(unclear)}. Rounding may move the numerical "
-                f"gradient there by {noise:.0e}; kinks close by, or a steep curve, by more. Other "
-                "numbers may show more."
-            )
+        unclear = [name for name, check in self.items() if check.unclear]
+        for is_zero, why in WHY_UNCLEAR.items():
+            if names := [name for name in unclear if self[name].is_zero == is_zero]:
+                noise = max(self[name].noise for name in names)
+                words = f"Neither right nor wrong: {', '.join(names)}. {why}"
+                lines.append(words.format(f"{noise:.0e}"))
         for name in self.unseen:
             place, _, array = name.rpartition(".")
             hint = f". If it is to be learnt, {place} must keep self.d{array}"
@@ -96,7 +101,7 @@ class ArrayCheck:
                      rounding explains
     worst_index    : the entry that is wrong, or, if all are right, the one furthest off
     backprop, numerical : a and n there
-    noise          : what rounding can do to n
+    noise, is_zero : what rounding can do to n; is every a and n below it?
     ok, unclear    : False if there is a bug; True if rounding or kinks left something open
     """
 
@@ -107,9 +112,10 @@ class ArrayCheck:
         self.checked, self.kinks = len(entries), int(kinks.sum())
         self.mean_abs_diff = self.max_rel_error = self.backprop = self.numerical = math.nan
         self.unclear, self.worst_index = True, None
+        diff, size = np.where(kinks, 0, np.abs(a - n)), np.maximum(np.abs(a), np.abs(n))
+        self.is_zero = not (size > noise).any()
         if kinks.all():
             return
-        diff, size = np.where(kinks, 0, np.abs(a - n)), np.maximum(np.abs(a), np.abs(n))
         seen = (size[~kinks] > noise).any() and "unclear" not in found
         self.unclear = self.ok and not seen
         self.mean_abs_diff = float(diff[~kinks].mean())

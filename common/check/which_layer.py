@@ -12,6 +12,7 @@ import copy
 import itertools
 
 import numpy as np
+from tqdm import tqdm
 
 from common.check.bug_or_kink import with_entry
 from common.check.causes import SMALL_NUMBER, likely_causes
@@ -169,7 +170,7 @@ class Judge:
         if array.size > 10_000:
             raise ValueError
         slopes, h = np.zeros(array.shape), STEP / 10
-        for i in range(array.size):
+        for i in tqdm(range(array.size), "dout", leave=False, disable=None, delay=1):
             above, below = (with_entry(array, i, side, self.loss) for side in (h, -h))
             slopes.flat[i] = (above - below) / (2 * h)
         return slopes
