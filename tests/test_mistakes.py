@@ -285,7 +285,8 @@ Affine1.backward = lambda dout: vars(Affine1).update(W=np.eye(3) * 2, dW=np.eye(
     leave it to the training
 net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(V=2 * self.V, dV=self.V) or
     dout, V=np.ones(2), dV=None); net.gradient(x, t) |
-    ValueError | A: expected backward to leave V, got a write; if that is the update, leave it to …
+    ValueError | A: expected backward to leave V, got V moved along its gradient; leave that to the
+    training
 check_layer(Mine(lambda self, x: x * self.V, lambda self, dout: vars(self).update(V=2 * self.V) or
     dout, V=np.ones(3)), x) | ValueError | … since Mine.V changes in backward; if that is …
 net.layers['Relu1'] = Mine(backward=lambda self, dout: (dout, 1)); net.gradient(x, t) |

@@ -70,8 +70,9 @@ class Params(dict):
         before, self._before = self._before, {}
         for key, array in before.items():
             place, layer, name = self._parameters[key]
-            if not np.array_equal(getattr(layer, name), array):
-                raise wrong(ValueError, f"backward to leave {name}", "a write", NO_UPDATE, at=place)
+            if is_updated(getattr(layer, name), array, getattr(layer, f"d{name}")):
+                came = f"{name} moved along its gradient; leave that to the training"
+                raise wrong(ValueError, f"backward to leave {name}", came, at=place)
         for place, layer, names in self._found if before else ():
             warn_if_misnamed(place, layer, names)
 
@@ -161,6 +162,15 @@ def only_after_backward(place, name):
     """The error for a gradient that isn't there from the start."""
     hint = f"write self.d{name} = None in __init__, or, if {name} isn't learnt, call it grad_{name}"
     return wrong(TypeError, f"d{name} before backward too", "it only afterwards", hint, place)
+
+
+def is_updated(array, before, gradient):
+    """Is an array what it was before, moved along its gradient? (One number always is.)"""
+    if np.size(array) < 2 or not np.shape(array) == np.shape(before) == np.shape(gradient):
+        return False
+    moved = array - before
+    along = gradient * (np.vdot(gradient, moved) / (np.vdot(gradient, gradient) or 1))
+    return moved.any() and np.allclose(moved, along, atol=1e-6 * np.abs(moved).max())
 
 
 def check_no_parameters(place, layer, layers):
