@@ -28,6 +28,7 @@ from ch05.classroom.judges import PARTS
 from ch05.classroom.reading import HandIn
 from ch05.classroom.results import Results, is_ours, points_of, texts
 from ch05.classroom.words import say
+from ch05.tools.script import run_script
 from common.files import printable
 
 ENDINGS = (".py", ".ipynb")
@@ -204,9 +205,4 @@ def check_targets(args, parser):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # while it imported, it ended at once
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # nobody reads any more, as after | head
-        os._exit(1)
+    run_script(main)
