@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import re
 import signal
 import threading
 import zipfile
@@ -11,15 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-
-def printable(text):
-    """The text with no control characters for a terminal to act on."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda control: ascii(control[0])[1:-1], text)
-
-
-def refusal(error, path, expected, came):
-    return error(printable(f"{path}: expected {expected}, got {came}"))
-
+from common.guards.arguments import wrong
 
 # Writing
 
@@ -39,7 +30,7 @@ def write_whole(path, content):
         if content is not None:
             os.replace(new, path)
     except OSError as error:
-        raise refusal(OSError, path, "a file to write", error.strerror) from None
+        raise wrong(OSError, "a file to write", error.strerror, at=path) from None
     finally:
         with contextlib.suppress(OSError):  # after the renaming it is gone
             new.unlink()
@@ -54,7 +45,7 @@ def save_arrays(path, arrays):
     """Write {key: array} to a .npz file. ValueError if there is nan or inf in an array."""
     for key, array in arrays.items():
         if not np.isfinite(array).all():
-            raise ValueError(f"expected finite parameters, got nan or inf in {key}; not saved")
+            raise wrong(ValueError, "finite parameters", f"nan or inf in {key}", "not saved")
     content = io.BytesIO()
     np.savez(content, **arrays)
     write_whole(path, content.getvalue())
@@ -85,12 +76,12 @@ def load_arrays(path, expected):
     if not path.is_file():
         came = "a folder" if path.is_dir() else "none"
         came += f"; did you mean {path.name}.npz?" * Path(f"{path}.npz").exists()
-        raise refusal(FileNotFoundError, path, "a file of weights", came)
+        raise wrong(FileNotFoundError, "a file of weights", came, at=path)
     try:
         arrays = read_arrays(path)
     except Exception as error:  # zipfile and NumPy fail in many ways on a damaged file
         expected = "a .npz file of weights, as save writes it"
-        raise refusal(ValueError, path, expected, what_it_is(path, error)) from None
+        raise wrong(ValueError, expected, what_it_is(path, error), at=path) from None
     differences = [f"{key} is not in the network" for key in arrays if key not in expected]
     for key, array in expected.items():
         if key not in arrays:
@@ -100,7 +91,7 @@ def load_arrays(path, expected):
     if differences:
         more = f"; and {len(differences) - 4} more" * (len(differences) > 4)
         came = f"others: {'; '.join(differences[:4])}{more}"
-        raise refusal(ValueError, path, "the weights of this network", came)
+        raise wrong(ValueError, "the weights of this network", came, at=path)
     return arrays
 
 

@@ -29,7 +29,7 @@ from ch05.classroom.reading import HandIn
 from ch05.classroom.results import Results, is_ours, points_of, texts
 from ch05.classroom.words import say
 from ch05.tools.script import run_script
-from common.files import printable
+from common.guards.arguments import printable
 
 ENDINGS = (".py", ".ipynb")
 

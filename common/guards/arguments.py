@@ -9,6 +9,7 @@ import difflib
 import functools
 import inspect
 import math
+import re
 import sys
 
 import numpy as np
@@ -20,9 +21,15 @@ LAYERS = ("Affine", "Relu", "Sigmoid", "SoftmaxWithLoss")  # of layers.py: an ad
 def wrong(error, expected, came, hint="", at=""):
     """The error to raise: "at: expected this, got that; hint"."""
     hide_our_frames()
-    error = error(f"{at and f'{at}: '}expected {expected}, got {came}{hint and f'; {hint}'}")
+    text = f"{at and f'{at}: '}expected {expected}, got {came}{hint and f'; {hint}'}"
+    error = error(printable(text))
     error.is_sentence = True
     return error
+
+
+def printable(text):
+    """The text with no control characters for a terminal to act on."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda control: ascii(control[0])[1:-1], text)
 
 
 def hide_our_frames():
