@@ -1,17 +1,15 @@
 """The command: its options, and the animation of the pages."""
 
-import argparse
 import asyncio
 import importlib.util
 import sys
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 from tqdm import tqdm
 
 from ch05.playground.play import Playground
-from ch05.tools.options import OneLineParser, build_network, number, positive, writable
+from ch05.tools.options import OneLineParser, build_network, file_ending_in, number, positive
 
 NO_SCREEN = "expected a screen to open a window on, got none; use --browser, or --gif FILE"
 SEVEN = np.array([[8, 7], [14, 7], [19, 7], [17, 12], [14, 17], [12, 21]], float)
@@ -26,7 +24,7 @@ def main(argv=None):
     add("--width", type=number(int, "a whole number from 400 to 4000", 400, 4001), default=1100,
         metavar="PIXELS", help="of the figure (1100)")  # fmt: skip
     where.add_argument("--browser", action="store_true", help="in a browser, not in a window")
-    where.add_argument("--gif", type=gif_file, metavar="FILE",
+    where.add_argument("--gif", type=file_ending_in(".gif"), metavar="FILE",
         help="write an animation of a training, and open no window")  # fmt: skip
     args = parser.parse_args(argv)
     if args.browser and importlib.util.find_spec("tornado") is None:
@@ -50,13 +48,6 @@ def main(argv=None):
             playground.show()
         else:
             parser.error(NO_SCREEN)
-
-
-def gif_file(name):
-    """To know it now, and not after the pictures have been drawn."""
-    if Path(name).suffix.lower() != ".gif":
-        raise argparse.ArgumentTypeError(f"expected a name ending in .gif, got {name!r}")
-    return writable(name)
 
 
 def write_gif(playground, path, frames=32):

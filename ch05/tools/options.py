@@ -35,8 +35,8 @@ def parse_training(argv, prog="train_neuralnet.py"):
     add("--data", metavar="FOLDER", help="read the four data files in this folder (MNIST, which "
         "comes with the project)")  # fmt: skip
     add("--load", metavar="FILE", help="start from the weights in this file")
-    add("--save", type=weights_file, metavar="FILE", help="write the weights to this .npz file "
-        "after each epoch and at the end")  # fmt: skip
+    add("--save", type=file_ending_in(".npz"), metavar="FILE", help="write the weights to this "
+        ".npz file after each epoch and at the end")  # fmt: skip
     add("--plot", type=picture_file, metavar="FILE", default="train_neuralnet.png",
         help="draw loss and accuracies in this file instead of %(default)s")  # fmt: skip
     add("--no-plot", action="store_const", const=None, dest="plot", help="draw no picture")
@@ -148,11 +148,16 @@ def writable(name):
     return Path(os.path.expanduser(name))
 
 
-def weights_file(name):
-    path = writable(name)
-    if path.suffix != ".npz":
-        raise argparse.ArgumentTypeError(f"expected a name ending in .npz, got {name!r}")
-    return path
+def file_ending_in(suffix):
+    """A type for argparse: a file that can be written, with a name that ends so."""
+
+    def convert(name):
+        path = writable(name)
+        if path.suffix.lower() != suffix:
+            raise argparse.ArgumentTypeError(f"expected a name ending in {suffix}, got {name!r}")
+        return path
+
+    return convert
 
 
 def picture_file(name):
