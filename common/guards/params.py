@@ -76,6 +76,10 @@ class Params(dict):
         for place, layer, names in self._found if before else ():
             warn_if_misnamed(place, layer, names)
 
+    def settle(self):
+        """After backward the keys stay as they are, even if forward alone couldn't be tried."""
+        self._is_decided = True
+
     def gradients(self):
         """{"W1": dL/dW1, ...}. A copy, where the layer may write into the same array again."""
         if not same([*self.values()], self._arrays):
