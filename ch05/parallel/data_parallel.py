@@ -40,8 +40,9 @@ __all__ = ["DataParallel"]
 class DataParallel:
     """A network whose batches are shared out among the ranks of an MPI communicator.
 
-    train uses it as it would use the network. All ranks must call its methods together, with the
-    same x and t; each gets the same results. They start with the parameters of rank 0.
+    It has the methods that training needs, and train uses it as it would use the network. All
+    ranks must call them together, with the same x and t; each gets the same results. They start
+    with the parameters of rank 0.
 
     The loss must be a mean over the samples, as SoftmaxWithLoss has it. One that is a sum over
     them comes out divided by the number of ranks, and so does its gradient.
@@ -55,8 +56,20 @@ class DataParallel:
             comm.Bcast(start, root=0)
             array[...] = start.reshape(array.shape)
 
-    def __getattr__(self, name):  # params, layers, predict and so on are those of the network
-        return getattr(self.network, name)
+    @property
+    def params(self):
+        return self.network.params
+
+    @property
+    def layers(self):
+        return self.network.layers
+
+    @property
+    def lastLayer(self):
+        return self.network.lastLayer
+
+    def predict(self, x):
+        return self.network.predict(x)
 
     def gradient(self, x, t):
         """The gradient of the whole batch: the sum of everybody's, weighted with their shares."""
