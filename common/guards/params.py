@@ -24,9 +24,7 @@ class Params(dict):
     inf, TypeError for what isn't numbers.
     """
 
-    __slots__ = (
-        "_layers _seen _only_ours _found _parameters _is_decided _before _arrays _wanted".split()
-    )
+    __slots__ = "_layers _seen _only_ours _found _parameters _is_decided _before _arrays".split()
 
     def __init__(self):
         self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
@@ -35,7 +33,6 @@ class Params(dict):
         self._is_decided = False  # has forward been looked at? Then names no longer change
         self._before = {}  # copies, until the first backward: does it leave them as they are?
         self._arrays = []  # the parameters that have been checked
-        self._wanted = []  # for each of them: where its gradient is, and of which shape and dtype
 
     def up_to_date(self, layers):
         """The same Params, after another look at the layers and the arrays in them."""
@@ -76,25 +73,17 @@ class Params(dict):
         for place, layer, names in self._found if before else ():
             warn_if_misnamed(place, layer, names)
 
-    def settle(self):
-        """After backward the keys stay as they are, even if forward alone couldn't be tried."""
-        self._is_decided = True
-
     def gradients(self):
         """{"W1": dL/dW1, ...}. A copy, where the layer may write into the same array again."""
         if not same([*self.values()], self._arrays):
             check_parameters(self._parameters)
-            self._arrays, found = [*self.values()], self._parameters.items()
-            self._wanted = [
-                (key, place, layer, f"d{name}", self[key].shape, self[key].dtype)
-                for key, (place, layer, name) in found
-            ]
-        gradients, only_ours = {}, self._only_ours
-        for key, place, layer, name, shape, dtype in self._wanted:
-            gradient = getattr(layer, name)
-            if getattr(gradient, "shape", 0) != shape or gradient.dtype is not dtype:
-                check_gradient_shape(place, name[1:], gradient, shape)
-            gradients[key] = gradient if only_ours else np.array(gradient)
+            self._arrays = [*self.values()]
+        gradients = {}
+        for key, (place, layer, name) in self._parameters.items():
+            gradient, array = getattr(layer, f"d{name}"), self[key]
+            if getattr(gradient, "shape", 0) != array.shape or gradient.dtype is not array.dtype:
+                check_gradient_shape(place, name, gradient, array.shape)
+            gradients[key] = gradient if self._only_ours else np.array(gradient)
         return gradients
 
     def __setitem__(self, key, values):
