@@ -151,7 +151,8 @@ MISTAKES = {
         "for layer in self.layers.values()": {
             "for layer in reversed(self.layers.values())": "Affine2"}},
     "gradient": {
-        "        self.loss(x, t)\n        dout": {"        dout": "self.loss(x, t) first"},
+        "self.loss(x, t)\n        dout": {"dout": "self.loss(x, t) first",
+            "self.predict(x)\n        dout": "lastLayer before its backward; call self.loss"},
         "dout = layer.backward(dout)": {"layer.backward(dout)": "the dout of the next"},
         "reversed(self.layers.values())": {"self.layers.values()": "Affine1"},
         "self.lastLayer.backward()": {"1": "lastLayer", "self.lastLayer.backward(2)": "2 times"},
@@ -275,6 +276,10 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             "got 3.00001"),
         "all layers": (OBJECTS | WRONG_LAYERS, LAYERS, "2 times"),
         "all layers, and predict": (OBJECTS | WRONG_LAYERS | NO_PREDICT, LAYERS + " predict", ""),
+        "no loss for a stand-in": (
+            replaced("SoftmaxWithLoss", "return dout *", "return -dout *")
+            | replaced("TwoLayerNet", "self.loss(x, t)\n", "self.predict(x)\n"),
+            "gradient SoftmaxWithLoss", "no forward of lastLayer"),
         "numerical gradients": (NUMERICAL, "gradient", "numerical"),
         "numerical, without its layers": (NUMERICAL.replace("self.loss(x, t)",
             "np.sum(t * (np.log(np.sum(np.exp(s := np.maximum(x @ self.params['W1'] +"

@@ -203,7 +203,8 @@ CHINESE = {
         "改了 self.params，这里却没有变：是不是有什么是副本？",
     "{method} is called for {came}; expected {expected}":
         "依次调用了 {came} 的 {method}；应当是 {expected}",
-    "no forward before: call self.loss(x, t) first": "之前没有做正向传播：先调用 self.loss(x, t)",
+    "no forward of {name} before its backward": "{name} 反向传播之前没有做正向传播",
+    "call self.loss(x, t) first": "请先调用 self.loss(x, t)",
     "lastLayer.backward gets {dout} as its dout; it should be 1":
         "lastLayer.backward 得到的 dout 是 {dout}；应当是 1",
     "{what}: expected numbers, got {got}": "{what}：应当是数，实际是 {got}",
