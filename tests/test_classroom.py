@@ -302,6 +302,8 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "misspelt": (replaced("Affine", "__init__", "__int__"), "Affine", "misspelt"),
         "indented too far": ({"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
             "SoftmaxWithLoss", "inside Affine"),
+        "a function in a class": ({"TwoLayerNet": SHORT["TwoLayerNet"] + SHORT["update"].replace(
+            "\n", "\n    "), "update": "\n"}, "update", "inside TwoLayerNet"),
         "no backward": ("class Sigmoid:\n    def forward(self, x): return 1 / (1 + np.exp(x))\n",
             "Sigmoid", "minus"),
         "no function": ({"update": "update = 7\n"}, "update", "expected a function"),

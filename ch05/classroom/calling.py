@@ -89,7 +89,9 @@ def missing(names, name):
         return Wrong(say(words, name=name, got=type(value).__name__))
     own = {key: each for key, each in names.items() if getattr(each, "__module__", "") == MODULE}
     for key, each in own.items():
-        if isinstance(each, type) and isinstance(vars(each).get(name), type):
+        inner = vars(each).get(name) if isinstance(each, type) else None
+        code = getattr(inner, "__code__", None)
+        if isinstance(inner, type) or (code and "self" not in code.co_varnames):  # no method
             words = "{name} is inside {outer}: is it indented too far?"
             return Wrong(say(words, name=name, outer=key))
     typos = [each for each in own if abs(len(each) - len(name)) <= 1]
