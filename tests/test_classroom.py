@@ -94,10 +94,13 @@ MISTAKES = {
         "dout.sum(axis=0)": {"dout.sum(axis=1)": "axis=0", "dout.sum()": "axis=0",
             "dout.sum(axis=0, keepdims=True)": "keepdims", "dout.mean(axis=0)": "mean of the rows",
             "dout": "add up the rows", "dout.squeeze().sum(axis=0)": "one sample"},
-        "return (dout": {"self.W -= 0.1 * self.dW; return (dout": "leaves W to update"},
+        "return (dout": {"self.W -= 0.1 * self.dW; return (dout": "leaves W to update",
+            "self.x *= 0; return (dout": "backward changes x"},
         "return (dout @ self.W.T).reshape(self.shape)": {
             "return (dout @ self.W.T).reshape(self.shape), self.dW": "tuple of 2; return dx"}},
     "SoftmaxWithLoss": {
+        "dout * (self.y - self.t)": {"(dx := dout * (self.y - self.t), self.t.fill(0))[0]":
+            "backward changes t"},
         "return dout * (self.y": {"return 1.5 * (self.y": "1.5 times",
             "return 1.00002 * (self.y": "-0.37500"},
         "-np.sum(self.t * log_y) /": {
@@ -239,6 +242,8 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "float32, and b as a row": NUMBERS,
         "float16, and b as a row": NUMBERS.replace("float32", "float16"),
         "W is kept in another form": {"Affine": TURNED},
+        "a mask in the place of x": replaced(
+            "Relu", "return dout * (self.x > 0)", "self.x[...] = self.x > 0; return dout * self.x"),
         "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
         "one made in an if": "if True:\n    class Relu(Relu):\n        pass\nRelu = Relu()\n",
         "half precision": replaced("Relu", "np.maximum(x, 0)", "np.maximum(x, 0).astype('f2')"),

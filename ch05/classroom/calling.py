@@ -112,8 +112,11 @@ def imported(value):
 # Calls
 
 
-def call(layer, method, *args, remark=None, free=False):
-    """layer.method(*args). A write into args is Wrong, or a remark if there is one to make it."""
+def call(layer, method, *args, remark=None, free=False, given=None):
+    """layer.method(*args). A write into args is Wrong, or a remark if there is one to make it.
+
+    given : a copy of args that it gets, for who looks at them later
+    """
     function = getattr(layer, method, None)
     if function is None:
         close = difflib.get_close_matches(method, dir(layer), 1, 0.8)
@@ -125,17 +128,21 @@ def call(layer, method, *args, remark=None, free=False):
     if module := imported(function):  # inherited
         words = "{name} is imported from {module}; write it here"
         raise NotYet(say(words, name=method, module=module))
-    given = copy.deepcopy(args)
+    given = given or copy.deepcopy(args)
     result = call_function(function, *given, free=free)
-    for i, (before, after) in enumerate(zip(args, given)):
-        if not np.array_equal(before, after):
-            names = [*inspect.signature(function).parameters, *"xt"]  # for *args
-            name = names[i]
-            words = "{method} changes {name}, which isn't its own; use {name}.copy()"
-            if remark is None:
-                raise Wrong(say(words, method=method, name=name))
-            remark(say(words, method=method, name=name))
+    with told("", remark=remark):
+        untouched(method, function, ["dout"] if method == "backward" else "xt", args, given)
     return result
+
+
+def untouched(method, function, names, before, after):
+    """Wrong if the method has changed what function was given; names are for its *args."""
+    for i, (old, new) in enumerate(zip(before, after)):
+        if not np.array_equal(old, new):
+            parameters = inspect.signature(function).parameters.values()
+            own = [each.name for each in parameters if each.kind < each.VAR_POSITIONAL]
+            words = "{method} changes {name}, which isn't its own; use {name}.copy()"
+            raise Wrong(say(words, method=method, name=[*own, *names[len(own) :]][i]))
 
 
 def call_backward(layer, dout, remark):

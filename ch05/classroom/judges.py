@@ -31,6 +31,7 @@ from ch05.classroom.calling import (
     missing,
     raised,
     told,
+    untouched,
     wanted,
 )
 from ch05.classroom.network import LAYERS, SHAPES, called_wrongly, stand_ins
@@ -240,12 +241,15 @@ def judge_layer(part, kind, first, second, others, remark):
     single = {key: each if key == "t" else np.float32(each) for key, each in first.items()}
     runs = [[("", first), ("second batch: ", second)], [others[0], ("one sample: ", one)],
             [("float32: ", single)], others[1:]]  # fmt: skip
+    held = []  # what forward was given last: as it was, and as it is
 
     def new_layer(env):
         return kind(*(env[key].copy() for key in "Wb" if key in env))
 
     def forward(layer, env):
-        return call(layer, "forward", *(env[key] for key in "xt" if key in env))
+        args = [env[key] for key in "xt" if key in env]
+        held[:] = args, copy.deepcopy(args)
+        return call(layer, "forward", *args, given=held[1])
 
     def backward(layer, env, **more):
         params = {key: copy.copy(getattr(layer, key, None)) for key in "Wb" if key in env}
@@ -257,6 +261,10 @@ def judge_layer(part, kind, first, second, others, remark):
         for key in grads:
             got = dx if key == "dx" else kept(layer, key, env[key[1:]].shape)
             yield Record(key, key, got, env, **more)
+        # x was made by the layer before. But that of an Affine may be data, as t is.
+        is_data = "W" in env or not np.array_equal(held[0][1:], held[1][1:])
+        with told("", remark=None if is_data else remark):
+            untouched("backward", layer.forward, "xt", *held)
 
     def trial():
         for run in filter(None, runs):
