@@ -612,20 +612,20 @@ def test_the_command_prints_writes_and_says_by_its_status_whether_all_is_right(t
     for name, text in files.items():
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_text(text, encoding="utf-8")
-    to = "--csv points.csv --json points.json --feedback for_them --weights Relu=2,update=0.5"
+    to = "--csv points.csv --json points.json --feedback for_them --weights Relu=0.1,update=0.3"
     done = started(GRADE, "in", *to.split(), cwd=tmp_path, status=1)
     assert done.stderr == ""
     grades = json.loads((tmp_path / "points.json").read_text(encoding="utf-8"))
     names = [str(Path("in", name)) for name in files if "check" not in name]
     assert [grade["file"] for grade in grades] == names
-    assert [grade["points"] for grade in grades] == [8.5, 6.5, 0, 0]
+    assert [grade["points"] for grade in grades] == [6.4, 6.3, 0, 0]
     assert grades[1]["parts"] == dict.fromkeys(PARTS, "right") | {"Relu": "wrong"}
     assert [{*grade["parts"].values()} for grade in grades[2:]] == [{NOT}, {"wrong"}]
     [told] = grades[1]["sentences"].pop("Relu")
     assert "dout is returned" in told and not any(grades[1]["sentences"].values())
     assert (tmp_path / "points.csv").read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
     rows = [*csv.DictReader((tmp_path / "points.csv").read_text("utf-8-sig").splitlines())]
-    expected = {"file": names[1], **grades[1]["parts"], "points": "6.5", "of": "8.5"}
+    expected = {"file": names[1], **grades[1]["parts"], "points": "6.3", "of": "6.4"}
     assert [row["file"] for row in rows] == names and rows[1] == expected
     texts = [(tmp_path / "for_them" / f"{Path(name).relative_to('in')}.txt") for name in names]
     assert "".join(each.read_text(encoding="utf-8") for each in texts) in done.stdout
