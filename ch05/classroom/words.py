@@ -49,6 +49,7 @@ CHINESE = {
         "{name}，第 {line} 行：{why}；后面的内容只读取其中的定义",
     "{name} is defined twice ({first}; {second}); the last one is graded":
         "{name} 定义了两次（{first}；{second}）；按最后一个评分",
+    "is it text, saved as UTF-8?": "是不是没有存成 UTF-8 的文本？",
     "{name}: expected a notebook of version 4": "{name}：应当是第 4 版格式的笔记本",
     # What is there, and what isn't
     "no {name} in it": "里面没有 {name}",
