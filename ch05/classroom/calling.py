@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import difflib
-import functools
 import inspect
 import sys
 import traceback
@@ -65,15 +64,15 @@ def candidates(names, part):
         if plain(each) == plain(name) and isinstance(value, kind) and not imported(value):
             found.setdefault(id(value), (each, value))
     if name == "update":
-        for key, value in names.items():
-            known = plain(key) in OPTIMIZERS and isinstance(value, type) and not imported(value)
-            if known and hasattr(value, "update"):
-                found[id(value)] = name, functools.partial(update_by, value)
+        for key, SGD in names.items():
+            known = plain(key) in OPTIMIZERS and isinstance(SGD, type) and not imported(SGD)
+            if known and hasattr(SGD, "update"):
+
+                def update(params, grad, learning_rate, SGD=SGD):
+                    return SGD(learning_rate).update(params, grad)
+
+                found[id(SGD)] = name, update
     return [*found.values()]
-
-
-def update_by(SGD, params, grad, learning_rate):
-    return SGD(learning_rate).update(params, grad)
 
 
 def missing(names, name):
@@ -97,26 +96,22 @@ def missing(names, name):
     typos = [each for each in own if abs(len(each) - len(name)) <= 1]
     if close := difflib.get_close_matches(name, typos, 1, 0.8):
         if isinstance(own[close[0]], type) == name[0].isupper():
-            return Wrong(say("no {name} in it; is {close} meant?", name=name, close=close[0]))
-    return NotYet(say("no {name} in it", name=name))
+            words = "{method} is missing; is {close} meant?"
+            return Wrong(say(words, method=name, close=close[0]))
+    return NotYet(say("{method} is missing", method=name))
 
 
 def imported(value):
     """The module of a class or function that wasn't written in this file; else None."""
-    value = value.__func__ if inspect.ismethod(value) else value
-    if isinstance(value, type) or inspect.isfunction(value):
-        return value.__module__ if value.__module__ != MODULE else None
-    return None
+    known = isinstance(value, type) or inspect.isfunction(value) or inspect.ismethod(value)
+    return value.__module__ if known and value.__module__ != MODULE else None
 
 
 # Calls
 
 
 def call(layer, method, *args, remark=None, free=False, given=None):
-    """layer.method(*args). A write into args is Wrong, or a remark if there is one to make it.
-
-    given : a copy of args that it gets, for who looks at them later
-    """
+    """layer.method(*args). A write into the copies that are given is Wrong, or worth a remark."""
     function = getattr(layer, method, None)
     if function is None:
         close = difflib.get_close_matches(method, dir(layer), 1, 0.8)
@@ -125,9 +120,8 @@ def call(layer, method, *args, remark=None, free=False, given=None):
             words = "{method} is missing; is {close} meant?"
             raise Wrong(say(words, method=method, close=close[0]))
         raise NotYet(say("{method} is missing", method=method))
-    if module := imported(function):  # inherited
-        words = "{name} is imported from {module}; write it here"
-        raise NotYet(say(words, name=method, module=module))
+    if imported(function):  # inherited
+        raise missing({method: function}, method)
     given = given or copy.deepcopy(args)
     result = call_function(function, *given, free=free)
     with told("", remark=remark):
@@ -148,8 +142,7 @@ def untouched(method, function, names, before, after):
 def call_backward(layer, dout, remark):
     """layer.backward(dout), or without dout, if the layer takes none."""
     with contextlib.suppress(AttributeError, ValueError):  # no backward, or no signature
-        signature = inspect.signature(layer.backward)
-        kinds = {each.kind for each in signature.parameters.values()}
+        kinds = {each.kind for each in inspect.signature(layer.backward).parameters.values()}
         if kinds <= {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}:
             remark(say("backward takes no dout; write backward(self, dout)"))
             return call(layer, "backward")
@@ -162,9 +155,7 @@ def call_function(function, *args, free=False):
     NotYet, too, if it calls what the library has for this part. If free, only if that is the method
     of the library's network: it may use the library's layers.
     """
-    used, profile, name = [], sys.getprofile(), "it"
-    if isinstance(function, type) or inspect.isroutine(function):
-        name = getattr(function, "__name__", name)
+    used, profile, name = [], sys.getprofile(), getattr(function, "__name__", "it")
 
     def watch(frame, event, _):
         module = frame.f_globals.get("__name__", "")
@@ -178,8 +169,6 @@ def call_function(function, *args, free=False):
             sys.setprofile(watch)
         with np.errstate(all="ignore"):
             result = function(*args)
-    except Wrong:  # a stand-in's
-        raise
     except NotImplementedError:
         raise NotYet(say("{method} isn't written yet", method=name)) from None
     except (Exception, SystemExit) as error:
@@ -195,7 +184,9 @@ def call_function(function, *args, free=False):
 
 
 def raised(what, error):
-    """What a part raised, and in which line of what was handed in."""
+    """What a part raised, and in which line of what was handed in. A Wrong has words of its own."""
+    if isinstance(error, Wrong):
+        return f"{error}"
     frames = traceback.walk_tb(error.__traceback__)
     own = [(frame.f_code.co_filename, line) for frame, line in frames
            if frame.f_globals.get("__name__") == MODULE]  # fmt: skip

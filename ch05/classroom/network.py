@@ -18,6 +18,7 @@ from ch05.classroom.words import say
 
 LAYERS = ("Affine", "Relu", "SoftmaxWithLoss")
 LAST = "SoftmaxWithLoss"
+EARLY = "no forward of {name} before its backward: is self.loss(x, t) called first?"
 SHAPES = (3, 4), (4,), (4, 2), (2,)  # of W1, b1, W2, b2 in the network that is judged
 
 
@@ -136,7 +137,7 @@ def watch(undo, own, layer, log, made, right, silent):
                 for array, before in params:
                     array[...] = before
             if method == "backward" and "x" not in env:
-                raise Wrong(say("no forward of {name} before its backward", name=name))
+                raise Wrong(say(EARLY, name=name))
             return compute(self, env, args, kwargs)
 
         return replacement
@@ -174,7 +175,6 @@ def called_wrongly(log, method, stopped=False):
 
     stopped : an error came, so that calls at the end may be missing
     """
-    first = [*dict.fromkeys(each[:2] for each in log)]  # each call once
     log = [each for each in log if each[1]]
     if not log:
         return  # a network in a way of its own
@@ -186,13 +186,10 @@ def called_wrongly(log, method, stopped=False):
     # A Relu may return what it was given. No other layer does.
     lost = [name for (name, one), (after, two) in zip(given, given[1:])
             if one is two and name != after and not name.startswith("Relu")]  # fmt: skip
-    early = [i for i, (called, name) in enumerate(first)
-             if called == "backward" and ("forward", name) not in first[:i]]  # fmt: skip
+    once = [*dict.fromkeys(each[:2] for each in log)]  # each call
+    early = [name for name in names if ("forward", name) not in once[: once.index((method, name))]]
     if method == "backward" and early:
-        name = first[early[0]][1]
-        yield say("no forward of {name} before its backward", name=name)
-        if name == "lastLayer" and ("loss", "") not in first[: early[0]]:
-            yield say("call self.loss(x, t) first")
+        yield say(EARLY, name=early[0])
     elif not names and not stopped:
         yield say("no layer's {method} is called", method=method)
     elif lost:
