@@ -94,15 +94,16 @@ MISTAKES = {
         "dout.sum(axis=0)": {"dout.sum(axis=1)": "axis=0", "dout.sum()": "axis=0",
             "dout.sum(axis=0, keepdims=True)": "keepdims", "dout.mean(axis=0)": "mean of the rows",
             "dout": "add up the rows", "dout.squeeze().sum(axis=0)": "one sample"},
-        "return (dout": {"self.W -= 0.1 * self.dW; return (dout": "leaves W to update"},
+        "return (": {"self.W -= 1; return (": "W to update", "self.x *= 0; return (": "changes x"},
         "return (dout @ self.W.T).reshape(self.shape)": {
             "return (dout @ self.W.T).reshape(self.shape), self.dW": "tuple of 2; return dx"}},
     "SoftmaxWithLoss": {
+        "self.y - self.t)": {"dx := self.y - self.t, self.t.fill(0))[0]": "backward changes t"},
         "return dout * (self.y": {"return 1.5 * (self.y": "1.5 times",
             "return 1.00002 * (self.y": "-0.37500"},
         "-np.sum(self.t * log_y) /": {
             "-np.sum(self.t * log_y + (1 - self.t) * np.log(1 - self.y)) /": "binary"},
-        "log_y) / len(x)": {"log_y)": "batch size"},
+        "log_y) / len(x)": {"log_y)": "batch size", "log_y) / len(x), t": "2; return loss alone"},
         "-np.sum(self.t * log_y)": {"np.sum(self.t * log_y)": "minus",
             "-np.sum(self.t * self.y)": "logarithm", "-np.sum(log_y)": "t is missing"},
         "-np.sum(self.t * log_y) / len(x)": {"-np.mean(self.t * log_y)": "N C",
@@ -129,7 +130,8 @@ MISTAKES = {
             "        return -np.sum(self.t * log_y)": "each row"}},
     "numerical_gradient": {
         "(above - f(x)) / (2 * h)": {"(above - f(x)) / 2 * h": "brackets",
-            "(above - f(x)) / h": "2h", "above - f(x)": "2h", "(f(x) - above) / (2 * h)": "sign"},
+            "(above - f(x)) / h": "2h", "above - f(x)": "2h", "(f(x) - above) / (2 * h)": "sign",
+            "(above - f(x)) * 1e-9": "2e-13 times", "above - f()": "TypeError: f() missing"},
         "x.flat[i] = old - h\n        grad.flat[i] = (above - f(x)) / (2 * h)": {
             "x.flat[i] = old\n        grad.flat[i] = (above - f(x)) / h": "forward difference"},
         "1e-4": {"1e-50": "every entry is 0", "0.01": "too large"},
@@ -151,7 +153,8 @@ MISTAKES = {
         "for layer in self.layers.values()": {
             "for layer in reversed(self.layers.values())": "Affine2"}},
     "gradient": {
-        "        self.loss(x, t)\n        dout": {"        dout": "self.loss(x, t) first"},
+        "self.loss(x, t)\n        dout": {"dout": "self.loss(x, t) called first",
+            "self.predict(x)\n        dout": "lastLayer before its backward: is self.loss"},
         "dout = layer.backward(dout)": {"layer.backward(dout)": "the dout of the next"},
         "reversed(self.layers.values())": {"self.layers.values()": "Affine1"},
         "self.lastLayer.backward()": {"1": "lastLayer", "self.lastLayer.backward(2)": "2 times"},
@@ -163,7 +166,7 @@ MISTAKES = {
         "affines =": {"for p in self.params.values(): p -= 0.1\n        affines =": "leave the"}},
     "update": {
         "-=": {"+=": "sign"},
-        "learning_rate * grad[key]": {"grad[key]": "learning_rate is missing"},
+        "learning_rate *": {"1 *": "learning_rate is missing", "0.1 *": "depend on learning_rate"},
         "params[key] -= learning_rate": {"params[key] = params[key] - learning_rate": "in place"},
         "params[key] -= learning_rate * grad[key]": {"params[key][...] = grad[key]": "subtract",
             "params[key] -= learning_rate * grad[key]; return": "unchanged"},
@@ -237,7 +240,10 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "short": SHORT, "objects": OBJECTS, "book": BOOK,
         "float32, and b as a row": NUMBERS,
         "float16, and b as a row": NUMBERS.replace("float32", "float16"),
+        "b as a row": replaced("TwoLayerNet", "np.zeros(H)", "np.zeros((1, H))"),
         "W is kept in another form": {"Affine": TURNED},
+        "a mask in the place of x": replaced(
+            "Relu", "return dout * (self.x > 0)", "self.x[...] = self.x > 0; return dout * self.x"),
         "names become instances": "Relu = Relu()\nupdate = update({}, {}, 1)\n",
         "one made in an if": "if True:\n    class Relu(Relu):\n        pass\nRelu = Relu()\n",
         "half precision": replaced("Relu", "np.maximum(x, 0)", "np.maximum(x, 0).astype('f2')"),
@@ -275,6 +281,10 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             "got 3.00001"),
         "all layers": (OBJECTS | WRONG_LAYERS, LAYERS, "2 times"),
         "all layers, and predict": (OBJECTS | WRONG_LAYERS | NO_PREDICT, LAYERS + " predict", ""),
+        "no loss for a stand-in": (OBJECTS | WRONG_LAYERS | replaced("TwoLayerNet",
+            "self.last_layer.forward(t=t, x=", "(", OBJECTS), f"gradient {LAYERS}", "of lastLayer"),
+        "below a decorator": (replaced("Relu", "def forward(self, x):\n", "@(lambda f: lambda *a: "
+            "f(*a))\n    def forward(self, x):\n        x *= x > 0\n"), "Relu", "changes x,"),
         "numerical gradients": (NUMERICAL, "gradient", "numerical"),
         "numerical, without its layers": (NUMERICAL.replace("self.loss(x, t)",
             "np.sum(t * (np.log(np.sum(np.exp(s := np.maximum(x @ self.params['W1'] +"
@@ -297,6 +307,7 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
         "misspelt": (replaced("Affine", "__init__", "__int__"), "Affine", "misspelt"),
         "indented too far": ({"Affine": SHORT["Affine"] + INDENTED, "SoftmaxWithLoss": "\n"},
             "SoftmaxWithLoss", "inside Affine"),
+        "a function in a class": ({"update": ADAM.replace("self, ", "")}, "update", "inside Adam"),
         "no backward": ("class Sigmoid:\n    def forward(self, x): return 1 / (1 + np.exp(x))\n",
             "Sigmoid", "minus"),
         "no function": ({"update": "update = 7\n"}, "update", "expected a function"),
@@ -305,7 +316,7 @@ CASES = {  # {status: {case: (what is in the file, or at its end; the parts that
             {"Relu": "def Relu(x): return np.maximum(x, 0)\n"}, "Relu", "expected a class"),
     },
     NOT: {
-        "the book's method of this name": ({"update": ADAM}, "update", "no update"),
+        "the book's method of this name": ({"update": ADAM}, "update", "update is missing"),
         "no forward": (replaced("Relu", "self.x = x", RAISE), "Relu", "isn't"),
         "no backward": ({"Relu": SHORT["Relu"].split("    def back")[0]}, "Relu", "is missing"),
         "backward to come": (replaced("SoftmaxWithLoss", "return dout", f"{RAISE}; return dout"),
@@ -414,7 +425,7 @@ def sentences_in(tree):
         match node:
             case ast.Call(func=ast.Name("say"), args=[ast.Constant(text)]):
                 yield text
-            case ast.Assign(targets=[ast.Name("words")], value=ast.Constant(text)):
+            case ast.Assign(targets=[ast.Name("words" | "EARLY")], value=ast.Constant(text)):
                 yield text
             case ast.Constant(str(text)) if text.endswith(": "):
                 yield text
@@ -478,7 +489,7 @@ def test_a_notebook_is_read_by_its_code_cells():
 @parametrize("content", [b"class Relu(:\n", "x = 'é'".encode("latin-1"), b"x = 1\0", b"[]", b""])
 def test_what_python_cant_read_is_told(content):
     name = "a.ipynb" if content in (b"[]", b"") else "a.py"
-    with pytest.raises(Unreadable, match=name):
+    with pytest.raises(Unreadable, match=name + ".*UTF-8" * content.startswith(b"x")):
         run(HandIn(name, content))
 
 
@@ -600,20 +611,20 @@ def test_the_command_prints_writes_and_says_by_its_status_whether_all_is_right(t
     for name, text in files.items():
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_text(text, encoding="utf-8")
-    to = "--csv points.csv --json points.json --feedback for_them --weights Relu=2,update=0.5"
+    to = "--csv points.csv --json points.json --feedback for_them --weights Relu=0.1,update=0.3"
     done = started(GRADE, "in", *to.split(), cwd=tmp_path, status=1)
     assert done.stderr == ""
     grades = json.loads((tmp_path / "points.json").read_text(encoding="utf-8"))
     names = [str(Path("in", name)) for name in files if "check" not in name]
     assert [grade["file"] for grade in grades] == names
-    assert [grade["points"] for grade in grades] == [8.5, 6.5, 0, 0]
+    assert [grade["points"] for grade in grades] == [6.4, 6.3, 0, 0]
     assert grades[1]["parts"] == dict.fromkeys(PARTS, "right") | {"Relu": "wrong"}
     assert [{*grade["parts"].values()} for grade in grades[2:]] == [{NOT}, {"wrong"}]
     [told] = grades[1]["sentences"].pop("Relu")
     assert "dout is returned" in told and not any(grades[1]["sentences"].values())
     assert (tmp_path / "points.csv").read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
     rows = [*csv.DictReader((tmp_path / "points.csv").read_text("utf-8-sig").splitlines())]
-    expected = {"file": names[1], **grades[1]["parts"], "points": "6.5", "of": "8.5"}
+    expected = {"file": names[1], **grades[1]["parts"], "points": "6.3", "of": "6.4"}
     assert [row["file"] for row in rows] == names and rows[1] == expected
     texts = [(tmp_path / "for_them" / f"{Path(name).relative_to('in')}.txt") for name in names]
     assert "".join(each.read_text(encoding="utf-8") for each in texts) in done.stdout

@@ -2,7 +2,7 @@
 
 RIGHT[part][key] is the right value, CAUSES[part][key] a list of (words, wrong value). All values
 are expressions. They name what a part is given (x, dout, W, b, t ...), the functions below, NumPy
-as np, and right, the right value. A cause is told only if it fits every case that was tried.
+as np, right, the right value, and first, the record told. A cause has to fit all that was tried.
 """
 
 import numpy as np
@@ -80,6 +80,11 @@ RIGHT = {
     "gradient": {"grad": "right_gradient(params, x, t)[key]"},
     "update": {"params": "before[key] - rate * grad[key]"},
 }  # fmt: skip
+BY_N = [
+    ("divide by the batch size N", "right * len(x)"),
+    ("it is divided by the number of classes; divide by N", "right * len(x) / t.shape[1]"),
+    ("it is divided by N C; divide by N", "right / t.shape[1]"),
+    ("it is divided by the batch size N twice", "right / len(x)")]  # fmt: skip
 CAUSES = {
     "Relu": {
         "out": [
@@ -121,22 +126,18 @@ CAUSES = {
             ("that is the transpose of x^T dout", "dout.T @ rows(x)"),
             ("that is divided by N; add up over the batch", "right / len(x)")],
         "db": [
-            ("add up the rows of dout: axis=0", "dout.sum(axis=1)"),
+            *(("add up the rows of dout: axis=0", wrong)
+              for wrong in ("dout.sum(axis=1)", "dout.sum(axis=1)[:, None]", "dout")),
             ("all of dout is added up; add up its rows: axis=0", "dout.sum()"),
             ("that is the mean of the rows; add them up", "dout.mean(axis=0)"),
-            ("leave out keepdims", "dout.sum(axis=0)[np.newaxis]"),
-            ("add up the rows of dout: axis=0", "dout"),
-            ("add up the rows of dout: axis=0", "dout.sum(axis=1)[:, None]")]},
+            ("leave out keepdims", "dout.sum(axis=0)[np.newaxis]")]},
     "SoftmaxWithLoss": {
         "loss": [
-            ("divide by the batch size N", "right * len(x)"),
+            *BY_N,
             ("that is one number a sample; return their mean",
              "-np.sum(t * np.log(softmax(x)), 1)"),
             ("add up over the classes, and return the mean over the batch",
              "-t * np.log(softmax(x))"),
-            ("it is divided by the batch size N twice", "right / len(x)"),
-            ("it is divided by N C; divide by N", "right / t.shape[1]"),
-            ("it is divided by the number of classes; divide by N", "right * len(x) / t.shape[1]"),
             ("the minus is missing", "-right"),
             *(("softmax has the wrong axis; each row of y should sum to 1",
                f"entropy({y}, t){factor}")
@@ -151,10 +152,7 @@ CAUSES = {
             ("the logarithm is missing", "-np.sum(t * softmax(x)) / len(x)"),
             ("the softmax is missing: that is the logarithm of x", "entropy(x, t)")],
         "dx": [
-            ("divide by the batch size N", "right * len(x)"),
-            ("it is divided by the batch size N twice", "right / len(x)"),
-            ("it is divided by the number of classes; divide by N", "right * len(x) / t.shape[1]"),
-            ("it is divided by N C; divide by N", "right / t.shape[1]"),
+            *BY_N,
             ("the sign is wrong: y - t, not t - y", "-right"),
             ("t is missing: y - t", "softmax(x) / len(x)"),
             ("the sign is wrong: y - t, not t - y. And divide by N", "-right * len(x)"),
@@ -196,9 +194,7 @@ CAUSES = {
         "grad": [
             (COPY, "not_0(right_gradient(start, x, t)[key])"),
             ("that is the array itself; take the layer's dW or db", "params[key]"),
-            ("the sign is wrong", "-right"),
-            ("divide by the batch size N", "len(x) * right"),
-            ("it is divided by the batch size N twice", "right / len(x)"),
+            BY_N[0], BY_N[-1],  # all batches have two classes
             *((f"that is the gradient of {key}", f"right_gradient(params, x, t)['{key}']")
               for key in KEYS)]},
     "update": {
@@ -206,6 +202,8 @@ CAUSES = {
             ("it is unchanged", "before[key]"),
             ("the sign is wrong: subtract", "before[key] + rate * grad[key]"),
             ("learning_rate is missing", "before[key] - grad[key]"),
+            ("it doesn't depend on learning_rate", "before[key] - grad[key] * np.mean("
+             "(first.env['before'][key] - first.got) / first.env['grad'][key])"),
             ("the gradient takes its place; subtract", "grad[key]"),
             ("the step takes its place: write -=, not =-", "-rate * grad[key]"),
             ("grad has its keys in another order: take grad[key]",

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import difflib
-import functools
 import inspect
 import sys
 import traceback
@@ -27,7 +26,7 @@ class NotYet(Exception):
 
 
 def joined(*texts):
-    return say("; ").join(filter(None, texts)).replace("？；", "？")
+    return say("; ").join(filter(None, dict.fromkeys(texts))).replace("？；", "？")
 
 
 @contextlib.contextmanager
@@ -65,15 +64,15 @@ def candidates(names, part):
         if plain(each) == plain(name) and isinstance(value, kind) and not imported(value):
             found.setdefault(id(value), (each, value))
     if name == "update":
-        for key, value in names.items():
-            known = plain(key) in OPTIMIZERS and isinstance(value, type) and not imported(value)
-            if known and hasattr(value, "update"):
-                found[id(value)] = name, functools.partial(update_by, value)
+        for key, SGD in names.items():
+            known = plain(key) in OPTIMIZERS and isinstance(SGD, type) and not imported(SGD)
+            if known and hasattr(SGD, "update"):
+
+                def update(params, grad, learning_rate, SGD=SGD):
+                    return SGD(learning_rate).update(params, grad)
+
+                found[id(SGD)] = name, update
     return [*found.values()]
-
-
-def update_by(SGD, params, grad, learning_rate):
-    return SGD(learning_rate).update(params, grad)
 
 
 def missing(names, name):
@@ -89,29 +88,30 @@ def missing(names, name):
         return Wrong(say(words, name=name, got=type(value).__name__))
     own = {key: each for key, each in names.items() if getattr(each, "__module__", "") == MODULE}
     for key, each in own.items():
-        if isinstance(each, type) and isinstance(vars(each).get(name), type):
+        inner = vars(each).get(name) if isinstance(each, type) else None
+        code = getattr(inner, "__code__", None)
+        if isinstance(inner, type) or (code and "self" not in code.co_varnames):  # no method
             words = "{name} is inside {outer}: is it indented too far?"
             return Wrong(say(words, name=name, outer=key))
     typos = [each for each in own if abs(len(each) - len(name)) <= 1]
     if close := difflib.get_close_matches(name, typos, 1, 0.8):
         if isinstance(own[close[0]], type) == name[0].isupper():
-            return Wrong(say("no {name} in it; is {close} meant?", name=name, close=close[0]))
-    return NotYet(say("no {name} in it", name=name))
+            words = "{method} is missing; is {close} meant?"
+            return Wrong(say(words, method=name, close=close[0]))
+    return NotYet(say("{method} is missing", method=name))
 
 
 def imported(value):
     """The module of a class or function that wasn't written in this file; else None."""
-    value = value.__func__ if inspect.ismethod(value) else value
-    if isinstance(value, type) or inspect.isfunction(value):
-        return value.__module__ if value.__module__ != MODULE else None
-    return None
+    known = isinstance(value, type) or inspect.isfunction(value) or inspect.ismethod(value)
+    return value.__module__ if known and value.__module__ != MODULE else None
 
 
 # Calls
 
 
-def call(layer, method, *args, remark=None, free=False):
-    """layer.method(*args). A write into args is Wrong, or a remark if there is one to make it."""
+def call(layer, method, *args, remark=None, free=False, given=None):
+    """layer.method(*args). A write into the copies that are given is Wrong, or worth a remark."""
     function = getattr(layer, method, None)
     if function is None:
         close = difflib.get_close_matches(method, dir(layer), 1, 0.8)
@@ -120,27 +120,29 @@ def call(layer, method, *args, remark=None, free=False):
             words = "{method} is missing; is {close} meant?"
             raise Wrong(say(words, method=method, close=close[0]))
         raise NotYet(say("{method} is missing", method=method))
-    if module := imported(function):  # inherited
-        words = "{name} is imported from {module}; write it here"
-        raise NotYet(say(words, name=method, module=module))
-    given = copy.deepcopy(args)
+    if imported(function):  # inherited
+        raise missing({method: function}, method)
+    given = given or copy.deepcopy(args)
     result = call_function(function, *given, free=free)
-    for i, (before, after) in enumerate(zip(args, given)):
-        if not np.array_equal(before, after):
-            names = [*inspect.signature(function).parameters, *"xt"]  # for *args
-            name = names[i]
-            words = "{method} changes {name}, which isn't its own; use {name}.copy()"
-            if remark is None:
-                raise Wrong(say(words, method=method, name=name))
-            remark(say(words, method=method, name=name))
+    with told("", remark=remark):
+        untouched(method, function, ["dout"] if method == "backward" else "xt", args, given)
     return result
+
+
+def untouched(method, function, names, before, after):
+    """Wrong if the method has changed what function was given; names are for its *args."""
+    for i, (old, new) in enumerate(zip(before, after)):
+        if not np.array_equal(old, new):
+            parameters = inspect.signature(function).parameters.values()
+            own = [each.name for each in parameters if each.kind < each.VAR_POSITIONAL]
+            words = "{method} changes {name}, which isn't its own; use {name}.copy()"
+            raise Wrong(say(words, method=method, name=[*own, *names[len(own) :]][i]))
 
 
 def call_backward(layer, dout, remark):
     """layer.backward(dout), or without dout, if the layer takes none."""
     with contextlib.suppress(AttributeError, ValueError):  # no backward, or no signature
-        signature = inspect.signature(layer.backward)
-        kinds = {each.kind for each in signature.parameters.values()}
+        kinds = {each.kind for each in inspect.signature(layer.backward).parameters.values()}
         if kinds <= {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}:
             remark(say("backward takes no dout; write backward(self, dout)"))
             return call(layer, "backward")
@@ -153,9 +155,7 @@ def call_function(function, *args, free=False):
     NotYet, too, if it calls what the library has for this part. If free, only if that is the method
     of the library's network: it may use the library's layers.
     """
-    used, profile, name = [], sys.getprofile(), "it"
-    if isinstance(function, type) or inspect.isroutine(function):
-        name = getattr(function, "__name__", name)
+    used, profile, name = [], sys.getprofile(), getattr(function, "__name__", "it")
 
     def watch(frame, event, _):
         module = frame.f_globals.get("__name__", "")
@@ -184,7 +184,9 @@ def call_function(function, *args, free=False):
 
 
 def raised(what, error):
-    """What a part raised, and in which line of what was handed in."""
+    """What a part raised, and in which line of what was handed in. A Wrong has words of its own."""
+    if isinstance(error, Wrong):
+        return f"{error}"
     frames = traceback.walk_tb(error.__traceback__)
     own = [(frame.f_code.co_filename, line) for frame, line in frames
            if frame.f_globals.get("__name__") == MODULE]  # fmt: skip

@@ -31,6 +31,7 @@ from ch05.classroom.calling import (
     missing,
     raised,
     told,
+    untouched,
     wanted,
 )
 from ch05.classroom.network import LAYERS, SHAPES, called_wrongly, stand_ins
@@ -76,8 +77,6 @@ def verdicts_on(part, names, known):
             status, sentences = "right", []
         except (NotYet, NotImplementedError) as reason:  # in __init__ it may have no words
             status, sentences = "not yet", [*filter(None, [str(reason)])]
-        except Wrong as wrong:
-            status, sentences = "wrong", [str(wrong)]
         except (Exception, SystemExit) as error:  # in __init__, for instance
             status, sentences = "wrong", [raised(part, error)]
         remarks = [say("remark: ") + each for each in dict.fromkeys(remarks)]
@@ -127,8 +126,9 @@ def cause(part, first, records):
     if not alike(first.got, right, first.tolerance):  # it isn't only a list
         for words, wrong in possible(part, first):
             with contextlib.suppress(Exception):
-                if alike(wrong(first), right, first.tolerance):
-                    continue
+                guess = wrong(first)
+                if alike(guess, right, first.tolerance) or np.any(first.got) > np.any(guess):
+                    continue  # what is to be 0 is 0 exactly
                 if all(alike(each.got, wrong(each)) for each in records):
                     return say(words)
     return ""
@@ -138,7 +138,7 @@ def possible(part, first):
     """(words, function of a record that returns a wrong value)."""
 
     def by(expression):
-        return lambda record: value(expression, record.env | {"right": record.want(part)})
+        return lambda each: value(expression, each.env | {"right": each.want(part), "first": first})
 
     def mixed(attribute, names):
         """As if these arguments came from the batch before, or from the other layer."""
@@ -172,9 +172,9 @@ def difference(what, got, want, tolerance=1e-5):
     if got is None:
         hint = "" if "[" in what else say("is a return missing?")  # not for grad['W1']
         return joined(say("{what} is None", what=what), hint)
-    if isinstance(got, tuple):
-        words = "{what}: expected an array, got a tuple of {n}; return {what} alone"
-        return say(words, what=what, n=len(got))
+    if isinstance(got, tuple) or (isinstance(got, list) and not np.shape(want)):
+        words = "{what}: got a {kind} of {n}; return {what} alone"
+        return say(words, what=what, kind=type(got).__name__, n=len(got))
     if isinstance(got, list):
         return say("{what}: expected an array, got a list; use np.array(...)", what=what)
     if alike(got, want, tolerance):
@@ -240,12 +240,15 @@ def judge_layer(part, kind, first, second, others, remark):
     single = {key: each if key == "t" else np.float32(each) for key, each in first.items()}
     runs = [[("", first), ("second batch: ", second)], [others[0], ("one sample: ", one)],
             [("float32: ", single)], others[1:]]  # fmt: skip
+    held = []  # what forward was given last: as it was, and as it is
 
     def new_layer(env):
         return kind(*(env[key].copy() for key in "Wb" if key in env))
 
     def forward(layer, env):
-        return call(layer, "forward", *(env[key] for key in "xt" if key in env))
+        args = [env[key] for key in "xt" if key in env]
+        held[:] = args, copy.deepcopy(args)
+        return call(layer, "forward", *args, given=held[1])
 
     def backward(layer, env, **more):
         params = {key: copy.copy(getattr(layer, key, None)) for key in "Wb" if key in env}
@@ -257,6 +260,10 @@ def judge_layer(part, kind, first, second, others, remark):
         for key in grads:
             got = dx if key == "dx" else kept(layer, key, env[key[1:]].shape)
             yield Record(key, key, got, env, **more)
+        # x was made by the layer before. But that of an Affine may be data, as t is.
+        is_data = "W" in env or not np.array_equal(held[0][1:], held[1][1:])
+        with told("", remark=None if is_data else remark):
+            untouched("backward", layer.forward, "xt", *held)
 
     def trial():
         for run in filter(None, runs):
@@ -333,8 +340,8 @@ def judge_softmax_with_loss(SoftmaxWithLoss, remark):
 
     large = np.array([[ASKED, 1001, 1002], [-ASKED, -1000, -1001]])
     loss = np.squeeze(loss_of(large, t))
-    hint = "" if np.all(np.isfinite(loss)) else (
-        say("before exp subtract from each row its own largest score"))  # fmt: skip
+    own_largest = say("before exp subtract from each row its own largest score")
+    hint = "" if np.all(np.isfinite(loss)) else own_largest
     expect(say("loss for scores of 1000"), loss, right_loss(large, t)[0], hint)
     # What exercises.py doesn't ask for is worth a remark only.
     got, want = np.ravel(loss_of(x, t))[0], right_loss(x, t)[0]
@@ -343,14 +350,14 @@ def judge_softmax_with_loss(SoftmaxWithLoss, remark):
         remark(say(words, got=f"{got:.9f}", want=f"{want:.9f}"))
     apart = np.array([[0.0, 1, 2], [1000, 1001, 1002]])
     for words, scores, labels, rows, hint in (
-        ("rows of scores 1000 apart: ", apart, t, t, "subtract each row's own largest"),
+        ("rows of scores 1000 apart: ", apart, t, t, own_largest),
         ("a score of 1000 for a wrong class: ", np.array([[1000.0, 0]]),
          np.array([[0, 1]]), np.array([[0, 1]]), ""),
         ("class numbers as labels t: ", x, t.argmax(axis=1), t, ""),
     ):  # fmt: skip
         with told(say(words), remark=remark):
             loss = loss_of(scores, labels)
-            expect("loss", np.squeeze(loss), right_loss(scores, rows)[0], say(hint))
+            expect("loss", np.squeeze(loss), right_loss(scores, rows)[0], hint)
     layer = SoftmaxWithLoss()
     call(layer, "forward", x, t)
     with told(say("dout = 2: "), remark=remark):
@@ -374,10 +381,10 @@ def judge_numerical_gradient(numerical_gradient, remark):
                 ("f(x) = sum(|x - a|) at x = a: ", kinks, 0 * x, False),
             ):
                 shown = (lambda _, f=f, x=x: f(x)) if reads else f
+                shown.__qualname__ = "f"  # Python names it in an error
                 env = {"f": f, "x": start, "slope": slope, "reads": reads}
                 grad = call_function(numerical_gradient, shown, x)
-                record = Record("grad", "grad", grad, env, say(name))
-                yield record._replace(tolerance=5e-7)
+                yield Record("grad", "grad", grad, env, say(name), tolerance=5e-7)
                 with told(say(name)):
                     expect(say("x afterwards"), x, start, say("put each old value back"), 1e-9)
                 if not np.array_equal(x, start):
@@ -399,8 +406,7 @@ def judge_network(part, TwoLayerNet, names, known):
     classes = {each: [layer for _, layer in candidates(names, each)] for each in LAYERS}
 
     def is_wrong(each):
-        verdicts = verdicts_on(each, names, known)
-        return not verdicts or any(verdict.status != "right" for verdict in verdicts)
+        return {verdict.status for verdict in verdicts_on(each, names, known)} != {"right"}
 
     def tries():  # (layers with a stand-in, has it its own predict?)
         if not deadly & {*LAYERS, "predict"}:
@@ -450,10 +456,11 @@ def try_gradient(TwoLayerNet, log, made):
         exact = True
         for key in KEYS:
             env = {"x": x, "t": t, "params": params, "start": start, "key": key}
-            record = Record(f"grad[{key!r}]", "grad", grad[key], env, say(batch), before.get(key),
-                            **more)  # fmt: skip
+            is_row = (1, *getattr(grad[key], "shape", ())) == params[key].shape
+            got = grad[key][np.newaxis] if is_row else grad[key]  # as update broadcasts it
+            record = Record(f"grad[{key!r}]", "grad", got, env, say(batch), before.get(key), **more)
             yield record
-            exact &= alike(grad[key], record.want("gradient"), 1e-12)
+            exact &= alike(got, record.want("gradient"), 1e-12)
             with told(say(batch)):
                 expect(say("params[{key!r}] afterwards", key=key), net.params[key], params[key],
                        say("gradient only computes; leave the parameters as they are"))  # fmt: skip

@@ -13,10 +13,12 @@ import inspect
 import numpy as np
 
 from ch05.classroom.answers import RIGHT, value
+from ch05.classroom.calling import Wrong
 from ch05.classroom.words import say
 
 LAYERS = ("Affine", "Relu", "SoftmaxWithLoss")
 LAST = "SoftmaxWithLoss"
+EARLY = "no forward of {name} before its backward: is self.loss(x, t) called first?"
 SHAPES = (3, 4), (4,), (4, 2), (2,)  # of W1, b1, W2, b2 in the network that is judged
 
 
@@ -124,14 +126,18 @@ def watch(undo, own, layer, log, made, right, silent):
         def replacement(self, original, *args, **kwargs):
             _, name, env = about(self)
             log.append((method, name, [*args, *kwargs.values()]))
-            if not right:
+            with contextlib.suppress(Exception):  # of a property, or an __init__ of its own
+                env.update({"W": self.W, "b": self.b} | env)
+            if not right or (layer == "Affine" and env.get("W") is None):  # it can't be put right
                 return original(self, *args, **kwargs)
             if original and not silent:  # for what it keeps, not for what it changes
-                params = [(env[key], env[key].copy()) for key in "Wb" if key in env]
+                params = [(each, each.copy()) for each in map(env.get, "Wb") if each is not None]
                 with contextlib.suppress(Exception, SystemExit):
                     original(self, *copy.deepcopy(args), **copy.deepcopy(kwargs))
                 for array, before in params:
                     array[...] = before
+            if method == "backward" and "x" not in env:
+                raise Wrong(say(EARLY, name=name))
             return compute(self, env, args, kwargs)
 
         return replacement
@@ -180,8 +186,10 @@ def called_wrongly(log, method, stopped=False):
     # A Relu may return what it was given. No other layer does.
     lost = [name for (name, one), (after, two) in zip(given, given[1:])
             if one is two and name != after and not name.startswith("Relu")]  # fmt: skip
-    if method == "backward" and log[0][0] == "backward":
-        yield say("no forward before: call self.loss(x, t) first")
+    once = [*dict.fromkeys(each[:2] for each in log)]  # each call
+    early = [name for name in names if ("forward", name) not in once[: once.index((method, name))]]
+    if method == "backward" and early:
+        yield say(EARLY, name=early[0])
     elif not names and not stopped:
         yield say("no layer's {method} is called", method=method)
     elif lost:

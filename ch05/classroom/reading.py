@@ -160,7 +160,8 @@ def parsed(name, source, notes):
             line = getattr(error, "lineno", None)
             place = name + (say(", line {line}", line=line) if line else "")
             why = f"{getattr(error, 'msg', error)}"
-            text = say(": ").join([place, type(error).__name__, why])
+            hint = re.search("'utf-8' codec|null bytes", why) and say("is it text, saved as UTF-8?")
+            text = joined(say(": ").join([place, type(error).__name__, why]), hint)
             if notes is None:
                 raise Unreadable(text) from None
             notes.append(text)

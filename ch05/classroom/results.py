@@ -110,7 +110,8 @@ def as_json(value):
 def points_of(parts, weights=None):
     """What {part: status} is worth, and what it could be."""
     worth = {part: (weights or {}).get(part, 1) for part in parts}
-    return sum(worth[part] for part in parts if parts[part] == "right"), sum(worth.values())
+    right = sum(worth[part] for part in parts if parts[part] == "right")
+    return round(right, 9), round(sum(worth.values()), 9)  # 0.3, not 0.30000000000000004
 
 
 def for_gradescope(grade, weights):

@@ -49,10 +49,9 @@ CHINESE = {
         "{name}，第 {line} 行：{why}；后面的内容只读取其中的定义",
     "{name} is defined twice ({first}; {second}); the last one is graded":
         "{name} 定义了两次（{first}；{second}）；按最后一个评分",
+    "is it text, saved as UTF-8?": "是不是没有存成 UTF-8 的文本？",
     "{name}: expected a notebook of version 4": "{name}：应当是第 4 版格式的笔记本",
     # What is there, and what isn't
-    "no {name} in it": "里面没有 {name}",
-    "no {name} in it; is {close} meant?": "里面没有 {name}；{close} 是不是写错了名字？",
     "{method} is missing": "缺少 {method}",
     "{method} is missing; is {close} meant?": "缺少 {method}；{close} 是不是写错了名字？",
     "{method} isn't written yet": "{method} 还没写",
@@ -67,8 +66,7 @@ CHINESE = {
     # What came
     "{what}: expected {want}, got {got}": "{what}：应当是 {want}，实际是 {got}",
     "{what}: expected shape {want}, got {got}": "{what}：形状应当是 {want}，实际是 {got}",
-    "{what}: expected an array, got a tuple of {n}; return {what} alone":
-        "{what}：应当是数组，实际是 {n} 个元素的元组；只返回 {what}",
+    "{what}: got a {kind} of {n}; return {what} alone": "{what}：有 {n} 项的 {kind}；只返回 {what}",
     "{what}: expected an array, got a list; use np.array(...)":
         "{what}：应当是数组，实际是列表；请用 np.array(...)",
     "{what} is None": "{what} 是 None",
@@ -161,9 +159,7 @@ CHINESE = {
     "t is missing: y - t": "没有减 t：应当是 y - t",
     "that is dL/dy = -t / y; go on to dL/dx": "这是 dL/dy = -t / y；还要继续求 dL/dx",
     "leave out the factor y (1 - y)": "不要乘 y (1 - y)",
-    "before exp subtract from each row its own largest score":
-        "求 exp 之前，每一行先减去该行的最大值",
-    "subtract each row's own largest": "每一行减去自己的最大值",
+    "before exp subtract from each row its own largest score": "exp 之前，每一行先减去该行的最大值",
     "the loss has shape {shape}; expected one number": "loss 的形状是 {shape}；应当是一个数",
     "the loss is {got} instead of {want}; is 1e-7, or so, added to y?":
         "loss 是 {got}，不是 {want}；是不是给 y 加了 1e-7 之类的数？",
@@ -203,7 +199,8 @@ CHINESE = {
         "改了 self.params，这里却没有变：是不是有什么是副本？",
     "{method} is called for {came}; expected {expected}":
         "依次调用了 {came} 的 {method}；应当是 {expected}",
-    "no forward before: call self.loss(x, t) first": "之前没有做正向传播：先调用 self.loss(x, t)",
+    "no forward of {name} before its backward: is self.loss(x, t) called first?":
+        "{name} 反向传播之前没有做正向传播：先调用 self.loss(x, t) 了吗？",
     "lastLayer.backward gets {dout} as its dout; it should be 1":
         "lastLayer.backward 得到的 dout 是 {dout}；应当是 1",
     "{what}: expected numbers, got {got}": "{what}：应当是数，实际是 {got}",
@@ -218,6 +215,7 @@ CHINESE = {
     "it is unchanged": "它没有变",
     "the sign is wrong: subtract": "符号反了：应当减",
     "learning_rate is missing": "没有乘 learning_rate",
+    "it doesn't depend on learning_rate": "它与 learning_rate 无关",
     "the gradient takes its place; subtract": "被换成了梯度；应当减去",
     "the step takes its place: write -=, not =-": "被换成了这一步的改变量：应当写 -=，不是 =-",
     "grad has its keys in another order: take grad[key]": "grad 的键的顺序不同：应当用 grad[key]",
