@@ -155,7 +155,9 @@ def call_function(function, *args, free=False):
     NotYet, too, if it calls what the library has for this part. If free, only if that is the method
     of the library's network: it may use the library's layers.
     """
-    used, profile, name = [], sys.getprofile(), getattr(function, "__name__", "it")
+    used, profile, name = [], sys.getprofile(), "it"
+    if isinstance(function, type) or inspect.isroutine(function):  # others may have a __getattr__
+        name = getattr(function, "__name__", name)
 
     def watch(frame, event, _):
         module = frame.f_globals.get("__name__", "")
