@@ -104,17 +104,21 @@ def read_arrays(path):
             if name.endswith(".npz"):
                 raise ValueError(f"an archive with {name} in it; unpack it")
             content = io.BytesIO(archive.read(name))  # which compares the checksum
+            if b"'|O'" in content.getvalue()[:100]:
+                kept = f'np.load(name, allow_pickle=True)["{name[:-4]}"].item()'
+                raise ValueError(f"Python's objects; {TRUST.format(kept)}")
             array = np.lib.format.read_array(content, allow_pickle=False)
             arrays[name.removesuffix(".npy")] = array
     return arrays
 
 
-TRUST = "if it holds a dict of parameters, and you trust it: network.params = {}"
+TRUST = "if you trust it: kept = {}, which is the network, or a dict for network.params"
 OTHER_FILES = {
     b"version https://git-lfs": "a pointer of Git LFS; run: git lfs pull",
     b"\x1f\x8b": "a gzipped file; unpack it",
     b"<": "a web page (HTML); download the file itself",
     b"\x93NUMPY": "a .npy file; " + TRUST.format("np.load(name, allow_pickle=True).item()"),
+    b"\x89HDF": "an HDF5 file, as Keras writes it",
     b"\x80": "a pickle; " + TRUST.format('pickle.load(open(name, "rb"))'),
 }
 

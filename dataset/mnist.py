@@ -37,8 +37,7 @@ def load_mnist(normalize=True, flatten=True, one_hot_label=False, *, data_dir=No
                     None reads MNIST itself, which lies beside this file
 
     You may write into the arrays. FileNotFoundError for a missing file, ValueError for one that
-    holds something else, OSError for one that can't be read; TypeError for an option that isn't
-    True or False, such as "False", which would count as true.
+    holds something else, OSError for one that can't be read; TypeError for "False" as an option.
     """
     options = {"normalize": normalize, "flatten": flatten, "one_hot_label": one_hot_label}
     for name, value in options.items():
@@ -52,7 +51,7 @@ def _load_set(folder, part, normalize, flatten, one_hot_label):
     images, labels = (_find(folder, FILES[f"{part}_{kind}"]) for kind in ("images", "labels"))
     t = _read_idx(labels, ())
     if t.max() > 9:
-        raise ValueError(f"{labels}: expected labels 0 to 9, got {t.max()}; download it again")
+        raise ValueError(f"{labels}: expected labels 0 to 9, got {t.max()}; is it other data?")
     x = _read_idx(images, (28, 28), f"as many images as labels in {labels},", len(t))
     x = x.reshape(len(x), 784) if flatten else x.reshape(len(x), 1, 28, 28)
     if normalize:
@@ -73,6 +72,8 @@ def _find(folder, name):
     for path in found:
         raise ValueError(f"{path}: expected a file of images or labels, got {found[path]}")
     came = _not_data(folder) or "a file; check the path"
+    for path in (*folder.glob(f"*/{name}*"), *folder.glob(f"*/*/{name}*")):
+        came = f"none; did you mean {path.parent}?"
     raise FileNotFoundError(f"{folder}: expected a folder with {name} or {name}.gz, got {came}")
 
 

@@ -6,7 +6,7 @@ __all__ = ["from_photo", "centred"]
 
 
 SIDE = 500  # pixels of the longer side in which a digit is looked for: enough to see its strokes
-CUT = "if a desk, holes or other ink are in it, cut it down to the digit and paper around it"
+ROOM = "if there is a digit, leave paper around it, a fifth of its height, but no desk or other ink"
 
 
 def from_photo(picture):
@@ -76,6 +76,10 @@ def _numbers(picture, expected, colours, reader):
     picture = picture.squeeze() if picture.ndim > 2 else picture
     if picture.ndim < 2 or picture.shape[2:] not in colours or picture.size == 0:
         hint = f"; {many}" if picture.ndim > 2 else ""
+        if picture.ndim == 3 and picture.shape[2] < 5:
+            hint = "; for colours call from_photo"
+        elif picture.ndim == 3 and len(picture) < 5:
+            hint = f"; if colours come first, pass np.moveaxis(np.array(picture), 0, -1){hint}"
         raise ValueError(f"expected {expected}, got {came}{hint}")
     if max(picture.shape[:2]) > 25 * min(picture.shape[:2]):  # no digit, and too much memory
         raise ValueError(f"expected {expected}, got a strip, of {came}")
@@ -106,9 +110,9 @@ def _grey(picture):
     return grey - min(0, grey.min())
 
 
-def _refused(came, hint=CUT):
-    hint = hint and f"; {hint}"
-    return ValueError(f"expected a picture of one digit with paper around it, got {came}{hint}")
+def _refused(came, hint=ROOM):
+    came += hint and f"; {hint}"
+    return ValueError(f"expected a picture of one digit with paper around it, got {came}")
 
 
 def _light(picture, white, ground):
@@ -146,7 +150,7 @@ def _dark_on_bright(grey):
     most, least = _largest(wide, reach), -_largest(-wide, reach)
     excess = np.sum(2 * grey - most - least, dtype=float)
     if abs(excess) < 0.05 * np.sum(most - least, dtype=float):
-        raise _refused("as much dark as bright")
+        raise _refused("as much dark as bright, as on an empty sheet")
     return grey if excess > 0 else -grey
 
 
@@ -233,14 +237,12 @@ def _one_digit(pieces, ink):
     inside = [k for k in range(len(pieces)) if not at_rim[k]]
     if not pieces:
         raise _refused("shadows only")
-    if not inside and any(((end - start) == shape).any() for start, end in boxes):
-        raise _refused("lines to the rim, or too little paper around it", "lines need a darker pen")
     if not inside:
-        raise _refused("ink at the rim only", "leave more paper around it")
+        raise _refused("ink to the rim only", "leave paper around it, or write darker than lines")
     first = inside[0]
     start, end = boxes[first]
     if max(end - start) < 0.04 * max(shape):
-        raise _refused("specks only")
+        raise _refused("specks only", "if one is the digit, cut it down to that and its paper")
     if len(pieces[first]) > 0.78 * np.prod(end - start) and 2 * min(end - start) > max(end - start):
         raise _refused("a filled shape instead of strokes")
 

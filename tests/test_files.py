@@ -185,6 +185,9 @@ def test_junk_is_named_unless_a_good_file_lies_beside_it(folder, junk, word, whi
 def test_a_missing_file_is_named_and_what_lies_there_instead(folder, name):
     (folder / name).rename(folder / "b.txt")
     error_of(FileNotFoundError, lambda: load_mnist(data_dir=folder), folder, name, "b.txt")
+    raw = folder / "MNIST" / "raw"  # where torchvision puts them
+    os.renames(folder / "b.txt", raw / name)
+    error_of(FileNotFoundError, lambda: load_mnist(data_dir=folder), f"did you mean {raw}?")
 
 
 def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
@@ -428,6 +431,8 @@ NAMED = {
     "(HTML)": HTML,
     "a .npy file": B2,
     "a pickle": pickle.dumps({"W1": 1}),
+    'np.load(name, allow_pickle=True)["arr_0"].item()': archive([("arr_0.npy", npy({}))]),
+    "HDF5": b"\x89HDF\r\n",
     "not a zip file": b"hello",
     "a gzipped file": gzip.compress(b"PK"),
     "copy or download it again": ZIP,

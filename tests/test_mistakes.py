@@ -107,15 +107,12 @@ net.loss(x, np.random.rand(*x.shape)) |
     ValueError | lastLayer: expected rows of t to be one-hot or probabilities, got other numbers; if
     they are frequencies, pass t / t.sum(axis=1, keepdims=True)
 net.loss(x, t.astype(str)) |
-    TypeError | lastLayer: expected t as real numbers, got words such as '0'; np.array(..., float)
-    makes numbers of them
+    TypeError | lastLayer: expected t as real numbers, got '0' at t[0]; np.array(..., float) makes
+    numbers of them
 net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) |
-    TypeError | expected t as real numbers, got words such as 'a'; np.unique(t,
-    return_inverse=True)[1] numbers them, with all labels in t
-net.loss(x[:1], ['a']) | TypeError | … got words such as 'a'; np.unique(t, …
-net.predict([['a'], ['b']]) | TypeError | expected x as real numbers, got words such as 'a'
-net.accuracy(x, [None] + t.tolist()[1:]) |
-    TypeError | expected t as real numbers, got dtype object
+    TypeError | expected t as real numbers, got 'a' at t[0]; np.unique(np.concatenate([t_train,
+    t_test]), return_inverse=True)[1] numbers both
+net.accuracy(x, [*t[:-1].tolist(), None]) | TypeError | expected t as real numbers, got None at t[…]
 net.loss(x, None) | TypeError | lastLayer: expected t as real numbers, got NoneType
 two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
     ValueError | lastLayer: expected an output for each class, two or more, got a network with 1
@@ -512,20 +509,21 @@ train(net, (x[:0], t[:0]), digits) | ValueError | expected train_set as N … go
 train(net, (x[:, 0], t), digits) |
     ValueError | … got (4,) and (4,); if a sample is one number, pass x.reshape(-1, 1)
 train(net, (x.astype(str), t), digits) |
-    TypeError | … got words such as '3.0'; np.array(..., float) makes numbers of them
+    TypeError | … got '3.0' at x_train[0, 0]; np.array(..., float) makes numbers of them
 train(net, digits, (x, ['label', *t[1:].tolist()])) |
-    TypeError | … got words such as 'label'; if the first is a table's header, leave it out
+    TypeError | … got 'label' at t_test[0]; if the first is a table's header, leave it out
 train(net, ([['a', 'b', 'c'], *x[1:].tolist()], t), digits) |
-    TypeError | … got words such as 'a'; if the first …
-train(net, ([['a', 'b', 'c']] * len(x), t), digits) |
-    TypeError | expected x_train as real numbers, got words such as 'a'
+    TypeError | … got 'a' at x_train[0, 0]; if the first …
+train(net, (np.array([[1, 2, 'c']] * len(x), object), t), digits) |
+    TypeError | expected x_train as real numbers, got 'c' at x_train[0, 2]
 train(net, (np.where(x > 0, np.nan, x), t), digits) |
     ValueError | expected finite numbers in x_train, got nan at x_train[0, 0]; leave that sample
     out, or fill in a number
-train(net, (x * 85, t), (x * np.nan, t)) | ValueError | expected finite numbers in x_test, …
+train(net, (x * 85, t), (x * np.nan, t)) |
+    ValueError | … no sample has one there; if you divide by a std, set std[std == 0] = 1 first
 train(net, (x, np.where(t == 2, np.nan, t)), digits) | ValueError | … nan at t_train[2]; …
 train(net, (x, np.array(['cat', 'dog', 'owl'])[t]), digits) |
-    TypeError | expected t_train as real numbers, got words such as 'cat'; np.unique(t, …
+    TypeError | expected t_train as real numbers, got 'cat' at t_train[0]; np.unique(…
 train(net, (x, t + 1), digits) | ValueError | train_set: expected class numbers 0 to 2, got 3; …
 train(net, digits, (x, t + 1)) | ValueError | test_set: expected class numbers 0 to 2, got 3; …
 # Training: the rest
@@ -620,21 +618,20 @@ WARNINGS = """
 once((x * 85, t), (x * 85, t)) |
     UserWarning | expected x_train to be of about 1, got numbers of about 147, up to 255; divide
     pixels by 255, or pass normalize=True to load_mnist
-once(digits, (x * 85, t)) |
-    UserWarning | expected x_test to be of about 1, got numbers of about 147, …
+once(digits, (x * 85, t)) | UserWarning | … x_test … scale it as x_train was; if that was by …
 once((x * 16 / 3, t), digits) |
-    UserWarning | … 9.24, up to 16; divide by 16, the largest, in both sets
+    UserWarning | … 9.24, up to 16; divide by 16, the largest; x_test too, if that wasn't
 once((x / 255, t), digits) |
-    UserWarning | … 0.00679, up to 0.01176; divide by 0.01176, the largest, in both sets
+    UserWarning | … 0.00679, up to 0.01176; divide by 0.01176, the largest; …
 wide = np.tile(np.arange(64) % 17 / 255, (len(x), 1)); once((wide, t), (wide, t), TwoLayerNet(64, 3,
     3, rng=0)) |
-    UserWarning | … 0.0351, up to 0.06275; divide by 0.06275, the largest, in both sets
-grey = np.full((len(x), 784), 1 / 255); once((grey, t), (grey, t), reader) |
+    UserWarning | … 0.0351, up to 0.06275; divide by 0.06275, the largest; …
+grey = np.full((len(x), 784), 1 / 255, 'f4'); once((grey, t), (grey, t), reader) |
     UserWarning | … 0.00392, up to 0.003922; were they divided by 255 twice?
 table = x * [30, 9000, 1]; once((table, t), digits) |
-    UserWarning | … up to 2.7e+04; pass (x - mean) / std: mean = x_train.mean(axis=0), std =
-    x_train.std(axis=0)
-once((x + 1000, t), digits) | UserWarning | … up to 1003; pass (x - mean) / std…
+    UserWarning | … up to 2.7e+04; pass (x - mean) / std: mean, std = x_train.mean(0),
+    x_train.std(0); std[std == 0] = 1
+once((x + 1000, t), digits) | UserWarning | … up to 1003; pass (x - mean) / std: …
 once((x * 1000 - 1500, t), digits) | UserWarning | … up to 1500; divide by 1500, …
 # A training that can't come far
 new = TwoLayerNet(3, 3, 3, rng=0); new.layers['Relu2'] = Relu(); once(digits, digits, new) |
@@ -652,9 +649,12 @@ big, labels = np.tile(np.eye(4), (40, 1)), np.tile(t, 40); train(TwoLayerNet(4, 
     (big, labels), (big, np.roll(labels, 2)), iters_num=400, rng=0) |
     UserWarning | expected a test accuracy well above 0.500, as mere guessing has, got 0.500, where
     training has 1.000; do x_test and t_test belong together?
+train(TwoLayerNet(3, 3, 3, 0), digits, digits, iters_num=100, learning_rate=1e-12) |
+    UserWarning | … Relu1 returns 0 at most; use a new network, … else a smaller learning rate
 many = np.tile(x, (3, 1)); train(net, (many, many[:, 0] * 0), digits, iters_num=3) |
-    UserWarning | expected labels of two classes or more in t_train, got 0 only: an accuracy says
-    nothing then
+    UserWarning | expected each class of t_test in t_train too, got no class 1; if they are sorted …
+many = np.tile(x, (3, 1)); train(net, digits, (many, many[:, 0] * 0), iters_num=3) |
+    UserWarning | … several classes in t_test, got class 0 only; if … i = np.random.permutation(…
 net.layers['Relu1'] = Mine(lambda self, x: np.random.seed(0) or x); train(net, digits, digits,
     iters_num=9, learning_rate=1e-12) |
     UserWarning | expected other samples in each batch, got a batch again: something sets the random
@@ -713,7 +713,7 @@ OPTIONS = [
     ("--batch-sizes 10", "expected other options, got --batch-sizes; did you mean --batch-size?"),
     ("--no_plots", "got --no-plots; did you mean --no-plot?"),
     ("--xyz=3", "expected other options, got --xyz=3; --help lists all"),
-    ("99", "expected other options, got 99; --help lists all"),
+    ("-lr 0.1", "expected other options, got -lr; did you mean --learning-rate?"),
     ("--samples=", "--samples: expected a whole number from 1 up, got ''"),
     ("--tolerance 1", "--tolerance: expected a number from 1e-9 to below 1, got '1'"),
     ("--tolerance 0", "--tolerance: expected a number from 1e-9 to below 1, got '0'"),

@@ -319,6 +319,11 @@ def test_a_name_may_be_long_and_what_is_replaced_is_said(tmp_path, data, monkeyp
         _, err = capsys.readouterr()
         assert ("replaced" in err) == (name != "w.npz")  # p.png was there
         assert (tmp_path / name).stat().st_size > 100_000
+    full = Mock(side_effect=[0, OSError(28, "No space left on device")])  # the first is a try
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"p\.png: .*No space"):
+        train_neuralnet.main(few[:-1])
+    assert Path("p.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_run_that_diverges_stops_in_one_line_and_writes_nothing(tmp_path, data):

@@ -5,19 +5,10 @@ import numbers
 
 import numpy as np
 
+from ch05.tools.history import shares
 from ch05.tools.screen import warn
-from common.guards.arguments import (
-    as_numbers,
-    check_count,
-    first_not_finite,
-    is_finite,
-    kind,
-    label_rows,
-    short,
-    wrong,
-)
+from common.guards.arguments import as_numbers, check_count, kind, label_rows, short, wrong
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
-from common.network import Network
 
 
 def check_training(network, train_set, test_set, iters_num, batch_size, learning_rate):
@@ -33,10 +24,13 @@ def check_training(network, train_set, test_set, iters_num, batch_size, learning
     x_train, t_train = as_set("train", train_set)
     x_test, t_test = as_set("test", test_set)
     sets = ("train_set", x_train, t_train), ("test_set", x_test, t_test)
-    are_classes = [have_classes(network, *each) for each in sets]
+    are_classes = all([have_classes(network, *each) for each in sets])
+    if are_classes:
+        warn_of_classes(t_train, t_test)
     if not warn_of_scale(network, "x_train", x_train):
-        warn_of_scale(network, "x_test", x_test)
-    return (x_train, t_train), (x_test, t_test), all(are_classes)
+        hint = "scale it as x_train was; if that was by a std, with std[std == 0] = 1"
+        warn_of_scale(network, "x_test", x_test, hint)
+    return (x_train, t_train), (x_test, t_test), are_classes
 
 
 def check_learns(network):
@@ -49,7 +43,7 @@ def check_learns(network):
 
 def warn_of_last(network):
     """Warn of a Relu or Sigmoid behind the scores: a layer with a new name is put at the end."""
-    if not (isinstance(network, Network) and network.is_plain()):
+    if not getattr(network, "is_plain", bool)():
         return  # a predict of one's own may go on after it
     name, last = [*network.layers.items()][-1]
     if isinstance(last, (Relu, Sigmoid)) and isinstance(network.lastLayer, SoftmaxWithLoss):
@@ -76,9 +70,12 @@ def as_set(name, pair):
 
 
 def check_finite(name, array):
-    if array.dtype.kind == "f" and not is_finite(array):
-        hint = "leave that sample out, or fill in a number"
-        raise wrong(ValueError, f"finite numbers in {name}", first_not_finite(array, name), hint)
+    finite, hint = np.isfinite(array), "leave that sample out, or fill in a number"
+    for place in np.argwhere(~finite)[:1].tolist():
+        if min(array.ndim, len(array)) > 1 and not finite[(slice(None), *place[1:])].any():
+            hint = "no sample has one there; if you divide by a std, set std[std == 0] = 1 first"
+        came = f"{array[tuple(place)]} at {name}{place}"
+        raise wrong(ValueError, f"finite numbers in {name}", came, hint)
 
 
 def have_classes(network, name, x, t):
@@ -110,10 +107,21 @@ def some_scores(network, x):
         raise
 
 
+def warn_of_classes(t_train, t_test):
+    """Warn of samples that were sorted by class when they were split."""
+    share, test_share = shares(t_train, t_test)
+    unknown = np.flatnonzero((share == 0) & (test_share > 0))
+    hint = "if they are sorted by class, i = np.random.permutation(len(t)), and split x[i], t[i]"
+    if unknown.size and len(t_train) >= (10 if share.max() == 1 else 50):  # less is a trial
+        warn(f"expected each class of t_test in t_train too, got no class {unknown[0]}; {hint}")
+    elif len(t_test) >= 10 and test_share.max() == 1:
+        warn(f"expected several classes in t_test, got class {test_share.argmax()} only; {hint}")
+
+
 # The size of the numbers
 
 
-def warn_of_scale(network, name, x):
+def warn_of_scale(network, name, x, hint=None):
     """Warn of samples that aren't of the size for which networks of our layers start.
 
     Found by trying: with a root mean square of 10 or more training on MNIST fails, and with 0.01
@@ -129,7 +137,7 @@ def warn_of_scale(network, name, x):
     is_own = first is not None and not isinstance(first, (Affine, Relu, Sigmoid))
     if is_own or not (size > 7 or small and high < 0.5):
         return False
-    hint = how_to_scale(x.reshape(len(x), -1))
+    hint = hint or how_to_scale(x.reshape(len(x), -1))
     came = f"numbers of about {size:.3g}, up to {x.max():.4g}"
     warn(f"expected {name} to be of about 1, got {came}{hint and f'; {hint}'}")
     return True
@@ -143,12 +151,11 @@ def how_to_scale(x):
     is_signed = -128 <= low < -64 and 64 < high <= 127 and (pixels or x.dtype == np.int8)
     if is_signed and (x == np.round(x)).all():
         return "bytes read as signed? x.astype(np.int8).view(np.uint8) makes them pixels 0 to 255"
-    if low >= 0 and pixels and 200 / 255 <= high * 255 <= 1:
+    if low >= 0 and pixels and 200 / 255 <= high * 255 < 1.001:  # rounding
         return "were they divided by 255 twice?"
     columns = np.maximum(x.max(axis=0), -x.min(axis=0))  # the largest of each
     largest, varies = float(columns.max()), np.ptp(x, axis=0) > 0
     alike = not varies.any() or np.mean(columns[varies] > largest / 10) > 0.8
     if alike and low <= 0:
-        return f"divide by {largest:.4g}, the largest, in both sets"
-    few = "" if varies.all() else " + 1e-8"
-    return f"pass (x - mean) / std: mean = x_train.mean(axis=0), std = x_train.std(axis=0){few}"
+        return f"divide by {largest:.4g}, the largest; x_test too, if that wasn't"
+    return "pass (x - mean) / std: mean, std = x_train.mean(0), x_train.std(0); std[std == 0] = 1"

@@ -7,7 +7,7 @@ import numpy as np
 
 from ch05.tools.screen import warn
 from common.guards.arguments import label_rows
-from common.layers import SoftmaxWithLoss
+from common.layers import Relu, SoftmaxWithLoss
 from common.threads import threads_for
 
 
@@ -47,43 +47,51 @@ def measure_end(history, network, train_set, test_set, batch_size):
     try:
         with threads_for(network.params, batch_size):  # as many as in the training
             history.end_accuracies = network.accuracy(*train_set), network.accuracy(*test_set)
-        softmax = isinstance(getattr(network, "lastLayer", None), SoftmaxWithLoss)
-        warn_of_end(history, train_set[1], test_set[1], softmax)
+        warn_of_end(history, network, train_set, test_set)
     except KeyboardInterrupt:
         history.interrupted = True
 
 
-def shares(t):
-    """How frequent each class is, from 0 to 1."""
-    C = t.shape[1] if t.ndim == 2 and t.shape[1] > 1 else int(t.max()) + 1
-    return label_rows(t, np.empty((len(t), max(C, 2)))).mean(axis=0)
+def shares(*sets):
+    """How frequent each class is, from 0 to 1, in each of these t."""
+    C = max(t.shape[1] if t.ndim == 2 and t.shape[1] > 1 else int(t.max()) + 1 for t in sets)
+    return [label_rows(t, np.empty((len(t), max(C, 2)))).mean(axis=0) for t in sets]
 
 
-def warn_of_end(history, t_train, t_test, softmax):
+def warn_of_end(history, network, train_set, test_set):
     """Is the network no better than a guess that only knows how frequent each class is?"""
-    share, test_share = shares(t_train), shares(t_test)
-    for name, t, each in (("t_train", t_train, share), ("t_test", t_test, test_share)):
-        if len(t) >= 10 and each.max() == 1:
-            came = f"{each.argmax()} only: an accuracy says nothing then"
-            return warn(f"expected labels of two classes or more in {name}, got {came}")
-    if len(history.train_loss_list) < 100:  # too early to say
+    share, test_share = shares(train_set[1], test_set[1])
+    if len(history.train_loss_list) < 100 or share.max() == 1:  # too early, or nothing to learn
         return
-    (train_acc, test_acc), most, N = history.end_accuracies, test_share.max(), len(t_test)
+    (train_acc, test_acc), most, N = history.end_accuracies, test_share.max(), len(test_set[1])
     luck = math.sqrt(most * (1 - most) / N)
     guess = -np.sum(share * np.log(share, where=share > 0, out=np.zeros_like(share)))
     loss = np.mean(history.train_loss_list[-100:])
+    # With a small learning rate the accuracy rises before the loss falls.
+    limit = 2 * most if loss > 0.995 * guess else most + luck
+    as_a_guess = loss > 0.97 * guess and test_acc <= limit
     # A few samples that are far off can make the loss large where most are predicted correctly.
     learnt = train_acc > (1 + share.max()) / 2
-    as_a_guess = loss > 0.995 * guess or loss > 0.97 * guess and test_acc <= most + luck
+    softmax = isinstance(getattr(network, "lastLayer", None), SoftmaxWithLoss)
+    is_known = most < 1 and not test_share[share == 0].any()  # warned of before the training
     if softmax and as_a_guess and not learnt:
         warn(
             f"expected a loss well below {guess:.3f}, as mere guessing has, got {loss:.3f}: the "
-            "network has learnt next to nothing; is the learning rate too large or too small, are "
-            "the updates too few, or do x and t not belong together?"
+            f"network has learnt next to nothing; {why_not_learnt(network)}"
         )
-    elif learnt and N >= 50 and test_acc <= most + luck:
+    elif learnt and is_known and N >= 50 and test_acc <= most + luck:
         warn(
             f"expected a test accuracy well above {most:.3f}, as mere guessing has, got "
             f"{test_acc:.3f}, where training has {train_acc:.3f}; do x_test and t_test belong "
             "together?"
         )
+
+
+def why_not_learnt(network):
+    """A Relu that returns 0 has a dx of 0, and no update changes that. All else we only ask."""
+    for name, layer in network.layers.items() if getattr(network, "is_plain", bool)() else ():
+        if type(layer) is Relu and len(layer.out) >= 50 and layer.out.max() < 0.01:
+            how = 'weight_init_std="he" if W was small, else a smaller learning rate'
+            return f"{name} returns {layer.out.max():.1g} at most; use a new network, {how}"
+    words = "is the learning rate too large or too small, are the updates too few"
+    return f"{words}, or do x and t not belong together?"

@@ -21,19 +21,15 @@ def parse_training(argv, prog="train_neuralnet.py"):
     """The options of a training, and what they ask for: args.network and so on."""
     parser = OneLineParser(prog, "Train a network on handwritten digits.")
     updates = parser.add_mutually_exclusive_group()
-    updates.add_argument(
-        "--iters", type=whole, default=10000, metavar="N", help="how many updates (10000)"
-    )
+    updates.add_argument("--iters", type=whole, default=10000, metavar="N", help="updates (10000)")
     updates.add_argument("--epochs", type=whole, metavar="N", help="or how many epochs: in one, "
         "as many images are drawn as there are")  # fmt: skip
     add = parser.add_argument
     add("--batch-size", type=whole, default=100, metavar="N", help="images per update (100)")
-    add("--learning-rate", type=positive, default=0.1, metavar="RATE", help="step of an update "
-        "against the gradient (0.1)")  # fmt: skip
+    add("--learning-rate", type=positive, default=0.1, metavar="RATE", help="size of a step (0.1)")
     add("--dtype", choices=("float32", "float64"), default="float32", help="kind of numbers: "
         "float32 is faster, float64 is more exact (float32)")  # fmt: skip
-    add("--data", metavar="FOLDER", help="read the four data files in this folder (MNIST, which "
-        "comes with the project)")  # fmt: skip
+    add("--data", metavar="FOLDER", help="read the four data files in this folder (our MNIST)")
     add("--load", metavar="FILE", help="start from the weights in this file")
     add("--save", type=file_ending_in(".npz"), metavar="FILE", help="write the weights to this "
         ".npz file after each epoch and at the end")  # fmt: skip
@@ -59,8 +55,7 @@ def parse_check(argv):
     """The options of gradient_check.py, likewise."""
     parser = OneLineParser("gradient_check.py", "Compare backprop with numerical gradients.")
     add = parser.add_argument
-    add("--images", type=images, default=3, metavar="N", help="how many images, from the first "
-        "on (3)")  # fmt: skip
+    add("--images", type=images, default=3, metavar="N", help="images, from the first on (3)")
     add("--samples", type=whole, metavar="K", help="check K entries of each parameter, drawn at "
         "random (all; in a network of 50,000 parameters or more 100)")  # fmt: skip
     add("--tolerance", type=tolerance, default=1e-6, metavar="E", help="the largest error that "
@@ -92,7 +87,8 @@ class OneLineParser(argparse.ArgumentParser):
         args, unknown = self.parse_known_args([*map(usual_name, argv)])
         if unknown:
             names = [name for name in self._option_string_actions if name.startswith("--")]
-            near = difflib.get_close_matches(unknown[0].partition("=")[0], names, n=1)
+            word = usual_name("--" + unknown[0].partition("=")[0].lstrip("-"))  # of -lr, too
+            near = difflib.get_close_matches(word, names, n=1)
             hint = f"did you mean {near[0]}?" if near else "--help lists all"
             self.error(f"expected other options, got {unknown[0]}; {hint}")
         return args

@@ -1,10 +1,11 @@
 """What a training prints and writes: a row after each epoch, and the rest at the end."""
 
+import io
 import sys
 
 from ch05.tools.progress import Bar
 from ch05.tools.screen import on_screen, say
-from common.files import ctrl_c_later
+from common.files import ctrl_c_later, write_whole
 
 
 def print_row(args, history):
@@ -45,7 +46,9 @@ def finish(args, history):
         path = args.plot
         if history.interrupted:  # the picture of a whole training stays
             path = path.with_name(f"{path.stem}-stopped{path.suffix}")
-        history.plot().savefig(path, dpi=120)
+        picture = io.BytesIO()
+        history.plot().savefig(picture, format=path.suffix[1:], dpi=120)
+        write_whole(path, picture.getvalue())
         say(f"picture written to {path}")
     if updates and args.show:
         show(args, history)

@@ -76,25 +76,24 @@ def as_numbers(array, name="x"):
     try:
         numbers = np.asarray(array)
     except ValueError:
-        hint = "each sample needs the same shape"
-        if name[0] == "x":
-            hint += "; from_photo brings pictures to one"
+        hint = "each sample needs the same shape; from_photo brings pictures to one"
         if isinstance(array, tuple):
             hint = "is it a pair (x, t)?" if len(array) == 2 else ""
         came = f"a {kind(array)} of several shapes"
         raise wrong(ValueError, f"{name} as one array of numbers", came, hint) from None
     if numbers.dtype.kind in "biuf":  # truth values, integers, unsigned integers, floats
         return numbers
-    words = [each for each in np.ravel(numbers).tolist() if isinstance(each, (str, bytes))]
+    entries = np.ravel(numbers).tolist()
+    odd = [i for i, e in enumerate(entries) if not isinstance(e, (int, float, complex, np.number))]
     came, hint = f"dtype {numbers.dtype}" if numbers.ndim else kind(array), ""
-    if words and numbers.ndim:
-        came = f"words such as {short(words[0])}"
+    if numbers.ndim and odd:
+        came = f"{short(entries[odd[0]])} at {name}{place_of(odd[0], numbers)}"
     if numbers.dtype.kind != "c" and are_numbers(numbers):
         hint = "np.array(..., float) makes numbers of them"
-    elif len(words) > 1 and are_numbers(numbers[1:]):
+    elif len(odd) > 1 and are_numbers(numbers[1:]):
         hint = "if the first is a table's header, leave it out"
-    elif name[0] == "t" and numbers.shape == (len(words),):
-        hint = "np.unique(t, return_inverse=True)[1] numbers them, with all labels in t"
+    elif name[0] == "t" and numbers.shape == (len(odd),):
+        hint = "np.unique(np.concatenate([t_train, t_test]), return_inverse=True)[1] numbers both"
     raise wrong(TypeError, f"{name} as real numbers", came, hint)
 
 
