@@ -7,8 +7,18 @@ import numpy as np
 
 from ch05.tools.history import shares
 from ch05.tools.screen import warn
-from common.guards.arguments import as_numbers, check_count, kind, label_rows, short, wrong
+from common.guards.arguments import (
+    as_numbers,
+    check_count,
+    first_not_finite,
+    is_finite,
+    kind,
+    label_rows,
+    short,
+    wrong,
+)
 from common.layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from common.network import Network
 
 
 def check_training(network, train_set, test_set, iters_num, batch_size, learning_rate):
@@ -43,7 +53,7 @@ def check_learns(network):
 
 def warn_of_last(network):
     """Warn of a Relu or Sigmoid behind the scores: a layer with a new name is put at the end."""
-    if not getattr(network, "is_plain", bool)():
+    if not (isinstance(network, Network) and network.is_plain()):
         return  # a predict of one's own may go on after it
     name, last = [*network.layers.items()][-1]
     if isinstance(last, (Relu, Sigmoid)) and isinstance(network.lastLayer, SoftmaxWithLoss):
@@ -70,12 +80,12 @@ def as_set(name, pair):
 
 
 def check_finite(name, array):
-    finite, hint = np.isfinite(array), "leave that sample out, or fill in a number"
-    for place in np.argwhere(~finite)[:1].tolist():
-        if min(array.ndim, len(array)) > 1 and not finite[(slice(None), *place[1:])].any():
-            hint = "no sample has one there; if you divide by a std, set std[std == 0] = 1 first"
-        came = f"{array[tuple(place)]} at {name}{place}"
-        raise wrong(ValueError, f"finite numbers in {name}", came, hint)
+    if array.dtype.kind != "f" or is_finite(array):
+        return
+    hint, place = "leave that sample out, or fill in a number", np.argwhere(~np.isfinite(array))[0]
+    if min(array.ndim, len(array)) > 1 and not np.isfinite(array[(slice(None), *place[1:])]).any():
+        hint = "no sample has one there; if you divide by a std, set std[std == 0] = 1 first"
+    raise wrong(ValueError, f"finite numbers in {name}", first_not_finite(array, name), hint)
 
 
 def have_classes(network, name, x, t):

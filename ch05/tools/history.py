@@ -8,6 +8,7 @@ import numpy as np
 from ch05.tools.screen import warn
 from common.guards.arguments import label_rows
 from common.layers import Relu, SoftmaxWithLoss
+from common.network import Network
 from common.threads import threads_for
 
 
@@ -89,7 +90,8 @@ def warn_of_end(history, network, train_set, test_set):
 
 def why_not_learnt(network):
     """A Relu that returns 0 has a dx of 0, and no update changes that. All else we only ask."""
-    for name, layer in network.layers.items() if getattr(network, "is_plain", bool)() else ():
+    is_plain = isinstance(network, Network) and network.is_plain()
+    for name, layer in network.layers.items() if is_plain else ():
         if type(layer) is Relu and len(layer.out) >= 50 and layer.out.max() < 0.01:
             how = 'weight_init_std="he" if W was small, else a smaller learning rate'
             return f"{name} returns {layer.out.max():.1g} at most; use a new network, {how}"

@@ -76,7 +76,9 @@ def as_numbers(array, name="x"):
     try:
         numbers = np.asarray(array)
     except ValueError:
-        hint = "each sample needs the same shape; from_photo brings pictures to one"
+        hint = "each sample needs the same shape"
+        if name[0] == "x":
+            hint += "; from_photo brings pictures to one"
         if isinstance(array, tuple):
             hint = "is it a pair (x, t)?" if len(array) == 2 else ""
         came = f"a {kind(array)} of several shapes"
