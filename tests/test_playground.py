@@ -721,21 +721,22 @@ def test_a_closed_figure_stops_and_a_new_playground_pauses_the_one_before():
     assert first.updates == 0
 
 
-@parametrize("size", [(6.4, 3.6), (5, 8)])
-def test_all_keeps_its_shape_and_black_on_white_in_any_size_and_style(size):
-    with plt.style.context("dark_background"):
+@parametrize("size, ratio", [((6.4, 3.6), 1.5), ((5, 8), 1), ((12, 5.8), 2)])
+def test_all_keeps_its_shape_and_black_on_white_in_any_size_and_style(size, ratio):
+    with plt.style.context("dark_background"), plt.rc_context({"font.family": "cmr10"}):
         playground = new(width=880)
     page, figure = playground.page, playground.figure
     assert figure.canvas.get_width_height()[0] == 880
-    before, places = page.message.get_fontsize(), [ax.bbox.bounds[2:] for ax in figure.axes]
-    figure.set_size_inches(*size)
+    sizes = page.message.get_fontsize, page.stroke.get_linewidth, page.rate._handle.get_markersize
+    before, places = [get() for get in sizes], [ax.bbox.bounds[2:] for ax in figure.axes]
+    figure.canvas._set_device_pixel_ratio(ratio), figure.set_size_inches(*size)
     playground.send(ResizeEvent("resize_event", figure.canvas))
     scale = min(size[0] / 12, size[1] / 5.8)
-    assert page.message.get_fontsize() == pytest.approx(before * scale, rel=3e-3)
+    close([get() for get in sizes], np.array(before) * scale)
     assert np.median(playground.picture()[..., :3]) == 255
-    assert page.digits[0][0].get_color() == "k"
+    assert page.message.get_color() == "k" and "cmr10" in page.message.get_fontfamily()
     for ax, place in zip(figure.axes, places):
-        close(ax.bbox.bounds[2:], np.array(place) * scale, 3e-3)
+        close(ax.bbox.bounds[2:], np.array(place) * scale * ratio, 3e-3)
     playground.stroke(*SEVEN)
     playground.choose(7)
     assert playground.pad.ink[6, 14] == 1 and playground.t == 7  # the mouse is where it was

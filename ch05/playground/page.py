@@ -8,7 +8,7 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Rectangle
+from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
@@ -32,6 +32,7 @@ BUTTONS = {  # (x, y, width)
     "train": (0.2, 1.42, 1.0), "one update": (1.26, 1.42, 1.0), "start again": (2.32, 1.42, 1.0),
     "why?": (11.2, 5.0, 0.65),
 }  # fmt: skip
+IN_POINTS = "fontsize", "linewidth", "markersize", "markeredgewidth", "mutation_scale"
 
 LOCK = threading.RLock()
 
@@ -58,6 +59,7 @@ class Page:
         self.scale, self.places, self.path = 1, [], path_of_units(network)
         self.pad_rests_until = 0.0
         ours = {"toolbar": "None", "figure.max_open_warning": 0, "font.size": 9}
+        ours["font.family"] = ["DejaVu Sans", *plt.rcParams["font.family"]]  # for Chinese names
         with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
             self.figure = plt.figure(figsize=(WIDTH, HEIGHT), dpi=width / WIDTH, FigureClass=Figure)
             self.ax = self.axes(0, 0, WIDTH, HEIGHT, zorder=-1)  # below the others
@@ -69,10 +71,11 @@ class Page:
             self.put_digits()
             self.put_training()
             self.unit = UnitPanel(self)
-        self.font_sizes = {text: text.get_fontsize() for text in self.figure.findobj(Text)}
-        for text in self.font_sizes:
-            if type(text) is Text:  # and no arrow
-                text.__class__ = QuickText  # in buttons and sliders too, which matplotlib makes
+        all_names = [(each, name) for each in self.figure.findobj() for name in IN_POINTS]
+        found = [(each, name) for each, name in all_names if hasattr(each, f"get_{name}")]
+        self.points = {(each, name): getattr(each, f"get_{name}")() for each, name in found}
+        for text in self.figure.findobj(Text):
+            text.__class__ = QuickText  # in buttons and sliders too, which matplotlib makes
         self.figure.canvas.mpl_connect("resize_event", self.resize)
         self.bare(self.figure.canvas)
 
@@ -100,7 +103,8 @@ class Page:
     def put_pad(self):
         self.text(0.2, 4.93, "1  draw here", size=9, weight="bold")
         self.pad = self.picture(0.2, 2.5, 2.3, 2.3)
-        [self.stroke] = self.pad.axes.plot([], [], "k", solid_capstyle="round")
+        look = {"linewidth": 2 * PEN * 72 * 2.3 / 28, "solid_capstyle": "round"}
+        [self.stroke] = self.pad.axes.plot([], [], "k", **look)
         self.pad.axes.set(xlim=(-0.5, 27.5), ylim=(27.5, -0.5))
         self.empty = self.say_in(self.pad, "draw a digit with\nmouse or finger", 11)
         self.pen = self.text(0.2, 1.99, "", GREY, 7.5)
@@ -125,8 +129,8 @@ class Page:
             self.rows[name] = out, dout
         for x, to, y, color in ((4.0, 4.27, 4.3, BLUE), (4.27, 4.0, 2.7, ORANGE),
                                 (7.85, 8.12, 4.73, BLUE), (8.12, 7.85, 2.1, ORANGE)):  # fmt: skip
-            arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
-            self.ax.annotate("", (to, y), (x, y), size=10, arrowprops=arrow)
+            look = {"mutation_scale": 10, "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+            self.ax.add_patch(FancyArrowPatch((x, y), (to, y), arrowstyle="-|>", **look))
 
     def put_digits(self):
         self.answer = self.text(9.6, 5.13, "", size=10, weight="bold")
@@ -220,13 +224,18 @@ class Page:
 
     def resize(self, event):
         """All that stands in the figure keeps its shape; what is left over is white."""
-        self.scale = min(event.width / WIDTH, event.height / HEIGHT) / self.figure.dpi
-        share = self.scale * self.figure.dpi * np.array([WIDTH, HEIGHT])
-        share = np.tile(share / (event.width, event.height), 2)
+        larger = self.figure.get_size_inches() / (WIDTH, HEIGHT)  # some screens scale pixels
+        self.scale = larger.min()
+        share = np.tile(self.scale / larger, 2)
         for ax, place in self.places:
             ax.set_position(place * share + [*(1 - share[:2]) / 2, 0, 0])
-        for text, points in self.font_sizes.items():
-            text.set_fontsize(points * self.scale)
+        for (artist, name), points in self.points.items():
+            getattr(artist, f"set_{name}")(np.multiply(points, self.scale))
+
+    def set_linewidth(self, lines, points):
+        """points: in a figure of the first size."""
+        self.points[lines, "linewidth"] = points
+        lines.set_linewidth(np.multiply(points, self.scale))
 
     # How numbers are shown
 
@@ -249,7 +258,6 @@ class Page:
         with LOCK:
             self.pad.set_data(pad.digit)
             self.stroke.set_data(*pad.points.T)
-            self.stroke.set_linewidth(2 * PEN * 72 * 2.3 / 28 * self.scale)
             self.empty.set_visible(pad.empty)
             canvas = self.figure.canvas
             if alone and hasattr(canvas, "get_renderer") and hasattr(canvas, "blit"):
