@@ -441,7 +441,8 @@ def test_one_update_is_the_chapters_and_the_curve_of_many_is_short_with_its_larg
     x, t = playground.test_set
     accuracy = np.mean(by_hand(learnt.params, x).y.argmax(axis=1) == t)
     assert playground.curve == [(1, pytest.approx(L), pytest.approx(accuracy))]
-    assert all(f in playground.words for f in (f"loss  {L:.3f}", f"{accuracy:.3f}", "1 update"))
+    assert all(f in playground.words for f in (f"{L:.3f} (batch", f"{accuracy:.3f}", "1 update"))
+    assert all(line.get_marker() == "o" for line, _ in playground.page.curves)  # one point is seen
     playground.curve = [(i, 40.0 if i == 1 else 1.0, 0.5) for i in range(1, 2001)]
     playground.push("one update")
     assert len(playground.curve) < 1100 and playground.curve[0][0] == 1
@@ -468,6 +469,7 @@ def test_learning_from_what_is_drawn():
     said = playground.says.replace("\n", " ")
     assert f"L {before:.3g} → {after:.3g}" in said and "Unit 4" in said
     assert f"{hand.a[0, 4]:.2f} to {now.a[0, 4]:.2f}" in said
+    assert playground.curve == [(1, after, playground.accuracy)]
     playground.push("one update")
     assert playground.updates == 2 and "→" not in playground.says
 
@@ -489,8 +491,7 @@ def test_training_moves_all_that_is_shown_until_it_is_paused():
     assert updates >= 3 and len(after[-1]) == 3
     assert not any(np.array_equal(a, b) for a, b in zip(before, after))
     assert playground.curve[-1][1] < playground.curve[0][1]  # the loss
-    playground.push("train")
-    playground.ticks(3)
+    playground.push("train"), playground.ticks(3)
     assert playground.updates == updates
     playground.push("start again")
     assert playground.updates == 0 and playground.curve == []

@@ -170,8 +170,8 @@ class Page:
         self.curves = []
         loss, share = (self.curve_ax, 1.74, BLUE, "-"), (self.share_ax, 1.58, "k", "--")
         for ax, y, color, style in (loss, share):
-            [line] = ax.plot([], [], style, color=color, linewidth=1.3)
-            self.curves.append((line, self.text(3.95, y, "", color)))
+            [line] = ax.plot([], [], style, color=color, linewidth=1.3, markersize=3)
+            self.curves.append((line, self.text(3.95, y, "", color, 7.5)))
         self.W_text = self.text(5.75, 1.74, "")
         self.W = self.picture(5.75, 0.32, 2.3, 1.15, (150, 300))
         self.W_frame = self.W.axes.add_patch(Rectangle((0, 0), 29, 29, fc="none", ec=ORANGE, lw=2))
@@ -311,9 +311,10 @@ class Page:
         self.train.label.set_text("pause" if training else "2  train")
         rows = np.array(curve).reshape(-1, 3)
         for k, (line, _) in enumerate(self.curves, start=1):
-            line.set_data(rows[:, 0], rows[:, k])
+            one_point = "o" if len(rows) == 1 else ""  # which makes no line
+            line.set(data=(rows[:, 0], rows[:, k]), marker=one_point)
         loss, share = (text for _, text in self.curves)
-        loss.set_text(f"loss  {rows[-1, 1]:.3f}" if len(rows) else "loss")
+        loss.set_text(f"loss  {rows[-1, 1]:.3f} (batch after update)" if len(rows) else "loss")
         words = "" if accuracy is None else f"accuracy  {accuracy:.3f} (1,000 test digits)"
         share.set_text(words)
         last, top = max(updates, 100), max(2.5, 1.05 * rows[:, 1].max(initial=0))

@@ -235,11 +235,7 @@ class Playground:
         try:
             self.learn(updates, seconds)
             if show:
-                self.measure()
-                self.curve.append((self.updates, np.mean(self.losses), self.accuracy))
-                self.losses = []
-                if len(self.curve) > 2000:  # a long line takes long to draw
-                    self.curve = self.curve[::2]
+                self.measure_and_keep()
         except Exception as error:  # a learning rate that is too large, above all
             self.training = False
             self.error, show = f"Update {self.updates}: {in_words(error)}", True
@@ -247,6 +243,14 @@ class Playground:
                 self.error += ". Press start again"
         if show:
             self.show_training()
+
+    def measure_and_keep(self):
+        """A point of the curves: the mean of the losses since the last one, and the accuracy."""
+        self.measure()
+        self.curve.append((self.updates, np.mean(self.losses), self.accuracy))
+        self.losses = []
+        if len(self.curve) > 2000:  # a long line takes long to draw
+            self.curve = self.curve[::2]
 
     def measure(self):
         """The accuracy on 1,000 test digits, and which units return 0 for all of them."""
@@ -270,7 +274,8 @@ class Playground:
         self.updates += 1
         after, unit_after = self.reading()
         self.said, self.error = after_update(before, after, unit, unit_after), ""
-        self.measure()
+        self.losses.append(after.L)  # your digit is the batch
+        self.measure_and_keep()
         self.show_training()
         return before.L, after.L
 
