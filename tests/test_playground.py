@@ -222,10 +222,10 @@ def test_erasing_with_the_right_button_and_with_the_key():
     playground.stroke((4, 14), (24, 14))
     playground.stroke((8, 14), (10, 14), button=3)
     assert playground.pad.ink[14, 8:11].max() == 0 and playground.pad.ink[14, 15:24].min() == 1
-    playground.press("e")
+    [playground.press("e") for _ in "123"]  # on, off, on
     playground.stroke((0, 14), (27, 14))
-    assert playground.pad.empty and not playground.x.any()
-    playground.press("e")
+    assert playground.pad.empty and not playground.x.any() and "ERASING" in playground.words
+    playground.push("clear")  # which ends it, too
     playground.press("q")  # which closes other figures
     assert plt.fignum_exists(playground.figure.number)
     playground.stroke((16, 14))  # a dot, which is seen too
@@ -325,6 +325,8 @@ def test_test_digits_come_one_after_the_other_and_why_shows_one_unit_after_the_o
     for j in (*best, best[0]):
         assert playground.followed == j
         playground.push("why?")
+    playground.choose(9 - playground.t), playground.push("why?")
+    assert playground.followed == best[0]  # a new label begins with the first one again
 
 
 def test_a_dead_unit_looks_dead_forward_and_back_and_the_others_keep_their_colours():
@@ -455,7 +457,7 @@ def test_learning_from_what_is_drawn():
     for missing in ("on the pad", "bar"):
         with pytest.raises(ValueError, match=missing):
             playground.learn_from_mine()
-        playground.push("learn from mine")
+        playground.push("why?" if playground.pad.empty else "learn from mine")
         assert missing in playground.complaint and playground.updates == 0
         playground.stroke(*SEVEN)
     playground.choose(9)
@@ -590,8 +592,7 @@ def test_any_chain(name):
     playground = drawn(network, 7)
     data = playground.test_set[0].copy()
     playground.slide(playground.page.rate, 0.01)
-    playground.push("train")
-    playground.ticks(2)
+    playground.push("train"), playground.ticks(2)
     assert playground.complaint == "" and playground.training
     learnt = playground.network
     assert any((learnt.params[key] != before[key]).any() for key in before)
@@ -696,8 +697,7 @@ def test_a_readers_mistake_and_a_rate_that_is_too_large_are_said_and_the_figure_
         playground = drawn(hidden(affine(8, 8), affine(8, 8)))
         playground.slide(playground.page.rate, 10)
     assert playground.complaint == ""
-    playground.push("train")
-    playground.ticks(20)
+    playground.push("train"), playground.ticks(20)
     assert word in playground.complaint and not playground.training
     playground.push("one update")
     playground.stroke(*SEVEN)  # nothing to show, but nothing breaks

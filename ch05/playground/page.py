@@ -112,9 +112,7 @@ class Page:
         self.x = self.picture(2.8, 3.72, 1.1, 1.1)
         self.dx_words = self.text(2.8, 3.47, "", ORANGE, linespacing=1.15)
         self.dx = self.picture(2.8, 2.15, 1.1, 1.1)
-        words = "click the bar\nof the right\ndigit: what\ncomes back?"
-        self.no_dx = self.say_in(self.dx, words, 8)
-        self.show_pen(False)
+        self.no_dx = self.say_in(self.dx, "click the bar\nof the right\ndigit: what\ncomes back?")
 
     def put_layers(self, names):
         self.text(5.1, 4.93, "out: what it returns", BLUE)
@@ -191,7 +189,7 @@ class Page:
         ax = self.axes(x, y, width, height, xticks=[], yticks=[])
         return ax.imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
 
-    def say_in(self, picture, words, size):
+    def say_in(self, picture, words, size=8):
         """Words in the middle of a picture that shows nothing yet."""
         return picture.axes.text(13.5, 13.5, words, color=GREY, size=size, ha="center", va="center")
 
@@ -243,10 +241,6 @@ class Page:
         words = textwrap.fill(words, 125, max_lines=2, placeholder="…")
         self.message.set(text=words, color=ORANGE if is_error else "k")
 
-    def show_pen(self, erasing):
-        words = "ERASING. Key e: draw again" if erasing else "right button, or key e: erase"
-        self.pen.set(text=words, color=ORANGE if erasing else GREY)
-
     def show_pad(self, pad, alone=False):
         """alone: nothing else is drawn again, which takes a tenth of the time.
 
@@ -260,6 +254,8 @@ class Page:
             self.stroke.set_data(*pad.points.T)
             self.empty.set_visible(pad.empty)
             canvas = self.figure.canvas
+            words = "ERASING. Key e: draw again" if pad.erasing else "right button, or key e: erase"
+            self.pen.set(text=words, color=ORANGE if pad.erasing else GREY)
             if alone and hasattr(canvas, "get_renderer") and hasattr(canvas, "blit"):
                 self.figure.draw_artist(self.pad.axes)
                 canvas.blit(self.pad.axes.bbox)

@@ -79,7 +79,7 @@ def write_gif(playground, path, frames=32):
             playground.t = 9  # a wrong label
             playground.read()
         elif k == frames - 3:
-            playground.learn_from_mine_or_say()
+            playground.learn_from_mine()
         playground.figure.canvas.draw()
         picture = np.array(playground.figure.canvas.buffer_rgba())
         pictures.append(Image.fromarray(picture).convert("RGB"))
