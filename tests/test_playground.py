@@ -342,6 +342,7 @@ def test_a_dead_unit_looks_dead_forward_and_back_and_the_others_keep_their_colou
     assert (shades() > 0.6 * before).all()
     for name, back in ("Relu1", False), ("Relu1", True), ("Affine1", True):
         assert playground.page.rows[name][back].image.get_array().mask.ravel()[2]
+    assert not playground.page.W.get_array().mask[30:].any()  # no unit isn't a dead one
 
 
 @parametrize("j, t", [(3, None), (np.int64(5), 2)])

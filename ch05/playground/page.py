@@ -200,6 +200,7 @@ class Page:
         slider.on_changed(lambda i: slider.valtext.set_text(f"{slider.chosen():,}"))
         slider.set_val(i)
         slider.vline.set_visible(False)
+        slider.label.set_x(-0.06), slider.valtext.set_x(1.06)  # beside the knob at either end
         return slider
 
     # What people do
@@ -253,9 +254,9 @@ class Page:
             self.pad.set_data(pad.digit)
             self.stroke.set_data(*pad.points.T)
             self.empty.set_visible(pad.empty)
-            canvas = self.figure.canvas
             words = "ERASING. Key e: draw again" if pad.erasing else "right button, or key e: erase"
             self.pen.set(text=words, color=ORANGE if pad.erasing else GREY)
+            canvas = self.figure.canvas
             if alone and hasattr(canvas, "get_renderer") and hasattr(canvas, "blit"):
                 self.figure.draw_artist(self.pad.axes)
                 canvas.blit(self.pad.axes.bbox)
