@@ -174,7 +174,12 @@ def test_it_runs_in_its_folder_and_shows_what_it_has_stored(project, tmp_path):
         cells[f"forget-{k}"] = FORGET
         at = [cell.id for cell in notebook.cells].index(f"exercise-{k}") + 1
         notebook.cells[at:at] = [new_code_cell(code, id=each) for each, code in cells.items()]
+    earlier = stored.cells[: [cell.id for cell in stored.cells].index("check-broken")]
+    for cell in reversed(earlier):  # each can be run again, after all others
+        if cell.cell_type == "code":
+            notebook.cells.append(new_code_cell(cell.source, id=f"{cell.id}-again"))
     got, want = run(notebook, project / "ch05", project, tmp_path), outputs_of(stored)
+    assert_same({cell.id: got.get(f"{cell.id}-again", []) for cell in earlier}, want)
     two = numbers(want.pop("compare")).reshape(2, 3)[:, 0]
     np.testing.assert_allclose(numbers(got["compare"]), two, atol=0.02)
     assert_same(got, want)

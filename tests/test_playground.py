@@ -222,10 +222,10 @@ def test_erasing_with_the_right_button_and_with_the_key():
     playground.stroke((4, 14), (24, 14))
     playground.stroke((8, 14), (10, 14), button=3)
     assert playground.pad.ink[14, 8:11].max() == 0 and playground.pad.ink[14, 15:24].min() == 1
-    playground.press("e")
+    [playground.press("e") for _ in "123"]  # on, off, on
     playground.stroke((0, 14), (27, 14))
-    assert playground.pad.empty and not playground.x.any()
-    playground.press("e")
+    assert playground.pad.empty and not playground.x.any() and "ERASING" in playground.words
+    playground.push("clear")  # which ends it, too
     playground.press("q")  # which closes other figures
     assert plt.fignum_exists(playground.figure.number)
     playground.stroke((16, 14))  # a dot, which is seen too
@@ -325,6 +325,8 @@ def test_test_digits_come_one_after_the_other_and_why_shows_one_unit_after_the_o
     for j in (*best, best[0]):
         assert playground.followed == j
         playground.push("why?")
+    playground.choose(9 - playground.t), playground.push("why?")
+    assert playground.followed == best[0]  # a new label begins with the first one again
 
 
 def test_a_dead_unit_looks_dead_forward_and_back_and_the_others_keep_their_colours():
@@ -340,6 +342,7 @@ def test_a_dead_unit_looks_dead_forward_and_back_and_the_others_keep_their_colou
     assert (shades() > 0.6 * before).all()
     for name, back in ("Relu1", False), ("Relu1", True), ("Affine1", True):
         assert playground.page.rows[name][back].image.get_array().mask.ravel()[2]
+    assert not playground.page.W.get_array().mask[30:].any()  # no unit isn't a dead one
 
 
 @parametrize("j, t", [(3, None), (np.int64(5), 2)])
@@ -441,7 +444,8 @@ def test_one_update_is_the_chapters_and_the_curve_of_many_is_short_with_its_larg
     x, t = playground.test_set
     accuracy = np.mean(by_hand(learnt.params, x).y.argmax(axis=1) == t)
     assert playground.curve == [(1, pytest.approx(L), pytest.approx(accuracy))]
-    assert all(f in playground.words for f in (f"loss  {L:.3f}", f"{accuracy:.3f}", "1 update"))
+    assert all(f in playground.words for f in (f"{L:.3f} (batch", f"{accuracy:.3f}", "1 update"))
+    assert all(line.get_marker() == "o" for line, _ in playground.page.curves)  # one point is seen
     playground.curve = [(i, 40.0 if i == 1 else 1.0, 0.5) for i in range(1, 2001)]
     playground.push("one update")
     assert len(playground.curve) < 1100 and playground.curve[0][0] == 1
@@ -454,7 +458,7 @@ def test_learning_from_what_is_drawn():
     for missing in ("on the pad", "bar"):
         with pytest.raises(ValueError, match=missing):
             playground.learn_from_mine()
-        playground.push("learn from mine")
+        playground.push("why?" if playground.pad.empty else "learn from mine")
         assert missing in playground.complaint and playground.updates == 0
         playground.stroke(*SEVEN)
     playground.choose(9)
@@ -468,6 +472,7 @@ def test_learning_from_what_is_drawn():
     said = playground.says.replace("\n", " ")
     assert f"L {before:.3g} → {after:.3g}" in said and "Unit 4" in said
     assert f"{hand.a[0, 4]:.2f} to {now.a[0, 4]:.2f}" in said
+    assert playground.curve == [(1, after, playground.accuracy)]
     playground.push("one update")
     assert playground.updates == 2 and "→" not in playground.says
 
@@ -489,8 +494,7 @@ def test_training_moves_all_that_is_shown_until_it_is_paused():
     assert updates >= 3 and len(after[-1]) == 3
     assert not any(np.array_equal(a, b) for a, b in zip(before, after))
     assert playground.curve[-1][1] < playground.curve[0][1]  # the loss
-    playground.push("train")
-    playground.ticks(3)
+    playground.push("train"), playground.ticks(3)
     assert playground.updates == updates
     playground.push("start again")
     assert playground.updates == 0 and playground.curve == []
@@ -589,8 +593,7 @@ def test_any_chain(name):
     playground = drawn(network, 7)
     data = playground.test_set[0].copy()
     playground.slide(playground.page.rate, 0.01)
-    playground.push("train")
-    playground.ticks(2)
+    playground.push("train"), playground.ticks(2)
     assert playground.complaint == "" and playground.training
     learnt = playground.network
     assert any((learnt.params[key] != before[key]).any() for key in before)
@@ -695,8 +698,7 @@ def test_a_readers_mistake_and_a_rate_that_is_too_large_are_said_and_the_figure_
         playground = drawn(hidden(affine(8, 8), affine(8, 8)))
         playground.slide(playground.page.rate, 10)
     assert playground.complaint == ""
-    playground.push("train")
-    playground.ticks(20)
+    playground.push("train"), playground.ticks(20)
     assert word in playground.complaint and not playground.training
     playground.push("one update")
     playground.stroke(*SEVEN)  # nothing to show, but nothing breaks
@@ -721,21 +723,22 @@ def test_a_closed_figure_stops_and_a_new_playground_pauses_the_one_before():
     assert first.updates == 0
 
 
-@parametrize("size", [(6.4, 3.6), (5, 8)])
-def test_all_keeps_its_shape_and_black_on_white_in_any_size_and_style(size):
-    with plt.style.context("dark_background"):
+@parametrize("size, ratio", [((6.4, 3.6), 1.5), ((5, 8), 1), ((12, 5.8), 2)])
+def test_all_keeps_its_shape_and_black_on_white_in_any_size_and_style(size, ratio):
+    with plt.style.context("dark_background"), plt.rc_context({"font.family": "cmr10"}):
         playground = new(width=880)
     page, figure = playground.page, playground.figure
     assert figure.canvas.get_width_height()[0] == 880
-    before, places = page.message.get_fontsize(), [ax.bbox.bounds[2:] for ax in figure.axes]
-    figure.set_size_inches(*size)
+    sizes = page.message.get_fontsize, page.stroke.get_linewidth, page.rate._handle.get_markersize
+    before, places = [get() for get in sizes], [ax.bbox.bounds[2:] for ax in figure.axes]
+    figure.canvas._set_device_pixel_ratio(ratio), figure.set_size_inches(*size)
     playground.send(ResizeEvent("resize_event", figure.canvas))
     scale = min(size[0] / 12, size[1] / 5.8)
-    assert page.message.get_fontsize() == pytest.approx(before * scale, rel=3e-3)
+    close([get() for get in sizes], np.array(before) * scale)
     assert np.median(playground.picture()[..., :3]) == 255
-    assert page.digits[0][0].get_color() == "k"
+    assert page.message.get_color() == "k" and "cmr10" in page.message.get_fontfamily()
     for ax, place in zip(figure.axes, places):
-        close(ax.bbox.bounds[2:], np.array(place) * scale, 3e-3)
+        close(ax.bbox.bounds[2:], np.array(place) * scale * ratio, 3e-3)
     playground.stroke(*SEVEN)
     playground.choose(7)
     assert playground.pad.ink[6, 14] == 1 and playground.t == 7  # the mouse is where it was

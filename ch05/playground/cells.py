@@ -93,6 +93,7 @@ def sheet(network):
             columns = np.asarray(found.array).T
             M, some = len(columns), columns[:50]
             tiles = np.zeros((50, 30, 30))
+            tiles[len(some) :] = 1e-9  # white, not grey: there is no unit
             tiles[: len(some), 1:29, 1:29] = some.reshape(-1, 28, 28)
             words = f"{key}: the weights of each unit" + f" (50 of {M})" * (M > 50)
             return tiles.reshape(5, 10, 30, 30).swapaxes(1, 2).reshape(150, 300), words

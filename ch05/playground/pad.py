@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from common.guards.arguments import wrong
 from dataset.photo import centred
 
 PEN = 1.4  # half the width of a stroke, in the pixels of x
@@ -21,7 +22,6 @@ class Pad:
 
     def __init__(self, ax, moved, changed):
         self.ax, self.moved, self.changed = ax, moved, changed
-        self.erasing = False  # with the left button too
         self.button = self.place = None  # the button that is down; where the mouse was last
         self.knows_buttons = False
         self.clear()
@@ -31,6 +31,7 @@ class Pad:
         connect("button_release_event", self.release)
 
     def clear(self, digit=None):
+        self.erasing = False  # with the left button too
         self.points = np.empty((0, 2))
         self.digit = self.given = np.zeros((28, 28)) if digit is None else digit
 
@@ -95,6 +96,8 @@ class Pad:
         What was drawn is first made as large as it will be, and then inked. So the strokes of a
         tiny digit are no wider than those of a large one.
         """
+        if self.empty:
+            raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
         if self.digit.any():
             if self.digit is self.given and not len(self.points):
                 return self.digit.reshape(1, 784).copy()  # a test digit, as MNIST has it

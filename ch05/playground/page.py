@@ -8,7 +8,7 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Rectangle
+from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.text import Text
 from matplotlib.widgets import Button, Slider
 
@@ -32,6 +32,7 @@ BUTTONS = {  # (x, y, width)
     "train": (0.2, 1.42, 1.0), "one update": (1.26, 1.42, 1.0), "start again": (2.32, 1.42, 1.0),
     "why?": (11.2, 5.0, 0.65),
 }  # fmt: skip
+IN_POINTS = "fontsize", "linewidth", "markersize", "markeredgewidth", "mutation_scale"
 
 LOCK = threading.RLock()
 
@@ -58,6 +59,7 @@ class Page:
         self.scale, self.places, self.path = 1, [], path_of_units(network)
         self.pad_rests_until = 0.0
         ours = {"toolbar": "None", "figure.max_open_warning": 0, "font.size": 9}
+        ours["font.family"] = ["DejaVu Sans", *plt.rcParams["font.family"]]  # for Chinese names
         with plt.style.context("default"), plt.rc_context(ours):  # black on white in any style
             self.figure = plt.figure(figsize=(WIDTH, HEIGHT), dpi=width / WIDTH, FigureClass=Figure)
             self.ax = self.axes(0, 0, WIDTH, HEIGHT, zorder=-1)  # below the others
@@ -69,10 +71,11 @@ class Page:
             self.put_digits()
             self.put_training()
             self.unit = UnitPanel(self)
-        self.font_sizes = {text: text.get_fontsize() for text in self.figure.findobj(Text)}
-        for text in self.font_sizes:
-            if type(text) is Text:  # and no arrow
-                text.__class__ = QuickText  # in buttons and sliders too, which matplotlib makes
+        all_names = [(each, name) for each in self.figure.findobj() for name in IN_POINTS]
+        found = [(each, name) for each, name in all_names if hasattr(each, f"get_{name}")]
+        self.points = {(each, name): getattr(each, f"get_{name}")() for each, name in found}
+        for text in self.figure.findobj(Text):
+            text.__class__ = QuickText  # in buttons and sliders too, which matplotlib makes
         self.figure.canvas.mpl_connect("resize_event", self.resize)
         self.bare(self.figure.canvas)
 
@@ -100,7 +103,8 @@ class Page:
     def put_pad(self):
         self.text(0.2, 4.93, "1  draw here", size=9, weight="bold")
         self.pad = self.picture(0.2, 2.5, 2.3, 2.3)
-        [self.stroke] = self.pad.axes.plot([], [], "k", solid_capstyle="round")
+        look = {"linewidth": 2 * PEN * 72 * 2.3 / 28, "solid_capstyle": "round"}
+        [self.stroke] = self.pad.axes.plot([], [], "k", **look)
         self.pad.axes.set(xlim=(-0.5, 27.5), ylim=(27.5, -0.5))
         self.empty = self.say_in(self.pad, "draw a digit with\nmouse or finger", 11)
         self.pen = self.text(0.2, 1.99, "", GREY, 7.5)
@@ -108,9 +112,7 @@ class Page:
         self.x = self.picture(2.8, 3.72, 1.1, 1.1)
         self.dx_words = self.text(2.8, 3.47, "", ORANGE, linespacing=1.15)
         self.dx = self.picture(2.8, 2.15, 1.1, 1.1)
-        words = "click the bar\nof the right\ndigit: what\ncomes back?"
-        self.no_dx = self.say_in(self.dx, words, 8)
-        self.show_pen(False)
+        self.no_dx = self.say_in(self.dx, "click the bar\nof the right\ndigit: what\ncomes back?")
 
     def put_layers(self, names):
         self.text(5.1, 4.93, "out: what it returns", BLUE)
@@ -125,8 +127,8 @@ class Page:
             self.rows[name] = out, dout
         for x, to, y, color in ((4.0, 4.27, 4.3, BLUE), (4.27, 4.0, 2.7, ORANGE),
                                 (7.85, 8.12, 4.73, BLUE), (8.12, 7.85, 2.1, ORANGE)):  # fmt: skip
-            arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
-            self.ax.annotate("", (to, y), (x, y), size=10, arrowprops=arrow)
+            look = {"mutation_scale": 10, "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+            self.ax.add_patch(FancyArrowPatch((x, y), (to, y), arrowstyle="-|>", **look))
 
     def put_digits(self):
         self.answer = self.text(9.6, 5.13, "", size=10, weight="bold")
@@ -166,8 +168,8 @@ class Page:
         self.curves = []
         loss, share = (self.curve_ax, 1.74, BLUE, "-"), (self.share_ax, 1.58, "k", "--")
         for ax, y, color, style in (loss, share):
-            [line] = ax.plot([], [], style, color=color, linewidth=1.3)
-            self.curves.append((line, self.text(3.95, y, "", color)))
+            [line] = ax.plot([], [], style, color=color, linewidth=1.3, markersize=3)
+            self.curves.append((line, self.text(3.95, y, "", color, 7.5)))
         self.W_text = self.text(5.75, 1.74, "")
         self.W = self.picture(5.75, 0.32, 2.3, 1.15, (150, 300))
         self.W_frame = self.W.axes.add_patch(Rectangle((0, 0), 29, 29, fc="none", ec=ORANGE, lw=2))
@@ -187,7 +189,7 @@ class Page:
         ax = self.axes(x, y, width, height, xticks=[], yticks=[])
         return ax.imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
 
-    def say_in(self, picture, words, size):
+    def say_in(self, picture, words, size=8):
         """Words in the middle of a picture that shows nothing yet."""
         return picture.axes.text(13.5, 13.5, words, color=GREY, size=size, ha="center", va="center")
 
@@ -198,6 +200,7 @@ class Page:
         slider.on_changed(lambda i: slider.valtext.set_text(f"{slider.chosen():,}"))
         slider.set_val(i)
         slider.vline.set_visible(False)
+        slider.label.set_x(-0.06), slider.valtext.set_x(1.06)  # beside the knob at either end
         return slider
 
     # What people do
@@ -220,23 +223,24 @@ class Page:
 
     def resize(self, event):
         """All that stands in the figure keeps its shape; what is left over is white."""
-        self.scale = min(event.width / WIDTH, event.height / HEIGHT) / self.figure.dpi
-        share = self.scale * self.figure.dpi * np.array([WIDTH, HEIGHT])
-        share = np.tile(share / (event.width, event.height), 2)
+        larger = self.figure.get_size_inches() / (WIDTH, HEIGHT)  # some screens scale pixels
+        self.scale = larger.min()
+        share = np.tile(self.scale / larger, 2)
         for ax, place in self.places:
             ax.set_position(place * share + [*(1 - share[:2]) / 2, 0, 0])
-        for text, points in self.font_sizes.items():
-            text.set_fontsize(points * self.scale)
+        for (artist, name), points in self.points.items():
+            getattr(artist, f"set_{name}")(np.multiply(points, self.scale))
+
+    def set_linewidth(self, lines, points):
+        """points: in a figure of the first size."""
+        self.points[lines, "linewidth"] = points
+        lines.set_linewidth(np.multiply(points, self.scale))
 
     # How numbers are shown
 
     def say(self, words, is_error):
         words = textwrap.fill(words, 125, max_lines=2, placeholder="…")
         self.message.set(text=words, color=ORANGE if is_error else "k")
-
-    def show_pen(self, erasing):
-        words = "ERASING. Key e: draw again" if erasing else "right button, or key e: erase"
-        self.pen.set(text=words, color=ORANGE if erasing else GREY)
 
     def show_pad(self, pad, alone=False):
         """alone: nothing else is drawn again, which takes a tenth of the time.
@@ -249,8 +253,9 @@ class Page:
         with LOCK:
             self.pad.set_data(pad.digit)
             self.stroke.set_data(*pad.points.T)
-            self.stroke.set_linewidth(2 * PEN * 72 * 2.3 / 28 * self.scale)
             self.empty.set_visible(pad.empty)
+            words = "ERASING. Key e: draw again" if pad.erasing else "right button, or key e: erase"
+            self.pen.set(text=words, color=ORANGE if pad.erasing else GREY)
             canvas = self.figure.canvas
             if alone and hasattr(canvas, "get_renderer") and hasattr(canvas, "blit"):
                 self.figure.draw_artist(self.pad.axes)
@@ -303,9 +308,10 @@ class Page:
         self.train.label.set_text("pause" if training else "2  train")
         rows = np.array(curve).reshape(-1, 3)
         for k, (line, _) in enumerate(self.curves, start=1):
-            line.set_data(rows[:, 0], rows[:, k])
+            one_point = "o" if len(rows) == 1 else ""  # which makes no line
+            line.set(data=(rows[:, 0], rows[:, k]), marker=one_point)
         loss, share = (text for _, text in self.curves)
-        loss.set_text(f"loss  {rows[-1, 1]:.3f}" if len(rows) else "loss")
+        loss.set_text(f"loss  {rows[-1, 1]:.3f} (batch after update)" if len(rows) else "loss")
         words = "" if accuracy is None else f"accuracy  {accuracy:.3f} (1,000 test digits)"
         share.set_text(words)
         last, top = max(updates, 100), max(2.5, 1.05 * rows[:, 1].max(initial=0))

@@ -63,6 +63,7 @@ class Playground:
         self.rng = np.random.default_rng(rng)
         self.t = None  # the right digit, once it is picked
         self.kept = self.pointed = None  # the unit that is followed, by a click or by the mouse
+        self.asked_why = None  # of which label and ink
         self.digits_shown = self.updates = 0
         self.losses, self.curve = [], []  # curve: (updates, loss, accuracy), a row for each picture
         self.training, self.error, self.said = False, "", ""
@@ -75,10 +76,10 @@ class Playground:
             Playground.newest.pause()
         Playground.newest = self
         self.pad = Pad(self.page.pad.axes, self.pen_moved, self.read)
-        actions = (self.clear, self.next_digit, self.learn_from_mine_or_say, self.train_or_pause,
+        actions = (self.clear, self.next_digit, self.learn_from_mine, self.train_or_pause,
                    self.update, self.start_again, self.why)  # fmt: skip
-        for button, action in zip(self.page.buttons.values(), actions):
-            button.on_clicked(lambda event, action=action: action())
+        for (name, button), action in zip(self.page.buttons.items(), actions):
+            button.on_clicked(lambda event, what=(name, action): self.do_or_say(*what))
         events = {"button_press": self.pick, "motion_notify": self.point, "key_press": self.key,
                   "draw": lambda _: vars(self).update(drawn=True), "close": self.end}  # fmt: skip
         for name, answer in events.items():
@@ -90,7 +91,7 @@ class Playground:
         self.silent_at_first = self.silent
         if not self.alive:
             self.next_digit()
-            self.why()
+            self.do_or_say("why?", self.why)
         self.show_training()
         if "inline" in matplotlib.get_backend():
             self.show_still()
@@ -123,8 +124,6 @@ class Playground:
     @locked
     def reading(self, backward=True):
         """What the layers compute for what is drawn, and the unit that is followed, or None."""
-        if self.pad.empty:
-            raise wrong(ValueError, "a digit on the pad", "none; draw one, or press next digit")
         with self.copies.looked_at() as network:
             reading = look(network, self.pad.x(), self.t if backward else None)
             j = self.followed
@@ -191,11 +190,12 @@ class Playground:
     @locked
     def why(self):
         """Follow the unit that adds most to the score of what is read; then the next of five."""
-        with contextlib.suppress(Exception):  # of a reader's own layer: read says which
-            with self.copies.looked_at() as network:
-                most = loudest(network, self.pad.x())
-            k = most.index(self.kept) + 1 if self.kept in most else 0
-            self.follow(most[k % len(most)] if most else None)
+        x = self.pad.x()
+        with self.copies.looked_at() as network:
+            most = loudest(network, x)
+        before, self.asked_why = self.asked_why, (self.t, x.tobytes())
+        k = most.index(self.kept) + 1 if self.kept in most and before == self.asked_why else 0
+        self.follow(most[k % len(most)] if most else None)
 
     def point(self, event):
         """The mouse is on a cell: follow this unit for as long as it is there."""
@@ -235,11 +235,7 @@ class Playground:
         try:
             self.learn(updates, seconds)
             if show:
-                self.measure()
-                self.curve.append((self.updates, np.mean(self.losses), self.accuracy))
-                self.losses = []
-                if len(self.curve) > 2000:  # a long line takes long to draw
-                    self.curve = self.curve[::2]
+                self.measure_and_keep()
         except Exception as error:  # a learning rate that is too large, above all
             self.training = False
             self.error, show = f"Update {self.updates}: {in_words(error)}", True
@@ -247,6 +243,14 @@ class Playground:
                 self.error += ". Press start again"
         if show:
             self.show_training()
+
+    def measure_and_keep(self):
+        """A point of the curves: the mean of the losses since the last one, and the accuracy."""
+        self.measure()
+        self.curve.append((self.updates, np.mean(self.losses), self.accuracy))
+        self.losses = []
+        if len(self.curve) > 2000:  # a long line takes long to draw
+            self.curve = self.curve[::2]
 
     def measure(self):
         """The accuracy on 1,000 test digits, and which units return 0 for all of them."""
@@ -270,16 +274,10 @@ class Playground:
         self.updates += 1
         after, unit_after = self.reading()
         self.said, self.error = after_update(before, after, unit, unit_after), ""
-        self.measure()
+        self.losses.append(after.L)  # your digit is the batch
+        self.measure_and_keep()
         self.show_training()
         return before.L, after.L
-
-    def learn_from_mine_or_say(self):
-        try:
-            self.learn_from_mine()
-        except Exception as error:
-            self.page.say(f"learn from mine: {in_words(error)}", True)
-            self.draw()
 
     def tick(self):
         """Called by the timer. Shows nothing until the last picture has come to the screen.
@@ -305,6 +303,14 @@ class Playground:
         self.figure.canvas.draw_idle()
 
     # What people do
+
+    def do_or_say(self, name, action):
+        """What a button does; or why it can't."""
+        try:
+            action()
+        except Exception as error:
+            self.page.say(f"{name}: {in_words(error)}", True)
+            self.draw()
 
     def pen_moved(self):
         """Only the pad is drawn again, so that the pen keeps up with the hand."""
@@ -367,5 +373,4 @@ class Playground:
     def key(self, event):
         if event.key == "e":
             self.pad.erasing = not self.pad.erasing
-            self.page.show_pen(self.pad.erasing)
-            self.draw()
+            self.read()

@@ -70,7 +70,7 @@ def write_gif(playground, path, frames=32):
             playground.t = 9  # a wrong label
             playground.read()
         elif k == frames - 3:
-            playground.learn_from_mine_or_say()
+            playground.learn_from_mine()
         playground.figure.canvas.draw()
         picture = np.array(playground.figure.canvas.buffer_rgba())
         pictures.append(Image.fromarray(picture).convert("RGB"))
@@ -79,4 +79,4 @@ def write_gif(playground, path, frames=32):
     times = [200] * (frames - 8) + [1500] * 7 + [3000]  # milliseconds
     first.save(path, save_all=True, append_images=others, duration=times, loop=0)
     size, MB = "{} x {}".format(*first.size), path.stat().st_size / 1e6
-    print(f"wrote {path}: {frames} frames of {size} pixels, {MB:.1f} MB")
+    print(f"wrote {path}: {size} pixels, {MB:.1f} MB")

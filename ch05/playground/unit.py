@@ -64,12 +64,12 @@ class UnitPanel:
         y = TOP - (np.arange(K) + 0.5) / max(K, 1) * (TOP - BOTTOM)
         ends = zero + np.clip(length * np.asarray(values if K else [], float), -0.27, 0.27)
         self.bars[k].set_segments([[(zero, each), (end, each)] for each, end in zip(y, ends)])
-        self.bars[k].set_linewidth(72 * min(0.14, 2 / max(K, 1)) * self.page.scale)
+        self.page.set_linewidth(self.bars[k], 72 * min(0.14, 2 / max(K, 1)))
         if k == 0:
             start = (7.82, (TOP + BOTTOM) / 2)
             self.wires.set_segments([[start, (8.3, each)] for each in y])
             widths = np.abs(values) / max(np.abs(values).max(), 1e-9) if K else [1]
-            self.wires.set_linewidth(1.5 * self.page.scale * np.asarray(widths))
+            self.page.set_linewidth(self.wires, 1.5 * np.asarray(widths))
 
 
 def invitation(path):

@@ -28,15 +28,15 @@ def hint(drawn, learnt, t, unit, path, dead):
 def why(unit):
     """One unit, from the ink to the answer and back."""
     ink, against = (np.clip(unit.terms, *ends).sum() for ends in ((0, None), (None, 0)))
-    words = [f"Unit {unit.j}: ink where W1 is green adds {ink:.2f}, where it is purple "
-             f"{against:.2f}; with b it is {unit.out:.2f}."]  # fmt: skip
+    words = [f"Unit {unit.j}: ink where W1 is green adds {ink:.3g}, where it is purple "
+             f"{against:.3g}; with b it is {unit.out:.3g}."]  # fmt: skip
     name, last = [("", unit.out), *unit.passed.items()][-1]
     if name and last == 0:
         words += [f"{name} returns 0: nothing goes on, and what comes back stops there."]
     elif unit.to is not None and len(unit.to) == 10:
         most, least = int(unit.to.argmax()), int(unit.to.argmin())
-        words += [f"It speaks for {most} ({unit.to[most]:+.2f}) and against {least} "
-                  f"({unit.to[least]:+.2f})."]  # fmt: skip
+        words += [f"It speaks for {most} ({unit.to[most]:+.3g}) and against {least} "
+                  f"({unit.to[least]:+.3g})."]  # fmt: skip
     if unit.dout:
         change = "weaker" if unit.dout > 0 else "stronger"
         words += [f"dout is {unit.dout:+.1g}: an update makes it {change} for this ink."]
