@@ -200,7 +200,8 @@ class Page:
         slider.on_changed(lambda i: slider.valtext.set_text(f"{slider.chosen():,}"))
         slider.set_val(i)
         slider.vline.set_visible(False)
-        slider.label.set_x(-0.06), slider.valtext.set_x(1.06)  # beside the knob at either end
+        slider.label.set_x(-0.06)  # beside the knob at either end
+        slider.valtext.set_x(1.06)
         return slider
 
     # What people do
