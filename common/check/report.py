@@ -71,8 +71,8 @@ class GradientReport(dict):
         for is_zero, why in WHY_UNCLEAR.items():
             if names := [name for name in unclear if self[name].is_zero == is_zero]:
                 noise = max(self[name].noise for name in names)
-                words = f"Neither right nor wrong: {', '.join(names)}. {why}"
-                lines.append(words.format(f"{noise:.0e}"))
+                why = why.format(f"{noise:.0e}")
+                lines.append(f"Neither right nor wrong: {', '.join(names)}. {why}")
         for name in self.unseen:
             place, _, array = name.rpartition(".")
             hint = f". If it is to be learnt, {place} must keep self.d{array}"
