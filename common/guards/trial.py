@@ -54,9 +54,10 @@ def try_with_another(owner, forward, out, place, layer, name, array):
     if out is None:
         moved[...] = np.nan
     numbers = moved.copy()
-    with attempt(owner):
+    with attempt(owner, array):
         forward()
-        array[...] = moved  # which forward may take from elsewhere, such as self.params["W"]
+        if array.flags.writeable:  # forward may take it from elsewhere, as from self.params["W"]
+            array[...] = moved
         setattr(layer, name, moved)
         is_new, now = made_new(forward, out, layer, name), getattr(layer, name)
         is_written = not np.array_equal(now, numbers, equal_nan=True)
@@ -81,7 +82,7 @@ def made_new(forward, out, layer, name):
 
 
 @contextlib.contextmanager
-def attempt(owner):
+def attempt(*things):
     """It leaves no trace. If it fails, so will the call that follows, and say why."""
-    with contextlib.suppress(Exception), untouched(owner), np.errstate(all="ignore"):
+    with contextlib.suppress(Exception), untouched(*things), np.errstate(all="ignore"):
         yield
