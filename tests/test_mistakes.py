@@ -285,7 +285,7 @@ net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(V=2 * self.
     ValueError | A: expected backward to leave V, got V moved along its gradient; leave that to the
     training
 check_layer(Mine(lambda self, x: x * self.V, lambda self, dout: vars(self).update(V=2 * self.V) or
-    dout, V=np.ones(3)), x) | ValueError | … since Mine.V changes in backward; if that is …
+    dout, V=np.ones(3)), x) | ValueError | … since Mine.V changes in backprop; if that is …
 net.layers['Relu1'] = Mine(backward=lambda self, dout: (dout, 1)); net.gradient(x, t) |
     TypeError | Relu1: expected backward to return an array, got a tuple
 check_layer(Mine(backward=lambda self, dout: (dout, dout[1:])), x) |

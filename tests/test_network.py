@@ -551,7 +551,7 @@ def test_an_array_that_a_layer_keeps_twice_is_replaced_in_both_places(kept, key)
     close(network.predict(X), np.tanh(X * [2, 3]), rtol=1e-15)
 
 
-@parametrize("name, told", [("dW", 1), ("_dV", 1), ("V_grad", 1), ("grad_V", 0)])
+@parametrize("name, told", [("gradV", 1), ("_dV", 1), ("V_grad", 1), ("grad_V", 0), ("dW", 0)])
 def test_a_gradient_by_another_name_is_told(name, told):
     exec(f"def backward(self, dout):\n    self.{name} = dout[0]\n    return dout", own := {})
     layer = Mine(lambda self, x: x * self.V, own["backward"], V=np.ones(2))

@@ -237,7 +237,7 @@ def unwritten(owner, arrays):
     yield
     for name, array in given.items():
         if not same(arrays[name], array):
-            hint = "use a copy" if name in ("x", "t", "dout") else NO_UPDATE
+            hint = "use a copy" + ("" if name in ("x", "t", "dout") else f"; {NO_UPDATE}")
             raise wrong(ValueError, f"{name} left as given", "a write", hint, at=owner)
 
 
@@ -266,7 +266,7 @@ def check_repeatable(compare, things):
         raise wrong(ValueError, "finite outputs", f"a sum of {np.sum(first)}; pass other numbers")
     came, hint = "another", "if it draws random numbers, draw the same each time"
     if same(first, second):
-        between, method = compare.backprop, "backward"
+        between, method = compare.backprop, "backprop"
         again = copy.deepcopy(between())
         second, hint = f(), NO_UPDATE
     if not same(first, second):

@@ -149,8 +149,9 @@ class Chain:
 
     def guarded_gradient(self, gradient, noted, dtype, x, *t, **options):
         x = as_floats(x, dtype)
+        before = {}
         if not all(map(is_ours, self.layers.values())):
-            self.params.decided(self, x, *t, **options)
+            before = self.params.decided(self, x, *t, **options)
         first = next(iter(self.layers.values()))
         leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)
         try:
@@ -162,6 +163,8 @@ class Chain:
                 vars(first).pop("need_dx", None)
         if not all(map(is_finite, gradients.values())):
             raise why_gradient_not_finite(self)
+        if before:
+            self.params.check_backward(before)
         return gradients
 
     def guarded_numerical_gradient(self, numerical_gradient, noted, dtype, x, *t, **options):

@@ -197,18 +197,20 @@ def is_float(value):
     return isinstance(first, float) or is_float_array(first)
 
 
-def warn_if_misnamed(place, layer, names):
-    """Does backward keep the gradient of an array by another name, as dW of weights?"""
+def warn_if_misnamed(place, layer):
+    """Does a layer that learns nothing keep a gradient by another name, as dW of weights?"""
     in_backward = steps(type(layer), "backward", set())
     written = {step.argval for step in in_backward if step.opname == "STORE_ATTR"}
     kept = {name: value for name, value in kept_by(layer).items() if is_float_array(value)}
-    others = [name for name in kept if name not in {*names, *passing(layer), *written}]
-    for name in kept:
-        if name in written and re.match("_?d|.*grad", name) and name[1:] not in kept_by(layer):
-            for other in others:  # grad_a is the name for what isn't to be learnt
-                if kept[other].shape == kept[name].shape and name != f"grad_{other}":
-                    words = f"{place}: {other} isn't learnt. Is {name} its gradient? "
-                    warnings.warn(f"{words}Then call it d{other}, in __init__ too", stacklevel=7)
+    others = [name for name in kept if name not in {*passing(layer), *written}]
+    for name in written.intersection(kept):
+        of = re.fullmatch("_?d_?(.+)|_?grad_?(.+)|(.+?)_?grad", name)
+        of = of and "".join(filter(None, of.groups()))
+        for other in others if of and name[1:] not in kept else ():
+            is_like = other.lstrip("_").lower().startswith(of.lower())
+            if is_like and kept[other].shape == kept[name].shape and name != f"grad_{other}":
+                words = f"{place}: {other} isn't learnt. Is {name} its gradient? "
+                warnings.warn(f"{words}Then call it d{other}, in __init__ too", stacklevel=5)
 
 
 # What forward makes at each call

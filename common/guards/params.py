@@ -1,11 +1,13 @@
 """network.params: the parameters as a dict, and what guards them and their gradients."""
 
+import copy
+
 import numpy as np
 
 from common.guards.arguments import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
 from common.guards.learnt import find, is_gradient, warn_if_misnamed, with_keys
-from common.guards.trial import decide, undecided
-from common.guards.untouched import is_ours, same
+from common.guards.trial import decide, is_in, undecided
+from common.guards.untouched import is_ours, kept_by, same
 
 NO_UPDATE = "if that is the update, leave it to the training"
 
@@ -24,14 +26,13 @@ class Params(dict):
     inf, TypeError for what isn't numbers.
     """
 
-    __slots__ = "_layers _seen _only_ours _found _parameters _is_decided _before _arrays".split()
+    __slots__ = "_layers _seen _only_ours _found _parameters _is_decided _arrays".split()
 
     def __init__(self):
         self._layers, self._seen = {}, {}  # the layers, and what they were at the last look
         self._only_ours = False  # are all of them from layers.py? Then they hold no others
         self._found, self._parameters = [], {}
         self._is_decided = False  # has forward been looked at? Then names no longer change
-        self._before = {}  # copies, until the first backward: does it leave them as they are?
         self._arrays = []  # the parameters that have been checked
 
     def up_to_date(self, layers):
@@ -52,26 +53,33 @@ class Params(dict):
         return self
 
     def decided(self, network, x, *t, **options):
-        """Before the first gradient: call predict, or loss, to see what forward leaves in place."""
-        if not self._is_decided or undecided(self._found):
-            owner, forward = network, lambda: network.loss(x.copy(), *t, **options)
-            if network.is_plain("predict") and network.is_plain("loss"):
-                owner, forward = self._layers, lambda: network.predict(x.copy())
-            is_known = decide(owner, self._layers, forward)
-            self.up_to_date(self._layers)._is_decided = is_known
-            self._before = self.copy()
+        """Call predict, or loss, to see what forward leaves in place, unless that is known.
+
+        Returns copies of the parameters if it had to be looked at.
+        """
+        if self._is_decided and not undecided(self._found):
+            return {}
+        owner, forward = network, lambda: network.loss(x.copy(), *t, **options)
+        if network.is_plain("predict") and network.is_plain("loss"):
+            owner, forward = self._layers, lambda: network.predict(x.copy())
+        is_known = decide(owner, self._layers, forward)
+        self.up_to_date(self._layers)._is_decided = is_known
+        return copy.deepcopy(dict(self))
 
     def settle(self):
         """After backward the keys stay as they are, even if forward alone couldn't be tried."""
         self._is_decided = True
-        before, self._before = self._before, {}
+
+    def check_backward(self, before):
+        """After the first backward: has it made an update, or are its gradients misnamed?"""
         for key, array in before.items():
             place, layer, name = self._parameters[key]
             if is_updated(getattr(layer, name), array, getattr(layer, f"d{name}")):
                 came = f"{name} moved along its gradient; leave that to the training"
                 raise wrong(ValueError, f"backward to leave {name}", came, at=place)
         for place, layer, names in self._found if before else ():
-            warn_if_misnamed(place, layer, names)
+            if not names:
+                warn_if_misnamed(place, layer)
 
     def gradients(self):
         """{"W1": dL/dW1, ...}. A copy, where the layer may write into the same array again."""
@@ -201,7 +209,7 @@ def check_gradient_shape(place, name, gradient, shape):
     if array.shape == shape and array.dtype.kind in "biuf":
         return
     came = f"dtype {array.dtype}" if array.shape == shape else array.shape
-    if (1, *array.shape) == shape:
+    if array.ndim == 1 and (1, *array.shape) == shape:
         hint = "np.sum(..., axis=0, keepdims=True) has it"
     if gradient is None:
         came = "None"
@@ -222,13 +230,13 @@ def as_values(key, values, array):
 
 
 def put(array, _, layer, name):
-    """In the place of the old one, also in a list or dict of the layer that holds it too."""
-    old = getattr(layer, name)
-    for holder in (vars(layer), *vars(layer).values()):
-        if isinstance(holder, dict):
-            holder.update({key: array for key, each in holder.items() if each is old})
-        elif isinstance(holder, list):
-            holder[:] = [array if each is old else each for each in holder]
+    """In the place of the old one, also in the layer's params, from where forward may take it."""
+    old, held = getattr(layer, name), kept_by(layer).get("params")
+    setattr(layer, name, array)
+    if is_in(held, old):
+        places = held.items() if isinstance(held, dict) else enumerate(held)
+        for key in [key for key, each in places if each is old]:
+            held[key] = array
 
 
 def check_keys(values, params):

@@ -56,12 +56,13 @@ def try_with_another(owner, forward, out, place, layer, name, array):
     numbers = moved.copy()
     with attempt(owner, array):
         forward()
-        if array.flags.writeable:  # forward may take it from elsewhere, as from self.params["W"]
+        if is_in(kept_by(layer).get("params"), array):  # from where forward may take it
             array[...] = moved
+            moved = array
         setattr(layer, name, moved)
-        is_new, now = made_new(forward, out, layer, name), getattr(layer, name)
-        is_written = not np.array_equal(now, numbers, equal_nan=True)
-        stays = (now is moved or now is array) and not (is_new and is_written)
+        is_new = made_new(forward, out, layer, name)
+        is_written = not np.array_equal(moved, numbers, equal_nan=True)
+        stays = getattr(layer, name) is moved and not (is_new and is_written)
     if stays and not is_float_array(was):
         came = "it only in forward; build it in __init__"
         raise wrong(TypeError, f"{name} from the start", came, at=place)
@@ -70,6 +71,12 @@ def try_with_another(owner, forward, out, place, layer, name, array):
         raise wrong(TypeError, f"forward to leave {name} in place", came, at=place)
     if stays is not None:
         vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: stays}
+
+
+def is_in(held, array):
+    """Does a layer hold this very array in its own list or dict, too, as in self.params["W"]?"""
+    items = held.values() if type(held) is dict else held if type(held) is list else ()
+    return any(each is array for each in items)
 
 
 def made_new(forward, out, layer, name):
