@@ -13,7 +13,6 @@ import signal
 import socket
 import struct
 import sys
-import tracemalloc
 import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from unittest.mock import Mock, mock_open
 
 import numpy as np
 import pytest
-from readers import error_of
+from readers import error_of, memory_for
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.two_layer_net import TwoLayerNet
@@ -223,16 +222,6 @@ WRONG = {
 def test_a_wrong_file_is_named(folder, name, content, pack):
     (folder / name).write_bytes(pack(content))
     refuses(folder, folder / name)
-
-
-def memory_for(call, *args):
-    """The most bytes that were in use at once during a call."""
-    tracemalloc.start()
-    try:
-        call(*args)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", [IMAGES, LABELS])

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import tracemalloc
 import types
 from collections import OrderedDict
 from pathlib import Path
@@ -21,7 +20,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from readers import WINDOW, Mine
+from readers import WINDOW, Mine, memory_for
 
 from ch05 import gradient_check, train_neuralnet
 from ch05.tools import options
@@ -178,10 +177,9 @@ def test_without_any_streams_it_trains_and_saves(tmp_path, data, monkeypatch):
 def test_samples_of_ordinary_size_are_neither_warned_of_nor_copied():
     x, t = small(10_000)  # of mean 0 and standard deviation 1; a warning would be an error
     for each in (x * 0, x * 0.3, np.repeat(x, 100, axis=1)):
-        tracemalloc.start()
-        train(TwoLayerNet(each.shape[1], 5, 3), (each, t), (each, t), iters_num=3)
-        assert tracemalloc.get_traced_memory()[1] < max(each.nbytes / 2, 3e6)
-        tracemalloc.stop()
+        network = TwoLayerNet(each.shape[1], 5, 3)
+        most = memory_for(train, network, (each, t), (each, t), iters_num=3)
+        assert most < max(each.nbytes / 2, 3e6)
 
 
 def test_a_network_that_diverges_names_the_update():
