@@ -50,6 +50,7 @@ same, close = np.testing.assert_array_equal, np.testing.assert_allclose
 FULL_AND_SAMPLED = parametrize("samples", [None, 10], ids=["full", "sampled"])
 OWN_X, OWN_T = np.random.default_rng(1).standard_normal((3, 4)), np.eye(3, 2)
 T3, ROWS = [0, 1, 2], np.random.default_rng(2).standard_normal((5, 4))
+IMAGES, FILTERS = np.random.default_rng(3).standard_normal((2, 3, 1, 4, 4))
 
 
 def affine(D, M=3):
@@ -815,6 +816,8 @@ def largest_of_pairs(to_first=True):
     ([embedding(ROWS.copy()), tanh(), affine(4)], np.array([[0], [2], [4]]), 0, "dW"),
     ([affine(4, 5), LeakyRelu(), affine(5)], OWN_X, 1, "da"),
     ([affine(4, 5), BatchNormalization(np.arange(5.0), np.ones(5)), affine(5)], OWN_X, 1, "dgamma"),
+    ([Convolution(FILTERS[:2, :, :2, :2], np.zeros(2)), Relu(),
+      Convolution(np.ones((3, 2, 2, 2)), np.ones(3)), affine(12)], IMAGES, 2, "dx"),
     ([lazy(), affine(4)], OWN_X, 1, "dW"),
     ([affine(4, 5), Relu(), InPlace(ROWS.copy(), np.ones(4)), affine(4)], OWN_X, 2, "db"),
 ])  # fmt: skip
