@@ -224,6 +224,13 @@ class Scale:
         return dout * self.gamma
 
 
+SHAPES = {"W1": (3, 4), "b1": (4,), "W2": (4, 2), "b2": (2,)}
+
+
+def network_3_4_2(seed=0, **options):
+    return TwoLayerNet(3, 4, 2, weight_init_std=1, rng=seed, **options)
+
+
 # Layers that work together, and a loss or predict that is more than the chain
 
 

@@ -19,7 +19,7 @@ from collections import OrderedDict, deque
 
 import numpy as np
 import pytest
-from readers import InPlace, LeakyRelu, Mine, chain, held
+from readers import SHAPES, InPlace, LeakyRelu, Mine, chain, held, network_3_4_2
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.train_neuralnet import train
@@ -264,13 +264,6 @@ def test_an_error_of_a_layer_that_is_not_in_the_chain_is_told_as_it_is():
 
 
 # Params is a dict
-
-
-SHAPES = {"W1": (3, 4), "b1": (4,), "W2": (4, 2), "b2": (2,)}
-
-
-def network_3_4_2(seed=0):
-    return TwoLayerNet(3, 4, 2, weight_init_std=1, rng=seed)
 
 
 def own(network, key):
