@@ -420,19 +420,16 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize(
-    "owner, name, times, status, printed, learnt, said",
-    [
-        ("ch05.tools.options", "load_mnist", 1, 130, 0, 0, False),
-        ("common.network:Network", "gradient", 1, 130, 0, 0, True),
-        ("common.network:Network", "loss", 4, 130, 1, 2, True),  # after the second gradient
-        ("common.network:Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
-        ("common.network:Network", "accuracy", 12, 130, 5, 5, True),  # at the end
-        ("os", "replace", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
-        ("ch05.tools.train_output", "finish", 1, 130, 5, 5, False),
-        ("os", "replace", 6, 130, 5, 5, True),  # in the last saving, before the picture
-    ],
-)
+@pytest.mark.parametrize("owner, name, times, status, printed, learnt, said", [
+    ("ch05.tools.options", "load_mnist", 1, 130, 0, 0, False),
+    ("common.network:Network", "gradient", 1, 130, 0, 0, True),
+    ("common.network:Network", "loss", 4, 130, 1, 2, True),  # after the second gradient
+    ("common.network:Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
+    ("common.network:Network", "accuracy", 12, 130, 5, 5, True),  # at the end
+    ("os", "replace", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
+    ("ch05.tools.train_output", "finish", 1, 130, 5, 5, False),
+    ("os", "replace", 6, 130, 5, 5, True),  # in the last saving, before the picture
+])  # fmt: skip
 def test_ctrl_c_at_any_moment(tmp_path, data, owner, name, times, status, printed, learnt, said):
     TwoLayerNet(784, 50, 10, rng=1).save(tmp_path / "w.npz")
     old = (tmp_path / "w.npz").read_bytes()
@@ -507,10 +504,7 @@ shell.run_cell({SHOW!r})
 """
 
 
-@pytest.mark.parametrize(
-    "session",
-    [["-i"], ["-c", IPYTHON]],
-)
+@pytest.mark.parametrize("session", [["-i"], ["-c", IPYTHON]])
 def test_a_session_is_as_before(tmp_path, data, session):
     command = [*session, TRAIN, *FEW, data]
     how = {"cwd": tmp_path, "typed": f"{SHOW}\n", "IPYTHONDIR": str(tmp_path)}
