@@ -529,6 +529,7 @@ def tied():
     # Join gives a wrong part to Split. Which of the two is wrong can't be told.
     (skipping, [(4, dx(lambda L, dout, _: vars(L.split).update(part=-dout) or dout))], [1, 4]),
     (lambda: skipping(2), [(3, TWICE)], [3]),
+    (lambda: [*(Affine.random(4, 4, 0.5, rng=k) for k in range(15)), affine(4)], [(3, TWICE)], [3]),
     (crossing, [(4, TWICE)], [4]),
     (crossing, [(1, TWICE), (6, db(lambda L, *_: 2 * L.db))], [1, 6]),
     (tied, [(1, TWICE)], [1]),
