@@ -1,5 +1,6 @@
-"""What two files of tests need: layers as readers write them, an error looked at, a screen."""
+"""What two files need: layers as readers write them, what a call raises or takes, a screen."""
 
+import tracemalloc
 from collections import OrderedDict
 
 import numpy as np
@@ -18,6 +19,20 @@ def error_of(kind, call, *names):
     text = str(error.value)
     assert "\n" not in text and all(str(name) in text for name in names), text
     return text
+
+
+def memory_for(call, *args, **how):
+    """The most bytes that were in use at once during a call."""
+    tracemalloc.start()
+    try:
+        call(*args, **how)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def affine(D, M):
+    return Affine.random(D, M, "he", rng=0)
 
 
 def chain(**layers):
@@ -172,6 +187,14 @@ class InPlace(Affine):
         return dx
 
 
+def relu_in_place():
+    """It writes the zeros into the dout it was given, as the book's Relu does."""
+    return Mine(
+        lambda self, x: vars(self).update(out=np.maximum(x, 0)) or self.out,
+        lambda self, dout: np.multiply(dout, self.out > 0, out=dout),
+    )
+
+
 def lazy():
     """Builds its layer in the first forward."""
 
@@ -199,6 +222,13 @@ class Scale:
     def backward(self, dout):
         self.dgamma, self.dbeta = (dout * self.x).sum(axis=0), dout.sum(axis=0)
         return dout * self.gamma
+
+
+SHAPES = {"W1": (3, 4), "b1": (4,), "W2": (4, 2), "b2": (2,)}
+
+
+def network_3_4_2(seed=0, **options):
+    return TwoLayerNet(3, 4, 2, weight_init_std=1, rng=seed, **options)
 
 
 # Layers that work together, and a loss or predict that is more than the chain

@@ -50,6 +50,7 @@ same, close = np.testing.assert_array_equal, np.testing.assert_allclose
 FULL_AND_SAMPLED = parametrize("samples", [None, 10], ids=["full", "sampled"])
 OWN_X, OWN_T = np.random.default_rng(1).standard_normal((3, 4)), np.eye(3, 2)
 T3, ROWS = [0, 1, 2], np.random.default_rng(2).standard_normal((5, 4))
+IMAGES, FILTERS = np.random.default_rng(3).standard_normal((2, 3, 1, 4, 4))
 
 
 def affine(D, M=3):
@@ -306,11 +307,12 @@ def test_a_stale_cache_shows_though_all_inputs_or_all_labels_are_the_same():
         assert check_gradient(network, OWN_X, t).suspects == ["lastLayer"]
 
 
-@parametrize("depth, std, factor", [(4, 0.1, 0.5), (7, 0.1, 2), (7, 0.3, -1)])
+# A Sigmoid's slope is 1/4 at most: through 6 of them and weights of 0.1 little comes down. And with
+# weights of 1e-8 slopes of W1 are about 1e-9, beside a loss whose rounding isn't small.
+@parametrize("depth, std, factor", [(4, 0.1, 0.5), (7, 0.1, 2), (7, 0.3, -1), (2, 1e-8, 2)])
 def test_a_bug_in_vanishing_gradients_is_not_taken_for_rounding(depth, std, factor):
-    """A Sigmoid's slope is 1/4 at most: through 6 of them and weights of 0.1 little comes down."""
     network = MultiLayerNet(4, [5] * (depth - 1), 3, "sigmoid", std, rng=0)
-    assert check_gradient(network, OWN_X, T3).ok
+    assert_right(check_gradient(network, OWN_X, T3))
     plant(dW(lambda L, *_: factor * L.dW), network, "Affine1")
     for samples in (None, 10):
         report = check_gradient(network, OWN_X, T3, samples=samples)
@@ -367,11 +369,6 @@ def test_a_last_layer_may_refuse_other_scores_or_labels(last, before, bugs):
         assert check_gradient(network, OWN_X, t)
         plant(bug, network, "lastLayer")
         assert check_gradient(network, OWN_X, t).suspects == ["lastLayer"]
-
-
-def test_a_bug_shows_where_f_ends_close_by():
-    """The log of 4e-4: a step of 6e-4 would go beyond 0."""
-    assert check_layer(function(np.log, lambda x: 1.1 / x), np.array([4e-4, 1])).failed == ["x"]
 
 
 def test_arrays_that_layers_share_or_write_into_accuse_no_innocent():
@@ -437,7 +434,6 @@ def test_what_was_kept_before_the_check_hides_no_bug():
 
 # A student's own class. It needs params, loss and gradient, and no base class.
 
-
 STALE = {}
 
 
@@ -476,10 +472,9 @@ def test_params_may_be_views_that_are_made_at_each_access_and_are_as_before():
 
 def test_a_gradient_of_another_shape_is_refused_by_its_name():
     for spoil in (lambda b: b[np.newaxis], lambda b: 0.0):
+        network = OwnRegression(lambda grad, f=spoil: grad | {"b1": f(grad["b1"])})
         with pytest.raises(ValueError, match="b1"):
-            check_gradient(
-                OwnRegression(lambda grad, f=spoil: grad | {"b1": f(grad["b1"])}), OWN_X, OWN_T
-            )
+            check_gradient(network, OWN_X, OWN_T)
 
 
 @parametrize("place, bug, failed", [
@@ -497,7 +492,6 @@ def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed):
 
 
 # Layers that work together, and a loss that is more than the chain
-
 
 PAIRS = [(a, b) for a, b in itertools.combinations(BUGS, 2) if a[1] != b[1]]
 
@@ -535,6 +529,7 @@ def tied():
     # Join gives a wrong part to Split. Which of the two is wrong can't be told.
     (skipping, [(4, dx(lambda L, dout, _: vars(L.split).update(part=-dout) or dout))], [1, 4]),
     (lambda: skipping(2), [(3, TWICE)], [3]),
+    (lambda: [*(Affine.random(4, 4, 0.5, rng=k) for k in range(15)), affine(4)], [(3, TWICE)], [3]),
     (crossing, [(4, TWICE)], [4]),
     (crossing, [(1, TWICE), (6, db(lambda L, *_: 2 * L.db))], [1, 6]),
     (tied, [(1, TWICE)], [1]),
@@ -815,6 +810,8 @@ def largest_of_pairs(to_first=True):
     ([embedding(ROWS.copy()), tanh(), affine(4)], np.array([[0], [2], [4]]), 0, "dW"),
     ([affine(4, 5), LeakyRelu(), affine(5)], OWN_X, 1, "da"),
     ([affine(4, 5), BatchNormalization(np.arange(5.0), np.ones(5)), affine(5)], OWN_X, 1, "dgamma"),
+    ([Convolution(FILTERS[:2, :, :2, :2], np.zeros(2)), Relu(),
+      Convolution(np.ones((3, 2, 2, 2)), np.ones(3)), affine(12)], IMAGES, 2, "dx"),
     ([lazy(), affine(4)], OWN_X, 1, "dW"),
     ([affine(4, 5), Relu(), InPlace(ROWS.copy(), np.ones(4)), affine(4)], OWN_X, 2, "db"),
 ])  # fmt: skip
@@ -828,12 +825,6 @@ def test_unusual_layers_are_right_in_a_network_and_hide_no_bug(layers, x, place,
         plant(bug, network, f"Layer{place}")
         report = check_gradient(network, x, T3)
         assert not report and report.suspects == [f"Layer{place}"], report
-
-
-def test_tiny_weights_raise_no_alarm():
-    """Scores are about 1e-8, slopes of W1 about 1e-9; the loss and its rounding are not small."""
-    network = MultiLayerNet(4, [3], 2, "sigmoid", 1e-8, rng=0)
-    assert_right(check_gradient(network, np.random.default_rng(0).random((3, 4)), [0, 1, 0]))
 
 
 def test_rows_of_float32_are_labels_for_a_check():
@@ -900,6 +891,8 @@ ROWS_THAT_BEND = np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])
     (function(lambda x: np.clip(x, -1, 1), lambda x: np.abs(x) <= 1), [-1.0, 0, 1], [], 2),
     # Curvature: 1.5e-4 is too much for the step; 6.7e-7 isn't, and neither hides 1e-4.
     (wave(300), [0.0], [], None), (wave(20), [0.0], [], 0), (wave(300, 1.0001), [0.0], ["x"], 0),
+    # The log of 4e-4: a step of 6e-4 would go beyond 0.
+    (function(np.log, lambda x: 1.1 / x), [4e-4, 1], ["x"], 0),
     # So steep that no step is small enough for all digits.
     (function(lambda x: np.tanh(1e6 * x), lambda x: 1e6 / np.cosh(1e6 * x) ** 2), [5e-7], [], None),
     # By a step of 1e-6 rounding may do 1e-8; a slope of 1e-9 that is doubled is off by less.
@@ -1037,7 +1030,6 @@ def test_a_factor_is_read_off_the_large_slopes_and_most_entries(slopes, factors,
 
 def test_a_small_number_added_to_y_is_thought_of():
     """As the textbook does, against log(0); its backward takes no notice."""
-
     network = TwoLayerNet(4, 4, 10, 0.1, rng=0)
     last = network.lastLayer
     loss = lambda: -float(np.sum(last.t * np.log(last.y + 1e-7))) / len(last.y)  # noqa: E731
@@ -1089,17 +1081,6 @@ def test_samples_follow_the_rng_and_the_default_repeats_itself():
     ):
         assert check(None) == check(None) != check(0) == check(np.random.default_rng(0)) != check(1)
     assert (np.random.get_state()[1] == state).all()
-
-
-def test_twelve_layers_are_checked_by_a_sample():
-    network, x, t = MultiLayerNet(4, [8] * 11, 3, rng=1), OWN_X, T3
-    report = check_gradient(network, x, t, samples=3)
-    assert_right(report)
-    assert len(report) == 24
-    plant(dx(lambda L, _, dx: 1.001 * dx), network, "Affine4")
-    report = check_gradient(network, x, t, samples=3)
-    assert report.failed == [f"{name}{i}" for i in range(1, 4) for name in "Wb"]
-    assert report.suspects == ["Affine4"]
 
 
 # What is refused

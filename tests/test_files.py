@@ -13,7 +13,6 @@ import signal
 import socket
 import struct
 import sys
-import tracemalloc
 import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +21,9 @@ from unittest.mock import Mock, mock_open
 
 import numpy as np
 import pytest
-from readers import error_of
+from readers import SHAPES, error_of, memory_for, network_3_4_2
 
 from ch05.multi_layer_net import MultiLayerNet
-from ch05.two_layer_net import TwoLayerNet
 from common.files import check_can_write
 from dataset.mnist import load_mnist
 
@@ -225,16 +223,6 @@ def test_a_wrong_file_is_named(folder, name, content, pack):
     refuses(folder, folder / name)
 
 
-def memory_for(call, *args):
-    """The most bytes that were in use at once during a call."""
-    tracemalloc.start()
-    try:
-        call(*args)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.mark.parametrize("name", [IMAGES, LABELS])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_no_file_of_digits_fills_the_memory(folder, name, pack):
@@ -297,12 +285,6 @@ def test_a_damaged_gzip_file_never_gives_other_digits(folder, name, seeds):
 
 # Weights
 
-SHAPES = {"W1": (3, 4), "b1": (4,), "W2": (4, 2), "b2": (2,)}
-
-
-def network(seed=0, **options):
-    return TwoLayerNet(3, 4, 2, weight_init_std=1, rng=seed, **options)
-
 
 def bits(net):
     return {key: param.tobytes() for key, param in net.params.items()}
@@ -316,7 +298,7 @@ def weights(**changes):
 
 def load(path, **options):
     """The network that has loaded the weights. Where they are refused, it loads nothing of them."""
-    net = network(seed=1, **options)
+    net = network_3_4_2(seed=1, **options)
     before = bits(net)
     try:
         net.load(path)
@@ -353,7 +335,7 @@ def test_weights_come_back_to_the_bit_or_rounded(tmp_path, dtype, its_dtype, siz
 def test_the_file_is_a_plain_npz_and_any_such_file_is_loaded(tmp_path, monkeypatch):
     for name in ("HOME", "USERPROFILE"):  # on Unix, on Windows
         monkeypatch.setenv(name, str(tmp_path))
-    net, path = network(), tmp_path / "w.npz"
+    net, path = network_3_4_2(), tmp_path / "w.npz"
     net.save("~/w")  # the name is kept as it is
     with np.load(tmp_path / "w", allow_pickle=False) as file:
         assert {key: file[key].tobytes() for key in file} == bits(net)
@@ -383,7 +365,7 @@ def test_other_weights_are_refused_with_the_names_of_what_differs(tmp_path, chan
 
 def test_what_is_no_name_or_no_text_for_a_terminal_is_answered(tmp_path):
     for thing in (io.BytesIO(), {"W1": 1}, None):
-        error_of(TypeError, lambda thing=thing: network().load(thing), type(thing).__name__)
+        error_of(TypeError, lambda thing=thing: network_3_4_2().load(thing), type(thing).__name__)
     np.savez(tmp_path / "w.npz", **weights(), **{"\x1b[2J\n": np.zeros(1)})
     assert "[2J" in (text := assert_refused(tmp_path / "w.npz")) and text.isprintable()
 
@@ -401,7 +383,7 @@ def npy(array):
 
 def entries(**changes):
     """The entries of a file of weights, with changes."""
-    arrays = {key: npy(param) for key, param in network().params.items()} | changes
+    arrays = {key: npy(param) for key, param in network_3_4_2().params.items()} | changes
     return [(f"{key}.npy", content) for key, content in arrays.items()]
 
 
@@ -420,7 +402,7 @@ def test_damaged_weights_are_refused_or_come_back_to_the_bit(tmp_path, compressi
     def assert_loaded():
         assert bits(load(tmp_path / "w.npz")) == right
 
-    whole, right = archive(entries(), compression), bits(network())
+    whole, right = archive(entries(), compression), bits(network_3_4_2())
     assert_withstands_damage(tmp_path / "w.npz", whole, seeds, assert_loaded)
 
 
@@ -453,7 +435,7 @@ OTHERS = {
 @pytest.mark.parametrize("name", [*NAMED, *OTHERS])
 def test_what_is_no_file_of_weights_is_refused_and_may_be_named(tmp_path, name):
     path, content = tmp_path / "w.npz", (NAMED | OTHERS)[name]
-    error_of(FileNotFoundError, lambda: network().load(path), path)
+    error_of(FileNotFoundError, lambda: network_3_4_2().load(path), path)
     path.write_bytes(content)
     assert name in assert_refused(path) or name in OTHERS
 
@@ -495,11 +477,11 @@ def press(*args):
 ])  # fmt: skip
 def test_a_failed_save_leaves_the_old_file_only(tmp_path, monkeypatch, owner, name, stopped, error):
     path = tmp_path / "w.npz"
-    network().save(path)
+    network_3_4_2().save(path)
     old = path.read_bytes()
     monkeypatch.setattr(owner, name, stopped)
     with pytest.raises(error):
-        network(seed=1).save(path)
+        network_3_4_2(seed=1).save(path)
     assert path.read_bytes() == old and [*tmp_path.iterdir()] == [path]
 
 
@@ -511,7 +493,7 @@ def test_a_save_replaces_what_may_be_replaced_only(tmp_path, monkeypatch):
     Path("file").write_text("hello")
     before = sorted(Path().iterdir())
     for name in ("", "device", "file/w.npz", "none/w.npz", "w" * 300):
-        for write in (network().save, check_can_write):
+        for write in (network_3_4_2().save, check_can_write):
             error_of(OSError, lambda name=name, write=write: write(name), tmp_path / name)
         assert sorted(Path().iterdir()) == before and Path("device").is_socket()
     assert Path("file").read_text() == "hello"
@@ -522,12 +504,12 @@ def test_a_save_replaces_what_may_be_replaced_only(tmp_path, monkeypatch):
 def test_a_link_stays_a_link_to_the_new_weights(tmp_path, there):
     path, link = tmp_path / "w.npz", tmp_path / "link"
     if there:
-        network().save(path)
+        network_3_4_2().save(path)
         os.link(path, tmp_path / "old")  # as somebody who reads it keeps it open
     link.symlink_to("w.npz")
-    network(seed=2).save(link)
-    assert not there or bits(load(tmp_path / "old")) == bits(network())
-    assert link.is_symlink() and bits(load(path)) == bits(network(seed=2))
+    network_3_4_2(seed=2).save(link)
+    assert not there or bits(load(tmp_path / "old")) == bits(network_3_4_2())
+    assert link.is_symlink() and bits(load(path)) == bits(network_3_4_2(seed=2))
 
 
 def die_at(line):
@@ -549,7 +531,7 @@ def die_at(line):
 @pytest.mark.filterwarnings("ignore:.*multi-threaded")
 def test_kill_9_before_any_line_of_saving_leaves_old_or_new(tmp_path):
     """A child dies before the first line, another one before the second, until one lives on."""
-    old, new, path = network(), network(seed=2), tmp_path / "w.npz"
+    old, new, path = network_3_4_2(), network_3_4_2(seed=2), tmp_path / "w.npz"
     found, status = [], None
     while status != 0:
         old.save(path)

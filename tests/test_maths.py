@@ -5,11 +5,11 @@ An expected number stands beside its arithmetic. log(3), say, is a score whose e
 
 import copy
 import math
-import tracemalloc
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from readers import memory_for
 
 import common.functions
 import common.layers
@@ -278,13 +278,7 @@ def test_a_loss_of_0_is_not_printed_as_minus_0(t):
 def test_the_last_layer_takes_memory_for_its_scores_and_no_more():
     """200,000 scores in float32 are 0.8 MB. A table of classes by classes would take 160 GB."""
     scores, layer = np.zeros((1, 200_000), np.float32), SoftmaxWithLoss()
-    tracemalloc.start()
-    try:
-        layer.forward(scores, [7])
-        layer.backward()
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    most = memory_for(lambda: [layer.forward(scores, [7]), layer.backward()])
     assert most < 10 * scores.nbytes
 
 

@@ -98,7 +98,6 @@ net.loss(x, t + 1) |
     first class is 0
 net.accuracy(x, t - 1) | ValueError | expected class numbers 0 to 2, got -1; …
 net.accuracy(x, t.astype('u1') + 1) | ValueError | expected class numbers 0 to 2, got 3; …
-net.gradient(x, t / 2) | ValueError | lastLayer: expected class numbers 0 to 2, got 0.5; …
 net.accuracy(x, t.reshape(2, -1)) | ValueError | expected t of shape … got (2, 2); pass t.ravel()
 net.loss(x, t[:-1]) |
     ValueError | lastLayer: expected t of shape (4,) for class numbers or (4, 3) for rows, got (3,)
@@ -201,7 +200,6 @@ both = np.ones((4, 3)); Affine1.W, net.layers['Affine2'].W = both[:3], both[1:];
 single.numerical_gradient(x, t) | TypeError | expected params['W1'] as an array … got … float32
 Affine(np.eye(3, dtype='f4'), np.zeros(3)) |
     TypeError | expected W and b both in float64, or both in float32, got float32 and float64
-Affine(np.eye(3, dtype='i8'), np.zeros(3)) | TypeError | … got int64 and float64
 Affine(3, 4) |
     ValueError | expected W of shape (D, M) and b of shape (M,), got () and (); for sizes, use
     Affine.random
@@ -243,8 +241,6 @@ net.layers['Relu1'] = Mine(lambda x: x); net.predict(x) |
     TypeError | Relu1: expected a layer with forward(x), got forward(); is self missing?
 net.layers['Relu1'] = Mine(backward=lambda dout: dout); net.gradient(x, t) |
     TypeError | Relu1: expected a layer with backward(dout), got backward(); is self missing?
-net.layers['Relu1'] = Mine(backward=lambda self: x); net.gradient(x, t) |
-    TypeError | … got backward()
 net.layers['Relu1'] = Mine(lambda self, x, train_flg: x); net.predict(x) |
     TypeError | Relu1: expected a layer with forward(x), got forward(x, train_flg)
 net.layers['Relu1'] = Mine(None, foward=lambda x: x); net.predict(x) |
@@ -270,8 +266,6 @@ net.layers['E'] = Mine(lambda self, x: x[9999]); net.predict(x) |
     IndexError | E: index 9999 is out of bounds for axis 0 with size 4
 net.layers['Relu1'] = Mine(lambda self, x: None); net.predict(x) |
     TypeError | Relu1: expected forward to return an array, got None; no return?
-net.layers['Z'] = Mine(lambda self, x: None); net.predict(x) |
-    TypeError | Z: expected forward to return an array, got None; no return?
 net.layers['Relu1'] = Mine(backward=lambda self, dout: None); net.gradient(x, t) |
     TypeError | Relu1: expected backward to return an array, got None; no return?
 net.layers['Relu1'] = Mine(lambda self, x: (x, x[1:])); net.predict(x) |
@@ -292,8 +286,6 @@ check_layer(Mine(backward=lambda self, dout: (dout, dout[1:])), x) |
     TypeError | Mine: expected backward to return an array, got a tuple
 net.lastLayer = Mine(lambda self, x, t: (1.0, x)); net.loss(x, t) |
     TypeError | lastLayer: expected forward to return one number, got a tuple
-net.lastLayer = Mine(lambda self, x, t: None); net.loss(x, t) |
-    TypeError | lastLayer: expected forward to return one number, got None; no return?
 net.lastLayer = Mine(lambda self, x, t: (x - t)**2); net.loss(x, x) |
     TypeError | lastLayer: expected forward to return one number, got (4, 3); return its mean
 check_layer(Mine(lambda self, x: [x]), x) |
@@ -370,10 +362,7 @@ Odd = type('Odd', (Relu,), {'mask': property(lambda self: self.keep)}); Odd().ma
     AttributeError | Odd has no keep; …
 net.layers['S'] = type('', (), {'__slots__': ['W', 'dW'], 'forward': 0, 'backward': 0})();
     net.params | TypeError | S: expected attributes in self.__dict__, got __slots__; leave them out
-net.loss(x, t); net.lastLayer.backward(x) |
-    ValueError | expected dout of shape (), as out has, got (4, 3)
 net.lastLayer.backward() | AttributeError | SoftmaxWithLoss: call forward before backward
-Relu().backward(x) | AttributeError | Relu: call forward before backward
 # The chain
 net.last_Layer = SoftmaxWithLoss() |
     AttributeError | expected network.lastLayer = ..., got network.last_Layer = ...

@@ -19,7 +19,7 @@ from collections import OrderedDict, deque
 
 import numpy as np
 import pytest
-from readers import BatchNormalization, Convolution, InPlace, LeakyRelu, Mine, chain, held
+from readers import SHAPES, InPlace, LeakyRelu, Mine, chain, held, network_3_4_2
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.train_neuralnet import train
@@ -264,13 +264,6 @@ def test_an_error_of_a_layer_that_is_not_in_the_chain_is_told_as_it_is():
 
 
 # Params is a dict
-
-
-SHAPES = {"W1": (3, 4), "b1": (4,), "W2": (4, 2), "b2": (2,)}
-
-
-def network_3_4_2(seed=0):
-    return TwoLayerNet(3, 4, 2, weight_init_std=1, rng=seed)
 
 
 def own(network, key):
@@ -751,30 +744,6 @@ def test_what_a_layer_refers_to_stays_where_it_belongs():
     for key, array in teacher.params.items():
         same(array, PARAMS[key])
     assert [line.split()[-1] for line in repr(network).splitlines()[2:4]] == ["6", "6"]
-
-
-# Layers written the textbook's way
-
-
-@parametrize("layers, shapes, keys, shape_of_x", [
-    ([BatchNormalization, Affine], [6, 6, (6, 3), 3], "gamma1 beta1 W2 b2", (5, 6)),
-    ([Affine, BatchNormalization, Relu, Affine], [(12, 4), 4, 4, 4, (4, 3), 3],
-     "W1 b1 gamma2 beta2 W3 b3", (5, 3, 2, 2)),
-    ([Convolution, Relu, Convolution, Affine], [(2, 1, 3, 3), 2, (3, 2, 2, 2), 3, (27, 3), 3],
-     "W1 b1 W2 b2 W3 b3", (4, 1, 6, 6)),
-])  # fmt: skip
-def test_the_textbooks_layers_are_layers_here_as_they_stand(layers, shapes, keys, shape_of_x):
-    rng = np.random.default_rng(3)
-    arrays = iter([rng.standard_normal(shape) for shape in shapes])
-    made = [kind() if kind is Relu else kind(next(arrays), next(arrays)) for kind in layers]
-    network = chain(**{f"Layer{i}": layer for i, layer in enumerate(made)})
-    assert list(network.params) == keys.split()
-    x, t = rng.standard_normal(shape_of_x), rng.integers(3, size=shape_of_x[0])
-    assert check_gradient(network, x, t)
-    before = network.loss(x, t)
-    for key, gradient in network.gradient(x, t).items():
-        network.params[key] -= 0.01 * gradient
-    assert network.loss(x, t) < before
 
 
 # Accuracy

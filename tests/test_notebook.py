@@ -25,7 +25,6 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH, CHINESE = "two_layer_net.ipynb", "two_layer_net.zh.ipynb"
-BOTH = pytest.mark.parametrize("name", [ENGLISH, CHINESE])
 FLOAT = r"-?\d+\.\d*(?:e[-+]\d+)?"
 
 WHERE = """
@@ -238,7 +237,7 @@ def test_the_chinese_one_differs_in_its_text_only():
                 assert re.search("[\u4e00-\u9fff]", line), f"{ours.id}: not translated: {line}"
 
 
-@BOTH
+@pytest.mark.parametrize("name", [ENGLISH, CHINESE])
 def test_questions_come_before_code_and_answers_after_it_and_both_are_folded(name):
     asks = re.compile(r"\*\*(?:(?:Before you run it|Guess first):\*\*|(?:运行之前|先猜一猜)\*\*：)")
     kinds = ""

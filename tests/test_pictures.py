@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from readers import WINDOW, LeakyRelu, Mine, chain, held
+from readers import WINDOW, LeakyRelu, Mine, affine, chain, held, relu_in_place
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.pictures import draw_digits, draw_history, draw_network
@@ -30,16 +30,6 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 # L is the sum of the scores, so that numbers are easy on paper.
 SUM = Mine(lambda self, x, t: float(x.sum()), lambda self, dout: np.full((1, 2), dout))
-# It writes the zeros into the dout it was given, as the book's Relu does.
-IN_PLACE = Mine(
-    lambda self, x: vars(self).update(out=np.maximum(x, 0)) or self.out,
-    lambda self, dout: np.multiply(dout, self.out > 0, out=dout),
-)
-
-
-def affine(D, M, dtype=np.float64):
-    return Affine.random(D, M, "he", dtype=dtype, rng=0)
-
 
 NETWORK, BATCH = TwoLayerNet(6, 5, 4, rng=0), (np.ones((3, 6)), [0, 1, 2])
 CHAINS = {  # name: (network, shape of x)
@@ -56,7 +46,7 @@ CHAINS = {  # name: (network, shape of x)
         (7, 6),
     ),
     "4 axes": (chain(LeakyRelu1=LeakyRelu(2.0), Relu2=Relu(), Z=affine(40, 10)), (6, 2, 4, 5)),
-    "writes into dout": (chain(A=affine(6, 9), Relu2=IN_PLACE, Z=affine(9, 10)), (7, 6)),
+    "writes into dout": (chain(A=affine(6, 9), Relu2=relu_in_place(), Z=affine(9, 10)), (7, 6)),
 }
 
 

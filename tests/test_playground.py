@@ -14,7 +14,7 @@ from matplotlib.backend_bases import CloseEvent, DrawEvent, KeyEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
-from readers import LeakyRelu, Mine, chain, held
+from readers import LeakyRelu, Mine, affine, chain, held, relu_in_place
 
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.playground import Playground, play, script
@@ -265,7 +265,7 @@ def test_a_move_of_the_pen_draws_the_pad_alone():
 @parametrize("dtype", [np.float32, np.float64])
 def test_the_numbers_are_those_of_the_formulas(dtype):
     network = two_layers(dtype=dtype)
-    network.layers["Relu1"] = in_place()  # what it gets back is shown as it was before
+    network.layers["Relu1"] = relu_in_place()  # what it gets back is shown as it was before
     playground = drawn(network)
     page, x = playground.page, playground.x
 
@@ -547,20 +547,9 @@ def test_the_hint_fits_what_is_there():
     assert "right digit" in drawn(trained.network).says  # it can read before any update here
 
 
-def affine(D, M):
-    return Affine.random(D, M, "he", rng=0)
-
-
 def dropout():
     kept = {"train_flg": True, "np": np}  # a module, which can't be copied
     return Mine(lambda s, x: x * s.np.random.choice([0, 2], x.shape) if s.train_flg else x, **kept)
-
-
-def in_place():
-    return Mine(
-        lambda self, x: vars(self).update(out=np.maximum(x, 0)) or self.out,
-        lambda self, dout: np.multiply(dout, self.out > 0, out=dout),
-    )
 
 
 def hidden(*layers):
@@ -570,7 +559,7 @@ def hidden(*layers):
 
 
 CHAINS = {
-    "writes into dout, dropout": lambda: hidden(in_place(), dropout()),
+    "writes into dout, dropout": lambda: hidden(relu_in_place(), dropout()),
     "block": lambda: chain(Block=held([affine(784, 8), Relu(), dropout()]), Affine1=affine(8, 10)),
     "writes into x, no dx": lambda: chain(
         Halves=Mine(lambda self, x: np.multiply(x, 0.5, out=x), lambda self, dout: None),

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import tracemalloc
 import types
 from collections import OrderedDict
 from pathlib import Path
@@ -21,7 +20,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from readers import WINDOW, Mine
+from readers import WINDOW, Mine, memory_for
 
 from ch05 import gradient_check, train_neuralnet
 from ch05.tools import options
@@ -178,10 +177,9 @@ def test_without_any_streams_it_trains_and_saves(tmp_path, data, monkeypatch):
 def test_samples_of_ordinary_size_are_neither_warned_of_nor_copied():
     x, t = small(10_000)  # of mean 0 and standard deviation 1; a warning would be an error
     for each in (x * 0, x * 0.3, np.repeat(x, 100, axis=1)):
-        tracemalloc.start()
-        train(TwoLayerNet(each.shape[1], 5, 3), (each, t), (each, t), iters_num=3)
-        assert tracemalloc.get_traced_memory()[1] < max(each.nbytes / 2, 3e6)
-        tracemalloc.stop()
+        network = TwoLayerNet(each.shape[1], 5, 3)
+        most = memory_for(train, network, (each, t), (each, t), iters_num=3)
+        assert most < max(each.nbytes / 2, 3e6)
 
 
 def test_a_network_that_diverges_names_the_update():
@@ -422,19 +420,16 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize(
-    "owner, name, times, status, printed, learnt, said",
-    [
-        ("ch05.tools.options", "load_mnist", 1, 130, 0, 0, False),
-        ("common.network:Network", "gradient", 1, 130, 0, 0, True),
-        ("common.network:Network", "loss", 4, 130, 1, 2, True),  # after the second gradient
-        ("common.network:Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
-        ("common.network:Network", "accuracy", 12, 130, 5, 5, True),  # at the end
-        ("os", "replace", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
-        ("ch05.tools.train_output", "finish", 1, 130, 5, 5, False),
-        ("os", "replace", 6, 130, 5, 5, True),  # in the last saving, before the picture
-    ],
-)
+@pytest.mark.parametrize("owner, name, times, status, printed, learnt, said", [
+    ("ch05.tools.options", "load_mnist", 1, 130, 0, 0, False),
+    ("common.network:Network", "gradient", 1, 130, 0, 0, True),
+    ("common.network:Network", "loss", 4, 130, 1, 2, True),  # after the second gradient
+    ("common.network:Network", "accuracy", 4, 130, 1, 2, True),  # on the test digits
+    ("common.network:Network", "accuracy", 12, 130, 5, 5, True),  # at the end
+    ("os", "replace", 2, 130, 2, 2, True),  # in saving, after which the line is printed too
+    ("ch05.tools.train_output", "finish", 1, 130, 5, 5, False),
+    ("os", "replace", 6, 130, 5, 5, True),  # in the last saving, before the picture
+])  # fmt: skip
 def test_ctrl_c_at_any_moment(tmp_path, data, owner, name, times, status, printed, learnt, said):
     TwoLayerNet(784, 50, 10, rng=1).save(tmp_path / "w.npz")
     old = (tmp_path / "w.npz").read_bytes()
@@ -509,10 +504,7 @@ shell.run_cell({SHOW!r})
 """
 
 
-@pytest.mark.parametrize(
-    "session",
-    [["-i"], ["-c", IPYTHON]],
-)
+@pytest.mark.parametrize("session", [["-i"], ["-c", IPYTHON]])
 def test_a_session_is_as_before(tmp_path, data, session):
     command = [*session, TRAIN, *FEW, data]
     how = {"cwd": tmp_path, "typed": f"{SHOW}\n", "IPYTHONDIR": str(tmp_path)}
