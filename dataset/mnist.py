@@ -72,8 +72,8 @@ def _find(folder, name):
     for path in found:
         raise ValueError(f"{path}: expected a file of images or labels, got {found[path]}")
     came = _not_data(folder) or "a file; check the path"
-    for path in (*folder.glob(f"*/{name}*"), *folder.glob(f"*/*/{name}*")):
-        came = f"none; did you mean {path.parent}?"
+    near = [path.parent for deep in ("*", "*/*") for path in sorted(folder.glob(f"{deep}/{name}*"))]
+    came = f"none; did you mean {near[0]}?" if near else came
     raise FileNotFoundError(f"{folder}: expected a folder with {name} or {name}.gz, got {came}")
 
 

@@ -78,7 +78,7 @@ def _numbers(picture, expected, colours, reader):
         hint = f"; {many}" if picture.ndim > 2 else ""
         if picture.ndim == 3 and picture.shape[2] < 5:
             hint = "; for colours call from_photo"
-        elif picture.ndim == 3 and len(picture) < 5:
+        elif picture.ndim == 3 and len(picture) < 5 and reader == "from_photo":
             hint = f"; if colours come first, pass np.moveaxis(np.array(picture), 0, -1){hint}"
         raise ValueError(f"expected {expected}, got {came}{hint}")
     if max(picture.shape[:2]) > 25 * min(picture.shape[:2]):  # no digit, and too much memory
@@ -150,7 +150,7 @@ def _dark_on_bright(grey):
     most, least = _largest(wide, reach), -_largest(-wide, reach)
     excess = np.sum(2 * grey - most - least, dtype=float)
     if abs(excess) < 0.05 * np.sum(most - least, dtype=float):
-        raise _refused("as much dark as bright, as on an empty sheet")
+        raise _refused("as much dark as bright")
     return grey if excess > 0 else -grey
 
 

@@ -277,7 +277,7 @@ REFUSED = {
     "a frame": (np.pad(np.pad(strokes(BAR), 9), 9, constant_values=1), "frame"),
     "a full square": (strokes((80, 120, 80, 120)), "filled"),
     "a speck": (strokes((80, 83, 80, 83)), "specks"),
-    "noise": (0.8 + 0.02 * NOISE, "an empty sheet"),
+    "noise": (0.8 + 0.02 * NOISE, "as much dark as bright"),
     "grainy paper": (0.8 + 0.02 * np.minimum(NOISE, 0.5), "stands out"),
     "a note on a desk": (np.pad(strokes((50, 90, 65, 75))[20:120, 20:120], 50) + 0.4, "no desk"),
     "holes": (strokes(BAR, *((k, k + 7, 9, 16) for k in range(4, 190, 9))), "holes"),

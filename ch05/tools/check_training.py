@@ -118,14 +118,17 @@ def some_scores(network, x):
 
 
 def warn_of_classes(t_train, t_test):
-    """Warn of samples that were sorted by class when they were split."""
+    """Warn of samples that were sorted by class when they were split, or are of one class."""
     share, test_share = shares(t_train, t_test)
-    unknown = np.flatnonzero((share == 0) & (test_share > 0))
-    hint = "if they are sorted by class, i = np.random.permutation(len(t)), and split x[i], t[i]"
-    if unknown.size and len(t_train) >= (10 if share.max() == 1 else 50):  # less is a trial
-        warn(f"expected each class of t_test in t_train too, got no class {unknown[0]}; {hint}")
-    elif len(t_test) >= 10 and test_share.max() == 1:
-        warn(f"expected several classes in t_test, got class {test_share.argmax()} only; {hint}")
+    unknown = np.where(share == 0, test_share, 0)
+    if unknown.sum() > 0.05 and len(t_train) >= 10:  # not a few of a rare class
+        came = f"no class {unknown.argmax()}; if they are sorted by class, "
+        came += "i = np.random.permutation(len(t)), and split x[i], t[i]"
+        return warn(f"expected each class of t_test in t_train too, got {came}")
+    for name, t, each in ("t_train", t_train, share), ("t_test", t_test, test_share):
+        if len(t) >= 10 and each.max() == 1:
+            came = f"class {each.argmax()} only: an accuracy says nothing then"
+            return warn(f"expected several classes in {name}, got {came}")
 
 
 # The size of the numbers
