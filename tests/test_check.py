@@ -932,6 +932,18 @@ def test_a_relu_at_exactly_zero_is_a_kink_in_a_network(samples, Second):
     assert "W1" in report.failed and report.suspects == ["Relu1"]
 
 
+def test_where_rounding_is_not_small_beside_the_gradient_nothing_is_told():
+    """1e6 + x^2 is rounded by 1e-10. Divided by h that is 1e-6, beside slopes of 0.02 to 0.04."""
+
+    def forward(self, x):
+        self.x = x
+        return 1e6 + x**2
+
+    layer = Mine(forward, lambda self, dout: 2 * self.x * dout)
+    report = check_layer(layer, np.linspace(0.01, 0.02, 6).reshape(2, 3))
+    assert report.ok and report["x"].unclear and not report["x"].is_zero
+
+
 # What a check doesn't see: arrays that change the output, and have no gradient
 
 
