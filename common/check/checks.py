@@ -84,11 +84,10 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
             return gradients
 
         compare = Comparison("gradient", params, loss, backprop, **options)
-        if isinstance(network, Chain):
-            network.drop_guards()
-        report = report_of(compare, things, len(x))
-        if layers:
-            judge_layers(report, network, loss, lambda: loss(*other.values()), options)
+        with network.unguarded() if isinstance(network, Chain) else contextlib.nullcontext():
+            report = report_of(compare, things, len(x))
+            if layers:
+                judge_layers(report, network, loss, lambda: loss(*other.values()), options)
     return report
 
 

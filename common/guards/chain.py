@@ -4,6 +4,7 @@ Chain is the base class of Network: it holds the layers and their parameters, an
 can't work. Which layer an error came from is found in explained.py.
 """
 
+import contextlib
 import inspect
 import math
 import types
@@ -106,14 +107,19 @@ class Chain:
         """In a with statement: a look that leaves no trace in the layers."""
         return untouched(*self.layers.values(), self.lastLayer)
 
-    def drop_guards(self):
-        """Of loss, unless it, predict or a layer is one's own, until `untouched` puts them back."""
+    @contextlib.contextmanager
+    def unguarded(self):
+        """In a with statement: loss without guards, unless it, predict or a layer is one's own."""
         layers, bare = [*self.layers.values(), self.lastLayer], []
         if self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers)):
             bare = [(self, "predict"), (self, "loss"), *((layer, "forward") for layer in layers)]
-        for thing, name in bare:
-            method = inspect.unwrap(getattr(type(thing), name))
-            vars(thing).setdefault(name, types.MethodType(method, thing))
+        with contextlib.ExitStack() as afterwards:
+            for thing, name in bare:
+                if name not in vars(thing):
+                    afterwards.callback(vars(thing).pop, name, None)
+                    guard = getattr(type(thing), name)
+                    vars(thing)[name] = types.MethodType(inspect.unwrap(guard), thing)
+            yield
 
     # @guarded calls these in the place of a method. They pass all arguments on: Python refuses
     # what the method doesn't take.
@@ -172,10 +178,10 @@ class Chain:
             check_differentiable(array, f"params[{key!r}]")
         x = as_floats(x, dtype).copy()
         self.params.decided(self, x, *t, **options)
-        with untouched(self):
+        with self.untouched():
             self.loss(x, *t, **options)  # with its guards; then without them, thousands of times
-            self.drop_guards()
-            return numerical_gradient(self, x, *t, **options)
+            with self.unguarded():
+                return numerical_gradient(self, x, *t, **options)
 
     def is_plain(self, name="predict"):
         """Is predict that of Network, along the chain? Or another method?"""
