@@ -112,7 +112,7 @@ def read_arrays(path):
     return arrays
 
 
-TRUST = "if you trust it: kept = {}, which is the network, or a dict for network.params"
+TRUST = "if you trust it: kept = {}, then network = kept, or network.params = kept for a dict"
 OTHER_FILES = {
     b"version https://git-lfs": "a pointer of Git LFS; run: git lfs pull",
     b"\x1f\x8b": "a gzipped file; unpack it",

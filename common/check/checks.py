@@ -145,14 +145,13 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
 
 def report_of(compare, things, N, dout=None):
     """The GradientReport of a comparison. N is len(x)."""
-    again = check_repeatable(compare, things)
+    check_repeatable(compare.f, things)
     report = GradientReport({name: compare.check(name) for name in compare.arrays})
     if report.ok:
         look_where_moved(compare, report, is_own=not all(map(is_ours, things.values())))
     report.causes = likely_causes(report, N, dout)
-    if changed := [key for key in report.failed if not same(again[key], compare.gradients[key])]:
-        words = "a second call gives another gradient. Does backward add to that of the first?"
-        report.causes.append(f"{', '.join(changed)}: {words}")
+    if not report.ok:
+        check_backprop(compare, things, report)
     report.unseen = unseen(things, compare.arrays, compare.f)
     return report
 
@@ -257,23 +256,27 @@ def check_network(network):
     return dict(params)
 
 
-def check_repeatable(compare, things):
-    """Backprop's gradients, once more. An error if f() isn't the same again, or after backprop."""
-    f, between, method = compare.f, lambda: None, "forward"
-    first, second, again = f(), f(), {}
+def check_repeatable(f, things):
+    """Does f() give the same again? If not, what a layer changes in forward is named."""
+    first, second = f(), f()
     if not np.isfinite(first).all():
         raise wrong(ValueError, "finite outputs", f"a sum of {np.sum(first)}; pass other numbers")
-    came, hint = "another", "if it draws random numbers, draw the same each time"
-    if same(first, second):
-        between, method = compare.backprop, "backprop"
-        again = copy.deepcopy(between())
-        second, hint = f(), NO_UPDATE
     if not same(first, second):
-        if name := what_changes(things, f, between):
-            came = f"another, since {name} changes in {method}"
-            hint = hint if again else ""
+        came, hint = "another", "if it draws random numbers, draw the same each time"
+        if name := what_changes(things, f):
+            came, hint = f"another, since {name} changes in forward", ""
         raise wrong(ValueError, "the same output for the same x", came, hint)
-    return again
+
+
+def check_backprop(compare, things, report):
+    """After a disagreement: does backprop change what forward returns, or add up?"""
+    first, again = compare.f(), copy.deepcopy(compare.backprop())
+    if not same(first, compare.f()) and (name := what_changes(things, compare.f, compare.backprop)):
+        came = f"another, since {name} changes in backprop"
+        raise wrong(ValueError, "the same output for the same x", came, NO_UPDATE)
+    if changed := [key for key in report.failed if not same(again[key], compare.gradients[key])]:
+        words = "a second call gives another gradient. Does backward add to that of the first, or "
+        report.causes.append(f"{', '.join(changed)}: {words}use what an earlier forward kept?")
 
 
 def same(array, other):

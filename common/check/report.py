@@ -8,7 +8,8 @@ from common.gradient import h as STEP
 from common.guards.arguments import place_of
 
 WHY_UNCLEAR = {
-    True: "Every gradient there is 0, or below rounding ({}), so nothing can be compared.",
+    True: "Each gradient there is 0, or below what rounding and kinks close by may do to the "
+    "numerical one ({}). If it isn't always 0, other numbers may show more.",
     False: "Rounding may move the numerical gradient there by {}; kinks close by, or a steep "
     "curve, by more. Other numbers may show more.",
 }

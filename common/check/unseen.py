@@ -25,7 +25,7 @@ def unseen(things, params, f):
     return found
 
 
-def what_changes(things, f, between):
+def what_changes(things, f, between=lambda: None):
     """What changes between two calls of f(), and f() with it: "L1.h", or several in "L1"; or "".
 
     If f() gives the same again once an attribute is set back, or all of a layer, this is it.

@@ -159,7 +159,7 @@ def learnt(layer, place):
     """The names of a layer's own parameters. TypeError for what looks like one, and can't be."""
     kept, names, made = kept_by(layer), [], passing(layer)
     for name, value in kept.items():
-        if f"d{name}" not in kept or name in made:
+        if f"d{name}" not in kept or (name in made and not is_in(kept.get("params"), value)):
             continue
         if isinstance(value, NUMBERS) and is_gradient(kept[f"d{name}"]):
             names.append(name)
@@ -171,7 +171,7 @@ def learnt(layer, place):
     if "train_flg" in slots or any(f"d{name}" in slots for name in slots):
         raise wrong(TypeError, "attributes in self.__dict__", "__slots__; leave them out", at=place)
     is_list = isinstance(kept.get("params"), SEVERAL) and len(kept["params"])
-    if "grads" in kept and is_list and not any(f"d{name}" in kept for name in kept):
+    if "grads" in kept and is_list and not names:
         came = "them in params and grads; write self.W and self.dW, for instance"
         raise wrong(TypeError, "parameters by their names", came, at=place)
     for name, value in in_class(type(layer)).items():
@@ -180,6 +180,12 @@ def learnt(layer, place):
             came = f"it in the class, which all its objects share; write self.{name} in __init__"
             raise wrong(TypeError, f"{name} in the layer itself", came, at=place)
     return names
+
+
+def is_in(held, array):
+    """Does a layer hold this very array in its own list or dict, too, as in self.params["W"]?"""
+    items = held.values() if type(held) is dict else held if type(held) is list else ()
+    return any(each is array for each in items)
 
 
 def is_gradient(value):
@@ -207,7 +213,8 @@ def warn_if_misnamed(place, layer):
         of = re.fullmatch("_?d_?(.+)|_?grad_?(.+)|(.+?)_?grad", name)
         of = of and "".join(filter(None, of.groups()))
         for other in others if of and name[1:] not in kept else ():
-            is_like = other.lstrip("_").lower().startswith(of.lower())
+            like, of = other.lstrip("_").lower(), of.lower()
+            is_like = like == of or (len(of) > 1 or of in "wb") and like.startswith(of)
             if is_like and kept[other].shape == kept[name].shape and name != f"grad_{other}":
                 words = f"{place}: {other} isn't learnt. Is {name} its gradient? "
                 warnings.warn(f"{words}Then call it d{other}, in __init__ too", stacklevel=5)

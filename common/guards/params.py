@@ -5,8 +5,8 @@ import copy
 import numpy as np
 
 from common.guards.arguments import FLOATS, as_numbers, did_you_mean, is_finite, kind, short, wrong
-from common.guards.learnt import find, is_gradient, warn_if_misnamed, with_keys
-from common.guards.trial import decide, is_in, undecided
+from common.guards.learnt import find, is_gradient, is_in, warn_if_misnamed, with_keys
+from common.guards.trial import decide, undecided
 from common.guards.untouched import is_ours, kept_by, same
 
 NO_UPDATE = "if that is the update, leave it to the training"

@@ -12,7 +12,7 @@ import contextlib
 import numpy as np
 
 from common.guards.arguments import wrong
-from common.guards.learnt import find, is_float_array, written_first
+from common.guards.learnt import find, is_float_array, is_in, written_first
 from common.guards.untouched import is_ours, kept_by, move, untouched
 
 
@@ -71,12 +71,6 @@ def try_with_another(owner, forward, out, place, layer, name, array):
         raise wrong(TypeError, f"forward to leave {name} in place", came, at=place)
     if stays is not None:
         vars(layer)["_learnt"] = kept_by(layer).get("_learnt", {}) | {name: stays}
-
-
-def is_in(held, array):
-    """Does a layer hold this very array in its own list or dict, too, as in self.params["W"]?"""
-    items = held.values() if type(held) is dict else held if type(held) is list else ()
-    return any(each is array for each in items)
 
 
 def made_new(forward, out, layer, name):
