@@ -1,6 +1,6 @@
 """The mathematics of the chapter: functions of arrays.
 
-x : scores, shape (N, C): N samples in rows, C classes in columns
+x : scores, shape (N, C): N samples in rows, C classes in columns (in sigmoid any array)
 y : probabilities, shape (N, C): each row sums to 1
 t : labels in any of three forms: class numbers (N,), one-hot rows (N, C), or probabilities (N, C)
 
@@ -18,7 +18,7 @@ def sigmoid(x):
     """1 / (1 + exp(-x)) for each entry, in an array of any shape.
 
     For x far below 0, exp(-x) would overflow. So for x < 0 the code uses exp(x) / (1 + exp(x)). It
-    is the same number: multiply numerator and denominator by exp(x), and exp(x) * exp(-x) = 1.
+    is the same number: in 1 / (1 + exp(-x)), multiply numerator and denominator by exp(x).
     """
     z = np.exp(-np.abs(x))  # exp(-x) where x >= 0, exp(x) where x < 0: never above 1
     return np.where(x >= 0, 1 / (1 + z), z / (1 + z))

@@ -26,10 +26,10 @@ def numerical_gradient(f, x):
     f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ...
     f(x - h) = f - h f' + h^2 f''/2 - h^3 f'''/6 + ...
     Subtract: f(x + h) - f(x - h) = 2 h f' + 2 h^3 f'''/6 + ...
-    Divide by 2 h: f' + h^2 f'''/6 + ... So the error is about h^2 f'''/6, which is 2e-9 * f'''.
+    Divide by 2 h: f' + h^2 f'''/6 + ... So the error is about h^2 f'''/6, about 1.7e-9 * f'''.
 
-    Second, a float has about 16 digits, so f is wrong by about 1e-16 * |f|. Dividing by h makes
-    this error 10,000 times larger: about 1e-12 * |f|.
+    Second, a float has about 16 digits, so each of the two f is wrong by about 1e-16 * |f|. Divided
+    by 2 h, the two errors are about 1e-12 * |f|.
 
     Third, f may have a kink, a point where the slope jumps. Relu has one at x = 0: the slope is 0
     on the left, and 1 on the right. If x - h and x + h are on different sides, the result is a mix

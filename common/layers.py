@@ -2,7 +2,7 @@
 
 N    : batch size, the number of samples that go through together, one in each row
 D, M : number of inputs and of outputs of a layer; C is the number of classes
-x    : input of forward, (N, D)
+x    : input of forward, (N, D) in Affine
 out  : output of forward, (N, M)
 W, b : parameters, which training changes
 t    : labels, the right answers
@@ -10,9 +10,9 @@ L    : the loss, one number
 dx   : dL/dx, in the shape of x. It says how fast L changes when an entry of x changes
 dout : dL/dout, in the shape of out; dW is dL/dW, in the shape of W, and so on
 
-forward comes first, and keeps what backward will need. backward is the chain rule: it takes dL/dout
-and returns dL/dx. In a chain the out of layer 1 is the x of layer 2. So the dx that layer 2 returns
-is the dout that layer 1 takes.
+forward comes first, and keeps what backward will need. backward uses the chain rule: it takes
+dL/dout, sets dW and db if there are any, and returns dL/dx. In a chain the out of layer 1 is the x
+of layer 2. So the dx that layer 2 returns is the dout that layer 1 takes.
 
 @guarded is no mathematics: skip it.
 """
@@ -69,21 +69,21 @@ class Affine:
 
     n counts samples, d inputs, m outputs: out[n, m] = b[m] + sum over d of x[n, d] * W[d, m].
 
-    The chain rule. Each x[n, d] is in out[n, m] for every m, times W[d, m]. So the derivative of
+    The chain rule. For every m, out[n, m] has the term x[n, d] * W[d, m]. So the derivative of
     out[n, m] with respect to x[n, d] is W[d, m]. If x[n, d] changes a little, all these out[n, m]
     change, and each of them changes L. These small changes of L add up:
     dx[n, d] = sum over m of dout[n, m] * W[d, m]
 
-    Each W[d, m] is in out[n, m] for every n, times x[n, d]:
+    For every n, out[n, m] has the term x[n, d] * W[d, m], with the derivative x[n, d] for W[d, m]:
     dW[d, m] = sum over n of x[n, d] * dout[n, m]
 
-    Each b[m] is in out[n, m] for every n, times 1:
+    For every n, out[n, m] has the term b[m], with the derivative 1:
     db[m] = sum over n of dout[n, m]
 
     Now as products of matrices. In (A B)[i, j] = sum over k of A[i, k] * B[k, j], the index k of
-    the sum is last in A and first in B. dx sums over m: m is last in dout[n, m], and first in
-    W.T[m, d], which is W[d, m]. dW sums over n: n is last in x.T[d, n], which is x[n, d], and first
-    in dout[n, m].
+    the sum is last in A and first in B. dx sums over m. It is last in dout[n, m], so it must be
+    first in the other factor: W.T[m, d], which is W[d, m]. dW sums over n. It is first in
+    dout[n, m], so it must be last in the other factor: x.T[d, n], which is x[n, d].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)
     dW[d, m] = sum over n of x.T[d, n] * dout[n, m]    so dW = x.T dout           (D, M)
@@ -115,7 +115,7 @@ class Affine:
         self.dW = np.dot(self.x.T, dout)  # (D, N) (N, M) -> (D, M)
         self.db = dout.sum(axis=0)  # (N, M) -> (M,)
         if self.need_dx:
-            return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D), as x was
+            return np.dot(dout, self.W.T).reshape(self.x_shape)  # (N, M) (M, D) -> (N, D)
 
     # No mathematics: Affine.random(784, 50, 0.01) is a new Affine. W is 0.01 * random numbers, and
     # b is 0.

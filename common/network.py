@@ -30,7 +30,7 @@ class Network(Chain):
     def __init__(self, layers, lastLayer):
         self.layers = layers
         self.lastLayer = lastLayer
-        # Chain makes self.params of them: {"W1": layers["Affine1"].W, ...}
+        # In Chain, self.params finds their arrays: {"W1": layers["Affine1"].W, ...}
 
     @guarded
     def predict(self, x):
@@ -57,7 +57,7 @@ class Network(Chain):
         self.loss(x, t)  # forward: each layer keeps what its backward needs
         dout = self.lastLayer.backward(1)  # dL/dL = 1
         for layer in reversed(self.layers.values()):
-            dout = layer.backward(dout)  # the dx of a layer is the dout of the one before it
+            dout = layer.backward(dout)  # its dx is the dout of the layer before it
         return self.collect_gradients()  # {"W1": layers["Affine1"].dW, ...}
 
     @guarded

@@ -323,7 +323,8 @@ class Page:
         words = f"{updates:,} update{'s' * (updates > 1)}" if updates else "no update yet"
         if silent:
             name, count, M = max(silent, key=lambda each: each[1] / each[2])
-            words += f"\n{name}: {count} of {M} units are 0 for the first 1,000 test digits"
+            are = "is" if count == 1 else "are"
+            words += f"\n{name}: {count} of {M} units {are} 0 for the first 1,000 test digits"
         self.progress.set_text(words)
         tiles, words = sheet(network)
         show_signed(self.W, tiles, tiles is not None and largest(tiles), (150, 300))

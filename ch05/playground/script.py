@@ -76,7 +76,7 @@ def write_gif(playground, path, frames=32):
         pictures.append(Image.fromarray(picture).convert("RGB"))
     colours = pictures[-3].quantize(64, kmeans=3)  # few, and the same in all frames: a small file
     first, *others = [each.quantize(palette=colours, dither=0) for each in pictures]
-    times = [200] * (frames - 8) + [1500] * 7 + [3000]  # milliseconds
+    times = [200] * (frames - 8) + [2500] * 7 + [6000]  # milliseconds
     first.save(path, save_all=True, append_images=others, duration=times, loop=0)
     size, MB = "{} x {}".format(*first.size), path.stat().st_size / 1e6
     print(f"wrote {path}: {size} pixels, {MB:.1f} MB")

@@ -129,7 +129,7 @@ def _heading(title, width):
         (title, "ink", 11),
         ("→  forward: what a layer returns", "blue", 8),
         ("←  backward: the gradient of L with respect to that array, in its shape", "orange", 8),
-        ("size: the mean of |entry|. A bar one step shorter: ten times smaller", "ink", 8),
+        ("size: mean |entry|. In one colour, a bar one step shorter: ten times smaller", "ink", 8),
     ]
     lines = []
     for text, color, points in texts:
