@@ -220,7 +220,7 @@ net.layers['A'] = type('Mine', (Relu,), {'W': np.eye(3), 'dW': None})(); net.gra
     write self.W in __init__
 net.layers['A'] = type('Mine', (Relu,), {'inner': Relu()})(); net.params |
     TypeError | A: expected inner in the layer itself, got it in the class, …
-net.layers['A'] = Mine(params=[x], grads=[x]); net.params |
+net.layers['A'] = Mine(params=[x], grads=[x], h=None, dh=None); net.params |
     TypeError | A: expected parameters by their names, got them in params and grads; write
     self.W and self.dW, for instance
 wide = MultiLayerNet(3, [3] * 10, 3); vars(wide.layers['Affine1']).update(W1=x.copy(), dW1=None);

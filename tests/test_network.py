@@ -600,6 +600,19 @@ def test_a_state_that_is_carried_on_trains_and_is_no_parameter():
     close(network.layers["Odd"].mean, [0.05, 0.15], rtol=1e-15)
 
 
+def test_the_numerical_gradient_calls_loss_as_often_as_it_says():
+    class Counting(Network):
+        calls = 0
+
+        def loss(self, x, t):
+            self.calls += 1
+            return super().loss(x, t)
+
+    network = Counting(OrderedDict(a=affine()), SoftmaxWithLoss())
+    network.numerical_gradient(X, [0, 1])
+    assert network.calls >= 2 * 6  # for each of the four W and two b
+
+
 # What the caller gets is the caller's
 
 
