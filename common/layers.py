@@ -81,8 +81,8 @@ class Affine:
     db[m] = sum over n of dout[n, m]
 
     Now as products of matrices. In (A B)[i, j] = sum over k of A[i, k] * B[k, j], the index k of
-    the sum is last in A and first in B. dx sums over m. It is last in dout[n, m], so it must be
-    first in the other factor: W.T[m, d], which is W[d, m]. dW sums over n. It is first in
+    the sum is last in A and first in B. dx sums over m. m is last in dout[n, m], so it must be
+    first in the other factor: W.T[m, d], which is W[d, m]. dW sums over n. n is first in
     dout[n, m], so it must be last in the other factor: x.T[d, n], which is x[n, d].
 
     dx[n, d] = sum over m of dout[n, m] * W.T[m, d]    so dx = dout W.T           (N, D)

@@ -276,8 +276,8 @@ Affine1.backward = lambda dout: vars(Affine1).update(W=np.eye(3) * 2, dW=np.eye(
     leave it to the training
 net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(V=2 * self.V, dV=self.V) or
     dout, V=np.ones(2), dV=None); net.gradient(x, t) |
-    ValueError | A: expected backward to leave V, got V moved along its gradient; leave that to the
-    training
+    ValueError | A: expected backward to leave V, got V moved along its gradient; leave the update
+    to the training
 check_layer(Mine(lambda self, x: x * self.V, lambda self, dout: vars(self).update(V=2 * self.V) or
     dout, V=np.ones(3)), x) | ValueError | … since Mine.V changes in backprop; if that is …
 net.layers['Relu1'] = Mine(backward=lambda self, dout: (dout, 1)); net.gradient(x, t) |
@@ -639,7 +639,7 @@ big, labels = np.tile(np.eye(4), (40, 1)), np.tile(t, 40); train(TwoLayerNet(4, 
     UserWarning | expected a test accuracy well above 0.500, as mere guessing has, got 0.500, where
     training has 1.000; do x_test and t_test belong together?
 train(TwoLayerNet(3, 3, 3, 0), digits, digits, iters_num=100, learning_rate=1e-12) |
-    UserWarning | … Relu1 returns 0 only: take a new network, x of about 1, a W that isn't 0, and …
+    UserWarning | … Relu1 returns 0 for the last batch: take a new network, x of about 1, a W …
 many = np.tile(x, (3, 1)); train(net, (many, many[:, 0] * 0), digits, iters_num=3) |
     UserWarning | expected each class of t_test in t_train too, got no class 1; if they are sorted …
 many = np.tile(x, (3, 1)); train(net, digits, (many, many[:, 0] * 0), iters_num=3) |

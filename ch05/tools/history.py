@@ -92,11 +92,12 @@ def why_not_learnt(network):
     """A Relu that returns 0 has a dx of 0, and no update changes that. For the rest we only ask."""
     is_plain = isinstance(network, Network) and network.is_plain()
     for name, layer in network.layers.items() if is_plain else ():
-        if type(layer) is Relu and len(layer.out) >= 50 and not layer.out.any():
-            how = "x of about 1, a W that isn't 0, and a smaller learning rate"
-            return f"{name} returns 0 only: take a new network, {how}"
-        if type(layer) is Relu and len(layer.out) >= 50 and layer.out.max() < 0.01:
+        largest = layer.out.max() if type(layer) is Relu and len(layer.out) >= 50 else 1
+        if largest == 0:
+            how = "x of about 1, a W that isn't 0, a smaller learning rate"
+            return f"{name} returns 0 for the last batch: take a new network, {how}"
+        if largest < 0.01:
             how = 'with x of about 1, weight_init_std="he" makes more of it'
-            return f"{name} returns {layer.out.max():.1g} at most; {how}"
+            return f"{name} returns {largest:.1g} at most for the last batch; {how}"
     words = "is the learning rate too large or too small, are the updates too few"
     return f"{words}, or do x and t not belong together?"

@@ -234,7 +234,7 @@ def unwritten(owner, arrays):
     given = copy.deepcopy(arrays)
     yield
     for name, array in given.items():
-        if not same(arrays[name], array):
+        if not same_numbers(arrays[name], array):
             hint = "use a copy" + ("" if name in ("x", "t", "dout") else f"; {NO_UPDATE}")
             raise wrong(ValueError, f"{name} left as given", "a write", hint, at=owner)
 
@@ -261,7 +261,7 @@ def check_repeatable(f, things):
     first, second = f(), f()
     if not np.isfinite(first).all():
         raise wrong(ValueError, "finite outputs", f"a sum of {np.sum(first)}; pass other numbers")
-    if not same(first, second):
+    if not same_numbers(first, second):
         came, hint = "another", "if it draws random numbers, draw the same each time"
         if name := what_changes(things, f):
             came, hint = f"another, since {name} changes in forward", ""
@@ -271,15 +271,19 @@ def check_repeatable(f, things):
 def check_backprop(compare, things, report):
     """After a disagreement: does backprop change what forward returns, or add up?"""
     first, again = compare.f(), copy.deepcopy(compare.backprop())
-    if not same(first, compare.f()) and (name := what_changes(things, compare.f, compare.backprop)):
+    if not same_numbers(first, compare.f()) and (
+        name := what_changes(things, compare.f, compare.backprop)
+    ):
         came = f"another, since {name} changes in backprop"
         raise wrong(ValueError, "the same output for the same x", came, NO_UPDATE)
-    if changed := [key for key in report.failed if not same(again[key], compare.gradients[key])]:
+    if changed := [
+        key for key in report.failed if not same_numbers(again[key], compare.gradients[key])
+    ]:
         words = "a second call gives another gradient. Does backward add to that of the first, or "
         report.causes.append(f"{', '.join(changed)}: {words}use what an earlier forward kept?")
 
 
-def same(array, other):
+def same_numbers(array, other):
     return np.array_equal(array, other, equal_nan=True)
 
 

@@ -209,7 +209,7 @@ def warn_if_misnamed(place, layer):
     written = {step.argval for step in in_backward if step.opname == "STORE_ATTR"}
     kept = {name: value for name, value in kept_by(layer).items() if is_float_array(value)}
     others = [name for name in kept if name not in {*passing(layer), *written}]
-    for name in written.intersection(kept):
+    for name in [name for name in kept if name in written]:
         of = re.fullmatch("_?d_?(.+)|_?grad_?(.+)|(.+?)_?grad", name)
         of = of and "".join(filter(None, of.groups()))
         for other in others if of and name[1:] not in kept else ():

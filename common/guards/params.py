@@ -72,12 +72,12 @@ class Params(dict):
 
     def check_backward(self, before):
         """After the first backward: has it made an update, or are its gradients misnamed?"""
-        for key, array in before.items():
-            place, layer, name = self._parameters[key]
-            if is_updated(getattr(layer, name), array, getattr(layer, f"d{name}")):
-                came = f"{name} moved along its gradient; leave that to the training"
+        for key, (place, layer, name) in self._parameters.items():
+            now, gradient = getattr(layer, name), getattr(layer, f"d{name}")
+            if key in before and is_updated(now, before[key], gradient):
+                came = f"{name} moved along its gradient; leave the update to the training"
                 raise wrong(ValueError, f"backward to leave {name}", came, at=place)
-        for place, layer, names in self._found if before else ():
+        for place, layer, names in self._found:
             if not names:
                 warn_if_misnamed(place, layer)
 
