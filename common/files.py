@@ -12,8 +12,6 @@ import numpy as np
 
 from common.guards.arguments import wrong
 
-# Writing
-
 
 def write_whole(path, content):
     """Write content (bytes) to path; or raise OSError, and leave an old file as it was.
@@ -36,21 +34,6 @@ def write_whole(path, content):
             new.unlink()
 
 
-def check_can_write(path):
-    """OSError where write_whole couldn't write, as far as that can be known before."""
-    write_whole(path, None)
-
-
-def save_arrays(path, arrays):
-    """Write {key: array} to a .npz file. ValueError if there is nan or inf in an array."""
-    for key, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise wrong(ValueError, "finite parameters", f"nan or inf in {key}", "not saved")
-    content = io.BytesIO()
-    np.savez(content, **arrays)
-    write_whole(path, content.getvalue())
-
-
 @contextlib.contextmanager
 def ctrl_c_later():
     """Ctrl-C waits for the end of a with statement. (Only the main thread ever gets it.)"""
@@ -67,7 +50,14 @@ def ctrl_c_later():
         signal.raise_signal(signal.SIGINT)
 
 
-# Reading
+def save_arrays(path, arrays):
+    """Write {key: array} to a .npz file. ValueError if there is nan or inf in an array."""
+    for key, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise wrong(ValueError, "finite parameters", f"nan or inf in {key}", "not saved")
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    write_whole(path, content.getvalue())
 
 
 def load_arrays(path, expected):
@@ -75,51 +65,38 @@ def load_arrays(path, expected):
     path = Path(os.path.expanduser(path))
     if not path.is_file():
         came = "a folder" if path.is_dir() else "none"
-        came += f"; did you mean {path.name}.npz?" * Path(f"{path}.npz").exists()
-        raise wrong(FileNotFoundError, "a file of weights", came, at=path)
+        hint = f"did you mean {path.name}.npz?" if Path(f"{path}.npz").exists() else ""
+        raise wrong(FileNotFoundError, "a file of weights", came, hint, at=path)
+    arrays = {}
     try:
-        arrays = read_arrays(path)
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if not name.endswith(".npy"):
+                    raise ValueError(f"{name} is in it")
+                content = io.BytesIO(archive.read(name))  # which compares the checksum
+                arrays[name.removesuffix(".npy")] = np.lib.format.read_array(content)
     except Exception as error:  # zipfile and NumPy fail in many ways on a damaged file
         expected = "a .npz file of weights, as save writes it"
         raise wrong(ValueError, expected, what_it_is(path, error), at=path) from None
-    differences = [f"{key} is not in the network" for key in arrays if key not in expected]
+    differences = [f"{key} isn't in the network" for key in arrays if key not in expected]
     for key, array in expected.items():
         if key not in arrays:
             differences.append(f"{key} is missing")
         elif arrays[key].shape != array.shape:
             differences.append(f"{key} has shape {arrays[key].shape}, not {array.shape}")
     if differences:
-        more = f"; and {len(differences) - 4} more" * (len(differences) > 4)
-        came = f"others: {'; '.join(differences[:4])}{more}"
+        came = f"others: {'; '.join(differences[:4])}{'; and more' * (len(differences) > 4)}"
         raise wrong(ValueError, "the weights of this network", came, at=path)
     return arrays
 
 
-def read_arrays(path):
-    arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.endswith("data.pkl"):
-                raise ValueError("a file of PyTorch's")
-            if name.endswith(".npz"):
-                raise ValueError(f"an archive with {name} in it; unpack it")
-            content = io.BytesIO(archive.read(name))  # which compares the checksum
-            if b"'|O'" in content.getvalue()[:100]:
-                kept = f'np.load(name, allow_pickle=True)["{name[:-4]}"].item()'
-                raise ValueError(f"Python's objects; {TRUST.format(kept)}")
-            array = np.lib.format.read_array(content, allow_pickle=False)
-            arrays[name.removesuffix(".npy")] = array
-    return arrays
-
-
-TRUST = "if you trust it: kept = {}, then network = kept, or network.params = kept for a dict"
 OTHER_FILES = {
     b"version https://git-lfs": "a pointer of Git LFS; run: git lfs pull",
     b"\x1f\x8b": "a gzipped file; unpack it",
     b"<": "a web page (HTML); download the file itself",
-    b"\x93NUMPY": "a .npy file; " + TRUST.format("np.load(name, allow_pickle=True).item()"),
-    b"\x89HDF": "an HDF5 file, as Keras writes it",
-    b"\x80": "a pickle; " + TRUST.format('pickle.load(open(name, "rb"))'),
+    b"\x93NUMPY": "a .npy file; a dict in it is np.load(name, allow_pickle=True).item(), "
+    "if you trust the file",
+    b"\x80": 'a pickle; if you trust it, pickle.load(open(name, "rb")) reads it',
 }
 
 

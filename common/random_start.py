@@ -9,9 +9,7 @@ from common.guards.arguments import check_count, short, wrong
 
 
 def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.float64, rng=None):
-    """A new Affine with D inputs and M outputs.
-
-    W = weight_init_std * normal random numbers, and b = 0.
+    """A new Affine with D inputs and M outputs. W = weight_init_std * normal random numbers, b = 0.
 
     weight_init_std : a number; or "he" for sqrt(2 / D), before Relu (He et al., 2015), or "xavier"
                       for sqrt(1 / D), before Sigmoid: see chapter 6 of the book
@@ -20,10 +18,10 @@ def random_affine(cls, input_size, output_size, weight_init_std, *, dtype=np.flo
     """
     check_count("input_size", input_size)
     check_count("output_size", output_size)
-    if isinstance(weight_init_std, str):
-        he, xavier = np.sqrt(2 / input_size), np.sqrt(1 / input_size)
-        by_name = {"he": he, "relu": he, "xavier": xavier, "sigmoid": xavier}
-        weight_init_std = by_name.get(weight_init_std, weight_init_std)
+    if weight_init_std in ("he", "relu"):
+        weight_init_std = math.sqrt(2 / input_size)
+    elif weight_init_std in ("xavier", "sigmoid"):
+        weight_init_std = math.sqrt(1 / input_size)
     if not isinstance(weight_init_std, numbers.Real) or not math.isfinite(weight_init_std):
         expected = 'weight_init_std as a number, "he" or "xavier"'
         raise wrong(ValueError, expected, short(weight_init_std))

@@ -484,7 +484,7 @@ net.load('text') |
     is not a zip file)
 np.savez('x.npz', x); net.load('x.npz') |
     ValueError | x.npz: expected the weights of this network, got others: arr_0 is not in the
-    network; W1 is missing; b1 is missing; W2 is missing; and 1 more
+    network; W1 is missing; b1 is missing; W2 is missing; and more
 TwoLayerNet(3, 4, 3).save('w.npz'); net.load('w.npz') |
     ValueError | w.npz: expected the weights of this network, got others: W1 has shape (3, 4), not
     (3, 3); …

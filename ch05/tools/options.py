@@ -13,7 +13,7 @@ import numpy as np
 from ch05.multi_layer_net import MultiLayerNet
 from ch05.tools.screen import say
 from ch05.two_layer_net import TwoLayerNet
-from common.files import check_can_write
+from common.files import write_whole
 from dataset.mnist import load_mnist
 
 
@@ -138,7 +138,7 @@ def sizes(text):
 def writable(name):
     """The path, if a file can be written there: to know it now, not after the training."""
     try:
-        check_can_write(name)
+        write_whole(name, None)  # only tried
     except OSError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return Path(os.path.expanduser(name))
