@@ -106,7 +106,7 @@ net.loss(x, np.random.rand(*x.shape)) |
     ValueError | lastLayer: expected rows of t to be one-hot or probabilities, got other numbers; if
     they are frequencies, pass t / t.sum(axis=1, keepdims=True)
 net.loss(x, t.astype(str)) |
-    TypeError | lastLayer: expected t as real numbers, got '0' at t[0]; np.array(..., float) makes
+    TypeError | lastLayer: expected t as real numbers, got dtype <U21; np.array(..., float) makes
     numbers of them
 net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) |
     TypeError | expected t as real numbers, got 'a' at t[0]; np.unique(np.concatenate([t_train,
@@ -437,7 +437,7 @@ check_gradient(own(gradient=lambda x, t: None), x, t) |
     params
 check_gradient(own(loss=lambda x, t: None), x, t) |
     TypeError | expected the loss to be one … got NoneType
-check_layer(Relu(), x + 0j) | TypeError | expected x as real numbers, got dtype complex128
+check_layer(Relu(), x + 0j) | TypeError | expected x as real numbers, got (3+0j) at x[0, 0]
 check_layer(Mine(lambda self, x: x + np.inf), x) |
     ValueError | expected finite outputs, got a sum of …; pass other numbers
 check_layer(Mine(lambda self, x: x + np.random.rand()), x) |
@@ -483,7 +483,7 @@ net.load('text') |
     ValueError | text: expected a .npz file of weights, as save writes it, got something else (File
     is not a zip file)
 np.savez('x.npz', x); net.load('x.npz') |
-    ValueError | x.npz: expected the weights of this network, got others: arr_0 is not in the
+    ValueError | x.npz: expected the weights of this network, got others: arr_0 isn't in the
     network; W1 is missing; b1 is missing; W2 is missing; and more
 TwoLayerNet(3, 4, 3).save('w.npz'); net.load('w.npz') |
     ValueError | w.npz: expected the weights of this network, got others: W1 has shape (3, 4), not
@@ -498,7 +498,7 @@ train(net, (x[:0], t[:0]), digits) | ValueError | expected train_set as N … go
 train(net, (x[:, 0], t), digits) |
     ValueError | … got (4,) and (4,); if a sample is one number, pass x.reshape(-1, 1)
 train(net, (x.astype(str), t), digits) |
-    TypeError | … got '3.0' at x_train[0, 0]; np.array(..., float) makes numbers of them
+    TypeError | … got dtype <U32; np.array(..., float) makes numbers of them
 train(net, digits, (x, ['label', *t[1:].tolist()])) |
     TypeError | … got 'label' at t_test[0]; if the first is a table's header, leave it out
 train(net, ([['a', 'b', 'c'], *x[1:].tolist()], t), digits) |

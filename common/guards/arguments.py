@@ -1,8 +1,7 @@
-"""Arguments are converted, or refused in one sentence.
+"""Arguments are converted, or refused in one sentence: what was expected, and what came.
 
-The sentence says what was expected and what came. A hint follows where there is one remedy, or with
-its condition. A wrong value is a ValueError, a wrong kind of thing a TypeError, a number beyond all
-floats a FloatingPointError.
+A hint follows where there is one remedy, or with its condition. A wrong value is a ValueError, a
+wrong kind of thing a TypeError, a number beyond all floats a FloatingPointError.
 """
 
 import difflib
@@ -86,22 +85,22 @@ def as_numbers(array, name="x"):
     if numbers.dtype.kind in "biuf":  # truth values, integers, unsigned integers, floats
         return numbers
     entries = np.ravel(numbers).tolist()
-    odd = [i for i, e in enumerate(entries) if not isinstance(e, (int, float, complex, np.number))]
+    odd = [i for i, entry in enumerate(entries) if not is_number(entry)]
     came, hint = f"dtype {numbers.dtype}" if numbers.ndim else kind(array), ""
     if numbers.ndim and odd:
         came = f"{short(entries[odd[0]])} at {name}{place_of(odd[0], numbers)}"
-    if numbers.dtype.kind != "c" and are_numbers(numbers):
+    if not odd:
         hint = "np.array(..., float) makes numbers of them"
-    elif len(odd) > 1 and are_numbers(numbers[1:]):
+    elif numbers.ndim and odd[-1] < numbers.size // len(numbers) < numbers.size:
         hint = "if the first is a table's header, leave it out"
     elif name[0] == "t" and numbers.shape == (len(odd),):
         hint = "np.unique(np.concatenate([t_train, t_test]), return_inverse=True)[1] numbers both"
     raise wrong(TypeError, f"{name} as real numbers", came, hint)
 
 
-def are_numbers(words):
+def is_number(entry):
     try:
-        return np.isfinite(np.asarray(words).astype(float)).all()
+        return math.isfinite(float(entry))
     except (TypeError, ValueError):
         return False
 
