@@ -1,7 +1,7 @@
 """check_gradient and check_layer: what is checked, and in which order.
 
 comparison.py compares one array, and which_layer.py finds the wrong layer. The words are in
-report.py and causes.py.
+report.py.
 """
 
 import contextlib
@@ -9,9 +9,8 @@ import copy
 
 import numpy as np
 
-from common.check.causes import likely_causes
 from common.check.comparison import Comparison
-from common.check.report import GradientReport
+from common.check.report import GradientReport, likely_causes
 from common.check.which_layer import judge_layers
 from common.guards.arguments import (
     as_finite,

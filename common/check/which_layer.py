@@ -11,8 +11,8 @@ import copy
 
 import numpy as np
 
-from common.check.causes import likely_causes
 from common.check.comparison import Comparison
+from common.check.report import likely_causes
 from common.guards.learnt import find_parameters, is_in
 from common.guards.untouched import kept_by
 
@@ -41,6 +41,9 @@ class Tap:
         dx = self.go_back(dout)
         self.dx = copy.copy(dx)
         return dx
+
+    def knows(self, layer):
+        return is_in(kept_by(self.layer), layer)
 
 
 class Judge:
@@ -100,7 +103,7 @@ def judge_layers(report, network, loss, backprop, options):
         if not check.ok:
             report["lastLayer"] = check
             report.causes += likely_causes({"lastLayer": check}, len(last.x), dout)
-        if not judge.has_forward:
+        if not (report.ok or judge.has_forward):
             report.causes.append("gradient uses what an earlier forward kept; call loss in it.")
         elif not report.ok:
             look_for_suspects(report, judge, network)
@@ -109,39 +112,34 @@ def judge_layers(report, network, loss, backprop, options):
 def look_for_suspects(report, judge, network):
     keys = {id(array): key for key, array in network.params.items()}  # a network may have its own
     found = [(keys.get(id(each.array)), each) for each in find_parameters(network.layers).values()]
-    writers = [tap.name for tap in judge.taps if tap.writes]
+    say, suspects = report.causes.append, []
     for tap, before in zip(judge.taps, [*judge.taps[1:], None]):
-        name, said = tap.name, []
+        name, others = tap.name, []
         wrong = {"dx"} if name == "lastLayer" and name in report else set()
         for key, each in found:
             if each.place != name or key not in report.failed:
                 continue
             if judge.is_right(each.array, each, "gradient"):
-                said.append(f"d{key} of {name} is right, but gradient returns another.")
+                say(f"d{key} of {name} is right, but gradient returns another.")
             elif judge.is_right(each.array, each, "gradient", tap, tap.dout):
-                does = f"is right for what {name} does, but the loss uses {key} elsewhere too."
-                said.append(f"d{key} {does}")
+                say(f"d{key} is right for what {name} does, but the loss uses {key} elsewhere too.")
             else:
                 wrong.add(f"d{key}")
         is_dout_right = not before or judge.is_right(before.add_to_out, before, "dout")
-        others = []
         if not is_dout_right and judge.is_right(tap.add_to_x, tap, "dx"):
-            said.append(f"Between {before.name} and {name} forward does more than gradient knows.")
+            say(f"Between {before.name} and {name} forward does more than gradient knows.")
         elif not is_dout_right:
             wrong.add("dx")
-            if not judge.is_right(tap.add_to_x, tap, "dx", tap, tap.dout):
-                refers = [each for each in judge.taps if is_in(kept_by(each.layer), tap.layer)]
-                others = [each.name for each in refers]
+            if not judge.is_right(tap.add_to_x, tap, "dx", tap, tap.dout):  # one may add its part
+                others = [each.name for each in judge.taps if each.knows(tap.layer)]
         if wrong:
             given = f", or {' or '.join(others)} gives it a wrong part of dx" if others else ""
-            words = f"{name} turns a right dout into a wrong {' and '.join(sorted(wrong))}{given}."
-            said.append(words)
-            report.suspects += [name, *others]
-        report.causes += said if wrong or not writers else []
+            say(f"{name} turns a right dout into a wrong {' and '.join(sorted(wrong))}{given}.")
+            suspects += [name, *others]
         if not is_dout_right:
             break
-    if writers and not report.suspects:  # each tap gives its layer a copy
-        report.suspects = writers
-        for name in writers:
-            report.causes.append(f"{name} writes into what it is given, which others may keep.")
-    report.suspects.sort(key=[*network.layers, "lastLayer"].index)
+    if not suspects:  # each tap gives its layer a copy, so nothing is wrong here
+        suspects = [tap.name for tap in judge.taps if tap.writes]
+        for name in suspects:
+            say(f"{name} writes into what it is given, which others may keep.")
+    report.suspects = [name for name in [*network.layers, "lastLayer"] if name in suspects]
