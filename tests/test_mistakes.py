@@ -230,7 +230,6 @@ wide = MultiLayerNet(3, [3] * 10, 3); vars(wide.layers['Affine1']).update(W1=x.c
 net.layers['Relu1'] = late; net.params; net.gradient(x, t) |
     TypeError | Relu1: expected dW before backward too, got it only afterwards; write self.dW = None
     in __init__, or, if W isn't learnt, call it grad_W
-check_layer(late, x) | TypeError | Mine: expected dW before backward too, …
 net.lastLayer = Mine(lambda self, x, t: 0.0, c=np.ones(3), dc=None) |
     TypeError | lastLayer: expected no parameters in Mine, got c, which would never be trained; put
     it into network.layers

@@ -24,7 +24,6 @@ from common.guards.arguments import (
 )
 from common.guards.chain import Chain
 from common.guards.learnt import find, find_parameters, is_float_array, set_train_flg, walk
-from common.guards.params import only_after_backward
 from common.guards.trial import decide
 from common.guards.untouched import kept_by, move, untouched
 from common.threads import threads_for
@@ -104,20 +103,20 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
 
     with untouched(layer), np.errstate(all="ignore"):
         set_train_flg(layers, True)
-        decide(layer, layers, forward)
-        found = parameters_of(layer)
-        arrays = {key: each.array for key, each in found.items()} | {"x": x}
-        for key, array in arrays.items():
-            check_differentiable(array, f"{name}'s {key}")
         out = layer.forward(shuffled(x, rng))
         check_returned(name, out)
         check_is_layer("", layer, ["backward"])  # after forward, whose own error comes first
         check_returned(name, layer.backward(rng.standard_normal(np.shape(out))), "backward")
-        for key, each in parameters_of(layer).items():
-            if key not in arrays:
-                raise only_after_backward(name, each.name)
+        decide(layer, layers, forward)
+        found = find_parameters(layers)
+        if all(each.layer is layer for each in found.values()):  # none in layers inside
+            found = {each.name: each for each in found.values()}
+        for key, each in [*found.items()]:
             if each.layer is not layer and each.gradient is None:  # it only refers to that layer
-                del found[key], arrays[key]
+                del found[key]
+        arrays = {key: each.array for key, each in found.items()} | {"x": x}
+        for key, array in arrays.items():
+            check_differentiable(array, f"{name}'s {key}")
         dout = np.asarray(rng.standard_normal(np.shape(out)))
 
         def backprop():
@@ -168,13 +167,6 @@ def look_where_moved(compare, report):
     if not report.moved:
         for name, array in arrays.items():
             array[...] = before[name]
-
-
-def parameters_of(layer):
-    """{name: Parameter} of a layer: "W" of a plain one, "W1" and so on of one that holds others."""
-    found = find_parameters({kind(layer): layer})
-    is_plain = all(each.layer is layer for each in found.values())
-    return {each.name: each for each in found.values()} if is_plain else found
 
 
 # First another batch, so that a backward which goes on using it shows
