@@ -230,7 +230,6 @@ wide = MultiLayerNet(3, [3] * 10, 3); vars(wide.layers['Affine1']).update(W1=x.c
 net.layers['Relu1'] = late; net.params; net.gradient(x, t) |
     TypeError | Relu1: expected dW before backward too, got it only afterwards; write self.dW = None
     in __init__, or, if W isn't learnt, call it grad_W
-check_layer(late, x) | TypeError | Mine: expected dW before backward too, …
 net.lastLayer = Mine(lambda self, x, t: 0.0, c=np.ones(3), dc=None) |
     TypeError | lastLayer: expected no parameters in Mine, got c, which would never be trained; put
     it into network.layers
@@ -270,16 +269,10 @@ net.layers['Relu1'] = Mine(backward=lambda self, dout: None); net.gradient(x, t)
     TypeError | Relu1: expected backward to return an array, got None; no return?
 net.layers['Relu1'] = Mine(lambda self, x: (x, x[1:])); net.predict(x) |
     TypeError | Relu1: expected forward to return an array, got a tuple
-Affine1.backward = lambda dout: vars(Affine1).update(W=np.eye(3) * 2, dW=np.eye(3), db=x[0]);
-    check_gradient(net, x, t) |
-    ValueError | expected params['W1'] to stay … another one after gradient; if that is the update,
-    leave it to the training
 net.layers['A'] = Mine(backward=lambda self, dout: vars(self).update(V=2 * self.V, dV=self.V) or
     dout, V=np.ones(2), dV=None); net.gradient(x, t) |
     ValueError | A: expected backward to leave V, got V moved along its gradient; leave the update
     to the training
-check_layer(Mine(lambda self, x: x * self.V, lambda self, dout: vars(self).update(V=2 * self.V) or
-    dout, V=np.ones(3)), x) | ValueError | … since Mine.V changes in backprop; if that is …
 net.layers['Relu1'] = Mine(backward=lambda self, dout: (dout, 1)); net.gradient(x, t) |
     TypeError | Relu1: expected backward to return an array, got a tuple
 check_layer(Mine(backward=lambda self, dout: (dout, dout[1:])), x) |
@@ -291,8 +284,7 @@ net.lastLayer = Mine(lambda self, x, t: (x - t)**2); net.loss(x, x) |
 check_layer(Mine(lambda self, x: [x]), x) |
     TypeError | Mine: expected forward to return an array, …
 check_layer(Mine(backward=lambda self, dout: None), x) |
-    ValueError | Mine: expected backward to compute dx of shape (4, 3), got None; no return? Only a
-    first layer needs no dx
+    TypeError | Mine: expected backward to return an array, got None; no return?
 net.layers['Relu1'] = Mine(lambda self, x: x / x.std(axis=1)[:1] / 0); net.loss(x, t) |
     FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf; it divides by
     0, or takes the log of 0
@@ -420,8 +412,7 @@ numerical_gradient(lambda x: np.put(x, 0, 5) or 1.0, x.copy()) |
     ValueError | expected f to leave x as it is, got a write into it; compute on x.copy()
 # Checks
 check_gradient(single, x, t) |
-    TypeError | expected params['W1'] as an array with dtype=np.float64, got an array of float32;
-    build the network with dtype=np.float64, which the check needs
+    TypeError | expected params['W1'] as an array with dtype=np.float64, got an array of float32
 check_gradient(net, x, t, samples=0) | ValueError | expected samples as a … got 0
 check_gradient(net, x, t, tolerance=0) | ValueError | expected tolerance from 1e-9 to below 1, got 0
 Affine1.b = np.full(3, 1e13); check_gradient(net, x, t) |
@@ -439,7 +430,7 @@ check_gradient(own(loss=lambda x, t: None), x, t) |
     TypeError | expected the loss to be one … got NoneType
 check_layer(Relu(), x + 0j) | TypeError | expected x as real numbers, got (3+0j) at x[0, 0]
 check_layer(Mine(lambda self, x: x + np.inf), x) |
-    ValueError | expected finite outputs, got a sum of …; pass other numbers
+    ValueError | expected finite outputs, got nan or inf
 check_layer(Mine(lambda self, x: x + np.random.rand()), x) |
     ValueError | expected the same output for the same x, got another; if it draws random numbers,
     draw the same each time
@@ -454,11 +445,6 @@ net.layers['Z'] = Mine(lambda self, x: x * self.rng.random(), rng=np.random.defa
 net.layers['Z'] = Mine(lambda self, x: x * np.random.rand()); net.numerical_gradient(x, t) |
     ValueError | expected the same f(x) for the same x, got another; if it draws random numbers,
     draw the same each time
-check_layer(Mine(lambda self, x: x.astype('f4')), x) |
-    TypeError | Mine: expected forward to return float64 for float64, got float32, whose rounding
-    would hide the differences
-check_layer(Mine(lambda self, x: np.put(x, 0, 5) or x), x) |
-    ValueError | Mine: expected x left as given, got a write; use a copy
 # Data and files
 load_mnist(True, False, 'no') | TypeError | expected one_hot_label as True or False, got 'no'
 load_mnist('data') | TypeError | expected normalize as True or False, got 'data'

@@ -1,8 +1,7 @@
 """check_gradient and check_layer: what is checked, and in which order.
 
-comparison.py compares one array, and bug_or_kink.py looks closer at an entry. How the wrong layer
-is found stands in which_layer.py, and what a check can't compare in unseen.py. The words are in
-report.py and causes.py.
+comparison.py compares one array, and which_layer.py finds the wrong layer. The words are in
+report.py.
 """
 
 import contextlib
@@ -10,10 +9,8 @@ import copy
 
 import numpy as np
 
-from common.check.causes import likely_causes
 from common.check.comparison import Comparison
-from common.check.report import GradientReport
-from common.check.unseen import unseen, what_changes
+from common.check.report import GradientReport, likely_causes
 from common.check.which_layer import judge_layers
 from common.guards.arguments import (
     as_finite,
@@ -26,10 +23,9 @@ from common.guards.arguments import (
     wrong,
 )
 from common.guards.chain import Chain
-from common.guards.learnt import find_parameters, set_train_flg
-from common.guards.params import NO_UPDATE, only_after_backward
+from common.guards.learnt import find, find_parameters, is_float_array, set_train_flg, walk
 from common.guards.trial import decide
-from common.guards.untouched import is_ours, untouched
+from common.guards.untouched import kept_by, move, untouched
 from common.threads import threads_for
 
 SEED = 784_50_10  # nobody's seed for x, or else dout could be the same numbers
@@ -40,17 +36,15 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
     network   : any object with params (a dict of float64 arrays), loss(x, t) and gradient(x, t).
                 If it has layers and lastLayer too, the report names those that are wrong
-    x, t      : a few samples, three for example. Take another number than that of the classes: a
-                division by one of them in the place of the other doesn't show if they are equal
-    samples   : how many entries of each array to check, half of them where backprop isn't zero;
-                None checks all
+    x, t      : a few samples, not as many as classes: else a division by the wrong one of these
+                two numbers doesn't show
+    samples   : how many entries of each array to check (half where backprop isn't 0), or None
     tolerance : the largest relative error that counts as agreement
     rng       : NumPy Generator or seed for what is drawn; by default always the same
 
     Layers with a train_flg are checked as they train. All that they keep is as before afterwards.
-    report.unseen names arrays that change the loss and have no gradient. TypeError or ValueError
-    for what can't be checked: float32, random numbers in the chain, a gradient with another shape,
-    a write into x, t or a parameter.
+    An error for what can't be checked: float32, random numbers, a gradient with another shape or
+    with nan, an update in backward.
     """
     x, t = as_finite(x, np.float64).copy(), as_numbers(t, "t").copy()
     if isinstance(network, Chain):
@@ -58,36 +52,34 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     check_network(network)
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
-    layers = layers_of(network)
-    things = layers | {"lastLayer": network.lastLayer} if layers else {kind(network): network}
-    other = {"x": shuffled(x, rng), "t": other_labels(t)}
+    things = {kind(network): network}
+    if has_layers := hasattr(network, "layers") and hasattr(network, "lastLayer"):
+        things = {**network.layers, "lastLayer": network.lastLayer}
+    others = {"x": shuffled(x, rng), "t": other_labels(t)}
 
-    def loss(x=x, t=t):  # with copies, since a layer may keep x itself
-        return number_of(network.loss(x.copy(), t.copy()), "the loss")
+    def loss():
+        return number_of(network.loss(x.copy(), t.copy()), "the loss")  # a layer may keep x itself
+
+    def backprop():
+        return network.gradient(x.copy(), t.copy())
+
+    def after_another_batch():
+        with contextlib.suppress(Exception):  # a last layer may refuse other scores or labels
+            network.loss(*others.values())
+        return backprop()
 
     kept, threads = untouched(network, dict(network.params)), threads_for(network.params, len(x))
     with kept, threads, np.errstate(all="ignore"):
-        set_train_flg(layers, True)
-        with unwritten("backprop", {**network.params, **other}):
-            for method in network.gradient, network.loss:  # loss, if gradient has no forward in it
-                with contextlib.suppress(Exception):  # what fails here fails in the real check too
-                    method(*other.values())
+        set_train_flg(network.layers if has_layers else {}, True)
+        for method in network.gradient, network.loss:  # loss, if gradient has no forward in it
+            with contextlib.suppress(Exception):  # what fails here fails in the real check too
+                method(*others.values())
         params = check_network(network)  # again: a layer may build its own only now
-
-        def backprop():
-            gradients = gradient_of(network, x.copy(), t.copy())
-            for key, array in network.params.items():
-                if not np.may_share_memory(array, params.get(key, array)):
-                    came = "another one after gradient"
-                    expected = f"params[{key!r}] to stay the same array"
-                    raise wrong(ValueError, expected, came, NO_UPDATE)
-            return gradients
-
         compare = Comparison("gradient", params, loss, backprop, **options)
         with network.unguarded() if isinstance(network, Chain) else contextlib.nullcontext():
             report = report_of(compare, things, len(x))
-            if layers:
-                judge_layers(report, network, loss, lambda: loss(*other.values()), options)
+            if has_layers:
+                judge_layers(report, network, loss, after_another_batch, options)
     return report
 
 
@@ -111,26 +103,21 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
 
     with untouched(layer), np.errstate(all="ignore"):
         set_train_flg(layers, True)
-        decide(layer, layers, forward)
-        found = parameters_of(layer)
-        arrays = {key: each.array for key, each in found.items()} | {"x": x}
-        for each, array in arrays.items():
-            check_differentiable(array, f"{name}'s {each}")
-        others = arrays | {"x": shuffled(x, rng)}
-        with unwritten(name, others):
-            out = as_output(name, layer.forward(others["x"]))
+        out = layer.forward(shuffled(x, rng))
+        check_returned(name, out)
         check_is_layer("", layer, ["backward"])  # after forward, whose own error comes first
-        others["dout"] = rng.standard_normal(out.shape)
-        with unwritten(name, others):
-            dx = layer.backward(others["dout"])
-        if isinstance(dx, tuple):
-            check_returned(name, dx, "backward")
-        for key, each in parameters_of(layer).items():
-            if key not in arrays:
-                raise only_after_backward(name, each.name)
+        check_returned(name, layer.backward(rng.standard_normal(np.shape(out))), "backward")
+        decide(layer, layers, forward)
+        found = find_parameters(layers)
+        if all(each.layer is layer for each in found.values()):  # none in layers inside
+            found = {each.name: each for each in found.values()}
+        for key, each in [*found.items()]:
             if each.layer is not layer and each.gradient is None:  # it only refers to that layer
-                del found[key], arrays[key]
-        dout = np.asarray(rng.standard_normal(out.shape))
+                del found[key]
+        arrays = {key: each.array for key, each in found.items()} | {"x": x}
+        for key, array in arrays.items():
+            check_differentiable(array, f"{name}'s {key}")
+        dout = np.asarray(rng.standard_normal(np.shape(out)))
 
         def backprop():
             forward()
@@ -147,72 +134,39 @@ def report_of(compare, things, N, dout=None):
     """The GradientReport of a comparison. N is len(x)."""
     check_repeatable(compare.f, things)
     report = GradientReport({name: compare.check(name) for name in compare.arrays})
+    again = {} if report.ok else compare.backprop()
+    if others := [name for name in report.failed if not same(again[name], compare.gradients[name])]:
+        words = "a second call gives another gradient. Does backward add to that of the first?"
+        report.causes.append(f"{', '.join(others)}: {words}")
     if report.ok:
-        look_where_moved(compare, report, is_own=not all(map(is_ours, things.values())))
-    report.causes = likely_causes(report, N, dout)
-    if not report.ok:
-        check_backprop(compare, things, report)
+        look_where_moved(compare, report)
+    report.causes += likely_causes(report, N, dout)
     report.unseen = unseen(things, compare.arrays, compare.f)
     return report
 
 
-def look_where_moved(compare, report, is_own):
-    """Parameters that are all equal, such as 0 or 1, hide mistakes: look again where they aren't.
+def look_where_moved(compare, report):
+    """Entries that are all equal, such as 0 or 1, hide mistakes: look again where they aren't.
 
-    Where a layer is one's own, the others become a hundredth smaller: backward may use a copy of W
-    that was made long before. If an entry is wrong there, that goes into the report, and the arrays
-    stay moved, for the search for the layer.
+    The others become a hundredth smaller: backward may use a copy of W that was made long before.
+    After a disagreement the arrays stay moved, for the search for the layer.
     """
-    arrays, names = compare.arrays, [name for name in compare.arrays if name != "x"]
-    equal = [name for name in names if is_constant(arrays[name])]
-    before = {name: arrays[name].copy() for name in (names if is_own else equal)}
-    if not before:
-        return
-    for name in before:
-        if name in equal:
-            arrays[name] += 0.1 * compare.rng.uniform(0.5, 1.5, arrays[name].shape)
-        else:  # by one factor: what is symmetric, or between 0 and 1, stays so
-            arrays[name] *= 0.99
-    there = copy.copy(compare)
-    there.samples, there._noise = min(compare.samples or 20, 20), None
+    arrays = {name: array for name, array in compare.arrays.items() if name != "x"}
+    before, there = copy.deepcopy(arrays), copy.copy(compare)
+    there.samples = min(compare.samples or 20, 20)
+    vars(there).pop("noise", None)
+    for array in arrays.values():
+        array *= 0.99  # by one factor: what is symmetric, or between 0 and 1, stays so
+        if np.unique(array).size == 1:
+            array += 0.1 * compare.rng.uniform(0.5, 1.5, array.shape)
     with contextlib.suppress(Exception):  # such numbers may not be possible
         there.gradients = copy.deepcopy(there.backprop())
-        for name in arrays:
+        for name in compare.arrays:
             if not (check := there.check(name)).ok:
-                report[name], report.moved = check, [*before]
+                report[name], report.moved = check, [*arrays]
     if not report.moved:
-        for name, array in before.items():
-            arrays[name][...] = array
-
-
-def is_constant(array):
-    return np.unique(array).size == 1 and (array.size > 1 or array.item() in (0, 1))
-
-
-def layers_of(network):
-    """{name: layer} of a network that has them and lastLayer, or {}."""
-    layers = getattr(network, "layers", None)
-    return dict(layers) if hasattr(layers, "items") and hasattr(network, "lastLayer") else {}
-
-
-def gradient_of(network, x, t):
-    """network.gradient(x, t), which refuses nan and inf; the report shows them."""
-    try:
-        return network.gradient(x, t)
-    except FloatingPointError:
-        if not layers_of(network):
-            raise
-        network.loss(x, t)  # an error, if it is forward that makes them
-        found = find_parameters(network.layers)
-        return {key: parameter.gradient for key, parameter in found.items()}
-
-
-def parameters_of(layer):
-    """{name: Parameter} of a layer: "W" of a plain one, "W1" and so on of one that holds others."""
-    found = find_parameters({kind(layer): layer})
-    if all(each.layer is layer for each in found.values()):
-        return {each.name: each for each in found.values()}
-    return found
+        for name, array in arrays.items():
+            array[...] = before[name]
 
 
 # First another batch, so that a backward which goes on using it shows
@@ -228,17 +182,6 @@ def other_labels(t):
     return (t == 0).astype(t.dtype) if t.ndim < 2 or t.shape[-1] == 1 else np.roll(t, 1, axis=-1)
 
 
-@contextlib.contextmanager
-def unwritten(owner, arrays):
-    """Within it, arrays must be left as they are."""
-    given = copy.deepcopy(arrays)
-    yield
-    for name, array in given.items():
-        if not same_numbers(arrays[name], array):
-            hint = "use a copy" + ("" if name in ("x", "t", "dout") else f"; {NO_UPDATE}")
-            raise wrong(ValueError, f"{name} left as given", "a write", hint, at=owner)
-
-
 # What can't be checked
 
 
@@ -250,9 +193,7 @@ def check_network(network):
         hint = "a layer learns a if it keeps da, so write self.da = None in its __init__"
         raise wrong(TypeError, expected, kind(network), hint)
     for key, array in params.items():
-        is_float32 = isinstance(array, np.ndarray) and array.dtype == np.float32
-        hint = "build the network with dtype=np.float64, which the check needs"
-        check_differentiable(array, f"params[{key!r}]", hint if is_float32 else "")
+        check_differentiable(array, f"params[{key!r}]")
     return dict(params)
 
 
@@ -260,38 +201,40 @@ def check_repeatable(f, things):
     """Does f() give the same again? If not, what a layer changes in forward is named."""
     first, second = f(), f()
     if not np.isfinite(first).all():
-        raise wrong(ValueError, "finite outputs", f"a sum of {np.sum(first)}; pass other numbers")
-    if not same_numbers(first, second):
-        came, hint = "another", "if it draws random numbers, draw the same each time"
-        if name := what_changes(things, f):
-            came, hint = f"another, since {name} changes in forward", ""
+        raise wrong(ValueError, "finite outputs", "nan or inf")
+    if not same(first, second):
+        name = what_changes(things, f)
+        came = f"another, since {name} changes in forward" if name else "another"
+        hint = "" if name else "if it draws random numbers, draw the same each time"
         raise wrong(ValueError, "the same output for the same x", came, hint)
 
 
-def check_backprop(compare, things, report):
-    """After a disagreement: does backprop change what forward returns, or add up?"""
-    first, again = compare.f(), copy.deepcopy(compare.backprop())
-    if not same_numbers(first, compare.f()) and (
-        name := what_changes(things, compare.f, compare.backprop)
-    ):
-        came = f"another, since {name} changes in backprop"
-        raise wrong(ValueError, "the same output for the same x", came, NO_UPDATE)
-    if changed := [
-        key for key in report.failed if not same_numbers(again[key], compare.gradients[key])
-    ]:
-        words = "a second call gives another gradient. Does backward add to that of the first, or "
-        report.causes.append(f"{', '.join(changed)}: {words}use what an earlier forward kept?")
+def unseen(things, params, f):
+    """The names of arrays of floats that change f(), stay in place, and aren't learnt."""
+    found, before, seen = [], f(), set()
+    kept = [each for name in things for each in walk(things[name], name, seen, lambda each: True)]
+    for name, _, array in kept:
+        if is_float_array(array) and array.flags.writeable:
+            with contextlib.suppress(Exception), untouched(*things.values(), params):
+                with untouched(params):  # array may be a part of one of them
+                    move(array)
+                if not np.array_equal(f(), before):
+                    found.append(name)
+    return found
 
 
-def same_numbers(array, other):
+def what_changes(things, f):
+    """The attribute that makes f() the same again if it is set back, such as "L1.h"; or ""."""
+    with contextlib.suppress(Exception):
+        for place, layer, _ in find(things):
+            for name, value in copy.deepcopy(kept_by(layer)).items():
+                with untouched(*things.values()):
+                    first = f()
+                    setattr(layer, name, value)
+                    if np.array_equal(f(), first):
+                        return f"{place}.{name}"
+    return ""
+
+
+def same(array, other):
     return np.array_equal(array, other, equal_nan=True)
-
-
-def as_output(name, out):
-    """What forward returned for x in float64, as an array."""
-    check_returned(name, out)
-    out = np.asarray(out)
-    if out.dtype in (np.float16, np.float32):
-        came = f"{out.dtype}, whose rounding would hide the differences"
-        raise wrong(TypeError, "forward to return float64 for float64", came, at=name)
-    return out

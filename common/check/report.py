@@ -1,4 +1,4 @@
-"""What a gradient check found, in words and numbers: a table and a verdict."""
+"""What a gradient check found, in words and numbers: a table, a verdict, likely causes."""
 
 import math
 
@@ -7,13 +7,6 @@ import numpy as np
 from common.gradient import h as STEP
 from common.guards.arguments import place_of
 
-WHY_UNCLEAR = {
-    True: "Each gradient there is 0, or below what rounding and kinks close by may do to the "
-    "numerical one ({}). If it isn't always 0, other numbers may show more.",
-    False: "Rounding may move the numerical gradient there by {}; kinks close by, or a steep "
-    "curve, by more. Other numbers may show more.",
-}
-
 
 class GradientReport(dict):
     """What a gradient check found: {name: ArrayCheck}. str() gives a table to read.
@@ -21,7 +14,7 @@ class GradientReport(dict):
     ok       : True if backprop is wrong nowhere
     failed   : names of the gradients that are wrong: parameters, "x" of a layer, "lastLayer"
     suspects : names of the layers that turn a right dout into a wrong dx or dW
-    causes   : what wrong or unclear numbers look like, and what the suspects do wrong
+    causes   : what wrong numbers look like, and what the suspects do wrong
     unseen   : names of arrays that change the output but have no gradient, so weren't checked
     moved    : names of parameters that were moved a little to see what is wrong
     """
@@ -57,38 +50,23 @@ class GradientReport(dict):
     def verdict(self):
         lines = [f"{name}: {self[name].disagreement()}." for name in self.failed]
         if self.moved:
-            lines.append(
-                f"This shows once {', '.join(self.moved)} are moved a little. Where all entries of "
-                "a parameter are equal, such as 0 or 1, they can hide a mistake. So can a copy "
-                "that a layer has kept."
-            )
+            moved = f"This shows once {', '.join(self.moved)} are moved a little"
+            lines.append(f"{moved}: equal entries, or a copy that a layer has kept, can hide it.")
         if kinks := sum(check.kinks for check in self.values() if check.ok):
-            lines.append(
-                f"Left out of the figures: {kinks:,} {'entry' if kinks == 1 else 'entries'}, where "
-                f"a step of {STEP:.0e} crosses a kink, or the slope changes too fast for it. With "
-                "smaller steps, or on both sides of the kink, backprop agrees there."
-            )
-        unclear = [name for name, check in self.items() if check.unclear]
-        for is_zero, why in WHY_UNCLEAR.items():
-            if names := [name for name in unclear if self[name].is_zero == is_zero]:
-                noise = max(self[name].noise for name in names)
-                why = why.format(f"{noise:.0e}")
-                lines.append(f"Neither right nor wrong: {', '.join(names)}. {why}")
+            where = f"{kinks:,} entries, where a step of {STEP:.0e} crosses a kink or is too large"
+            lines.append(f"Left out of the figures: {where}. Beside it backprop agrees.")
+        if unclear := ", ".join(name for name, check in self.items() if check.unclear):
+            why = "All is 0 there, or rounding or kinks hide it. Other numbers may show more."
+            lines.append(f"Neither right nor wrong: {unclear}. {why}")
         for name in self.unseen:
-            place, _, array = name.rpartition(".")
-            hint = f". If it is to be learnt, {place} must keep self.d{array}"
-            is_own = place != "lastLayer" and "." not in place and array.isidentifier()
-            words = "changes the output, but has no gradient"
-            lines.append(f"Not checked: {name} {words}{hint if is_own else ''}.")
-        if self.ok:
-            where = " wherever that can tell" if unclear else ""
-            is_sample = any(check.checked < check.gradient.size for check in self.values())
-            where += " in what was checked" if self.unseen or is_sample else ""
-            agree = f"Backprop agrees with the numerical gradient{where}."
-            lines.append(agree if self else "Nothing could be told of backprop.")
-        else:
+            lines.append(f"Not checked: {name} changes the output, but has no gradient.")
+        if self.failed:
             names = ", ".join(self.failed)
             lines.append(f"Backprop DISAGREES with the numerical gradient: {names}.")
+        elif self:
+            is_sample = any(check.checked < check.gradient.size for check in self.values())
+            where = " in what was checked" if unclear or self.unseen or is_sample else ""
+            lines.append(f"Backprop agrees with the numerical gradient{where}.")
         return "\n".join([*lines, *(f"- {cause}" for cause in self.causes)])
 
 
@@ -98,27 +76,25 @@ class ArrayCheck:
     checked, kinks : how many entries; at how many of them a step of 1e-4 was too large. (Once one
                      is wrong, the others aren't looked at for that.)
     mean_abs_diff  : mean of |a - n| without those: the figure that the book prints
-    max_rel_error  : largest |a - n| / max(|a|, |n|) without those, and without differences that
-                     rounding explains
+    max_rel_error  : largest |a - n| / max(|a|, |n|) of those that rounding doesn't explain
     worst_index    : the entry that is wrong, or, if all are right, the one furthest off
     backprop, numerical : a and n there
-    noise, is_zero : what rounding can do to n; is every a and n below it?
     ok, unclear    : False if there is a bug; True if rounding or kinks left something open
     """
 
     def __init__(self, gradient, entries, a, n, found, noise):
         self.gradient, self.entries, self.a, self.n = np.asarray(gradient), entries, a, n
-        self.shape, self.ok, self.noise = self.gradient.shape, "wrong" not in found, noise
+        self.shape, self.ok = self.gradient.shape, "wrong" not in found
         kinks = found == "kink"
         self.checked, self.kinks = len(entries), int(kinks.sum())
         self.mean_abs_diff = self.max_rel_error = self.backprop = self.numerical = math.nan
         self.unclear, self.worst_index = True, None
-        diff, size = np.where(kinks, 0, np.abs(a - n)), np.maximum(np.abs(a), np.abs(n))
-        self.is_zero = not (size > noise).any()
         if kinks.all():
             return
-        seen = (size[~kinks] > noise).any() and "unclear" not in found
-        self.unclear = self.ok and not seen
+        diff, size = np.where(kinks, 0, np.abs(a - n)), np.maximum(np.abs(a), np.abs(n))
+        # Where all is below noise, which is what rounding can do to n, nothing was seen.
+        is_seen = (size[~kinks] > noise).any() and "unclear" not in found
+        self.unclear = self.ok and not is_seen
         self.mean_abs_diff = float(diff[~kinks].mean())
         if not self.unclear:
             told = np.isin(found, ("agrees", "wrong")) & (size > 0)
@@ -132,8 +108,7 @@ class ArrayCheck:
         shape = "x".join(map(str, self.shape)) or "one number"
         errors = ("-" if e != e else f"{e:.2e}" for e in (self.mean_abs_diff, self.max_rel_error))
         verdict = "unclear" if self.unclear else "ok" if self.ok else "FAILED"
-        kinks = f"{self.kinks:,}" if self.ok else "-"
-        return shape, f"{self.checked:,}", kinks, *errors, verdict
+        return shape, f"{self.checked:,}", f"{self.kinks:,}" if self.ok else "-", *errors, verdict
 
     def __repr__(self):
         return f"ArrayCheck({', '.join(self.cells())})"
@@ -142,3 +117,46 @@ class ArrayCheck:
         place = f"worst at {list(self.worst_index)}, where " if self.shape else ""
         values = f"{self.backprop:.8g} and the numerical gradient {self.numerical:.8g}"
         return f"{place}backprop says {values}"
+
+
+def likely_causes(checks, N, dout=None):
+    """["W1, b1: every gradient is ...", ...]. N is len(x), dout what backward was given."""
+    names = {}
+    for name, check in checks.items():
+        if not check.ok and (words := likeness(name, check, N, dout)):
+            names.setdefault(words, []).append(name)
+    return [f"{', '.join(those)}: {words}" for words, those in names.items()]
+
+
+def likeness(name, check, N, dout):
+    a, n = check.a, check.n
+    off = np.abs(a - n).max()
+    if name == "lastLayer" and off < 1e-4 * np.abs(n).max():
+        return (
+            "nearly right; does the loss add a small number, such as 1e-7 to y, and backward not?"
+        )
+    if alike(a, n) or not np.isfinite(off):
+        return ""  # a few entries off: nothing to name
+    if not n.any():
+        return "every numerical gradient is zero. Does forward use it, or a later layer undo it?"
+    if not a.any():
+        return "every gradient checked is zero; does backward compute it?"
+    large = np.abs(n) > 1e-3 * np.abs(n).max()  # rounding leaves little of the others
+    factor = float(np.median(a[large] / n[large]))
+    if large.sum() > 1 and alike(a, factor * n):
+        words = f"every gradient is {factor:.6g} times what it should be."
+        if np.isclose(factor, [N, 1 / N]).any():
+            words += f" len(x) is {N}: is a division by it missing, or there twice?"
+        if np.ndim(dout) == 0 and dout and np.isclose(factor, 1 / dout):
+            words += f" dout was {dout:.6g}: is it ignored?"
+        return words
+    if alike(np.ravel(check.gradient.T)[check.entries], n):
+        return "the gradient is the transpose of what it should be."
+    return ""
+
+
+def alike(a, n):
+    """Are they the same, nearly everywhere? Where both are 0, that says nothing."""
+    tiny = 1e-6 * np.abs(n).max()
+    some = ~(np.maximum(np.abs(a), np.abs(n)) <= tiny)  # nan, too
+    return np.isclose(a[some], n[some], rtol=1e-5, atol=tiny).mean() > 0.9
