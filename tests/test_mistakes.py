@@ -186,7 +186,7 @@ Affine1.W = np.broadcast_to(1.0, (3, 3)); net.params['W1'] -= 1 | ValueError | �
 Affine1.b = 0; net.gradient(x, t) |
     TypeError | Affine1: expected parameter b in an array of float64, got int; if it isn't learnt,
     give db another name
-Affine1.W = Affine1.W.astype(int); net.loss(x, t) | TypeError | … W in … got dtype int…
+Affine1.W = Affine1.W.astype(int); net.gradient(x, t) | TypeError | … W in … got dtype int…
 net.layers['A'] = Affine(np.eye(3, dtype='f4'), np.zeros(3, 'f4')); net.gradient(x, t) |
     TypeError | A: expected parameter W in an array of float64, got dtype float32
 net.layers['A'] = Affine(Affine1.W, [0] * 3); net.gradient(x, t) |
@@ -278,9 +278,9 @@ net.layers['Relu1'] = Mine(backward=lambda self, dout: (dout, 1)); net.gradient(
 check_layer(Mine(backward=lambda self, dout: (dout, dout[1:])), x) |
     TypeError | Mine: expected backward to return an array, got a tuple
 net.lastLayer = Mine(lambda self, x, t: (1.0, x)); net.loss(x, t) |
-    TypeError | lastLayer: expected forward to return one number, such as a mean, got (1.0, array(…
+    TypeError | lastLayer: expected forward to return one number, got (1.0, array(…
 net.lastLayer = Mine(lambda self, x, t: (x - t)**2); net.loss(x, x) |
-    TypeError | lastLayer: expected forward to return one number, … got shape (…, 3)
+    TypeError | lastLayer: expected forward to return one number, got shape (…, 3)
 check_layer(Mine(lambda self, x: [x]), x) |
     TypeError | Mine: expected forward to return an array, …
 check_layer(Mine(backward=lambda self, dout: None), x) |

@@ -1,7 +1,7 @@
 """What stands around the calls of the layers, so that network.py can be the chain alone.
 
 Chain is the base class of Network: it holds the layers and their parameters, and answers what
-can't work. Which layer an error came from is found in explained.py.
+can't work. Which layer an error came from is found in guarded.py.
 """
 
 import copy
@@ -122,8 +122,10 @@ class Chain:
         """Warn once if the first samples alone get other scores than among others."""
         x = as_floats(x, self.dtype).copy()
         alone, name = x[:2].copy(), "network"
+        if "_mixed" in vars(self) or len(scores) != len(x):
+            return
         try:
-            if "_mixed" in vars(self) or are_close(scores, self.predict(alone)):
+            if are_close(scores, self.predict(alone)):
                 return
         except ValueError:  # some layers take batches of one size only
             return
@@ -156,8 +158,7 @@ class Chain:
     def guarded_loss(self, loss, x, *t, **options):
         result = loss(self, x, *t, **options)
         if not isinstance(result, (float, int)) and getattr(result, "shape", None) != ():
-            expected = "forward to return one number, such as a mean"
-            raise wrong(TypeError, expected, short(result), at="lastLayer")
+            raise wrong(TypeError, "forward to return one number", short(result), at="lastLayer")
         if not math.isfinite(result):
             came = f"{result} from finite scores{in_words(self._within)}"
             raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")

@@ -118,9 +118,9 @@ def guarded_forward(method):
         kept["_out"] = (out.shape if is_array else ()), x.dtype
         if not (stays_finite or is_finite(out)):
             as_finite(x)
-            largest = 0 if W is None else np.abs(W).max()
-            hint = f"W is up to {largest:.3g}: if it was trained, use a smaller learning rate"
-            hint = "" if largest < 1e3 else hint
+            hint, largest = "", 0 if W is None else np.abs(W).max()
+            if not largest < 1e3:  # it may be nan
+                hint = f"W is up to {largest:.3g}: if it was trained, use a smaller learning rate"
             raise wrong(FloatingPointError, "finite numbers from forward", "nan or inf", hint)
         return out
 
@@ -234,7 +234,7 @@ def look_again(network, x, method="forward"):
     """
     if method == "backward":
         order, given = [("lastLayer", network.lastLayer), *reversed(network.layers.items())], 1
-    elif network.is_plain() and network.is_plain("loss") and is_finite(x):
+    elif network.is_plain() and is_finite(x):
         order, given = network.layers.items(), np.array(as_floats(x, network.dtype), ndmin=1)
         N, most = len(given), math.prod(given.shape[:2])
     else:
