@@ -182,12 +182,15 @@ def in_words(noted):
     return f" ({', '.join(noted)})" if noted else ""
 
 
-def without_guards(steps):
+def without_guards(step):
     """The traceback without the lines of this folder."""
-    if steps is None:
-        return None
-    steps.tb_next = without_guards(steps.tb_next)
-    return steps.tb_next if steps.tb_frame.f_code.co_filename.startswith(HERE) else steps
+    steps, rest = [], None
+    while step:
+        steps, step = [step, *steps], step.tb_next
+    for step in steps:
+        if not step.tb_frame.f_code.co_filename.startswith(HERE):
+            step.tb_next, rest = rest, step
+    return rest
 
 
 def explained(network, error, x):
