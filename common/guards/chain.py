@@ -1,7 +1,6 @@
 """What stands around the calls of the layers, so that network.py can be the chain alone.
 
-Chain is the base class of Network: it holds the layers and their parameters, and answers what
-can't work. Which layer an error came from is found in guarded.py.
+Which layer an error came from is found in guarded.py.
 """
 
 import copy
@@ -13,14 +12,7 @@ import warnings
 import numpy as np
 
 from common import files
-from common.guards.arguments import (
-    as_finite,
-    as_floats,
-    as_numbers,
-    is_finite,
-    short,
-    wrong,
-)
+from common.guards.arguments import as_finite, as_floats, as_numbers, is_finite, short, wrong
 from common.guards.guarded import in_words, look_again
 from common.guards.learnt import find, find_parameters, set_train_flg
 from common.guards.params import Params, check_keys, check_no_parameters
@@ -81,9 +73,8 @@ class Chain:
     def predict_in_batches(self, x, size=1000):
         """The scores for x, `size` samples at a time. Afterwards the layers are as before.
 
-        A layer such as Dropout (chapter 6), which works differently in training, has an attribute
-        train_flg: during this call it is False. Warns if what the network returns for a sample
-        depends on the other samples, or on chance.
+        The train_flg of a layer such as Dropout (chapter 6) is False during this call. Warns if
+        the scores of a sample depend on the other samples, or on chance.
         """
         x = np.atleast_1d(as_numbers(x))
         vars(self).pop("_within", None)  # predict of a batch has all its guards
@@ -122,12 +113,11 @@ class Chain:
         """Warn once if the first samples alone get other scores than among others."""
         x = as_floats(x, self.dtype).copy()
         alone, name = x[:2].copy(), "network"
-        if "_mixed" in vars(self) or len(scores) != len(x):
-            return
         try:
-            if are_close(scores, self.predict(alone)):
-                return
+            is_fine = "_mixed" in vars(self) or are_close(scores, self.predict(alone))
         except ValueError:  # some layers take batches of one size only
+            return
+        if is_fine or len(scores) != len(x):
             return
         vars(self)["_mixed"] = True
         for name, layer in self.layers.items() if self.is_plain() else ():  # noqa: B007
@@ -168,7 +158,7 @@ class Chain:
         return float(accuracy(self, x, *t, **options))
 
     def guarded_gradient(self, gradient, x, *t, **options):
-        before, first = {}, next(iter(self.layers.values()))
+        before, first = {}, next(iter(self.layers.values()), None)
         if not all(map(is_ours, self.layers.values())):
             before = self.params.decided(self, as_floats(x, self.dtype), *t, **options)
         leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)
