@@ -96,8 +96,10 @@ def test_the_difference_is_central_and_its_step_is_1e_4_or_what_is_left_of_it():
     close(numerical_gradient(lambda x: x[0] + 0 * x[1], x), [1, 0], rtol=1e-9)
 
 
-@parametrize("call", range(4))
-@parametrize("fault", ["raises", "writes", np.nan, -np.inf])
+@parametrize("fault, call", [
+    ("writes", 0), ("writes", 1),
+    *itertools.product(["raises", np.nan, -np.inf], range(4)),
+])  # fmt: skip
 def test_an_f_that_fails_is_refused_and_x_is_as_before(fault, call):
     x, calls = np.array([0.1, 0.2]), itertools.count()
 
@@ -107,7 +109,7 @@ def test_an_f_that_fails_is_refused_and_x_is_as_before(fault, call):
                 raise ZeroDivisionError
             if fault != "writes":
                 return fault
-            x[call // 2] += 1
+            x[call] += 1
         return x.sum()
 
     with pytest.raises(ZeroDivisionError if fault == "raises" else ValueError):

@@ -22,7 +22,7 @@ def wrong(error, expected, came, hint="", at=""):
     hide_our_frames()
     text = f"{at and f'{at}: '}expected {expected}, got {came}{hint and f'; {hint}'}"
     error = error(printable(text))
-    error.is_sentence = True
+    error.is_explained = bool(at)  # else explained.py looks for the layer
     return error
 
 
@@ -144,7 +144,7 @@ def label_rows(t, y):
     N, C = y.shape
     if C == 1:  # softmax of one score is 1, whatever the score: there is nothing to be right about
         expected, came = "an output for each class, two or more", "a network with 1 output"
-        hint = "for targets that are no classes write a last layer of your own"
+        hint = "for other targets take a last layer, and an accuracy, of your own"
     elif t.shape == (N,) or t.shape == (N, 1):
         rows = t.reshape(N, 1) == np.arange(C)  # True where the class is, once in each row
         if np.count_nonzero(rows) == N:
@@ -155,13 +155,11 @@ def label_rows(t, y):
         if (sums := sums_to_1(t)) is not None:
             return (t / sums).astype(y.dtype)
         expected, came = "rows of t to be one-hot or probabilities", "other numbers"
-        hint = "if they are frequencies, pass t / t.sum(axis=1, keepdims=True)"
+        hint = "for other targets take a last layer, and an accuracy, of your own"
     else:
         expected = f"t of shape ({N},) for class numbers or ({N}, {C}) for rows"
         came, hint = shape_of(t), "pass t.ravel()" if t.ndim and t.size == N else ""
-    error = wrong(ValueError, expected, came, hint)
-    error.is_about_t = True
-    raise error
+    raise wrong(ValueError, expected, came, hint)
 
 
 def sums_to_1(rows):
@@ -241,6 +239,8 @@ def check_count(name, n):
 
 def why_not_rows(x, W, error):
     """The error for an x that can't be made rows (N, D); or the error, if that isn't it."""
+    if W is None:
+        return wrong(TypeError, "W as an array", "None")
     D, hint = len(W), ""
     if x.ndim and len(x) and math.prod(x.shape[1:]) == D:
         return error

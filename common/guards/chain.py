@@ -1,10 +1,9 @@
 """What stands around the calls of the layers, so that network.py can be the chain alone.
 
-Chain is the base class of Network: it holds the layers and their parameters, and answers what
-can't work. Which layer an error came from is found in explained.py.
+Which layer an error came from is found in guarded.py.
 """
 
-import contextlib
+import copy
 import inspect
 import math
 import types
@@ -13,19 +12,10 @@ import warnings
 import numpy as np
 
 from common import files
-from common.guards.arguments import (
-    FLOATS,
-    as_finite,
-    as_floats,
-    as_numbers,
-    check_differentiable,
-    check_returned,
-    is_finite,
-    wrong,
-)
-from common.guards.explained import check_outputs, in_words, why_gradient_not_finite
+from common.guards.arguments import as_finite, as_floats, as_numbers, is_finite, short, wrong
+from common.guards.guarded import in_words, look_again
 from common.guards.learnt import find, find_parameters, set_train_flg
-from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
+from common.guards.params import Params, check_keys, check_no_parameters
 from common.guards.untouched import is_ours, untouched
 
 
@@ -48,12 +38,10 @@ class Chain:
     def dtype(self):
         """The dtype of the first parameter, shared by all parameters; float64 if there are none."""
         first = next(iter(self.layers.values()), None)
-        if is_ours(first) and hasattr(first, "W") and first.W.dtype in FLOATS:
-            return first.W.dtype  # the usual case, quickly
-        for found in find_parameters(self.layers).values():
-            check_parameters({"": found})
-            return found.array.dtype
-        return np.dtype(np.float64)
+        if is_ours(first) == "Affine":  # the usual case, quickly
+            return first.W.dtype
+        found = find_parameters(self.layers).values()
+        return next((np.asarray(each.array).dtype for each in found), np.dtype(np.float64))
 
     def save(self, path):
         """Write the parameters to a .npz file."""
@@ -68,11 +56,11 @@ class Chain:
         for found in find_parameters(self.layers).values():
             sizes[found.place] += np.size(found.array)
         lines = [f"{type(self).__name__}: {sum(sizes.values()):,} parameters, {self.dtype}"]
-        for name, layer in self.layers.items():
-            count = f"{sizes[name]:,}" if sizes[name] else ""
+        for name, layer in [*self.layers.items(), ("lastLayer", self.lastLayer)]:
             text = type(layer).__name__ if repr(layer).startswith("<") else repr(layer)
+            count = f"{sizes[name]:,}" if sizes.get(name) else ""
             lines.append(f"  {name:10} {text:22} {count:>10}".rstrip())
-        return "\n".join([*lines, f"  lastLayer  {self.lastLayer!r}"])
+        return "\n".join(lines)
 
     # What Network's methods call
 
@@ -85,11 +73,11 @@ class Chain:
     def predict_in_batches(self, x, size=1000):
         """The scores for x, `size` samples at a time. Afterwards the layers are as before.
 
-        A layer such as Dropout (chapter 6), which works differently in training, has an attribute
-        train_flg: during this call it is False. Warns if what the network returns for a sample
-        depends on the other samples, or on chance.
+        The train_flg of a layer such as Dropout (chapter 6) is False during this call. Warns if
+        the scores of a sample depend on the other samples, or on chance.
         """
         x = np.atleast_1d(as_numbers(x))
+        vars(self).pop("_within", None)  # predict of a batch has all its guards
         batch = np.asarray if self.is_plain() else np.array  # another predict may write into x
         starts = range(0, max(len(x), 1), size)  # one batch at least, for which predict has words
         with self.untouched():
@@ -97,8 +85,7 @@ class Chain:
             try:  # copies, since a layer may use its out again
                 scores = [np.array(self.predict(batch(x[i : i + size]))) for i in starts]
             except ValueError:
-                as_finite(x, self.dtype)  # names the place in all of x
-                self.predict(x)  # names the shape of all of x
+                as_finite(x)  # names the place in all of x
                 raise
             self.warn_if_mixed(x[:size], scores[0])
         return np.concatenate(scores)
@@ -107,58 +94,73 @@ class Chain:
         """In a with statement: a look that leaves no trace in the layers."""
         return untouched(*self.layers.values(), self.lastLayer)
 
-    @contextlib.contextmanager
-    def unguarded(self):
-        """In a with statement: loss without guards, unless it, predict or a layer is one's own."""
-        layers, bare = [*self.layers.values(), self.lastLayer], []
-        if self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers)):
-            bare = [(self, "predict"), (self, "loss"), *((layer, "forward") for layer in layers)]
-        with contextlib.ExitStack() as afterwards:
-            for thing, name in bare:
-                if name not in vars(thing):
-                    afterwards.callback(vars(thing).pop, name, None)
-                    guard = getattr(type(thing), name)
-                    vars(thing)[name] = types.MethodType(inspect.unwrap(guard), thing)
-            yield
+    def without_guards(self):
+        """For a look, within `untouched`: a bare network of the same layers, if all are ours."""
+        layers, bare = [*self.layers.values(), self.lastLayer], copy.copy(self)
+        if not (self.is_plain() and self.is_plain("loss") and all(map(is_ours, layers))):
+            return self
+        methods = [(bare, "predict"), (bare, "loss"), *((layer, "forward") for layer in layers)]
+        for thing, name in methods:
+            method = inspect.unwrap(getattr(type(thing), name))
+            vars(thing).setdefault(name, types.MethodType(method, thing))
+        return bare
+
+    def is_plain(self, name="predict"):
+        """Is predict that of Network, along the chain? Or another method?"""
+        return name not in vars(self) and getattr(type(self), name).__module__ == "common.network"
+
+    def warn_if_mixed(self, x, scores):
+        """Warn once if the first samples alone get other scores than among others."""
+        x = as_floats(x, self.dtype).copy()
+        alone, name = x[:2].copy(), "network"
+        try:
+            is_fine = "_mixed" in vars(self) or are_close(scores, self.predict(alone))
+        except ValueError:  # some layers take batches of one size only
+            return
+        if is_fine or len(scores) != len(x):
+            return
+        vars(self)["_mixed"] = True
+        for name, layer in self.layers.items() if self.is_plain() else ():  # noqa: B007
+            x, alone = layer.forward(x), layer.forward(alone)
+            if not are_close(x, alone):
+                break
+        warnings.warn(
+            f"{name}: expected the same output for a sample alone as in a batch, got another; if "
+            "it works differently in training, let forward look at self.train_flg, which accuracy "
+            "sets to False; or does a reshape mix samples?",
+            stacklevel=6,
+        )
 
     # @guarded calls these in the place of a method. They pass all arguments on: Python refuses
     # what the method doesn't take.
 
-    def guarded_predict(self, predict, noted, dtype, x, *more, **options):
-        order = [*self.layers.values()]
+    def guarded_predict(self, predict, x, *more, **options):
+        x, order = as_floats(x, self.dtype), [*self.layers.values()]
         first, last = is_ours(order[0]), is_ours(order[-1])
-        x = as_floats(x, dtype)
-        if first != "Affine":  # which looks for nan and inf itself
-            x = as_finite(x) if first else as_finite(x).copy()  # it may write into x
+        if first != "Affine":  # which looks for nan and inf itself, and doesn't write into x
+            x = as_finite(x).copy()
         scores = predict(self, x, *more, **options)
         is_fine = type(scores) is np.ndarray and len(scores) == len(x)
-        if noted or not is_fine or not (last == "Affine" or is_finite(scores)):
-            check_outputs(self, x)
-            if not is_finite(scores):
-                raise wrong(FloatingPointError, "finite scores", "nan or inf", at="network")
+        if not is_fine or not (last == "Affine" or is_finite(scores)):
+            look_again(self, x)
         return scores if last == "Affine" else scores.copy()  # a layer may use its out again
 
-    def guarded_loss(self, loss, noted, dtype, x, *t, **options):
-        result = loss(self, as_floats(x, dtype), *t, **options)
-        if type(result) is not float:
-            check_returned("lastLayer", result, what="one number")
-            if np.ndim(result):
-                came = f"{np.shape(result)}; return its mean"
-                raise wrong(TypeError, "forward to return one number", came, at="lastLayer")
+    def guarded_loss(self, loss, x, *t, **options):
+        result = loss(self, x, *t, **options)
+        if not isinstance(result, (float, int)) and getattr(result, "shape", None) != ():
+            raise wrong(TypeError, "forward to return one number", short(result), at="lastLayer")
         if not math.isfinite(result):
-            came = f"{result} from finite scores{in_words(noted)}"
+            came = f"{result} from finite scores{in_words(self._within)}"
             raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
         return float(result)
 
-    def guarded_accuracy(self, accuracy, noted, dtype, x, *t, **options):
+    def guarded_accuracy(self, accuracy, x, *t, **options):
         return float(accuracy(self, x, *t, **options))
 
-    def guarded_gradient(self, gradient, noted, dtype, x, *t, **options):
-        x = as_floats(x, dtype)
-        before = {}
+    def guarded_gradient(self, gradient, x, *t, **options):
+        before, first = {}, next(iter(self.layers.values()), None)
         if not all(map(is_ours, self.layers.values())):
-            before = self.params.decided(self, x, *t, **options)
-        first = next(iter(self.layers.values()))
+            before = self.params.decided(self, as_floats(x, self.dtype), *t, **options)
         leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)
         try:
             if leaves_out:  # a first Affine leaves out its dx, a fifth of a training
@@ -168,78 +170,39 @@ class Chain:
             if leaves_out:
                 vars(first).pop("need_dx", None)
         if not all(map(is_finite, gradients.values())):
-            raise why_gradient_not_finite(self)
+            look_again(self, x, "backward")
+            raise wrong(FloatingPointError, "finite gradients", "nan or inf", at="network")
         if before:
             self.params.check_backward(before)
         return gradients
 
-    def guarded_numerical_gradient(self, numerical_gradient, noted, dtype, x, *t, **options):
-        for key, array in self.params.items():
-            check_differentiable(array, f"params[{key!r}]")
-        x = as_floats(x, dtype).copy()
+    def guarded_numerical_gradient(self, numerical_gradient, x, *t, **options):
+        x = as_floats(x, self.dtype)
         self.params.decided(self, x, *t, **options)
         with self.untouched():
             self.loss(x, *t, **options)  # with its guards; then without them, thousands of times
-            with self.unguarded():
-                return numerical_gradient(self, x, *t, **options)
-
-    def is_plain(self, name="predict"):
-        """Is predict that of Network, along the chain? Or another method?"""
-        return name not in vars(self) and getattr(type(self), name).__module__ == "common.network"
-
-    def warn_if_mixed(self, x, scores):
-        """Warn if the first samples alone get other scores than among others; name the layer."""
-        x, name = as_floats(x, self.dtype).copy(), "network"
-        alone = x[: 2 if len(x) > 2 else 1].copy()
-        if "_mixed" in vars(self) or len(scores) != len(x):
-            return
-        try:
-            if not differ(scores, self.predict(alone)):
-                return
-        except ValueError:  # some layers take batches of one size only
-            return
-        vars(self)["_mixed"] = True
-        for name, layer in self.layers.items() if self.is_plain() else ():  # noqa: B007
-            x, alone = layer.forward(x), layer.forward(alone)
-            if differ(x, alone):
-                break
-        warnings.warn(
-            f"{name}: expected the same output for a sample alone as in a batch, got another; if "
-            "it works differently in training, let forward look at self.train_flg, which accuracy "
-            "sets to False; or does a reshape mix samples?",
-            stacklevel=6,
-        )
+            return numerical_gradient(self.without_guards(), x, *t, **options)
 
     # What can't work
 
     def __setattr__(self, name, value):
-        if name == "layers":
-            if value or not hasattr(value, "items"):  # the book fills an empty one afterwards
-                find(value)
+        layers = vars(self).get("layers", {})
+        if name == "layers" and (value or not hasattr(value, "items")):
+            find(value)  # not of an empty one, which the book fills afterwards
         elif name == "lastLayer":
-            check_no_parameters(name, value, vars(self).get("layers", {}))
+            check_no_parameters(name, value, layers)
         elif name.replace("_", "").lower() == "lastlayer":
             raise wrong(AttributeError, "network.lastLayer = ...", f"network.{name} = ...")
-        elif name == "train_flg" and any(hasattr(each, name) for each in self.layers.values()):
+        elif name == "train_flg" and any(hasattr(each, name) for each in layers.values()):
             hint = "accuracy sets it to False for you; to predict, set that of the layer"
             raise wrong(AttributeError, "the train_flg of a layer", "one of the network", hint)
-        elif name[-1:].isdigit() and vars(self).get("layers") and name in self.params:
-            raise wrong(AttributeError, f"network.params['{name}'] = ...", f"network.{name} = ...")
         super().__setattr__(name, value)
 
-    def __getattr__(self, name):  # Python calls it only for an attribute that isn't there
-        if name in ("layers", "lastLayer"):
-            hint = "leave self.params out, since a layer brings its own parameters"
-            expected = "super().__init__(layers, lastLayer) first"
-            raise wrong(AttributeError, expected, f"no {name}", hint, at=type(self).__name__)
-        return super().__getattribute__(name)  # Python's own words, or those from inside params
-
-    def __getstate__(self):
-        """For copy and pickle: a copy has a Params of its own."""
+    def __getstate__(self):  # for copy and pickle: a copy has a Params of its own
         own = ("_params", "_within")
         return {name: value for name, value in vars(self).items() if name not in own}
 
 
-def differ(scores, alone):
+def are_close(scores, alone):
     scores = scores[: len(alone)]
-    return not np.allclose(scores, alone, rtol=1e-2, atol=1e-2 * np.abs(alone).max())
+    return np.allclose(scores, alone, rtol=1e-2, atol=1e-2 * np.abs(alone).max())

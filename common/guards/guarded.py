@@ -8,7 +8,9 @@ a guarded one may override what it likes: its own methods aren't guarded.
 
 import functools
 import inspect
+import math
 import os
+import traceback
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from common.guards.arguments import (
     as_floats,
     as_parameters,
     check_differentiable,
+    check_is_layer,
     check_returned,
     hide_our_frames,
     is_finite,
@@ -27,35 +30,20 @@ from common.guards.arguments import (
     why_not_rows,
     wrong,
 )
-from common.guards.explained import explained, noting
+from common.guards.learnt import find_parameters
+from common.guards.untouched import is_ours
 
 HERE = os.path.dirname(__file__)
 
 
 def guarded(thing):
-    """The same function, class of layers or method of a network, with its guards.
-
-    Which of them it is, is seen from its first parameter: self, or else an array.
-    """
+    """The same function, class of layers or method of a network, with its guards."""
     if isinstance(thing, type):
         return guarded_layer(thing)
     first = next(iter(inspect.signature(thing).parameters))
     if first == "self":
         return guarded_method(thing)
-    if thing.__name__ == "numerical_gradient":
-        return guarded_difference(thing)
-    return guarded_function(thing, first)
-
-
-def without_guards(traceback):
-    """The traceback without the lines of this folder."""
-    steps, rest = [], None
-    while traceback:
-        steps, traceback = [traceback, *steps], traceback.tb_next
-    for step in steps:
-        if not step.tb_frame.f_code.co_filename.startswith(HERE):
-            step.tb_next, rest = rest, step
-    return rest
+    return guarded_difference(thing) if first == "f" else guarded_function(thing, first)
 
 
 def guarded_function(function, name):
@@ -72,38 +60,33 @@ def guarded_function(function, name):
 
 
 def guarded_difference(numerical_gradient):
-    """numerical_gradient(f, x): f must return one finite number, and leave x as it is."""
+    """numerical_gradient(f, x): f must return one finite number, the same each time."""
 
     @functools.wraps(numerical_gradient)
     def wrapper(f, x):
-        if not callable(f):
-            raise wrong(TypeError, "f as a function", f"{kind(f)}; write lambda x: before it")
         check_differentiable(x, "x")
         before = x.copy()
         try:
-            if x.size and number_of(f(x)) != number_of(f(x)):
-                hint = "if it draws random numbers, draw the same each time"
+            if number_of(f(x)) != number_of(f(x)) or not np.array_equal(x, before):
+                hint = "does f draw random numbers, or write into x?"
                 raise wrong(ValueError, "the same f(x) for the same x", "another", hint)
-            grad = numerical_gradient(lambda x: number_of(f(x)), x)
-            if not np.array_equal(x, before):
-                came = "a write into it; compute on x.copy()"
-                raise wrong(ValueError, "f to leave x as it is", came)
-            return grad
+            return numerical_gradient(lambda x: number_of(f(x)), x)
         finally:
             x[...] = before
 
     return wrapper
 
 
+# Layers
+
+
 def guarded_layer(cls):
-    """A class of layers: guards around its methods, a short repr, words for what it lacks."""
+    """Guards around its methods, and a short repr."""
     cls.forward, cls.backward = guarded_forward(cls.forward), guarded_backward(cls.backward)
     if on_page(cls) == "Affine":
         init = cls.__init__
         cls.__init__ = functools.wraps(init)(lambda self, W, b: init(self, *as_parameters(W, b)))
-    if "__repr__" not in vars(cls):
-        cls.__repr__ = described
-    cls.__getattr__ = missing
+    cls.__repr__ = vars(cls).get("__repr__", described)
     return cls
 
 
@@ -131,12 +114,14 @@ def guarded_forward(method):
             raise why_not_rows(x, W, error) if is_affine else error from None
         is_array = type(out) is np.ndarray
         if not is_array:  # the loss, or what comes out of one number
-            check_returned("", out)
             out = float(out)
         kept["_out"] = (out.shape if is_array else ()), x.dtype
-        if not (stays_finite and is_array or is_finite(out)):
+        if not (stays_finite or is_finite(out)):
             as_finite(x)
-            raise wrong(FloatingPointError, "finite numbers from forward", "nan or inf")
+            hint, largest = "", 0 if W is None else np.abs(W).max()
+            if not largest < 1e3:  # it may be nan
+                hint = f"W is up to {largest:.3g}: if it was trained, use a smaller learning rate"
+            raise wrong(FloatingPointError, "finite numbers from forward", "nan or inf", hint)
         return out
 
     return forward
@@ -146,46 +131,145 @@ def guarded_backward(method):
     """dout must have the shape of out. (Where forward is one's own, that isn't known.)"""
 
     @functools.wraps(method)
-    def backward(self, dout=1, *more, **options):
-        out = self.__dict__.get("_out")
-        if out or hasattr(type(self).forward, "__wrapped__"):
-            shape, dtype = out or self._out
+    def backward(self, dout=1):
+        if out := self.__dict__.get("_out"):
+            shape, dtype = out
             if type(dout) is not np.ndarray or dout.shape != shape or dout.dtype is not dtype:
                 dout = like(dout, shape, dtype)
-        return method(self, dout, *more, **options) if more or options else method(self, dout)
+        elif hasattr(type(self).forward, "__wrapped__"):
+            raise AttributeError(f"{kind(self)}: call forward before backward")
+        return method(self, dout)
 
     return backward
 
 
-def missing(self, name):  # Python calls it only for an attribute that isn't there
-    if name == "_out":
-        raise AttributeError(f"{kind(self)}: call forward before backward")
-    if hasattr(type(self), name):  # a property that fails
-        return object.__getattribute__(self, name)
-    has = [*(each for each in vars(self) if not each.startswith("_")), "forward", "backward"]
-    raise AttributeError(f"{kind(self)} has no {name}; it has {', '.join(has)}")
+# Methods of Network
 
 
 def guarded_method(method):
-    """A method of Network: its guard stands in chain.py, and explained.py explains its errors."""
+    """Its guard stands in chain.py. An error of it is explained."""
     name = f"guarded_{method.__name__}"
 
     @functools.wraps(method)
     def wrapper(self, x, *t, **options):
+        guard = getattr(self, name)
+        if "_within" in vars(self):  # another guarded method calls it
+            return guard(method, x, *t, **options)
+        noted = vars(self)["_within"] = {}
         try:
-            run = getattr(self, name)
-            if within := vars(self).get("_within"):  # while another guarded method runs
-                return run(method, *within, x, *t, **options)
-            within = vars(self)["_within"] = {}, self.dtype
-            try:
-                with noting(within[0]):
-                    return run(method, *within, x, *t, **options)
-            finally:
-                vars(self).pop("_within", None)
+            with noting(noted):
+                result = guard(method, x, *t, **options)
+            if noted:
+                look_again(self, x)
+            return result
         except Exception as error:
             hide_our_frames()
-            error = explained(self, error, x, *t)
+            error = explained(self, error, x)
             error.__suppress_context__ = True
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
+        finally:
+            vars(self).pop("_within", None)
 
     return wrapper
+
+
+def noting(noted):
+    """In a with statement: what NumPy would warn of becomes a key of the dict noted, "overflow"."""
+    return np.errstate(all="call", under="ignore", call=noted.setdefault)
+
+
+def in_words(noted):
+    return f" ({', '.join(noted)})" if noted else ""
+
+
+def without_guards(step):
+    """The traceback without the lines of this folder."""
+    steps, rest = [], None
+    while step:
+        steps, step = [step, *steps], step.tb_next
+    for step in steps:
+        if not step.tb_frame.f_code.co_filename.startswith(HERE):
+            step.tb_next, rest = rest, step
+    return rest
+
+
+def explained(network, error, x):
+    """The error that is to be raised: with the name of its layer, or what was really wrong."""
+    if getattr(error, "is_explained", False):
+        return error
+    try:
+        order = [*network.layers.items(), ("lastLayer", network.lastLayer)]
+        name, method = found_in(error, order)
+        if name is None:  # perhaps the call itself failed
+            for each, layer in order:
+                check_is_layer(each, layer, last=each == "lastLayer")
+        look_again(network, x, method)
+        text = str(error)
+        if name not in (None, order[0][0]) and text.startswith("expected x of shape"):
+            text = text.partition(";")[0]  # a hint is for the caller's x
+        if name is not None and error.args in ((), (str(error),)):  # a KeyError adds quotes
+            error.args = (f"{name}: {text or kind(error)}",)
+    except Exception as other:  # what was really wrong, if it is one of our sentences
+        error = other if getattr(other, "is_explained", False) else error
+    error.is_explained = True
+    return error
+
+
+def found_in(error, order):
+    """(name, forward or backward) of the layer whose call failed; (None, forward) if none did.
+
+    It is the outermost call whose first argument is one of the layers.
+    """
+    names = {id(layer): name for name, layer in order}
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else order
+        if id(first) in names:
+            return names[id(first)], "backward" if "backward" in code.co_name else "forward"
+    return None, "forward"
+
+
+def look_again(network, x, method="forward"):
+    """Call the layers once more, and raise an error for the first that returns what can't be right.
+
+    That is nan or inf, or another number of rows than of samples. ((N, T) may become N * T rows.)
+    What a later layer mends is right, as the -inf of a mask, unless NumPy would warn of it.
+    """
+    if method == "backward":
+        order, given = [("lastLayer", network.lastLayer), *reversed(network.layers.items())], 1
+    elif network.is_plain() and is_finite(x):
+        order, given = network.layers.items(), np.array(as_floats(x, network.dtype), ndmin=1)
+        N, most = len(given), math.prod(given.shape[:2])
+    else:
+        return
+    parameters, before, fault = find_parameters(network.layers).values(), "", None
+    with network.untouched():
+        for name, layer in order:
+            noted = {}
+            try:
+                with noting(noted):
+                    out = getattr(layer, method)(given)
+            except Exception:  # it refuses what it is given
+                if given is None or is_ours(layer):
+                    check_returned(before, given, method)
+                break
+            made = [out]
+            if method == "backward":
+                made += [each.gradient for each in parameters if each.place == name]
+            if not all(is_finite(each) for each in made if isinstance(each, (np.ndarray, float))):
+                came = f"nan or inf{in_words(noted)}"
+                error = wrong(FloatingPointError, f"finite numbers from {method}", came, at=name)
+            elif method == "forward" and getattr(out, "shape", (N,))[:1] not in ((N,), (most,)):
+                came = f"shape {out.shape}"
+                error = wrong(ValueError, f"a row for each of {N} samples", came, at=name)
+            else:
+                error = None
+            fault = error and (fault or error)
+            if fault and (noted or method == "backward"):
+                break
+            before, given = name, out
+        else:
+            if method == "forward":
+                check_returned(before, given)
+    if fault:
+        raise fault
