@@ -104,7 +104,8 @@ net.loss(x, t[:-1]) |
 net.loss(x[:1], t[0]) | ValueError | … (1,) … got one number
 net.loss(x, np.random.rand(*x.shape)) |
     ValueError | lastLayer: expected rows of t to be one-hot or probabilities, got other numbers;
-    for other targets take a last layer, and an accuracy, of your own
+    with a last layer of your own, where a score above 0 means yes, the accuracy is
+    np.mean((network.predict(x) > 0) == t.reshape(len(t), -1))
 net.loss(x, t.astype(str)) |
     TypeError | lastLayer: expected t as real numbers, got dtype <U21; np.array(..., float) makes
     numbers of them
@@ -115,7 +116,7 @@ net.accuracy(x, [*t[:-1].tolist(), None]) | TypeError | expected t as real numbe
 net.loss(x, None) | TypeError | lastLayer: expected t as real numbers, got NoneType
 two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
     ValueError | lastLayer: expected an output for each class, two or more, got a network with 1
-    output; for other targets take a last layer, and an accuracy, of your own
+    output; with a last layer of your own, …
 line.accuracy(x, np.sign(t - 1)) |
     ValueError | expected an output for each class, two or more, got a network with 1 output; …
 check_gradient(net, x, (t, rows)) |
@@ -130,12 +131,12 @@ net.predict(x[:1].T) | ValueError | … got (3, 1); for a single sample pass x.r
 net.predict(np.ones((30, 30))) | ValueError | Affine1: expected x of shape (N, 3), got (30, 30)
 Affine1.b = np.zeros(4); net.predict(x) | ValueError | Affine1: operands could not be broadcast …
 net.layers['Affine2'] = Affine(np.ones((len(x), 3)), np.zeros(3)); net.predict(x) |
-    ValueError | Affine2: expected x of shape (N, 4), got (4, 3)
+    ValueError | Affine2: expected x of shape (N, 4), got (4, 3) from Relu1
 net.layers['Affine2'] = Affine(np.ones((6, 3)), np.zeros(3)); net.predict(x[:2]) |
-    ValueError | Affine2: expected x of shape (N, 6), got (2, 3)
+    ValueError | Affine2: expected x of shape (N, 6), got (2, 3) from Relu1
 net.layers['Pad'] = Mine(lambda self, x: np.ones((len(x), 30, 30))); net.layers['A'] =
     Affine(np.ones((784, 3)), np.zeros(3)); net.predict(x) |
-    ValueError | A: expected x of shape (N, 784), got (4, 30, 30)
+    ValueError | A: expected x of shape (N, 784), got (4, 30, 30) from Pad
 net.loss(t, x) | ValueError | Affine1: expected x of shape (N, 3), got (4,); are x and t swapped?
 net.loss(x[:0], t[:0]) | ValueError | Affine1: expected at least one sample, got an empty batch
 SoftmaxWithLoss().forward(x[:0], t[:0]) |

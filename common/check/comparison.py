@@ -17,6 +17,7 @@ import functools
 import math
 
 import numpy as np
+from tqdm import tqdm
 
 from common.check.report import ArrayCheck
 from common.gradient import h as STEP
@@ -65,7 +66,8 @@ class Comparison:
         gradient = self.gradients[name]
         entries = self.choose(np.ravel(gradient))
         a = np.ravel(gradient)[entries].astype(np.float64)
-        n = np.array([self.difference(name, i, STEP) for i in entries])
+        bar = tqdm(entries.tolist(), name, leave=False, disable=None, delay=1)
+        n = np.array([self.difference(name, i, STEP) for i in bar])
         scale, found = np.abs(n).max(initial=0), np.full(len(a), "agrees", dtype=object)
         agree = np.isclose(a, n, self.tolerance, 0)
         for k in np.argsort(-np.abs(a - n)):

@@ -141,6 +141,11 @@ def likeness(name, check, N, dout):
         return "every numerical gradient is zero. Does forward use it, or a later layer undo it?"
     if not a.any():
         return "every gradient checked is zero; does backward compute it?"
+    if name == "x":
+        if alike(a, douts := np.ravel(dout)[check.entries]):
+            return "backward returns dout as it is; is the derivative missing?"
+        if alike(a * douts, n):
+            return "it would be right times dout; is dout missing?"
     large = np.abs(n) > 1e-3 * np.abs(n).max()  # rounding leaves little of the others
     factor = float(np.median(a[large] / n[large]))
     if large.sum() > 1 and alike(a, factor * n):

@@ -2,8 +2,8 @@
 
 What gradient gives a layer as dout must be dL/dout, which is known by differences: add a little to
 what its forward returns, and look at the loss. If it isn't, the layer after it is wrong, or
-gradient leaves out what is between. Behind that nothing more is said. Each layer stays in its
-place, so that layers which work together, such as a skip from one to another, are right.
+gradient leaves out what is between. The layer then gets the true dout, and the search goes on. Each
+layer stays in its place, so that layers which work together, as a skip does, are right.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import numpy as np
 
 from common.check.comparison import Comparison
 from common.check.report import likely_causes
+from common.gradient import h as STEP
 from common.guards.learnt import find_parameters, is_in
 from common.guards.untouched import kept_by
 
@@ -26,7 +27,7 @@ class Tap:
         self.name, self.layer = name, layer
         self.forward, self.go_back = layer.forward, layer.backward
         self.add_to_x = self.add_to_out = 0.0
-        self.dout = self.dx = None
+        self.dout = self.dx = self.true_dout = None
         vars(layer).update(forward=self.tapped_forward, backward=self.tapped_backward)
 
     def tapped_forward(self, x, *t):
@@ -37,8 +38,9 @@ class Tap:
         return self.out + self.add_to_out
 
     def tapped_backward(self, dout=1.0):
+        dout = dout if self.true_dout is None else self.true_dout
         self.dout = copy.copy(dout)  # copies, since a layer may use its array again
-        dx = self.go_back(dout)
+        dx = self.go_back(copy.copy(dout))
         self.dx = copy.copy(dx)
         return dx
 
@@ -81,6 +83,12 @@ class Judge:
         f = out if alone else self.loss
         return Comparison("", {"x": array}, f, backprop, dout=dout, **self.options)
 
+    def true_dout_of(self, tap):
+        """By differences, with a small step, so that kinks are crossed seldom."""
+        compare, size = self.compare(tap.add_to_out, tap, "dout"), tap.add_to_out.size
+        slopes = [compare.difference("x", i, STEP / 10) for i in range(size)]
+        return np.reshape(slopes, tap.add_to_out.shape)
+
     def is_right(self, *arguments):
         is_right = False  # if backprop fails
         with contextlib.suppress(Exception):
@@ -107,12 +115,21 @@ def judge_layers(report, network, loss, backprop, options):
             report.causes.append("gradient uses what an earlier forward kept; call loss in it.")
         elif not report.ok:
             look_for_suspects(report, judge, network)
+        largest = max(judge.taps, key=lambda tap: np.abs(tap.x).max(initial=0))
+        size = np.abs(largest.x).max(initial=0)
+        if size > 1e5 and any(check.unclear for check in report.values()):
+            report.causes.append(f"{largest.name} is given numbers up to {size:.0e}.")
 
 
 def look_for_suspects(report, judge, network):
     keys = {id(array): key for key, array in network.params.items()}  # a network may have its own
     found = [(keys.get(id(each.array)), each) for each in find_parameters(network.layers).values()]
-    say, suspects = report.causes.append, []
+    suspects, is_behind = [], False  # is it behind a wrong layer?
+
+    def say(words):
+        if not is_behind:
+            report.causes.append(words)
+
     for tap, before in zip(judge.taps, [*judge.taps[1:], None]):
         name, others = tap.name, []
         wrong = {"dx"} if name == "lastLayer" and name in report else set()
@@ -129,17 +146,22 @@ def look_for_suspects(report, judge, network):
         if not is_dout_right and judge.is_right(tap.add_to_x, tap, "dx"):
             say(f"Between {before.name} and {name} forward does more than gradient knows.")
         elif not is_dout_right:
-            wrong.add("dx")
-            if not judge.is_right(tap.add_to_x, tap, "dx", tap, tap.dout):  # one may add its part
+            is_right_alone = judge.is_right(tap.add_to_x, tap, "dx", tap, tap.dout)
+            if not (is_behind and is_right_alone):  # there kinks may put off what is known of dout
+                wrong.add("dx")
+            if not is_right_alone:  # another layer may add its part
                 others = [each.name for each in judge.taps if each.knows(tap.layer)]
         if wrong:
             given = f", or {' or '.join(others)} gives it a wrong part of dx" if others else ""
-            say(f"{name} turns a right dout into a wrong {' and '.join(sorted(wrong))}{given}.")
+            words = f"{name} turns a right dout into a wrong {' and '.join(sorted(wrong))}{given}."
+            report.causes.append(words)
             suspects += [name, *others]
         if not is_dout_right:
-            break
+            if before.add_to_out.size > 10_000:
+                break  # it would take minutes
+            is_behind, before.true_dout = True, judge.true_dout_of(before)
     if not suspects:  # each tap gives its layer a copy, so nothing is wrong here
         suspects = [tap.name for tap in judge.taps if tap.writes]
         for name in suspects:
-            say(f"{name} writes into what it is given, which others may keep.")
+            report.causes.append(f"{name} writes into what it is given, which others may keep.")
     report.suspects = [name for name in [*network.layers, "lastLayer"] if name in suspects]

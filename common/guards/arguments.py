@@ -136,6 +136,12 @@ def as_finite(x, dtype=None):
     return x
 
 
+NO_CLASSES = (
+    "with a last layer of your own, where a score above 0 means yes, the accuracy is "
+    "np.mean((network.predict(x) > 0) == t.reshape(len(t), -1))"
+)
+
+
 def label_rows(t, y):
     """Labels t in any form as rows (N, C), in the shape and dtype of y."""
     t = as_numbers(t, "t")
@@ -144,7 +150,7 @@ def label_rows(t, y):
     N, C = y.shape
     if C == 1:  # softmax of one score is 1, whatever the score: there is nothing to be right about
         expected, came = "an output for each class, two or more", "a network with 1 output"
-        hint = "for other targets take a last layer, and an accuracy, of your own"
+        hint = NO_CLASSES
     elif t.shape == (N,) or t.shape == (N, 1):
         rows = t.reshape(N, 1) == np.arange(C)  # True where the class is, once in each row
         if np.count_nonzero(rows) == N:
@@ -155,7 +161,7 @@ def label_rows(t, y):
         if (sums := sums_to_1(t)) is not None:
             return (t / sums).astype(y.dtype)
         expected, came = "rows of t to be one-hot or probabilities", "other numbers"
-        hint = "for other targets take a last layer, and an accuracy, of your own"
+        hint = NO_CLASSES
     else:
         expected = f"t of shape ({N},) for class numbers or ({N}, {C}) for rows"
         came, hint = shape_of(t), "pass t.ravel()" if t.ndim and t.size == N else ""

@@ -196,6 +196,8 @@ class Chain:
         elif name == "train_flg" and any(hasattr(each, name) for each in layers.values()):
             hint = "accuracy sets it to False for you; to predict, set that of the layer"
             raise wrong(AttributeError, "the train_flg of a layer", "one of the network", hint)
+        elif name[-1:].isdigit() and layers and name in self.params:
+            raise wrong(AttributeError, f"network.params['{name}'] = ...", f"network.{name} = ...")
         super().__setattr__(name, value)
 
     def __getstate__(self):  # for copy and pickle: a copy has a Params of its own

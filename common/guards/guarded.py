@@ -207,6 +207,8 @@ def explained(network, error, x):
         text = str(error)
         if name not in (None, order[0][0]) and text.startswith("expected x of shape"):
             text = text.partition(";")[0]  # a hint is for the caller's x
+            if network.is_plain():
+                text += f" from {order[[each for each, _ in order].index(name) - 1][0]}"
         if name is not None and error.args in ((), (str(error),)):  # a KeyError adds quotes
             error.args = (f"{name}: {text or kind(error)}",)
     except Exception as other:  # what was really wrong, if it is one of our sentences
