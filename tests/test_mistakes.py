@@ -115,10 +115,10 @@ net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) |
 net.accuracy(x, [*t[:-1].tolist(), None]) | TypeError | expected t as real numbers, got None at t[…]
 net.loss(x, None) | TypeError | lastLayer: expected t as real numbers, got NoneType
 two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
-    ValueError | lastLayer: expected an output for each class, two or more, got a network with 1
-    output; with a last layer of your own, …
+    ValueError | lastLayer: expected an output for each of two classes or more, got 1; with a last
+    layer of your own, …
 line.accuracy(x, np.sign(t - 1)) |
-    ValueError | expected an output for each class, two or more, got a network with 1 output; …
+    ValueError | expected an output for each of two classes or more, got 1; …
 check_gradient(net, x, (t, rows)) |
     ValueError | expected t as one array of numbers, got a tuple of several shapes; is it a
     pair (x, t)?

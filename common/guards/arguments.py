@@ -149,7 +149,7 @@ def label_rows(t, y):
         raise wrong(ValueError, "scores (N, C) of one sample or more", shape_of(y))
     N, C = y.shape
     if C == 1:  # softmax of one score is 1, whatever the score: there is nothing to be right about
-        expected, came = "an output for each class, two or more", "a network with 1 output"
+        expected, came = "an output for each of two classes or more", "1"
         hint = NO_CLASSES
     elif t.shape == (N,) or t.shape == (N, 1):
         rows = t.reshape(N, 1) == np.arange(C)  # True where the class is, once in each row
