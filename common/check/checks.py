@@ -26,9 +26,8 @@ from common.guards.arguments import (
     wrong,
 )
 from common.guards.chain import Chain
-from common.guards.learnt import find_parameters, set_train_flg
-from common.guards.params import NO_UPDATE, only_after_backward
-from common.guards.trial import decide
+from common.guards.learnt import find_parameters, left_in_place, made_later, set_train_flg
+from common.guards.params import NO_UPDATE
 from common.guards.untouched import is_ours, untouched
 from common.threads import threads_for
 
@@ -53,8 +52,6 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     a write into x, t or a parameter.
     """
     x, t = as_finite(x, np.float64).copy(), as_numbers(t, "t").copy()
-    if isinstance(network, Chain):
-        network.params.decided(network, x, t)  # what it learns is found out
     check_network(network)
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
@@ -68,7 +65,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     kept, threads = untouched(network, dict(network.params)), threads_for(network.params, len(x))
     with kept, threads, np.errstate(all="ignore"):
         set_train_flg(layers, True)
-        with unwritten("backprop", {**network.params, **other}):
+        in_place = left_in_place(layers if isinstance(network, Chain) else {})
+        with unwritten("backprop", {**network.params, **other}), in_place:
             for method in network.gradient, network.loss:  # loss, if gradient has no forward in it
                 with contextlib.suppress(Exception):  # what fails here fails in the real check too
                     method(*other.values())
@@ -111,7 +109,6 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
 
     with untouched(layer), np.errstate(all="ignore"):
         set_train_flg(layers, True)
-        decide(layer, layers, forward)
         found = parameters_of(layer)
         arrays = {key: each.array for key, each in found.items()} | {"x": x}
         for each, array in arrays.items():
@@ -127,7 +124,7 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
             check_returned(name, dx, "backward")
         for key, each in parameters_of(layer).items():
             if key not in arrays:
-                raise only_after_backward(name, each.name)
+                raise made_later(name, each.name)
             if each.layer is not layer and each.gradient is None:  # it only refers to that layer
                 del found[key], arrays[key]
         dout = np.asarray(rng.standard_normal(out.shape))
@@ -137,7 +134,8 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
             dx = layer.backward(dout.copy())
             return {key: each.gradient for key, each in found.items()} | {"x": dx}
 
-        compare = Comparison(name, arrays, forward, backprop, samples, tolerance, rng, dout)
+        with left_in_place(layers):
+            compare = Comparison(name, arrays, forward, backprop, samples, tolerance, rng, dout)
         report = report_of(compare, layers, len(np.atleast_1d(x)), dout)
         report.suspects += [] if report.ok else [name]
     return report

@@ -6,7 +6,7 @@ import copy
 import numpy as np
 
 from common.guards.learnt import find, is_float_array, walk
-from common.guards.untouched import kept_by, move, untouched
+from common.guards.untouched import kept_by, untouched
 
 
 def unseen(things, params, f):
@@ -19,7 +19,8 @@ def unseen(things, params, f):
         if is_float_array(array) and array.flags.writeable:
             with contextlib.suppress(Exception), untouched(*things.values(), params):
                 with untouched(params):  # array may be a part of one of them
-                    move(array)
+                    steps = np.random.default_rng(0).uniform(0.01, 0.02, array.shape)
+                    array += steps * (1 + np.abs(array))
                 if not np.array_equal(f(), before):
                     found.append(name)
     return found

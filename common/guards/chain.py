@@ -21,11 +21,12 @@ from common.guards.arguments import (
     check_differentiable,
     check_returned,
     is_finite,
+    short,
     wrong,
 )
 from common.guards.explained import check_outputs, in_words, why_gradient_not_finite
-from common.guards.learnt import find, find_parameters, set_train_flg
-from common.guards.params import Params, check_keys, check_no_parameters, check_parameters
+from common.guards.learnt import find, find_parameters, left_in_place, set_train_flg
+from common.guards.params import Params, check_no_parameters, check_parameters
 from common.guards.untouched import is_ours, untouched
 
 
@@ -41,7 +42,9 @@ class Chain:
 
     @params.setter
     def params(self, values):
-        check_keys(values, self.params)
+        if {*values} != {*self.params}:
+            hint = "to set some, call params.update"
+            raise wrong(ValueError, f"the keys {short([*self.params])}", short([*values]), hint)
         self.params.update(values)
 
     @property
@@ -78,8 +81,6 @@ class Chain:
 
     def collect_gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers."""
-        if "_params" in vars(self):
-            self._params.settle()
         return self.params.gradients()
 
     def predict_in_batches(self, x, size=1000):
@@ -155,31 +156,28 @@ class Chain:
 
     def guarded_gradient(self, gradient, noted, dtype, x, *t, **options):
         x = as_floats(x, dtype)
-        before = {}
-        if not all(map(is_ours, self.layers.values())):
-            before = self.params.decided(self, x, *t, **options)
+        is_plain = all(map(is_ours, self.layers.values()))
         first = next(iter(self.layers.values()))
         leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)
         try:
             if leaves_out:  # a first Affine leaves out its dx, a fifth of a training
                 first.need_dx = False
-            gradients = gradient(self, x, *t, **options)
+            with contextlib.nullcontext() if is_plain else left_in_place(self.layers):
+                gradients = gradient(self, x, *t, **options)
         finally:
             if leaves_out:
                 vars(first).pop("need_dx", None)
         if not all(map(is_finite, gradients.values())):
             raise why_gradient_not_finite(self)
-        if before:
-            self.params.check_backward(before)
         return gradients
 
     def guarded_numerical_gradient(self, numerical_gradient, noted, dtype, x, *t, **options):
         for key, array in self.params.items():
             check_differentiable(array, f"params[{key!r}]")
         x = as_floats(x, dtype).copy()
-        self.params.decided(self, x, *t, **options)
         with self.untouched():
-            self.loss(x, *t, **options)  # with its guards; then without them, thousands of times
+            with left_in_place(self.layers):
+                self.loss(x, *t, **options)  # with its guards; then without, thousands of times
             with self.unguarded():
                 return numerical_gradient(self, x, *t, **options)
 
@@ -214,7 +212,7 @@ class Chain:
 
     def __setattr__(self, name, value):
         if name == "layers":
-            if value or not hasattr(value, "items"):  # the book fills an empty one afterwards
+            if value:  # the book fills an empty one afterwards
                 find(value)
         elif name == "lastLayer":
             check_no_parameters(name, value, vars(self).get("layers", {}))

@@ -17,7 +17,7 @@ from common.guards.arguments import (
     kind,
     wrong,
 )
-from common.guards.learnt import find_parameters, passing
+from common.guards.learnt import find_parameters, made_by_forward
 from common.guards.untouched import is_ours, kept_by
 
 SEEN = {  # what NumPy would warn of, in words
@@ -26,7 +26,7 @@ SEEN = {  # what NumPy would warn of, in words
     "invalid value": "it computes what has no value, such as 0 / 0",
 }
 
-SEARCH = "common.guards.learnt", "common.guards.trial"  # their functions take a layer first, too
+SEARCH = "common.guards.learnt"  # its functions take a layer first, too
 
 
 def noting(noted):
@@ -93,7 +93,7 @@ def found_in(traceback, layers):
     while traceback:
         frame, traceback = traceback.tb_frame, traceback.tb_next
         names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
-        is_call = names and frame.f_globals.get("__name__") not in SEARCH
+        is_call = names and frame.f_globals.get("__name__") != SEARCH
         place = places.get(id(frame.f_locals.get(names[0]))) if is_call else None
         if place is not None:
             method = "backward" if "backward" in frame.f_code.co_name else "forward"
@@ -105,7 +105,7 @@ def lacking(layer, error):
     """The name of what the layer should have learnt, if an error says that it is None; or ""."""
     if "NoneType" not in str(error) and "does not have enough dimensions" not in str(error):
         return ""
-    kept, made = kept_by(layer), passing(layer)
+    kept, made = kept_by(layer), made_by_forward(type(layer))
     names = (name for name, value in kept.items() if value is None and f"d{name}" in kept)
     return next((name for name in names if name not in made), "")
 
