@@ -68,7 +68,7 @@ def copy_of(network):
         other = copy.deepcopy(network, modules)
     except Exception as error:
         raise wrong(TypeError, expected, error) from None
-    layers, params = {id(found.layer) for found in find(other.layers)}, other.params
+    layers, params = {id(layer) for _, layer, _ in find(other.layers)}, other.params
     shared = [place for place, layer, _ in find(network.layers) if id(layer) in layers]
     shared += [key for key, array in network.params.items() if np.shares_memory(array, params[key])]
     if shared:

@@ -40,7 +40,7 @@ def running(history, network, iters_num, batch_size, draws):
 def training_flags(network):
     """Layers that work differently in training, such as Dropout, have train_flg set to True."""
     layers = getattr(network, "layers", None)  # of a network of one's own it may be anything
-    found = [each.layer for each in find(layers)] if hasattr(layers, "items") else []
+    found = [layer for _, layer, _ in find(layers)] if hasattr(layers, "items") else []
     others = [layer for layer in found if not getattr(layer, "train_flg", True)]
     try:
         for layer in others:

@@ -3,6 +3,7 @@
 Which layer an error came from is found in guarded.py.
 """
 
+import contextlib
 import copy
 import inspect
 import math
@@ -14,8 +15,8 @@ import numpy as np
 from common import files
 from common.guards.arguments import as_finite, as_floats, as_numbers, is_finite, short, wrong
 from common.guards.guarded import in_words, look_again
-from common.guards.learnt import find, find_parameters, set_train_flg
-from common.guards.params import Params, check_keys, check_no_parameters
+from common.guards.learnt import find, find_parameters, left_in_place, set_train_flg
+from common.guards.params import Params, check_no_parameters
 from common.guards.untouched import is_ours, untouched
 
 
@@ -31,7 +32,9 @@ class Chain:
 
     @params.setter
     def params(self, values):
-        check_keys(values, self.params)
+        if {*values} != {*self.params}:
+            hint = "to set some, call params.update"
+            raise wrong(ValueError, f"the keys {short([*self.params])}", short([*values]), hint)
         self.params.update(values)
 
     @property
@@ -66,8 +69,6 @@ class Chain:
 
     def collect_gradients(self):
         """{"W1": dL/dW1, ...}, as backward left them in the layers."""
-        if "_params" in vars(self):
-            self._params.settle()
         return self.params.gradients()
 
     def predict_in_batches(self, x, size=1000):
@@ -158,29 +159,27 @@ class Chain:
         return float(accuracy(self, x, *t, **options))
 
     def guarded_gradient(self, gradient, x, *t, **options):
-        before, first = {}, next(iter(self.layers.values()), None)
-        if not all(map(is_ours, self.layers.values())):
-            before = self.params.decided(self, as_floats(x, self.dtype), *t, **options)
+        is_plain = all(map(is_ours, self.layers.values()))
+        first = next(iter(self.layers.values()), None)
         leaves_out = is_ours(first) == "Affine" and "backward" not in vars(first)
         try:
             if leaves_out:  # a first Affine leaves out its dx, a fifth of a training
                 first.need_dx = False
-            gradients = gradient(self, x, *t, **options)
+            with contextlib.nullcontext() if is_plain else left_in_place(self.layers):
+                gradients = gradient(self, x, *t, **options)
         finally:
             if leaves_out:
                 vars(first).pop("need_dx", None)
         if not all(map(is_finite, gradients.values())):
             look_again(self, x, "backward")
             raise wrong(FloatingPointError, "finite gradients", "nan or inf", at="network")
-        if before:
-            self.params.check_backward(before)
         return gradients
 
     def guarded_numerical_gradient(self, numerical_gradient, x, *t, **options):
         x = as_floats(x, self.dtype)
-        self.params.decided(self, x, *t, **options)
         with self.untouched():
-            self.loss(x, *t, **options)  # with its guards; then without them, thousands of times
+            with left_in_place(self.layers):
+                self.loss(x, *t, **options)  # with its guards; then without, thousands of times
             return numerical_gradient(self.without_guards(), x, *t, **options)
 
     # What can't work

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import operator
-import os
 import sys
 import types
 from collections import deque
@@ -13,21 +12,18 @@ import numpy as np
 from common.files import ctrl_c_later
 from common.guards.arguments import on_page
 
-SEVERAL = (list, tuple, deque, dict, type({}.keys()), type({}.values()), type({}.items()))
-RANDOM = (np.random.Generator, np.random.RandomState)
-PYTHON = os.path.dirname(os.__file__)
-CODE = (type, types.ModuleType, types.FunctionType)
+SEVERAL = (list, tuple, deque, dict, type({}.values()))
+LIBRARIES = {*sys.stdlib_module_names, "numpy"}  # Python's own types are in "builtins"
 
 
 @contextlib.contextmanager
 def untouched(*things):
     """In a with statement. At its end all that these things keep is as before, also after an error.
 
-    That is their attributes, the numbers in their arrays, what their lists and dicts hold, and
-    where their random numbers go on, also those of np.random; likewise for the objects that they
-    hold, one inside another.
+    That is attributes, numbers in arrays, what lists and dicts hold, and where random numbers go
+    on, also those of np.random; likewise for the objects that they hold, one inside another.
     """
-    kept = {}
+    kept = {"np.random": functools.partial(np.random.set_state, np.random.get_state())}
     for thing in things:
         remember(thing, kept)
     try:
@@ -40,7 +36,7 @@ def untouched(*things):
 
 def remember(thing, kept):
     """kept[id(thing)] puts thing back. The same for all that it holds."""
-    if id(thing) in kept or is_foreign(type(thing)):
+    if id(thing) in kept:
         return
     if isinstance(thing, np.ndarray) and thing.dtype != object:
         if thing.flags.writeable:
@@ -50,18 +46,14 @@ def remember(thing, kept):
         kept[id(thing)] = functools.partial(setattr, source, "state", source.state)
     elif isinstance(thing, np.random.RandomState):  # it keeps a drawn number back, too
         kept[id(thing)] = functools.partial(thing.set_state, thing.get_state(legacy=False))
-    else:
-        kept[id(thing)] = functools.partial(put_back, thing, copy_of(thing), dict(kept_by(thing)))
-        is_own = not is_ours(thing)
-        if is_own and "np.random" not in kept:
-            kept["np.random"] = functools.partial(np.random.set_state, np.random.get_state())
-        for name, each in members(thing).items():
-            if is_own or name in (".W", ".b"):  # our layers write into nothing else
-                remember(each, kept)
+    elif holds_something(thing):
+        kept[id(thing)] = functools.partial(put_back, thing, items_of(thing), dict(kept_by(thing)))
+        for each in members(thing).values():
+            remember(each, kept)
 
 
 def put_back(thing, items, attributes):
-    if items is not None and not same(items, copy_of(thing)):
+    if items is not None and not same(items, items_of(thing)):
         thing.clear()
         (thing.extend if isinstance(items, list) else thing.update)(items)
     kept = kept_by(thing)
@@ -70,8 +62,8 @@ def put_back(thing, items, attributes):
     kept.update(attributes)
 
 
-def copy_of(thing):
-    """A list, dict or set of what a container holds, if more can be put into it; else None."""
+def items_of(thing):
+    """A copy of what a list, dict or set holds, if more can be put into it; else None."""
     kinds = {list: list, deque: list, dict: dict, set: set}
     return next((make(thing) for kind, make in kinds.items() if isinstance(thing, kind)), None)
 
@@ -82,42 +74,31 @@ def same(items, others):
     return len(items) == len(others) and all(map(operator.is_, items, others))
 
 
-def move(array):
-    """Each entry by a step of its own, of about a hundredth."""
-    with np.errstate(all="ignore"):
-        array += 0.01 * (1 + np.abs(array)) * np.random.default_rng(0).uniform(1, 2, array.shape)
-
-
 # What an object holds
 
 
 def members(thing):
     """{name: value} of what thing holds: attributes as ".name", what stands in lists as "[0]"."""
-    kept = kept_by(thing)  # first, in the order of their keys in files of weights
-    shared = {name: each for name, each in in_class(type(thing)).items() if name not in kept}
-    held = {f".{name}": value for name, value in (kept | shared).items()}
+    if not holds_something(thing):
+        return {}
+    held, items = {f".{name}": value for name, value in kept_by(thing).items()}, ()
     if isinstance(thing, dict):
-        return held | {f"[{key!r}]": value for key, value in thing.items()}
-    is_array = isinstance(thing, np.ndarray) and thing.dtype == object
-    items = thing.ravel() if is_array else thing if isinstance(thing, SEVERAL) else ()
-    return held | {f"[{i}]": value for i, value in enumerate(items)}
+        items = thing.items()
+    elif isinstance(thing, SEVERAL) or isinstance(thing, np.ndarray) and thing.dtype == object:
+        items = enumerate(np.ravel(thing) if isinstance(thing, np.ndarray) else thing)
+    return held | {f"[{key!r}]": value for key, value in items}
 
 
 def kept_by(thing):
-    """An object's own attributes. (A dict that is its own __dict__ has them as items.)"""
-    kept = {} if is_foreign(type(thing)) else getattr(thing, "__dict__", {})
-    return {} if kept is thing else kept
+    """An object's own attributes."""
+    return getattr(thing, "__dict__", {})
 
 
-@functools.lru_cache(maxsize=1000)
-def in_class(cls):
-    """{name: value} of the arrays, lists and layers in the body of a class, or of one before it."""
-    return {
-        name: value
-        for each in reversed(cls.__mro__)
-        for name, value in vars(each).items()
-        if isinstance(value, (np.ndarray, *SEVERAL)) and name[:2] != "__" or is_layer(value)
-    }
+def holds_something(thing):
+    """May it hold what is the reader's? (Params is always up to date.)"""
+    if isinstance(thing, (*SEVERAL, set, np.ndarray, types.SimpleNamespace)):
+        return not hasattr(thing, "up_to_date")
+    return is_layer(thing) or type(thing).__module__.partition(".")[0] not in LIBRARIES
 
 
 def is_layer(thing):
@@ -127,16 +108,3 @@ def is_layer(thing):
 def is_ours(thing):
     """The name of its class, if that is one of the four of layers.py; else ""."""
     return on_page(type(thing))
-
-
-@functools.lru_cache(maxsize=1000)
-def is_foreign(cls):
-    """Do objects of this class hold nothing of the reader's? (Params is always up to date.)"""
-    if issubclass(cls, (np.ndarray, *SEVERAL, set, *RANDOM, types.SimpleNamespace)):
-        return hasattr(cls, "up_to_date")
-    root = cls.__module__.partition(".")[0]  # "builtins" for a class made by exec, too
-    # A file of the reader's may have the name of a module of Python's, such as code.py.
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or PYTHON
-    is_python = root in sys.stdlib_module_names and file.startswith(PYTHON)
-    is_library = root == "numpy" or is_python and root != "builtins"
-    return is_library or not cls.__dictoffset__ or issubclass(cls, CODE)  # or no attributes at all
