@@ -311,9 +311,6 @@ net.layers['Z'] = Mine(lambda self, x: x @ self.W, W=None, dW=None); net.loss(x,
 net.layers['Z'] = Mine(lambda self, x: vars(self).update(W=self.W / self.W.sum()) or x @ self.W,
     type(late).backward, W=np.full((3, 3), 1 / 9), dW=None); net.gradient(x, t) |
     TypeError | Z: expected W built in __init__, … left in place, got one made later; …
-net.layers['Z'] = Mine(lambda self, x: x @ vars(self).setdefault('W', np.eye(3)),
-    type(late).backward, dW=None); net.gradient(x, t) |
-    TypeError | Z: expected W built in __init__, with self.dW = None beside it, …
 net.layers['Relu1'] = Mine(backward=lambda self, dout: dout / 0); net.gradient(x, t) |
     FloatingPointError | Relu1: expected finite numbers from backward, got nan or inf (divide by
     zero)
@@ -342,6 +339,8 @@ net.last_Layer = SoftmaxWithLoss() |
 net.layers = [Relu()] | AttributeError | 'list' object has no attribute 'items'
 Network({}, SoftmaxWithLoss()).loss(x, t) |
     ValueError | expected at least one layer in network.layers, got none
+net.layers['relu1'] = Relu(); net.gradient(x, t) |
+    ValueError | expected another name than 'Relu1', got 'relu1' beside it
 net.layers['A'] = Mine(train_flg=True); net.train_flg = False |
     AttributeError | expected the train_flg of a layer, got one of the network; accuracy sets it to
     False for you; to predict, set that of the layer

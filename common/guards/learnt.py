@@ -60,7 +60,7 @@ def find(layers):
     """[(place in the chain, layer, names of its parameters), ...], also of layers inside layers."""
     if not layers:
         raise wrong(ValueError, "at least one layer in network.layers", "none")
-    found, first = [], {}
+    found, first, names = [], {}, {}
 
     def add(place, layer, path, holders):
         found.append((place, layer, learnt(layer, place)))
@@ -69,6 +69,8 @@ def find(layers):
                 add(place, each, here, [*holders, id(each)])
 
     for place, layer in layers.items():
+        if (like := names.setdefault(f"{place}".lower(), place)) != place:
+            raise wrong(ValueError, f"another name than {like!r}", f"{place!r} beside it")
         is_new(layer, first, f"{place}", [id(layers)], layers)
     for place, layer in layers.items():
         add(place, layer, f"{place}", [id(layers), id(layer)])
