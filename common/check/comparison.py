@@ -47,7 +47,8 @@ class Comparison:
         self.gradients = copy.deepcopy(self.backprop())
 
     def f(self):
-        return np.array(self._f(), dtype=np.float64)  # a copy: a layer may use its array again
+        out = self._f()  # a layer may use its array again
+        return out if type(out) is float else np.array(out, dtype=np.float64)
 
     def backprop(self):
         before = copy.deepcopy(self.arrays)
@@ -150,8 +151,8 @@ class Comparison:
         """
         x = self.arrays[name].item(i)
         above, below = x + h, x - h
-        change = self.at(name, i, above, self.f) - self.at(name, i, below, self.f)
-        slope = float(np.sum(change * self.dout)) / (above - below)
+        change = (self.at(name, i, above, self.f) - self.at(name, i, below, self.f)) * self.dout
+        slope = float(change if type(change) is float else np.sum(change)) / (above - below)
         if not math.isfinite(slope):
             came = f"{slope} at {name}{place_of(i, self.arrays[name])}"
             raise wrong(ValueError, "a finite slope of the output", came)
@@ -186,6 +187,7 @@ class Comparison:
                 for array, way in zip(arrays, ways):
                     array += way * (k if k == 10 else 1)
                 fs.append(self.f() * self.dout)
+        fs = np.array(fs)
         sums = np.abs(np.diff(fs, 4, axis=0).reshape(len(fs) - 4, -1).sum(axis=1))
         rounding = np.quantile(sums, 0.75) / math.sqrt(70)  # 70 = 1 + 16 + 36 + 16 + 1
         # An entry that stays, such as -1e9, is never rounded. The loss may stay as it is large.
