@@ -22,7 +22,7 @@ def wrong(error, expected, came, hint="", at=""):
     hide_our_frames()
     text = f"{at and f'{at}: '}expected {expected}, got {came}{hint and f'; {hint}'}"
     error = error(printable(text))
-    error.is_explained = bool(at)  # else explained.py looks for the layer
+    error.is_explained = bool(at)  # else guarded.py looks for the layer
     return error
 
 

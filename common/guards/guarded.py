@@ -197,37 +197,38 @@ def explained(network, error, x):
     """The error that is to be raised: with the name of its layer, or what was really wrong."""
     if getattr(error, "is_explained", False):
         return error
+    kept = vars(network)  # perhaps without layers
+    order = [*kept.get("layers", {}).items(), ("lastLayer", kept.get("lastLayer"))]
+    place, method = found_in(error, [layer for _, layer in order])
     try:
-        order = [*network.layers.items(), ("lastLayer", network.lastLayer)]
-        name, method = found_in(error, order)
-        if name is None:  # perhaps the call itself failed
-            for each, layer in order:
-                check_is_layer(each, layer, last=each == "lastLayer")
+        if place is None:  # perhaps the call itself failed
+            for name, layer in order:
+                check_is_layer(name, layer, last=name == "lastLayer")
         look_again(network, x, method)
-        text = str(error)
-        if name not in (None, order[0][0]) and text.startswith("expected x of shape"):
-            text = text.partition(";")[0]  # a hint is for the caller's x
-            if network.is_plain():
-                text += f" from {order[[each for each, _ in order].index(name) - 1][0]}"
-        if name is not None and error.args in ((), (str(error),)):  # a KeyError adds quotes
-            error.args = (f"{name}: {text or kind(error)}",)
-    except Exception as other:  # what was really wrong, if it is one of our sentences
-        error = other if getattr(other, "is_explained", False) else error
+    except Exception as other:
+        if getattr(other, "is_explained", False):  # one of our sentences
+            return other
+    text = str(error)
+    if place and text.startswith("expected x of shape"):  # a hint is for the caller's x
+        text = text.partition(";")[0]
+        text += f" from {order[place - 1][0]}" if network.is_plain() else ""
+    if place is not None and error.args in ((), (str(error),)):  # a KeyError adds quotes
+        error.args = (f"{order[place][0]}: {text or kind(error)}",)
     error.is_explained = True
     return error
 
 
-def found_in(error, order):
-    """(name, forward or backward) of the layer whose call failed; (None, forward) if none did.
+def found_in(error, layers):
+    """(place among layers, forward or backward) of the call that failed; None if none did.
 
     It is the outermost call whose first argument is one of the layers.
     """
-    names = {id(layer): name for name, layer in order}
+    places = {id(layer): place for place, layer in enumerate(layers)}
     for frame, _ in traceback.walk_tb(error.__traceback__):
         code = frame.f_code
-        first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else order
-        if id(first) in names:
-            return names[id(first)], "backward" if "backward" in code.co_name else "forward"
+        first = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else layers
+        if id(first) in places:
+            return places[id(first)], "backward" if "backward" in code.co_name else "forward"
     return None, "forward"
 
 
