@@ -106,8 +106,11 @@ def is_new(layer, first, path, holders, thing):
     before, others, other = there = first.setdefault(id(layer), here)
     if there is here:
         return True
-    is_inside = holders[-1] in others or others[-1] in holders
-    if id(thing) == other if holders[-1] == others[-1] else not is_inside:
+    if holders[-1] == others[-1]:
+        is_second = id(thing) == other
+    else:
+        is_second = holders[-1] not in others and others[-1] not in holders
+    if is_second:
         came = f"that of {before} again; make a second one"
         raise wrong(ValueError, "a layer of its own", came, at=path)
     return False
