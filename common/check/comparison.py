@@ -116,14 +116,14 @@ class Comparison:
             yield
 
     def agrees(self, name, i, a):
-        """Is a what a difference says, if its step is small enough?"""
-        off = math.inf
+        """Is a what a difference says, if its step is small enough? None if they differ, too."""
+        off, ns = math.inf, []
         for h in (STEP, STEP / 10, STEP / 100):
             n = self.difference(name, i, h)
             if np.isclose(a, n, self.tolerance, self.noise / h) and abs(a - n) <= off / 2:
                 return True
-            off = min(off, abs(a - n))
-        return False
+            off, ns = min(off, abs(a - n)), [*ns, n]
+        return None if np.ptp(ns[1:]) > off / 4 else False
 
     def is_wrong_at_x_alone(self, name, i, a, off):
         """Does backprop say the same at the floats before and after x, but not at x?"""
