@@ -9,6 +9,7 @@ like a mistake and simply works, with the value worked by hand.
 """
 
 import re
+import traceback
 import warnings
 
 import numpy as np
@@ -104,8 +105,8 @@ net.loss(x, t[:-1]) |
 net.loss(x[:1], t[0]) | ValueError | … (1,) … got one number
 net.loss(x, np.random.rand(*x.shape)) |
     ValueError | lastLayer: expected rows of t to be one-hot or probabilities, got other numbers;
-    with a last layer of your own, where a score above 0 means yes, the accuracy is
-    np.mean((network.predict(x) > 0) == t.reshape(len(t), -1))
+    for a last layer of your own, where a score above 0 means yes, accuracy is
+    np.mean((network.predict(x) > 0) == (t.reshape(len(t), -1) > 0))
 net.loss(x, t.astype(str)) |
     TypeError | lastLayer: expected t as real numbers, got dtype <U21; np.array(..., float) makes
     numbers of them
@@ -115,7 +116,7 @@ net.accuracy(x, np.array(['a', 'b', 'c'], object)[t]) |
 net.accuracy(x, [*t[:-1].tolist(), None]) | TypeError | expected t as real numbers, got None at t[…]
 net.loss(x, None) | TypeError | lastLayer: expected t as real numbers, got NoneType
 two = TwoLayerNet(3, 4, 1); two.loss(x, t > 0) |
-    ValueError | lastLayer: expected an output for each of two classes or more, got 1; with a last
+    ValueError | lastLayer: expected an output for each of two classes or more, got 1; for a last
     layer of your own, …
 line.accuracy(x, np.sign(t - 1)) |
     ValueError | expected an output for each of two classes or more, got 1; …
@@ -256,6 +257,8 @@ net.layers['E'] = Mine(lambda self, x: x[9999]); net.predict(x) |
     IndexError | E: index 9999 is out of bounds for axis 0 with size 4
 net.layers['Relu1'] = Mine(lambda self, x: None); net.predict(x) |
     TypeError | Relu1: expected forward to return an array, got None; no return?
+net.layers['Z'] = Mine(lambda self, x: None); net.layers['Same'] = Mine(); net.predict(x) |
+    TypeError | Z: expected forward to return an array, got None; …
 net.layers['Relu1'] = Mine(backward=lambda self, dout: None); net.gradient(x, t) |
     TypeError | Relu1: expected backward to return an array, got None; no return?
 net.layers['Relu1'] = Mine(lambda self, x: (x, x[1:])); net.predict(x) |
@@ -290,6 +293,9 @@ net.params['W1'] = np.eye(3) * 1e308; net.layers['S'] = Sigmoid(); net.loss(x, t
 Affine1.b[0] = np.nan; net.loss(x, t) |
     FloatingPointError | Affine1: … got nan or inf
 net.layers['Z'] = Mine(lambda self, x: x * np.nan); net.predict(x) | FloatingPointError | Z: …
+net.layers['Z'] = Mine(lambda self, x: np.exp(9 * x)); net.loss = lambda x, t:
+    Network.loss(net, x / 99, t); net.loss(99 * x, t + 5) |
+    ValueError | lastLayer: expected class numbers 0 to 2, got 5; …
 net.layers['Relu1'] = Mine(lambda self, x: np.where(x > 0, np.nan, x)); net.loss(x, t) |
     FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf
 net.lastLayer = Mine(lambda self, x, t: np.log(0 * x).mean()); net.loss(x, t) |
@@ -302,7 +308,7 @@ net.layers['Z'] = Mine(lambda self, x: x + np.zeros((2, 3))); net.predict(x[:1])
     ValueError | Z: expected a row for each of 1 samples, got shape (2, 3)
 net.layers['Z'] = Mine(lambda self, x: x[1:]); net.accuracy(x, t) |
     ValueError | Z: expected a row for each of 4 samples, got shape (3, 3)
-net.layers['Z'] = Mine(lambda self, x: x.sum()); net.loss(x, t) |
+net.layers['Z'] = Mine(lambda self, x: float(x.sum())); net.loss(x, t) |
     ValueError | Z: expected a row for each of 4 samples, got shape ()
 net.layers['Z'] = Mine(lambda self, x: (x, x)); net.loss(x, t) |
     TypeError | Z: expected forward to return an array, got a tuple
@@ -543,6 +549,7 @@ def test_a_mistake_is_answered_in_one_sentence_and_changes_nothing(
             exec(mistake, cells)
         said = assert_says(caught.value, kind, sentence if times == 1 else "…")
         assert "\n" not in said and len(said.replace(str(desk), "")) <= 220
+        assert "contextlib" not in traceback.format_tb(caught.value.__traceback__)[-1]
         chain_now, arrays_now = state(cells)
         assert chain_now == chain
         for now, then in zip(arrays_now, arrays, strict=True):
@@ -715,6 +722,9 @@ WORKS = [
      "backward=np.positive)); net.loss(x, t)", LOSS),  # written in C
     ("net.layers['Time'] = Mine(lambda self, x: x.reshape(-1, 1)); net.predict(x)[:3]",
      [[3], [1], [0]]),  # (N, T) as N * T rows
+    ("own = Mine(lambda self, x: x[1:]); Network({'A': own}, None).predict(x[1])", [3, 0]),
+    ("turn = lambda self, x: (1 + 1 / (1 + np.exp(1e5 * x))).T; "
+     "Network({'A': Mine(turn), 'B': Mine(turn)}, None).predict(x[:2])", np.ones((2, 3))),
     ("net.layers['V'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.array([4])) or "
      "dout, V=np.zeros(1), dV=None); net.gradient(x, t)['V3']", [4]),  # whole numbers
     ("net.layers = OrderedDict(L=Mine(lambda self, x: x.tolist()), **net.layers); "

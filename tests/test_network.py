@@ -190,7 +190,7 @@ def test_the_first_affine_leaves_out_its_dx_and_no_other_layer_does(name, replac
 @parametrize("error, named", [
     (ZeroDivisionError("no luck"), True),
     (ZeroDivisionError(), True),
-    (ZeroDivisionError(5), False),  # no text to put a name before
+    (ZeroDivisionError(X), False),  # no text to put a name before
     (KeyboardInterrupt("stop"), False),
 ])  # fmt: skip
 def test_an_error_in_a_layer_bears_its_name_and_keeps_its_kind(error, named, method):
@@ -202,6 +202,13 @@ def test_an_error_in_a_layer_bears_its_name_and_keeps_its_kind(error, named, met
         chain(Affine1=affine(), Odd=layer, Affine2=affine()).gradient(X, [0, 1])
     assert caught.value is raised
     assert "Odd" in str(raised) if named else raised.args == error.args
+
+
+def test_a_layer_that_stops_is_not_called_again():
+    calls = []
+    with pytest.raises(KeyError, match="b"):
+        chain(Stop=Mine(lambda self, x: calls.append(x) or {}["b"])).predict(X)
+    assert len(calls) == 1
 
 
 def test_a_wrong_label_has_a_short_traceback():

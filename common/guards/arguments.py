@@ -10,6 +10,7 @@ import inspect
 import math
 import re
 import sys
+import traceback
 
 import numpy as np
 
@@ -31,12 +32,12 @@ def printable(text):
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda control: ascii(control[0])[1:-1], text)
 
 
-def hide_our_frames():
+def hide_our_frames(steps=None):
     """A notebook's traceback then shows the reader's own lines, and the one of ours that raises."""
-    frame = sys._getframe() if "IPython" in sys.modules else None
-    while frame and (frame := frame.f_back):
-        if frame.f_globals.get("__name__", "").startswith(("common.", "dataset.", "ch05.")):
-            frame.f_locals["__tracebackhide__"] = True  # which IPython looks for
+    if "IPython" in sys.modules:
+        for frame, _ in (*traceback.walk_stack(sys._getframe()), *traceback.walk_tb(steps)):
+            if frame.f_globals.get("__name__", "").startswith(("common.", "dataset.", "ch05.")):
+                frame.f_locals["__tracebackhide__"] = True  # which IPython looks for
 
 
 @functools.lru_cache(maxsize=1000)
@@ -137,8 +138,8 @@ def as_finite(x, dtype=None):
 
 
 NO_CLASSES = (
-    "with a last layer of your own, where a score above 0 means yes, the accuracy is "
-    "np.mean((network.predict(x) > 0) == t.reshape(len(t), -1))"
+    "for a last layer of your own, where a score above 0 means yes, accuracy is "
+    "np.mean((network.predict(x) > 0) == (t.reshape(len(t), -1) > 0))"
 )
 
 

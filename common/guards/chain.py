@@ -137,6 +137,7 @@ class Chain:
 
     def guarded_predict(self, predict, x, *more, **options):
         x, order = as_floats(x, self.dtype), [*self.layers.values()]
+        vars(self)["_given"] = x  # a loss of one's own may have changed it
         first, last = is_ours(order[0]), is_ours(order[-1])
         if first != "Affine":  # which looks for nan and inf itself, and doesn't write into x
             x = as_finite(x).copy()
@@ -151,7 +152,7 @@ class Chain:
         if not isinstance(result, (float, int)) and getattr(result, "shape", None) != ():
             raise wrong(TypeError, "forward to return one number", short(result), at="lastLayer")
         if not math.isfinite(result):
-            came = f"{result} from finite scores{in_words(self._within)}"
+            came = f"{result} from finite scores{in_words(vars(self).get('_within'))}"
             raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
         return float(result)
 
@@ -200,7 +201,7 @@ class Chain:
         super().__setattr__(name, value)
 
     def __getstate__(self):  # for copy and pickle: a copy has a Params of its own
-        own = ("_params", "_within")
+        own = ("_params", "_within", "_given")
         return {name: value for name, value in vars(self).items() if name not in own}
 
 

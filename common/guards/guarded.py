@@ -6,6 +6,7 @@ stretched (broadcast). What NumPy refuses by itself is explained afterwards. A c
 a guarded one may override what it likes: its own methods aren't guarded.
 """
 
+import contextlib
 import functools
 import inspect
 import math
@@ -33,7 +34,7 @@ from common.guards.arguments import (
 from common.guards.learnt import find_parameters
 from common.guards.untouched import is_ours
 
-HERE = os.path.dirname(__file__)
+HERE = os.path.dirname(__file__), contextlib.__file__
 
 
 def guarded(thing):
@@ -160,15 +161,16 @@ def guarded_method(method):
             with noting(noted):
                 result = guard(method, x, *t, **options)
             if noted:
-                look_again(self, x)
+                look_again(self, vars(self).get("_given", x))
             return result
         except Exception as error:
-            hide_our_frames()
-            error = explained(self, error, x)
+            hide_our_frames(error.__traceback__)
+            error = explained(self, error, vars(self).get("_given", x))
             error.__suppress_context__ = True
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
         finally:
-            vars(self).pop("_within", None)
+            for each in ("_within", "_given"):
+                vars(self).pop(each, None)
 
     return wrapper
 
@@ -183,7 +185,7 @@ def in_words(noted):
 
 
 def without_guards(step):
-    """The traceback without the lines of this folder."""
+    """The traceback without the lines of this folder, and of the with statements in it."""
     steps, rest = [], None
     while step:
         steps, step = [step, *steps], step.tb_next
@@ -204,7 +206,8 @@ def explained(network, error, x):
         if place is None:  # perhaps the call itself failed
             for name, layer in order:
                 check_is_layer(name, layer, last=name == "lastLayer")
-        look_again(network, x, method)
+        if isinstance(error, (ArithmeticError, AttributeError, TypeError, ValueError)):
+            look_again(network, x, method)
     except Exception as other:
         if getattr(other, "is_explained", False):  # one of our sentences
             return other
@@ -212,7 +215,7 @@ def explained(network, error, x):
     if place and text.startswith("expected x of shape"):  # a hint is for the caller's x
         text = text.partition(";")[0]
         text += f" from {order[place - 1][0]}" if network.is_plain() else ""
-    if place is not None and error.args in ((), (str(error),)):  # a KeyError adds quotes
+    if place is not None and all(each is str(error) for each in error.args):  # but not numbers
         error.args = (f"{order[place][0]}: {text or kind(error)}",)
     error.is_explained = True
     return error
@@ -245,6 +248,7 @@ def look_again(network, x, method="forward"):
         N, most = len(given), math.prod(given.shape[:2])
     else:
         return
+    is_batch = method == "forward" and np.ndim(x) > 1  # else one sample
     parameters, before, fault = find_parameters(network.layers).values(), "", None
     with network.untouched():
         for name, layer in order:
@@ -256,21 +260,22 @@ def look_again(network, x, method="forward"):
                 if given is None or is_ours(layer):
                     check_returned(before, given, method)
                 break
+            shape = () if isinstance(out, float) else getattr(out, "shape", None)
             made = [out]
             if method == "backward":
                 made += [each.gradient for each in parameters if each.place == name]
             if not all(is_finite(each) for each in made if isinstance(each, (np.ndarray, float))):
                 came = f"nan or inf{in_words(noted)}"
                 error = wrong(FloatingPointError, f"finite numbers from {method}", came, at=name)
-            elif method == "forward" and getattr(out, "shape", (N,))[:1] not in ((N,), (most,)):
-                came = f"shape {out.shape}"
+            elif is_batch and shape is not None and shape[:1] not in ((N,), (most,)):
+                came = f"shape {shape}"
                 error = wrong(ValueError, f"a row for each of {N} samples", came, at=name)
             else:
                 error = None
-            fault = error and (fault or error)
-            if fault and (noted or method == "backward"):
+            fault = fault if type(fault) is type(error) else error
+            if isinstance(error, FloatingPointError) and (noted or method == "backward"):
                 break
-            before, given = name, out
+            before, given = (before if out is given else name), out  # it may only pass it on
         else:
             if method == "forward":
                 check_returned(before, given)
