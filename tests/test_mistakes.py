@@ -402,7 +402,7 @@ check_gradient(TwoLayerNet, x, t) |
     TypeError | … got the class TwoLayerNet; write TwoLayerNet(...); …
 check_gradient(Network({'a': Relu()}, SoftmaxWithLoss()), x, t) |
     TypeError | expected a network with params, a dict of one array or more, got Network; a layer
-    learns a if it keeps da, so write self.da = None in its __init__
+    learns a if its __init__ sets the array self.a, and self.da = None
 check_gradient(own(params=[x]), x, t) | TypeError | … got SimpleNamespace; …
 check_gradient(own(gradient=lambda x, t: None), x, t) |
     TypeError | expected gradient(x, t) to return a dict, got NoneType; its keys must be those of

@@ -453,7 +453,13 @@ def helped_back(self, dout):
     return dx
 
 
+def constant(self, x):
+    self.x = X  # the same array each time
+    return x
+
+
 @parametrize("kept, keys", [
+    ({**keeping("x"), "forward": constant}, []),
     ({"forward": helping, "backward": helped_back, "W": np.eye(2), "dW": None}, ["W1"]),
     *[(scale(dg=dg), ["g1"]) for dg in (None, 0, 0.0, np.float32(0), np.zeros(2))],
     *[(keeping(name), []) for name in ("x", "out", "y", "t")],
@@ -584,6 +590,22 @@ def test_what_is_called_mean_in_x_is_not_what_the_layer_calls_so():
     network = chain(Odd=Mine(forward, mean=None, dmean=None), a=affine())
     network.loss(X, [0, 1])
     assert list(network.params) == ["W1", "b1"]
+
+
+def test_a_cache_that_the_base_class_makes_is_none_in_the_child():
+    class Child(Affine):
+        def forward(self, x):
+            out = super().forward(x)
+            self.share = (self.x > 0).mean()
+            return out
+
+        def backward(self, dout):
+            self.dx = super().backward(dout)
+            return self.dx
+
+    layer = Child(np.eye(2), np.zeros(2))
+    layer.x = layer.dx = None
+    assert list(chain(Child=layer).gradient(X, [0, 1])) == ["W1", "b1"]
 
 
 def test_a_file_of_the_readers_may_have_the_name_of_one_of_pythons(monkeypatch):

@@ -197,7 +197,7 @@ def check_network(network):
     params = getattr(network, "params", None)
     if isinstance(network, type) or not hasattr(params, "items") or not params:
         expected = "a network with params, a dict of one array or more"
-        hint = "a layer learns a if it keeps da, so write self.da = None in its __init__"
+        hint = "a layer learns a if its __init__ sets the array self.a, and self.da = None"
         raise wrong(TypeError, expected, kind(network), hint)
     for key, array in params.items():
         check_differentiable(array, f"params[{key!r}]")

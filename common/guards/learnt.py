@@ -163,15 +163,17 @@ def made_by_forward(cls):
     first = {}
     for step in steps(cls, "forward", set()):
         first.setdefault(step.argval, step.opname)
-    return {name for name, opname in first.items() if opname == "STORE_ATTR"}
+    return [name for name, opname in first.items() if opname == "STORE_ATTR"]
 
 
-def steps(cls, method, seen):
+def steps(cls, method, seen, after=0):
     """What a method does with what self keeps, in order, and what the methods do that it calls."""
     seen.add(method)
-    for each in cls.__mro__:
+    for place, each in enumerate(cls.__mro__[after:], after + 1):
         code, before = getattr(inspect.unwrap(vars(each).get(method, len)), "__code__", None), ""
         for step in dis.get_instructions(code) if code else ():
+            if step.argval == method and step.opname.startswith("LOAD_"):  # super().forward(x)
+                yield from steps(cls, method, seen, place)
             is_at_self = before in code.co_varnames[:1] or before[-1:] == code.co_varnames[:1]
             if is_at_self and ("_ATTR" in step.opname or step.opname == "LOAD_METHOD"):
                 if inspect.isfunction(getattr(cls, step.argval, None)) and step.argval not in seen:
@@ -185,6 +187,10 @@ def steps(cls, method, seen):
 def left_in_place(layers):
     """In a with statement: forward and backward must leave what is learnt there, and only that."""
     found = find(layers) if layers else ()
+    for _, layer, _ in found:  # a view takes the place of each cache: does forward write it again?
+        for name in made_by_forward(type(layer)):
+            if isinstance(kept_by(layer).get(name), np.ndarray):
+                setattr(layer, name, getattr(layer, name).view())
     before = [(place, layer, names, dict(kept_by(layer))) for place, layer, names in found]
     yield
     for place, layer, names, kept in before:
