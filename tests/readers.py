@@ -359,7 +359,8 @@ class OwnRegression:
 class OwnChain:
     """Plain dicts: params, layers and lastLayer as the chapter names them, and its own loops."""
 
-    def __init__(self):
+    def __init__(self, forgets=None):
+        self.forgets = forgets  # a layer whose backward gradient leaves out
         affines = [Affine.random(*size, 1, rng=seed) for seed, size in enumerate([(4, 5), (5, 2)])]
         self.layers = {"first": affines[0], "bend": Relu(), "second": affines[1]}
         self.lastLayer = SoftmaxWithLoss()
@@ -376,8 +377,8 @@ class OwnChain:
     def gradient(self, x, t):
         self.loss(x, t)
         dout = self.lastLayer.backward()
-        for layer in reversed(self.layers.values()):
-            dout = layer.backward(dout)
+        for name, layer in reversed(self.layers.items()):
+            dout = dout if name == self.forgets else layer.backward(dout)
         first, second = self.layers["first"], self.layers["second"]
         return {"Wa": first.dW, "ba": first.db, "Wz": second.dW}
 

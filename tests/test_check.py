@@ -444,6 +444,7 @@ STALE = {}
 ])  # fmt: skip
 def test_a_students_own_class_is_checked(spoil, failed):
     network = OwnRegression(spoil)
+    network.layers, network.lastLayer = [], Relu()  # it needn't be a chain
     before = copy.deepcopy(network.params)
     report = check_gradient(network, OWN_X, OWN_T)
     assert report.failed == failed and bool(report) == (not failed), report
@@ -488,6 +489,12 @@ def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed):
     report = check_gradient(network, OWN_X, t)
     assert not report and report.failed == failed.split() and report.suspects == [place], report
     assert place != "second" or "a wrong dWz" in report.causes[-1]  # by the network's own key
+
+
+def test_a_backward_that_gradient_forgets_accuses_no_layer():
+    report = check_gradient(OwnChain(forgets="bend"), OWN_X, np.array([0, 1, 1]))
+    assert report.failed == ["Wa", "ba"] and report.suspects == []
+    assert report.causes == ["Between bend and second forward does more than gradient knows."]
 
 
 # Layers that work together, and a loss that is more than the chain
@@ -794,6 +801,14 @@ def largest_of_pairs(to_first=True):
     return Mine(forward, backward)
 
 
+@parametrize("seed", range(4))
+def test_rounding_that_gives_another_row_of_a_table_hides_no_bug(seed):
+    rng = np.random.default_rng(seed)
+    layer = embedding(rng.standard_normal((3, 2)))
+    layer.__class__ = dW(lambda L, *_: L.dW / 5)(dx(lambda *_: np.zeros((5, 1)))(type(layer)))
+    assert check_layer(layer, rng.integers(0, 3, (5, 1))).failed == ["W"]
+
+
 @parametrize("layers, x, place, name", [
     ([affine(4, 4), Relu(), largest_of_pairs(), affine(2)], np.vstack([OWN_X[:2], 0 * OWN_X[:1]]),
      2, "dx"),  # of zeros, where Relu has a kink, too
@@ -883,6 +898,7 @@ ROWS_THAT_BEND = np.array([[0, 5e-5], [7e-5, 0], [0, 2e-5]])
     (function(lambda x: np.clip(x, -1, 1), lambda x: np.abs(x) <= 1), [-1.0, 0, 1], [], 2),
     # Curvature: 1.5e-4 is too much for the step; 6.7e-7 isn't, and neither hides 1e-4.
     (wave(300), [0.0], [], None), (wave(20), [0.0], [], 0), (wave(300, 1.0001), [0.0], ["x"], 0),
+    (function(np.abs, lambda x: x / np.abs(x)), [0.0, 0.3], ["x"], None),  # nan at the kink
     # The log of 4e-4: a step of 6e-4 would go beyond 0.
     (function(np.log, lambda x: 1.1 / x), [4e-4, 1], ["x"], 0),
     # So steep that no step is small enough for all digits.
@@ -1007,6 +1023,7 @@ def adding(right):
         lambda L, *_: plus(L.dW, (0, 1)),
         lambda L, *_: L.dW * np.linspace(0.5, 2, 20).reshape(L.dW.shape),
         lambda L, *_: L.dW * (1 + 5e-6)]],
+    (dx(lambda L, _, dx: dx**2), (6, 3), None),
     (db(lambda L, *_: 2 * L.db), (6, 1), None),  # and neither is one number alone
     (db(lambda L, *_: 2 * L.db), (6, 2), ["b", "2 times"]),
     (lambda right: type("Adding", (right,), {"backward": adding(right)}), (3, 4),

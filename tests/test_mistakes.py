@@ -410,6 +410,8 @@ check_gradient(own(gradient=lambda x, t: None), x, t) |
 check_gradient(own(loss=lambda x, t: None), x, t) |
     TypeError | expected the loss to be one … got NoneType
 check_layer(Relu(), x + 0j) | TypeError | expected x as real numbers, got (3+0j) at x[0, 0]
+check_layer(Mine(lambda self, x: x.astype('f4')), x) |
+    TypeError | Mine: expected forward to keep float64, got float32
 check_layer(Mine(lambda self, x: x + np.inf), x) |
     ValueError | expected finite outputs, got nan or inf
 check_layer(Mine(lambda self, x: x + np.random.rand()), x) |

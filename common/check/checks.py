@@ -57,8 +57,9 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
     rng = np.random.default_rng(SEED if rng is None else rng)
     options = {"samples": samples, "tolerance": tolerance, "rng": rng}
     things = {kind(network): network}
-    if has_layers := hasattr(network, "layers") and hasattr(network, "lastLayer"):
-        things = {**network.layers, "lastLayer": network.lastLayer}
+    layers = getattr(network, "layers", None)
+    if has_layers := hasattr(layers, "items") and hasattr(network, "lastLayer"):
+        things = {**layers, "lastLayer": network.lastLayer}
     others = {"x": shuffled(x, rng), "t": other_labels(t)}
 
     def loss():
@@ -74,8 +75,8 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
 
     kept, threads = untouched(network, dict(network.params)), threads_for(network.params, len(x))
     with kept, threads, np.errstate(all="ignore"):
-        set_train_flg(network.layers if has_layers else {}, True)
-        with left_in_place(network.layers if isinstance(network, Chain) else {}):
+        set_train_flg(layers if has_layers else {}, True)
+        with left_in_place(layers if isinstance(network, Chain) else {}):
             for method in network.gradient, network.loss:  # loss, if gradient has no forward in it
                 with contextlib.suppress(Exception):  # what fails here fails in the real check too
                     method(*others.values())
@@ -86,6 +87,10 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         report = report_of(compare, things, len(x))
         if has_layers:
             judge_layers(report, network, loss, after_another_batch, options)
+    near = [name for name in report.failed if report[name].is_nearly_right]
+    if near and not {*report.suspects} - {"lastLayer"}:
+        why = "does the loss add a small number, such as 1e-7 to y, and backward not?"
+        report.causes.append(f"{', '.join(near)}: nearly right; {why}")
     return report
 
 
@@ -112,6 +117,8 @@ def check_layer(layer, x, *, samples=None, tolerance=1e-6, rng=None):
         with left_in_place(layers):
             out = layer.forward(shuffled(x, rng))
             check_returned(name, out)
+            if getattr(out, "dtype", None) == np.float32:
+                raise wrong(TypeError, "forward to keep float64", "float32", at=name)
             check_is_layer("", layer, ["backward"])  # after forward, whose own error comes first
             check_returned(name, layer.backward(rng.standard_normal(np.shape(out))), "backward")
         found = find_parameters(layers)

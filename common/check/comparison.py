@@ -95,6 +95,8 @@ class Comparison:
         rounding = self.noise / STEP
         if off <= rounding:
             return "rounded" if rounding <= 1e-3 * scale else "unclear"
+        if not math.isfinite(a):
+            return "wrong"
         if self.agrees(name, i, a):
             return "kink"
         nearby = []  # is it right there?
@@ -138,7 +140,7 @@ class Comparison:
         So it may be behind several batch normalizations of equal rows.
         """
         x, is_repeatable = self.arrays[name].item(i), self.backprop_at(name, i) == a
-        for k in range(-9, 10, 2):
+        for k in range(1, 20, 2):  # upwards, so that a whole number x stays the same index
             with self.moved(k * EPS):
                 if is_repeatable and abs(self.backprop_at(name, i, x) - a) > off / 10:
                     return True

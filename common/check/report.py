@@ -53,8 +53,8 @@ class GradientReport(dict):
             moved = f"This shows once {', '.join(self.moved)} are moved a little"
             lines.append(f"{moved}: equal entries, or a copy that a layer has kept, can hide it.")
         if kinks := sum(check.kinks for check in self.values() if check.ok):
-            where = f"{kinks:,} entries, where a step of {STEP:.0e} crosses a kink or is too large"
-            lines.append(f"Left out of the figures: {where}. Beside it backprop agrees.")
+            where = f"{kinks:,}, where a step of {STEP:.0e} crosses a kink or is too large"
+            lines.append(f"Left out of the figures: {where}. Close by, backprop agrees.")
         if unclear := ", ".join(name for name, check in self.items() if check.unclear):
             why = "All is 0 there, or rounding or kinks hide it. Other numbers may show more."
             lines.append(f"Neither right nor wrong: {unclear}. {why}")
@@ -103,6 +103,10 @@ class ArrayCheck:
         self.worst_index = tuple(place_of(entries[worst], self.gradient))
         self.backprop, self.numerical = float(a[worst]), float(n[worst])
 
+    @property
+    def is_nearly_right(self):
+        return abs(self.backprop - self.numerical) < 1e-4 * np.abs(self.n).max()
+
     def cells(self):
         """The cells of a row in the report's table."""
         shape = "x".join(map(str, self.shape)) or "one number"
@@ -131,17 +135,13 @@ def likely_causes(checks, N, dout=None):
 def likeness(name, check, N, dout):
     a, n = check.a, check.n
     off = np.abs(a - n).max()
-    if name == "lastLayer" and off < 1e-4 * np.abs(n).max():
-        return (
-            "nearly right; does the loss add a small number, such as 1e-7 to y, and backward not?"
-        )
     if alike(a, n) or not np.isfinite(off):
         return ""  # a few entries off: nothing to name
     if not n.any():
         return "every numerical gradient is zero. Does forward use it, or a later layer undo it?"
     if not a.any():
         return "every gradient checked is zero; does backward compute it?"
-    if name == "x":
+    if name == "x" and np.shape(dout) == check.shape:
         if alike(a, douts := np.ravel(dout)[check.entries]):
             return "backward returns dout as it is; is the derivative missing?"
         if alike(a * douts, n):

@@ -85,16 +85,19 @@ class Judge:
 
     def true_dout_of(self, tap):
         """By differences, with a small step, so that kinks are crossed seldom."""
-        compare, size = self.compare(tap.add_to_out, tap, "dout"), tap.add_to_out.size
-        slopes = [compare.difference("x", i, STEP / 10) for i in range(size)]
+        out = {"x": tap.add_to_out}
+        compare = Comparison("", out, self.loss, lambda: out, **self.options)
+        slopes = [compare.difference("x", i, STEP / 10) for i in range(tap.add_to_out.size)]
         return np.reshape(slopes, tap.add_to_out.shape)
 
     def is_right(self, *arguments):
+        """True or False, or None if that can't be seen."""
         is_right = False  # if backprop fails
         with contextlib.suppress(Exception):
             compare = self.compare(*arguments)
-            is_right = True  # if f takes no other numbers, nothing speaks against it
-            is_right = compare.check("x").ok
+            is_right = None  # if f takes no other numbers
+            check = compare.check("x")
+            is_right = None if check.unclear else check.ok
         return is_right
 
 
@@ -136,17 +139,21 @@ def look_for_suspects(report, judge, network):
         for key, each in found:
             if each.place != name or key not in report.failed:
                 continue
-            if judge.is_right(each.array, each, "gradient"):
+            is_near = report[key].is_nearly_right  # then what stands behind it isn't certain
+            is_right_here = judge.is_right(each.array, each, "gradient")
+            if is_right_here and not is_near:
                 say(f"d{key} of {name} is right, but gradient returns another.")
-            elif judge.is_right(each.array, each, "gradient", tap, tap.dout):
-                say(f"d{key} is right for what {name} does, but the loss uses {key} elsewhere too.")
-            else:
-                wrong.add(f"d{key}")
-        is_dout_right = not before or judge.is_right(before.add_to_out, before, "dout")
+            elif is_right_here is False:
+                if not judge.is_right(each.array, each, "gradient", tap, tap.dout):
+                    wrong.add(f"d{key}")
+                elif not is_near:
+                    words = f"d{key} is right for what {name} does, but the loss uses {key} "
+                    say(words + "elsewhere too.")
+        is_dout_right = not before or judge.is_right(before.add_to_out, before, "dout") is not False
         if not is_dout_right and judge.is_right(tap.add_to_x, tap, "dx"):
             say(f"Between {before.name} and {name} forward does more than gradient knows.")
         elif not is_dout_right:
-            is_right_alone = judge.is_right(tap.add_to_x, tap, "dx", tap, tap.dout)
+            is_right_alone = judge.is_right(tap.add_to_x, tap, "dx", tap, tap.dout) is not False
             if not (is_behind and is_right_alone):  # there kinks may put off what is known of dout
                 wrong.add("dx")
             if not is_right_alone:  # another layer may add its part
