@@ -141,14 +141,13 @@ def look_for_suspects(report, judge, network):
                 continue
             is_near = report[key].is_nearly_right  # then what stands behind it isn't certain
             is_right_here = judge.is_right(each.array, each, "gradient")
-            if is_right_here and not is_near:
+            is_right_alone = judge.is_right(each.array, each, "gradient", tap, tap.dout)
+            if is_right_here is False and is_right_alone is False:
+                wrong.add(f"d{key}")
+            elif is_right_here and not is_near:
                 say(f"d{key} of {name} is right, but gradient returns another.")
-            elif is_right_here is False:
-                if not judge.is_right(each.array, each, "gradient", tap, tap.dout):
-                    wrong.add(f"d{key}")
-                elif not is_near:
-                    words = f"d{key} is right for what {name} does, but the loss uses {key} "
-                    say(words + "elsewhere too.")
+            elif is_right_here is False and is_right_alone and not is_near:
+                say(f"d{key} is right for what {name} does, but the loss uses {key} elsewhere too.")
         is_dout_right = not before or judge.is_right(before.add_to_out, before, "dout") is not False
         if not is_dout_right and judge.is_right(tap.add_to_x, tap, "dx"):
             say(f"Between {before.name} and {name} forward does more than gradient knows.")
