@@ -41,7 +41,7 @@ class Params(dict):
 
     def gradients(self):
         """{"W1": dL/dW1, ...}. A copy, where the layer may write into the same array again."""
-        if not same([*self.values()], self._checked):
+        if not same(self.values(), self._checked):
             check_parameters(self._parameters)
             self._checked = [*self.values()]
         gradients = {}

@@ -70,7 +70,7 @@ def items_of(thing):
 
 def same(items, others):
     if isinstance(items, dict):
-        return list(items) == list(others) and same([*items.values()], [*others.values()])
+        return list(items) == list(others) and same(items.values(), others.values())
     return len(items) == len(others) and all(map(operator.is_, items, others))
 
 
