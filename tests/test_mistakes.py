@@ -310,6 +310,9 @@ net.layers['Z'] = Mine(lambda self, x: x[1:]); net.accuracy(x, t) |
     ValueError | Z: expected a row for each of 4 samples, got shape (3, 3)
 net.layers['Z'] = Mine(lambda self, x: float(x.sum())); net.loss(x, t) |
     ValueError | Z: expected a row for each of 4 samples, got shape ()
+net.layers['Z'] = Mine(lambda self, x: x[0]); net.layers['S'] = Mine(lambda self, x: x[:, 1:]);
+    net.loss(x, t) |
+    ValueError | Z: expected a row for each of 4 samples, got shape (3,)
 net.layers['Z'] = Mine(lambda self, x: (x, x)); net.loss(x, t) |
     TypeError | Z: expected forward to return an array, got a tuple
 net.layers['Z'] = Mine(lambda self, x: x @ self.W, W=None, dW=None); net.loss(x, t) |

@@ -206,7 +206,7 @@ def explained(network, error, x):
         if place is None:  # perhaps the call itself failed
             for name, layer in order:
                 check_is_layer(name, layer, last=name == "lastLayer")
-        if isinstance(error, (ArithmeticError, AttributeError, TypeError, ValueError)):
+        if isinstance(error, (ArithmeticError, AttributeError, IndexError, TypeError, ValueError)):
             look_again(network, x, method)
     except Exception as other:
         if getattr(other, "is_explained", False):  # one of our sentences
