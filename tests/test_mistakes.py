@@ -296,6 +296,9 @@ net.layers['Z'] = Mine(lambda self, x: x * np.nan); net.predict(x) | FloatingPoi
 net.layers['Z'] = Mine(lambda self, x: np.exp(9 * x)); net.loss = lambda x, t:
     Network.loss(net, x / 99, t); net.loss(99 * x, t + 5) |
     ValueError | lastLayer: expected class numbers 0 to 2, got 5; …
+Scaled = type('Scaled', (Network,), {'predict': lambda net, x: Network.predict(net, x - 4)});
+    Scaled({'Log': Mine(lambda self, x: np.log(x)), **net.layers}, net.lastLayer).accuracy(x, t) |
+    FloatingPointError | Log: … (invalid value)
 net.layers['Relu1'] = Mine(lambda self, x: np.where(x > 0, np.nan, x)); net.loss(x, t) |
     FloatingPointError | Relu1: expected finite numbers from forward, got nan or inf
 net.lastLayer = Mine(lambda self, x, t: np.log(0 * x).mean()); net.loss(x, t) |
@@ -728,6 +731,9 @@ WORKS = [
     ("net.layers['Time'] = Mine(lambda self, x: x.reshape(-1, 1)); net.predict(x)[:3]",
      [[3], [1], [0]]),  # (N, T) as N * T rows
     ("own = Mine(lambda self, x: x[1:]); Network({'A': own}, None).predict(x[1])", [3, 0]),
+    ("own = Mine(lambda self, x: float(x[1])); Network({'A': own}, None).predict(x[1])", 3),
+    ("net.layers['Pair'] = Mine(lambda self, x: x[:2]); net.lastLayer = SquaredError(); "
+     "net.loss(x, x[:2])", 1 / 3),  # two outputs of six are off by 1
     ("turn = lambda self, x: (1 + 1 / (1 + np.exp(1e5 * x))).T; "
      "Network({'A': Mine(turn), 'B': Mine(turn)}, None).predict(x[:2])", np.ones((2, 3))),
     ("net.layers['V'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.array([4])) or "

@@ -78,7 +78,7 @@ class Chain:
         the scores of a sample depend on the other samples, or on chance.
         """
         x = np.atleast_1d(as_numbers(x))
-        vars(self).pop("_within", None)  # predict of a batch has all its guards
+        vars(self).pop("_call", None)  # predict of a batch has all its guards
         batch = np.asarray if self.is_plain() else np.array  # another predict may write into x
         starts = range(0, max(len(x), 1), size)  # one batch at least, for which predict has words
         with self.untouched():
@@ -137,22 +137,23 @@ class Chain:
 
     def guarded_predict(self, predict, x, *more, **options):
         x, order = as_floats(x, self.dtype), [*self.layers.values()]
-        vars(self)["_given"] = x  # a loss of one's own may have changed it
+        self._call.x = x
         first, last = is_ours(order[0]), is_ours(order[-1])
         if first != "Affine":  # which looks for nan and inf itself, and doesn't write into x
             x = as_finite(x).copy()
         scores = predict(self, x, *more, **options)
         is_fine = type(scores) is np.ndarray and len(scores) == len(x)
         if not is_fine or not (last == "Affine" or is_finite(scores)):
-            look_again(self, x)
-        return scores if last == "Affine" else scores.copy()  # a layer may use its out again
+            look_again(self, self._call)
+        return scores if last == "Affine" else copy.copy(scores)  # a layer may use its out again
 
     def guarded_loss(self, loss, x, *t, **options):
+        noted = self._call.noted
         result = loss(self, x, *t, **options)
         if not isinstance(result, (float, int)) and getattr(result, "shape", None) != ():
             raise wrong(TypeError, "forward to return one number", short(result), at="lastLayer")
         if not math.isfinite(result):
-            came = f"{result} from finite scores{in_words(vars(self).get('_within'))}"
+            came = f"{result} from finite scores{in_words(noted)}"
             raise wrong(FloatingPointError, "a finite loss", came, at="lastLayer")
         return float(result)
 
@@ -172,7 +173,7 @@ class Chain:
             if leaves_out:
                 vars(first).pop("need_dx", None)
         if not all(map(is_finite, gradients.values())):
-            look_again(self, x, "backward")
+            look_again(self, self._call, "backward")
             raise wrong(FloatingPointError, "finite gradients", "nan or inf", at="network")
         return gradients
 
@@ -201,7 +202,7 @@ class Chain:
         super().__setattr__(name, value)
 
     def __getstate__(self):  # for copy and pickle: a copy has a Params of its own
-        own = ("_params", "_within", "_given")
+        own = ("_params", "_call")
         return {name: value for name, value in vars(self).items() if name not in own}
 
 

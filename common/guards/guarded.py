@@ -12,6 +12,7 @@ import inspect
 import math
 import os
 import traceback
+import types
 
 import numpy as np
 
@@ -154,23 +155,22 @@ def guarded_method(method):
     @functools.wraps(method)
     def wrapper(self, x, *t, **options):
         guard = getattr(self, name)
-        if "_within" in vars(self):  # another guarded method calls it
+        if "_call" in vars(self):  # another guarded method calls it
             return guard(method, x, *t, **options)
-        noted = vars(self)["_within"] = {}
+        call = vars(self)["_call"] = types.SimpleNamespace(noted={}, x=None, t=t)
         try:
-            with noting(noted):
+            with noting(call.noted):
                 result = guard(method, x, *t, **options)
-            if noted:
-                look_again(self, vars(self).get("_given", x))
+            if call.noted:
+                look_again(self, call)
             return result
         except Exception as error:
             hide_our_frames(error.__traceback__)
-            error = explained(self, error, vars(self).get("_given", x))
+            error = explained(self, error, call)
             error.__suppress_context__ = True
             raise error.with_traceback(without_guards(error.__traceback__))  # noqa: B904
         finally:
-            for each in ("_within", "_given"):
-                vars(self).pop(each, None)
+            vars(self).pop("_call", None)
 
     return wrapper
 
@@ -195,7 +195,7 @@ def without_guards(step):
     return rest
 
 
-def explained(network, error, x):
+def explained(network, error, call):
     """The error that is to be raised: with the name of its layer, or what was really wrong."""
     if getattr(error, "is_explained", False):
         return error
@@ -207,7 +207,7 @@ def explained(network, error, x):
             for name, layer in order:
                 check_is_layer(name, layer, last=name == "lastLayer")
         if isinstance(error, (ArithmeticError, AttributeError, IndexError, TypeError, ValueError)):
-            look_again(network, x, method)
+            look_again(network, call, method)
     except Exception as other:
         if getattr(other, "is_explained", False):  # one of our sentences
             return other
@@ -235,20 +235,21 @@ def found_in(error, layers):
     return None, "forward"
 
 
-def look_again(network, x, method="forward"):
+def look_again(network, call, method="forward"):
     """Call the layers once more, and raise an error for the first that returns what can't be right.
 
-    That is nan or inf, or another number of rows than of samples. ((N, T) may become N * T rows.)
-    What a later layer mends is right, as the -inf of a mask, unless NumPy would warn of it.
+    That is nan or inf, or another number of rows than of samples or labels. ((N, T) may become
+    N * T rows.) What a later layer mends is right, as the -inf of a mask, unless NumPy would warn
+    of it. call.x is what predict was given: a loss of one's own may have changed it.
     """
     if method == "backward":
         order, given = [("lastLayer", network.lastLayer), *reversed(network.layers.items())], 1
-    elif network.is_plain() and is_finite(x):
-        order, given = network.layers.items(), np.array(as_floats(x, network.dtype), ndmin=1)
-        N, most = len(given), math.prod(given.shape[:2])
+    elif is_finite(call.x):
+        order, given = network.layers.items(), np.array(call.x, ndmin=1)
+        rows = [given.shape[:1], (math.prod(given.shape[:2]),), *(np.shape(t)[:1] for t in call.t)]
     else:
         return
-    is_batch = method == "forward" and np.ndim(x) > 1  # else one sample
+    is_batch = method == "forward" and np.ndim(call.x) > 1  # else one sample
     parameters, before, fault = find_parameters(network.layers).values(), "", None
     with network.untouched():
         for name, layer in order:
@@ -267,9 +268,9 @@ def look_again(network, x, method="forward"):
             if not all(is_finite(each) for each in made if isinstance(each, (np.ndarray, float))):
                 came = f"nan or inf{in_words(noted)}"
                 error = wrong(FloatingPointError, f"finite numbers from {method}", came, at=name)
-            elif is_batch and shape is not None and shape[:1] not in ((N,), (most,)):
+            elif is_batch and shape is not None and shape[:1] not in rows:
                 came = f"shape {shape}"
-                error = wrong(ValueError, f"a row for each of {N} samples", came, at=name)
+                error = wrong(ValueError, f"a row for each of {len(call.x)} samples", came, at=name)
             else:
                 error = None
             fault = fault if type(fault) is type(error) else error
