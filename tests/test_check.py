@@ -18,6 +18,7 @@ from readers import (
     Bypassed,
     Convolution,
     Encoder,
+    InParts,
     InPlace,
     Join,
     LeakyRelu,
@@ -368,6 +369,8 @@ def test_a_last_layer_may_refuse_other_scores_or_labels(last, before, bugs):
         assert check_gradient(network, OWN_X, t)
         plant(bug, network, "lastLayer")
         assert check_gradient(network, OWN_X, t).suspects == ["lastLayer"]
+    network.lastLayer, network.layers["Affine1"] = last(), Affine(20 * np.eye(4, 2), np.zeros(2))
+    assert check_gradient(network, OWN_X, t).ok  # with a step that makes a y of 7e-5 negative
 
 
 def test_arrays_that_layers_share_or_write_into_accuse_no_innocent():
@@ -444,7 +447,6 @@ STALE = {}
 ])  # fmt: skip
 def test_a_students_own_class_is_checked(spoil, failed):
     network = OwnRegression(spoil)
-    network.layers, network.lastLayer = [], Relu()  # it needn't be a chain
     before = copy.deepcopy(network.params)
     report = check_gradient(network, OWN_X, OWN_T)
     assert report.failed == failed and bool(report) == (not failed), report
@@ -493,8 +495,7 @@ def test_a_students_own_chain_has_its_wrong_layer_named(place, bug, failed):
 
 def test_a_backward_that_gradient_forgets_accuses_no_layer():
     report = check_gradient(OwnChain(forgets="bend"), OWN_X, np.array([0, 1, 1]))
-    assert report.failed == ["Wa", "ba"] and report.suspects == []
-    assert report.causes == ["Between bend and second forward does more than gradient knows."]
+    assert report.suspects == [] and "Between bend and second" in report.causes[0]
 
 
 # Layers that work together, and a loss that is more than the chain
@@ -552,23 +553,22 @@ def test_layers_that_work_together_are_judged_in_their_places(make, bugs, suspec
     assert suspects or not bugs or "W1 elsewhere" in report.causes[-1]
 
 
-BOTH = "W1 W2"
-
-
 @parametrize("kind, changes, place, bug, failed, suspects, words", [
     (Penalised, {}, 0, 0, "", "", ""),
-    (Penalised, {"added": {}}, 0, 0, BOTH, "", "elsewhere"),
-    (Penalised, {"added": {"W1": 2, "W2": 2}}, 0, 0, BOTH, "", "elsewhere"),
+    (Penalised, {"added": {}}, 0, 0, "W1 W2", "", "elsewhere"),
+    (Penalised, {"added": {"W1": 2, "W2": 2}}, 0, 0, "W1 W2", "", "elsewhere"),
     (Penalised, {"added": {"W1": 1}}, 0, 0, "W2", "", "W2 elsewhere"),
     # On the biases too, which are 0 everywhere.
     (Penalised, {"added": dict(W1=1, b1=1, W2=1, b2=1)}, 0, 0, "b1 b2", "", "returns another"),
-    (Penalised, {"added": {}}, "Affine2", dW(lambda L, *_: 2 * L.dW), BOTH, "Affine2", "W1 elsew"),
+    (Penalised, {"added": {}}, "Affine2", dW(lambda L, *_: 2 * L.dW), "W1 W2", "Affine2", "W1 els"),
     (Penalised, {"inside": 2}, 0, 0, "", "", ""),
     (Penalised, {"outside": 2}, 0, 0, "W1 b1 W2 b2", "", "Between Affine2 and lastLayer"),
     (Bypassed, {}, 0, 0, "", "", ""),
     (Bypassed, {}, "Relu1", dx(lambda L, dout, _: dout), "W1 b1", "Relu1", "wrong dx"),
     (Bypassed, {}, "Affine2", TWICE, "W1 b1", "Affine2", "wrong dx"),
     (Bypassed, {"knows": False}, 0, 0, "W1 b1", "", "Between Affine1 and Relu1"),
+    (InParts, {}, 0, 0, "", "", ""),
+    (InParts, {}, "lastLayer", TWICE, "W1 b1 W2 b2 lastLayer", "lastLayer", "doesn't give"),
     (Summed, {"layers": dict(A=affine(4, 5), B=affine(4, 5), C=affine(5))}, "C",
      dW(lambda L, *_: -L.dW), "W3", "C", "wrong dW3"),
 ])  # fmt: skip
@@ -803,10 +803,9 @@ def largest_of_pairs(to_first=True):
 
 @parametrize("seed", range(4))
 def test_rounding_that_gives_another_row_of_a_table_hides_no_bug(seed):
-    rng = np.random.default_rng(seed)
-    layer = embedding(rng.standard_normal((3, 2)))
+    layer, x = embedding(ROWS.copy()), np.random.default_rng(seed).integers(0, 3, (5, 1))
     layer.__class__ = dW(lambda L, *_: L.dW / 5)(dx(lambda *_: np.zeros((5, 1)))(type(layer)))
-    assert check_layer(layer, rng.integers(0, 3, (5, 1))).failed == ["W"]
+    assert check_layer(layer, x).failed == ["W"]
 
 
 @parametrize("layers, x, place, name", [

@@ -733,7 +733,7 @@ WORKS = [
     ("own = Mine(lambda self, x: x[1:]); Network({'A': own}, None).predict(x[1])", [3, 0]),
     ("own = Mine(lambda self, x: float(x[1])); Network({'A': own}, None).predict(x[1])", 3),
     ("net.layers['Pair'] = Mine(lambda self, x: x[:2]); net.lastLayer = SquaredError(); "
-     "net.loss(x, x[:2])", 1 / 3),  # two outputs of six are off by 1
+     "net.loss(x, t=x[:2])", 1 / 3),  # two outputs of six are off by 1
     ("turn = lambda self, x: (1 + 1 / (1 + np.exp(1e5 * x))).T; "
      "Network({'A': Mine(turn), 'B': Mine(turn)}, None).predict(x[:2])", np.ones((2, 3))),
     ("net.layers['V'] = Mine(backward=lambda self, dout: vars(self).update(dV=np.array([4])) or "

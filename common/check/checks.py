@@ -87,8 +87,9 @@ def check_gradient(network, x, t, *, samples=None, tolerance=1e-6, rng=None):
         report = report_of(compare, things, len(x))
         if has_layers:
             judge_layers(report, network, loss, after_another_batch, options)
-    near = [name for name in report.failed if report[name].is_nearly_right]
-    if near and not {*report.suspects} - {"lastLayer"}:
+    near = ["lastLayer"] if "lastLayer" in report else report.failed
+    is_loss = not {*report.suspects} - {"lastLayer"}
+    if near and is_loss and all(report[name].is_nearly_right for name in near):
         why = "does the loss add a small number, such as 1e-7 to y, and backward not?"
         report.causes.append(f"{', '.join(near)}: nearly right; {why}")
     return report

@@ -95,7 +95,7 @@ class Comparison:
         rounding = self.noise / STEP
         if off <= rounding:
             return "rounded" if rounding <= 1e-3 * scale else "unclear"
-        if not math.isfinite(a):
+        if not math.isfinite(a):  # no slope beside it is nan
             return "wrong"
         if self.agrees(name, i, a):
             return "kink"

@@ -105,6 +105,7 @@ class ArrayCheck:
 
     @property
     def is_nearly_right(self):
+        """Is the worst entry off by less than a ten thousandth of the largest one?"""
         return abs(self.backprop - self.numerical) < 1e-4 * np.abs(self.n).max()
 
     def cells(self):

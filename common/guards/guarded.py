@@ -157,7 +157,8 @@ def guarded_method(method):
         guard = getattr(self, name)
         if "_call" in vars(self):  # another guarded method calls it
             return guard(method, x, *t, **options)
-        call = vars(self)["_call"] = types.SimpleNamespace(noted={}, x=None, t=t)
+        more = [*t, *options.values()]
+        call = vars(self)["_call"] = types.SimpleNamespace(noted={}, x=None, more=more)
         try:
             with noting(call.noted):
                 result = guard(method, x, *t, **options)
@@ -246,7 +247,8 @@ def look_again(network, call, method="forward"):
         order, given = [("lastLayer", network.lastLayer), *reversed(network.layers.items())], 1
     elif is_finite(call.x):
         order, given = network.layers.items(), np.array(call.x, ndmin=1)
-        rows = [given.shape[:1], (math.prod(given.shape[:2]),), *(np.shape(t)[:1] for t in call.t)]
+        rows = [given.shape[:1], (math.prod(given.shape[:2]),)]
+        rows += [np.shape(t)[:1] for t in call.more if np.ndim(t)]
     else:
         return
     is_batch = method == "forward" and np.ndim(call.x) > 1  # else one sample
