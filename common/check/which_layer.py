@@ -118,10 +118,8 @@ def judge_layers(report, network, loss, backprop, options):
                 report["lastLayer"], report.suspects = check, ["lastLayer"]
                 report.causes += likely_causes({"lastLayer": check}, len(last.x), dout)
         if not (report.ok or judge.is_followed):
-            words = (
-                "gradient doesn't give the layers what loss(x, t) gives them; does it call that?"
-            )
-            report.causes.append(words)
+            words = "gradient doesn't give the layers what loss(x, t) gives them"
+            report.causes.append(f"{words}; does it call self.loss(x, t)?")
         elif not report.ok:
             look_for_suspects(report, judge, network)
         largest = max(judge.taps, key=lambda tap: np.abs(tap.x).max(initial=0))
